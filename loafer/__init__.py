@@ -1,0 +1,3 @@
+"""Loafer: an asynchronous message dispatcher for Amazon SQS."""
+
+__version__ = "1.0.0"

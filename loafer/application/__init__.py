@@ -1,0 +1,1 @@
+"""The moving parts: asyncio over ports and domain; no SDK, no framework."""

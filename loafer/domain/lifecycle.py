@@ -1,0 +1,58 @@
+"""The rules of a delivery's end: what counts as content, what the outcome is, who is acknowledged."""
+
+from collections.abc import Mapping
+from enum import Enum
+
+from loafer.exceptions import IgnoreMessage, RejectMessage
+
+
+class Outcome(Enum):
+    """How the delivery of one message ended; the only thing that settlement acts upon."""
+
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    IGNORED = "ignored"
+    FAILED = "failed"
+    UNTRANSLATED = "untranslated"
+
+    acknowledged: bool
+    """True if the message is to be deleted, False if it stays on its queue."""
+
+    def __init__(self, value: str) -> None:
+        """Decide once per outcome, for the attribute is read for every message."""
+        self.acknowledged = value in {"succeeded", "rejected"}
+
+
+class InvalidContent(ValueError):
+    """A translator's result that is no mapping with a `content` that is not None."""
+
+
+def content_of(translated: object) -> object:
+    """Return the content in a translator's result; anything but None is content, `0` and `""` too.
+
+    Raises:
+        InvalidContent: the result is no mapping, has no `content`, or its content is None.
+
+    """
+    if not isinstance(translated, Mapping):
+        raise InvalidContent(f"the translator returned {type(translated).__name__}, not a mapping with 'content'")
+    content: object = translated.get("content")
+    if content is None:
+        what = "content None" if "content" in translated else "a mapping without 'content'"
+        raise InvalidContent(f"the translator returned {what}")
+    return content
+
+
+def outcome_of(content: object, error: BaseException | None) -> Outcome:
+    """Return the outcome of translating to `content` (None: failed) and handling with `error` (None: it returned)."""
+    match content, error:
+        case None, _:
+            return Outcome.UNTRANSLATED
+        case _, None:
+            return Outcome.SUCCEEDED
+        case _, RejectMessage():
+            return Outcome.REJECTED
+        case _, IgnoreMessage():
+            return Outcome.IGNORED
+        case _:
+            return Outcome.FAILED

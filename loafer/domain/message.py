@@ -1,0 +1,65 @@
+"""What travels: a message as it was received, and a message as it is to be published."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import attrs
+
+
+@attrs.frozen(slots=True)
+class Attribute:
+    """A message attribute: its value, and its SQS data type (`String`, `Number`, `Binary`, or one with a `.suffix`)."""
+
+    value: str | bytes
+    type: str = "String"
+
+
+NO_ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType({})
+
+
+@attrs.frozen(slots=True)
+class Message:
+    """A message as a consumer received it.
+
+    Attributes:
+        id: The message id; the same on every delivery.
+        body: The body as it was sent.
+        receipt: The receipt handle of this one delivery: what acknowledges, releases or extends it.
+        receive_count: How often the queue has delivered the message, this delivery included; 1 or more.
+        group: The message group id: on a FIFO queue what is delivered in order; None where there is none.
+        deduplication_id: The deduplication id of a FIFO queue's message.
+        sent_at: When it was sent, in seconds since the epoch; None where the source does not say.
+        attributes: The message attributes by name.
+        source: The source it came from, as the route names it.
+
+    """
+
+    id: str
+    body: str
+    receipt: str
+    receive_count: int = 1
+    group: str | None = None
+    deduplication_id: str | None = None
+    sent_at: float | None = None
+    attributes: Mapping[str, Attribute] = NO_ATTRIBUTES
+    source: str = ""
+
+
+@attrs.frozen(slots=True)
+class OutgoingMessage:
+    """A message to be published.
+
+    Attributes:
+        body: The body.
+        attributes: The message attributes by name.
+        delay: Seconds until the queue shows it (0 to 900); None leaves it to the queue.
+        group: The message group id; needed by FIFO queues.
+        deduplication_id: The deduplication id of a FIFO queue's message.
+
+    """
+
+    body: str
+    attributes: Mapping[str, Attribute] = NO_ATTRIBUTES
+    delay: int | None = None
+    group: str | None = None
+    deduplication_id: str | None = None

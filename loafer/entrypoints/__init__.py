@@ -1,0 +1,1 @@
+"""How loafer is started: settings, wiring, event loop and command line."""

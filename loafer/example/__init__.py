@@ -1,0 +1,1 @@
+"""Sample handlers; copy them."""

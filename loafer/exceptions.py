@@ -1,0 +1,49 @@
+"""Every public error of loafer; the documented home, imported from everywhere and importing nothing."""
+
+__all__ = [
+    "AccessDenied",
+    "ConfigurationError",
+    "ConsumerError",
+    "ConsumerUnavailable",
+    "IgnoreMessage",
+    "LoaferError",
+    "PublisherError",
+    "RejectMessage",
+]
+
+
+class LoaferError(Exception):
+    """The root of every error that loafer raises or understands."""
+
+
+class ConsumerError(LoaferError):
+    """A fatal error of a consumer: loafer stops all operations and shuts down."""
+
+
+class AccessDenied(ConsumerError):
+    """The source refuses our credentials: fatal at start, and after five minutes once it had worked."""
+
+
+class ConsumerUnavailable(LoaferError):
+    """A source that cannot be reached for now: loafer tries again for as long as it takes."""
+
+
+class ConfigurationError(LoaferError):
+    """A configuration that cannot work: loafer stops all operations and shuts down; one line a mistake."""
+
+
+class PublisherError(LoaferError):
+    """A message that could not be published; nothing of it was sent."""
+
+
+class IgnoreMessage(LoaferError):
+    """Raised by a handler to keep its message on the queue: it is not acknowledged and comes back."""
+
+    def __init__(self, *args: object, delay: float | None = None) -> None:
+        """Keep the message, and ask for it back after `delay` seconds (None: as LOAFER_RETRY_DELAY says)."""
+        super().__init__(*args)
+        self.delay = delay
+
+
+class RejectMessage(LoaferError):
+    """Raised by a handler to be rid of its message: it is acknowledged, so it is deleted."""

@@ -1,0 +1,79 @@
+"""Where messages come from and where they are settled."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import attrs
+
+from loafer.domain.batch import Failure
+from loafer.domain.message import Message
+
+
+@attrs.frozen(slots=True)
+class SourceInfo:
+    """What a consumer found out about its source when it opened.
+
+    Attributes:
+        visibility_timeout: Seconds that a received message stays invisible.
+        ordered: True if messages of one group must run one at a time, in order (FIFO).
+        max_receive_count: After how many deliveries the source moves a message to its dead-letter queue; None: never.
+
+    """
+
+    visibility_timeout: float
+    ordered: bool = False
+    max_receive_count: int | None = None
+
+
+class Consumer(ABC):
+    """Receives from one source and settles what it received.
+
+    Created as `Consumer(source, options)`. Whoever opened it closes it; it belongs to the event loop that opened it.
+    Every method that calls the source raises `ConsumerUnavailable` for what may pass (network, throttling, 5xx), and
+    `ConsumerError` for what will not (`AccessDenied` where it is a matter of permission).
+    Batches are of any size, and the source's own limit is the adapter's business; results come in the order of the
+    entries: None where it was done, a `Failure` where it was not. Repeating a call for the same message is harmless.
+    """
+
+    batch_size: int = 10
+    """How many messages one `receive` brings at most."""
+
+    max_polls: int = 10
+    """How many `receive` calls may run at once without one waiting for another."""
+
+    wait_time: float = 0
+    """Seconds that `receive` waits for a first message."""
+
+    @abstractmethod
+    async def open(self) -> SourceInfo:
+        """Find the source and return what it is; needs to be awaited once before the rest."""
+
+    @abstractmethod
+    async def receive(self, limit: int) -> Sequence[Message]:
+        """Return 1 to `limit` messages, or none after `wait_time` seconds; always gives the event loop a turn.
+
+        A cancelled receive loses nothing: what it may have taken becomes visible again by itself.
+        """
+
+    @abstractmethod
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        """Delete messages from the source."""
+
+    @abstractmethod
+    async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
+        """Give messages back: each is visible again after its delay in seconds (0: at once)."""
+
+    @abstractmethod
+    async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+        """Keep messages invisible for so many seconds from now; not retryable if the lease is lost."""
+
+    @abstractmethod
+    async def dead_letter(self, message: Message) -> Failure | None:
+        """Move a message to the source's dead-letter queue as it is, confirmed there before it is deleted here.
+
+        A `Failure` that is not retryable says that this is not allowed: only the source itself can move it.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of connections; nothing may be called afterwards but `open`."""

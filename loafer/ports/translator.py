@@ -1,0 +1,15 @@
+"""The contract between a message's body and the handler."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+
+class MessageTranslator(Protocol):
+    """Turns a body into content; users' classes inherit nothing and are created without arguments."""
+
+    def translate(self, message: str) -> Mapping[str, Any]:
+        """Return `{"content": content}`; None as content, or any exception, keeps the message on its queue.
+
+        A `translate` that takes a second positional parameter also gets the whole `Message`.
+        """
+        ...
