@@ -5,6 +5,7 @@ __all__ = [
     "ConfigurationError",
     "ConsumerError",
     "ConsumerUnavailable",
+    "HandlerTimeout",
     "IgnoreMessage",
     "LoaferError",
     "PublisherError",
@@ -30,6 +31,10 @@ class ConsumerUnavailable(LoaferError):
 
 class ConfigurationError(LoaferError):
     """A configuration that cannot work: loafer stops all operations and shuts down; one line a mistake."""
+
+
+class HandlerTimeout(LoaferError):
+    """A handler that took longer than LOAFER_HANDLER_TIMEOUT: it is cancelled and its message kept."""
 
 
 class PublisherError(LoaferError):

@@ -1,6 +1,16 @@
-"""Batches: what became of each entry, and when a batch goes out."""
+"""Batches: what may join one, when it goes out, and what became of each entry."""
+
+from typing import Generic, TypeVar
 
 import attrs
+
+T = TypeVar("T")
+
+LARGEST_BATCH = 10
+"""Entries in one batch request, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html."""
+
+LINGER = 0.010
+"""Seconds that the first entry of a batch waits for others."""
 
 
 @attrs.frozen(slots=True)
@@ -15,3 +25,27 @@ class Failure:
 
     reason: str
     retryable: bool = True
+
+
+@attrs.define
+class Batch(Generic[T]):
+    """Entries that wait to go out together."""
+
+    entries: list[T] = attrs.field(factory=list, init=False)
+    due_at: float | None = attrs.field(default=None, init=False)
+    """When the batch goes out at the latest; None while it is empty."""
+
+    def add(self, entry: T, now: float) -> None:
+        """Let an entry join."""
+        if not self.entries:
+            self.due_at = now + LINGER
+        self.entries.append(entry)
+
+    def take(self, now: float, *, others_may_join: bool) -> list[T]:
+        """Return what is to go out now: a full batch, a batch that waited long enough, or one that nobody can join."""
+        full = len(self.entries) >= LARGEST_BATCH
+        if self.due_at is None or (others_may_join and not full and now < self.due_at):
+            return []
+        taken, self.entries = self.entries[:LARGEST_BATCH], self.entries[LARGEST_BATCH:]
+        self.due_at = now + LINGER if self.entries else None
+        return taken

@@ -29,10 +29,11 @@ class Consumer(ABC):
     """Receives from one source and settles what it received.
 
     Created as `Consumer(source, options)`. Whoever opened it closes it; it belongs to the event loop that opened it.
-    Every method that calls the source raises `ConsumerUnavailable` for what may pass (network, throttling, 5xx), and
-    `ConsumerError` for what will not (`AccessDenied` where it is a matter of permission).
+    Every method that calls the source raises `ConsumerError` for what will not pass (`AccessDenied` where permission
+    lacks), and `open` and `receive` raise `ConsumerUnavailable` for what may (network, throttling, 5xx).
     Batches are of any size, and the source's own limit is the adapter's business; results come in the order of the
-    entries: None where it was done, a `Failure` where it was not. Repeating a call for the same message is harmless.
+    entries: None where it was done, a `Failure` where it was not, retryable after trouble that may pass. Repeating a
+    call for the same message is harmless.
     """
 
     batch_size: int = 10

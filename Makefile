@@ -1,0 +1,33 @@
+# PYTHON may be given: make test PYTHON=python3.12
+PYTHON ?= $(or $(wildcard $(CURDIR)/.venv/bin/python),python3)
+IMPORT_LINTER := from importlinter.cli import lint_imports_command; lint_imports_command()
+
+.DEFAULT_GOAL := help
+.PHONY: help test test-cov lint docs dist release
+
+help:  ## Show the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+test:  ## Run all tests but the slow ones
+	$(PYTHON) -m pytest -m "not slow"
+
+test-cov:  ## Run them and show what they do not reach
+	$(PYTHON) -m pytest -m "not slow" --cov --cov-report=term
+
+lint:  ## Check style, types and the arrows between the rings
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	$(PYTHON) -c "$(IMPORT_LINTER)"
+
+docs:  ## Build the documentation into docs/_build/html
+	$(PYTHON) -m sphinx -M html docs docs/_build -W --keep-going -n
+
+dist:  ## Build the source archive and the wheel into dist/
+	rm -rf dist
+	$(PYTHON) -m build
+
+release:  ## Check and build a release, then say what to do next; uploads nothing
+	$(PYTHON) tools/release_check.py
+	$(MAKE) dist
+	@$(PYTHON) tools/release_check.py --next

@@ -1,0 +1,74 @@
+"""Settlements in batches: split to the service's limit, every entry with its own result."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from loafer.adapters.aws.errors import is_passing
+from loafer.domain.batch import Failure
+from loafer.exceptions import ConsumerUnavailable
+
+BATCH_LIMIT = 10
+"""How many entries one call takes."""
+
+Entry: TypeAlias = dict[str, Any]
+Send: TypeAlias = Callable[[list[Entry]], Awaitable[Mapping[str, Any]]]
+
+_LEASE_LOST = {
+    "AWS.SimpleQueueService.MessageNotInflight",
+    "InvalidParameterValue",
+    "MessageNotInflight",
+    "ReceiptHandleIsInvalid",
+}
+
+
+async def settle(send: Send, entries: Sequence[Entry]) -> list[Failure | None]:
+    """Send the entries, 10 a call, the calls at once; a result each, in order.
+
+    A call that could not be made (ConsumerUnavailable) becomes a retryable failure of each of its entries, so that it
+    never hides what the other calls did; ConsumerError is raised, after the other calls have ended.
+    """
+    # A receipt that is there twice is sent once: endpoints differ in what they make of the second.
+    unique = {entry["ReceiptHandle"]: entry for entry in entries}
+    results = dict(zip(unique, await _settle_unique(send, list(unique.values())), strict=True))
+    return [results[entry["ReceiptHandle"]] for entry in entries]
+
+
+async def _settle_unique(send: Send, entries: Sequence[Entry]) -> list[Failure | None]:
+    chunks = [entries[start : start + BATCH_LIMIT] for start in range(0, len(entries), BATCH_LIMIT)]
+    if len(chunks) == 1:
+        return await _settle_chunk(send, chunks[0])
+    answers = await asyncio.gather(*(_settle_chunk(send, chunk) for chunk in chunks), return_exceptions=True)
+    results: list[Failure | None] = []
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+        results += answer
+    return results
+
+
+async def _settle_chunk(send: Send, chunk: Sequence[Entry]) -> list[Failure | None]:
+    # Ids are positions: a message may be there twice with two receipts, and equal ids have the whole call refused.
+    try:
+        answer = await send([{"Id": str(position), **entry} for position, entry in enumerate(chunk)])
+    except ConsumerUnavailable as error:
+        return [Failure(str(error))] * len(chunk)
+    return results_of(answer, len(chunk))
+
+
+def results_of(answer: Mapping[str, Any], size: int) -> list[Failure | None]:
+    """Return the results in a batch call's answer; an entry that it does not mention has failed."""
+    results: list[Failure | None] = [Failure("the answer does not mention this entry")] * size
+    for done in answer.get("Successful", ()):
+        results[int(done["Id"])] = None
+    for failed in answer.get("Failed", ()):
+        results[int(failed["Id"])] = failure_of(failed)
+    return results
+
+
+def failure_of(entry: Mapping[str, Any]) -> Failure:
+    """Return the failure that a batch call's answer reports for one entry."""
+    code = str(entry.get("Code", "no error code"))
+    lost = code in _LEASE_LOST or bool(entry.get("SenderFault"))
+    message = entry.get("Message")
+    return Failure(f"{code}: {message}" if message else code, retryable=is_passing(code) or not lost)

@@ -1,0 +1,193 @@
+"""The SQS consumer: one queue, received from by long polls and settled in batches."""
+
+import asyncio
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import attrs
+from aiobotocore.config import AioConfig
+
+from loafer.adapters.aws.address import Address, queue_address
+from loafer.adapters.aws.batches import Entry, settle
+from loafer.adapters.aws.dead_letters import DeadLetters
+from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
+from loafer.adapters.aws.options import ReceiveOptions, receive_options
+from loafer.adapters.aws.queue import Queue
+from loafer.adapters.aws.session import POLL_MARGIN, Client, create_client, polling, settling
+from loafer.adapters.aws.wire import message_of
+from loafer.domain.batch import Failure
+from loafer.domain.message import Message
+from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
+from loafer.ports.consumer import Consumer, SourceInfo
+
+logger = logging.getLogger(__name__)
+
+_ASSUMED_VISIBILITY = 30
+_MAX_VISIBILITY = 43_200
+
+
+@attrs.define
+class _Opened:
+    """What there is between `open` and `close`.
+
+    Attributes:
+        stack: Closes the clients.
+        queue: The queue over the client for settlements.
+        info: What the queue is.
+        parameters: What every ReceiveMessage says.
+        dead_letters: The queue of the redrive policy; None where there is none, or none that we may know of.
+        poller: The queue over the client for polls; None before the first poll.
+        lock: Held while the client for polls is created.
+
+    """
+
+    stack: AsyncExitStack
+    queue: Queue
+    info: SourceInfo
+    parameters: Mapping[str, Any]
+    dead_letters: DeadLetters | None
+    poller: Queue | None = None
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+
+
+@attrs.define(eq=False)
+class SQSConsumer(Consumer):
+    """Receives from the queue that `source` names (name, URL or ARN); `options` are ReceiveMessage's parameters.
+
+    Creating one raises ConfigurationError if the source is no queue or an option is wrong.
+    """
+
+    source: str
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    batch_size: int = attrs.field(init=False)
+    wait_time: float = attrs.field(init=False)
+    _address: Address = attrs.field(init=False)
+    _receive: ReceiveOptions = attrs.field(init=False)
+    _opened: _Opened | None = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        """Check the source and the options."""
+        self._receive = receive_options(self.options)
+        try:
+            self._address = queue_address(self.source)
+        except ValueError as error:
+            raise ConfigurationError(f"source: {error}") from error
+        self.batch_size = self._receive.batch_size
+        self.wait_time = self._receive.wait_time
+
+    async def open(self) -> SourceInfo:
+        """Look the queue up and return what it is; leaves nothing open if that fails, and may be called again."""
+        await self.close()
+        async with AsyncExitStack() as stack:
+            queue = await Queue(self._address, await self._enter(stack, settling())).found()
+            attributes = await self._attributes_of(queue)
+            self._opened = self._describe(stack, queue, attributes)
+            self._opened.stack = stack.pop_all()
+        return self._opened.info
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        """Return what one long poll brings."""
+        opened = self._need()
+        poller = opened.poller or await self._open_poller(opened)
+        answer = await poller.call(
+            "receive_message",
+            within=self.wait_time + POLL_MARGIN,
+            MaxNumberOfMessages=min(limit, self.batch_size),
+            **opened.parameters,
+        )
+        return [message_of(entry, self.source) for entry in answer.get("Messages", ())]
+
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        """Delete messages with DeleteMessageBatch."""
+        return await self._settle("delete_message_batch", [{"ReceiptHandle": message.receipt} for message in messages])
+
+    async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
+        """Give messages back with ChangeMessageVisibilityBatch, in whole seconds, rounded up."""
+        entries = [_visibility(message, delay) for message, delay in zip(messages, delays, strict=True)]
+        return await self._settle("change_message_visibility_batch", entries)
+
+    async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+        """Keep messages invisible with ChangeMessageVisibilityBatch, in whole seconds, rounded up."""
+        entries = [_visibility(message, seconds) for message in messages]
+        return await self._settle("change_message_visibility_batch", entries)
+
+    async def dead_letter(self, message: Message) -> Failure | None:
+        """Copy a message to the queue of the redrive policy, and delete it once that queue has confirmed it."""
+        letters = self._need().dead_letters
+        if letters is None:
+            return Failure("no dead-letter queue is known", retryable=False)
+        try:
+            await letters.copy(message)
+            [failure] = await self.acknowledge([message])
+        except ConsumerUnavailable as error:
+            return Failure(str(error))
+        except ConsumerError as error:
+            return Failure(str(error), retryable=False)
+        if failure is None:
+            letters.forget(message)
+        return failure
+
+    async def close(self) -> None:
+        """Let go of connections; may be repeated."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.stack.aclose()
+
+    def _need(self) -> _Opened:
+        if self._opened is None:
+            raise ConsumerError(f"queue {self._address.name!r}: the consumer is not open")
+        return self._opened
+
+    async def _enter(self, stack: AsyncExitStack, config: AioConfig) -> Client:
+        try:
+            return await stack.enter_async_context(create_client("sqs", self._address.region, config))
+        except SDK_ERRORS as error:
+            raise consumer_error(error, f"queue {self._address.name!r}", self._address.region) from error
+
+    async def _open_poller(self, opened: _Opened) -> Queue:
+        # Only when first needed: the consumer that extends leases on another thread never polls.
+        async with opened.lock:
+            if opened.poller is None:
+                client = await self._enter(opened.stack, polling(self.wait_time, self.max_polls))
+                opened.poller = attrs.evolve(opened.queue, client=client)
+            return opened.poller
+
+    async def _attributes_of(self, queue: Queue) -> Mapping[str, str]:
+        names = ["VisibilityTimeout", "RedrivePolicy"]
+        try:
+            answer = await queue.call("get_queue_attributes", AttributeNames=names)
+        except AccessDenied as error:
+            logger.warning("attributes are unknown, so visibility timeout and redrive policy are assumed: %s", error)
+            return {}
+        attributes: Mapping[str, str] = answer.get("Attributes", {})
+        return attributes
+
+    def _describe(self, stack: AsyncExitStack, queue: Queue, attributes: Mapping[str, str]) -> _Opened:
+        # Where the queue's own timeout is unknown or 0, every poll says how long a lease is, so that it is known.
+        own = int(attributes.get("VisibilityTimeout", 0))
+        explicit = self._receive.visibility_timeout or (None if own else _ASSUMED_VISIBILITY)
+        policy = json.loads(attributes.get("RedrivePolicy") or "{}")
+        attempts, arn = int(policy.get("maxReceiveCount", 0)), policy.get("deadLetterTargetArn")
+        parameters: dict[str, Any] = {"WaitTimeSeconds": self._receive.wait_time, **self._receive.parameters}
+        if explicit:
+            parameters["VisibilityTimeout"] = explicit
+        return _Opened(
+            stack,
+            queue,
+            SourceInfo(explicit or own, self._address.ordered, attempts or None),
+            parameters,
+            DeadLetters(arn, queue.client) if arn else None,
+        )
+
+    async def _settle(self, operation: str, entries: Sequence[Entry]) -> list[Failure | None]:
+        queue = self._need().queue
+        return await settle(lambda chunk: queue.call(operation, Entries=chunk), entries)
+
+
+def _visibility(message: Message, seconds: float) -> Entry:
+    whole = min(max(math.ceil(seconds), 0), _MAX_VISIBILITY)
+    return {"ReceiptHandle": message.receipt, "VisibilityTimeout": whole}

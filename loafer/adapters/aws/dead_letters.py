@@ -1,0 +1,49 @@
+"""The dead-letter queue of a redrive policy: where a message goes as it is."""
+
+from typing import Any
+
+import attrs
+
+from loafer.adapters.aws.address import queue_address
+from loafer.adapters.aws.queue import Queue
+from loafer.adapters.aws.session import Client
+from loafer.adapters.aws.wire import wire_attributes
+from loafer.domain.message import Message
+from loafer.exceptions import ConsumerUnavailable
+
+
+@attrs.define
+class DeadLetters:
+    """Copies messages to one dead-letter queue, which is looked up when it is first needed."""
+
+    arn: str
+    client: Client
+    _queue: Queue | None = attrs.field(init=False, default=None)
+    _copied: set[str] = attrs.field(init=False, factory=set)
+
+    async def copy(self, message: Message) -> None:
+        """Send a message on as it is, unless that was done; raises as `Queue.call` does.
+
+        The receive count starts anew there: only SQS itself can carry that over.
+        """
+        if message.id in self._copied:
+            return
+        if self._queue is None:
+            self._queue = await Queue(queue_address(self.arn), self.client, noun="dead-letter queue").found()
+        answer = await self._queue.call("send_message", **_parameters(message))
+        if not answer.get("MessageId"):
+            raise ConsumerUnavailable(f"{self._queue.place} did not confirm the message")
+        self._copied.add(message.id)
+
+    def forget(self, message: Message) -> None:
+        """Take note that a copied message is gone from its source, so that it may be copied again should it return."""
+        self._copied.discard(message.id)
+
+
+def _parameters(message: Message) -> dict[str, Any]:
+    optional: dict[str, Any] = {
+        "MessageAttributes": wire_attributes(message.attributes),
+        "MessageGroupId": message.group,
+        "MessageDeduplicationId": message.deduplication_id,
+    }
+    return {"MessageBody": message.body, **{name: value for name, value in optional.items() if value}}

@@ -1,0 +1,172 @@
+"""What the SDK raises, turned into loafer's errors: the one place that knows the error codes."""
+
+import re
+from enum import Enum, auto
+
+import aiohttp
+import attrs
+from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
+
+from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, PublisherError
+
+SDK_ERRORS = (
+    sdk.BotoCoreError,
+    sdk.ClientError,
+    ResponseParserError,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+    ValueError,  # botocore's way to refuse an endpoint URL
+)
+"""Everything that a call of the SDK raises."""
+
+
+class Kind(Enum):
+    """What an error means for who called."""
+
+    PASSING = auto()
+    DENIED = auto()
+    FATAL = auto()
+
+
+@attrs.frozen
+class Diagnosis:
+    """An error's kind, and one sentence that names the place and the cause, without a secret in it."""
+
+    kind: Kind
+    sentence: str
+
+
+_MISSING = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NotFound", "NotFoundException"}
+_DENIED = {
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidSecurity",
+    "InvalidSignatureException",
+    "KMS.AccessDeniedException",
+    "KMSAccessDenied",
+    "KMSAccessDeniedException",
+    "KmsAccessDenied",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotAuthorized",
+    "OptInRequired",
+    "SignatureDoesNotMatch",
+    "UnauthorizedOperation",
+    "UnrecognizedClientException",
+}
+_PASSING = {
+    "AWS.SimpleQueueService.OverLimit",
+    "BandwidthLimitExceeded",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InternalError",
+    "InternalFailure",
+    "LimitExceededException",
+    "OverLimit",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestExpired",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "SlowDown",
+    "TokenRefreshRequired",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+}
+_PASSING_STATUS = {408, 429}
+_SERVER_TROUBLE = 500
+
+# Credentials that cannot be fetched now (an instance's, a role's) may be later; that there are none does not pass.
+_PASSING_TYPES = (
+    sdk.HTTPClientError,
+    sdk.ConnectionError,
+    sdk.CredentialRetrievalError,
+    sdk.MetadataRetrievalError,
+    sdk.TokenRetrievalError,
+    sdk.SSOError,
+    sdk.IncompleteReadError,
+    ResponseParserError,
+    aiohttp.ClientError,
+    OSError,
+    TimeoutError,
+)
+_USERINFO = re.compile(r"//[^/@\s]*@")
+_MAX_DETAIL = 300
+
+
+def diagnose(error: Exception, place: str, region: str | None = None) -> Diagnosis:
+    """Return what an error of the SDK means; `place` names the queue or topic, as in "queue 'orders'"."""
+    match error:
+        case sdk.ClientError():
+            return _diagnose_answer(error, place, region)
+        case sdk.NoCredentialsError() | sdk.PartialCredentialsError():
+            advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+            return Diagnosis(Kind.FATAL, f"{place}: no complete AWS credentials found: {advice}")
+        case sdk.NoRegionError():
+            return Diagnosis(Kind.FATAL, f"{place}: no AWS region: set AWS_DEFAULT_REGION")
+        case _ if isinstance(error, _PASSING_TYPES):
+            return Diagnosis(Kind.PASSING, f"{place} cannot be reached for now ({_detail(error)})")
+        case _:
+            return Diagnosis(Kind.FATAL, f"{place} cannot be used ({_detail(error)})")
+
+
+def is_passing(code: str) -> bool:
+    """Return whether an error code speaks of trouble that passes."""
+    return code in _PASSING or "Throttl" in code
+
+
+def consumer_error(
+    error: Exception, place: str, region: str | None = None
+) -> AccessDenied | ConsumerError | ConsumerUnavailable:
+    """Return the error to raise from a consumer for an error of the SDK."""
+    found = diagnose(error, place, region)
+    kinds: dict[Kind, type[AccessDenied | ConsumerError | ConsumerUnavailable]] = {
+        Kind.PASSING: ConsumerUnavailable,
+        Kind.DENIED: AccessDenied,
+        Kind.FATAL: ConsumerError,
+    }
+    return kinds[found.kind](found.sentence)
+
+
+def publisher_error(error: Exception, place: str, region: str | None = None) -> PublisherError:
+    """Return the error to raise from a publisher for an error of the SDK."""
+    return PublisherError(diagnose(error, place, region).sentence)
+
+
+def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None) -> Diagnosis:
+    answer = error.response
+    code = str(answer.get("Error", {}).get("Code", ""))
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in _MISSING:
+        where = f" in region {region}" if region else ""
+        advice = "create it or correct its name"
+        return Diagnosis(Kind.FATAL, f"{place} does not exist{where} (or belongs to another account): {advice}")
+    if is_passing(code) or status >= _SERVER_TROUBLE or status in _PASSING_STATUS:
+        return Diagnosis(Kind.PASSING, f"{place} does not answer for now ({_said(error, code)})")
+    if code in _DENIED or code.startswith("AccessDenied"):
+        advice = "correct the credentials or the policy"
+        return Diagnosis(Kind.DENIED, f"{place}: access denied ({_said(error, code)}): {advice}")
+    return Diagnosis(Kind.FATAL, f"{place}: the request was refused ({_said(error, code)})")
+
+
+def _said(error: sdk.ClientError, code: str) -> str:
+    if code == "SignatureDoesNotMatch":
+        return code  # its message repeats the signed headers, the session token among them
+    message = str(error.response.get("Error", {}).get("Message", ""))
+    return f"{code}: {_short(message)}" if message else code or "no error code"
+
+
+def _detail(error: Exception) -> str:
+    text = _short(str(error)) or ("no answer in time" if isinstance(error, TimeoutError) else "")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _short(text: str) -> str:
+    return _USERINFO.sub("//", " ".join(text.split()))[:_MAX_DETAIL]

@@ -1,0 +1,117 @@
+"""The publishers: to an SQS queue, and to an SNS topic."""
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from loafer.adapters.aws.address import Address, queue_address, topic_address
+from loafer.adapters.aws.limits import Limits
+from loafer.adapters.aws.publishing import Channel, Dialect
+from loafer.adapters.aws.session import Client
+from loafer.domain.batch import Failure
+from loafer.domain.message import OutgoingMessage
+from loafer.exceptions import PublisherError
+from loafer.ports.publisher import Publisher
+
+_SQS = Dialect(
+    service="sqs",
+    noun="queue",
+    target="QueueUrl",
+    body="MessageBody",
+    send="send_message",
+    send_batch="send_message_batch",
+    entries="Entries",
+    limits=Limits(size=1_048_576, delay=900),
+)
+_SNS = Dialect(
+    service="sns",
+    noun="topic",
+    target="TopicArn",
+    body="Message",
+    send="publish",
+    send_batch="publish_batch",
+    entries="PublishBatchRequestEntries",
+    limits=Limits(size=262_144, delay=None),
+)
+
+
+@attrs.define(eq=False)
+class SQSPublisher(Publisher):
+    """Publishes to the queue with a name, a URL or an ARN; PublisherError where it is created if it is none of them."""
+
+    queue: str
+    _channel: Channel = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Check what names the queue."""
+        self._channel = Channel(_SQS, _address(queue_address, self.queue))
+
+    async def open(self) -> None:
+        """Look the queue up; PublisherError within 10 seconds if that fails."""
+        await self._channel.open(self._find)
+
+    async def publish(self, message: OutgoingMessage) -> str:
+        """Send one message and return its id."""
+        return await self._channel.publish(message)
+
+    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
+        """Send many; PublisherError before any is sent if one of them breaks a limit."""
+        return await self._channel.publish_batch(messages)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._channel.close()
+
+    async def _find(self, client: Client) -> str:
+        address = self._channel.address
+        if address.url:
+            return address.url
+        owner = {"QueueOwnerAWSAccountId": address.account} if address.account else {}
+        return str((await client.get_queue_url(QueueName=address.name, **owner))["QueueUrl"])
+
+
+@attrs.define(eq=False)
+class SNSPublisher(Publisher):
+    """Publishes to the topic with a name or an ARN; PublisherError where it is created if it is neither."""
+
+    topic: str
+    _channel: Channel = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Check what names the topic."""
+        self._channel = Channel(_SNS, _address(topic_address, self.topic))
+
+    async def open(self) -> None:
+        """Look the topic up by its whole name; PublisherError within 10 seconds if that fails."""
+        await self._channel.open(self._find)
+
+    async def publish(self, message: OutgoingMessage) -> str:
+        """Send one message and return its id."""
+        return await self._channel.publish(message)
+
+    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
+        """Send many; PublisherError before any is sent if one of them breaks a limit."""
+        return await self._channel.publish_batch(messages)
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._channel.close()
+
+    async def _find(self, client: Client) -> str:
+        address = self._channel.address
+        if address.arn:
+            return address.arn
+        async for page in client.get_paginator("list_topics").paginate():
+            for topic in page.get("Topics", ()):
+                arn: str = topic["TopicArn"]
+                if arn.rpartition(":")[2] == address.name:
+                    return arn
+        region = client.meta.region_name
+        raise PublisherError(f"topic {address.name!r} does not exist in region {region}: create it or correct its name")
+
+
+def _address(parse: Callable[[str], Address], text: str) -> Address:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise PublisherError(str(error)) from error

@@ -1,0 +1,120 @@
+"""What publishing to SQS and to SNS has in common: one channel, told by a dialect how a service names things."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import attrs
+
+from loafer.adapters.aws.address import Address
+from loafer.adapters.aws.batches import failure_of
+from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose, publisher_error
+from loafer.adapters.aws.limits import Limits, check, split
+from loafer.adapters.aws.session import OPEN_TIMEOUT, Client, create_client, publishing
+from loafer.adapters.aws.wire import wire_attributes
+from loafer.domain.batch import Failure
+from loafer.domain.message import OutgoingMessage
+from loafer.exceptions import PublisherError
+
+
+@attrs.frozen
+class Dialect:
+    """How one service names what both do alike: its SDK name, operations and parameters, and its limits."""
+
+    service: str
+    noun: str
+    target: str
+    body: str
+    send: str
+    send_batch: str
+    entries: str
+    limits: Limits
+
+
+@attrs.define
+class Channel:
+    """One queue or topic that is published to, over a client that is open between `open` and `close`."""
+
+    dialect: Dialect
+    address: Address
+    _stack: AsyncExitStack | None = attrs.field(init=False, default=None)
+    _client: Client = attrs.field(init=False, default=None)
+    _target: str = attrs.field(init=False, default="")
+
+    @property
+    def place(self) -> str:
+        """How an error message names it."""
+        return f"{self.dialect.noun} {self.address.name!r}"
+
+    async def open(self, find: Callable[[Client], Awaitable[str]]) -> None:
+        """Open a client and have `find` say the URL or ARN; PublisherError after 8 seconds at the latest."""
+        await self.close()
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(OPEN_TIMEOUT):
+                    client = create_client(self.dialect.service, self.address.region, publishing())
+                    self._client = await stack.enter_async_context(client)
+                    self._target = await find(self._client)
+            except SDK_ERRORS as error:
+                raise publisher_error(error, self.place, self._region()) from error
+            self._stack = stack.pop_all()
+
+    async def publish(self, message: OutgoingMessage) -> str:
+        """Send one message and return its id; PublisherError if it breaks a limit (then before any call) or fails."""
+        check(message, self.dialect.limits)
+        try:
+            answer = await self._call(self.dialect.send, self._entry(message))
+        except SDK_ERRORS as error:
+            raise publisher_error(error, self.place, self._region()) from error
+        return str(answer["MessageId"])
+
+    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> list[str | Failure]:
+        """Send many, in order; PublisherError before any call if one of them breaks a limit."""
+        for position, message in enumerate(messages):
+            check(message, self.dialect.limits, f"message {position}: ")
+        results: list[str | Failure] = []
+        for chunk in split(messages, self.dialect.limits.size):
+            results += await self._publish_chunk(chunk)
+        return results
+
+    async def close(self) -> None:
+        """Let go of the client; may be repeated."""
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            await stack.aclose()
+
+    async def _publish_chunk(self, chunk: Sequence[OutgoingMessage]) -> list[str | Failure]:
+        entries = [{"Id": str(position), **self._entry(message)} for position, message in enumerate(chunk)]
+        try:
+            answer = await self._call(self.dialect.send_batch, {self.dialect.entries: entries})
+        except SDK_ERRORS as error:
+            found = diagnose(error, self.place, self._region())
+            return [Failure(found.sentence, retryable=found.kind is Kind.PASSING)] * len(chunk)
+        results: list[str | Failure] = [Failure("the answer does not mention this message")] * len(chunk)
+        for sent in answer.get("Successful", ()):
+            results[int(sent["Id"])] = sent["MessageId"]
+        for failed in answer.get("Failed", ()):
+            results[int(failed["Id"])] = failure_of(failed)
+        return results
+
+    async def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        if self._stack is None:
+            raise PublisherError(f"{self.place}: the publisher is not open")
+        answer: dict[str, Any] = await getattr(self._client, operation)(
+            **{self.dialect.target: self._target, **parameters}
+        )
+        return answer
+
+    def _entry(self, message: OutgoingMessage) -> dict[str, Any]:
+        parameters: dict[str, Any] = {
+            self.dialect.body: message.body,
+            "MessageAttributes": wire_attributes(message.attributes) or None,
+            "DelaySeconds": message.delay,
+            "MessageGroupId": message.group,
+            "MessageDeduplicationId": message.deduplication_id,
+        }
+        return {name: value for name, value in parameters.items() if value is not None}
+
+    def _region(self) -> str | None:
+        return self._client.meta.region_name if self._client else self.address.region

@@ -1,0 +1,85 @@
+"""SDK clients, each with timeouts, retries and a connection pool set on purpose."""
+
+import threading
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeAlias
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession, get_session
+
+Client: TypeAlias = Any
+"""An SDK client: its methods are made at run time from the service's model, so no type names them."""
+
+CONNECT_TIMEOUT = 5
+"""Seconds to reach the endpoint: a connection that takes longer is better tried again."""
+
+CALL_TIMEOUT = 10
+"""Seconds that a call which waits for nothing may take altogether."""
+
+OPEN_TIMEOUT = 8
+"""Seconds in which a publisher finds its destination or says that it cannot, whatever the SDK still tries."""
+
+POLL_MARGIN = 10
+"""Seconds beyond its wait time after which a poll counts as hung."""
+
+_SETTLEMENT_CONNECTIONS = 50
+_PUBLISH_ATTEMPTS = 4
+
+_of_thread = threading.local()
+
+
+def shared_session() -> AioSession:
+    """Return this thread's session.
+
+    Creating clients on one session from two threads is not safe, and a session (~90 ms) is dear where a client on a
+    shared one (~7 ms) is not.
+    """
+    session: AioSession | None = getattr(_of_thread, "session", None)
+    if session is None:
+        session = _of_thread.session = get_session()
+    return session
+
+
+def create_client(service: str, region: str | None, config: AioConfig) -> AbstractAsyncContextManager[Client]:
+    """Return the context manager of a client; a region of None is the environment's."""
+    client: AbstractAsyncContextManager[Client] = shared_session().create_client(
+        service,  # type: ignore[call-overload, unused-ignore]
+        region_name=region,
+        config=config,
+    )
+    return client
+
+
+def polling(wait_time: float, polls: int) -> AioConfig:
+    """Configure a client for long polls alone, each of which holds a connection all the while it waits."""
+    return AioConfig(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=wait_time + POLL_MARGIN,
+        max_pool_connections=polls,
+        retries=_no_retries(),
+    )
+
+
+def settling() -> AioConfig:
+    """Configure a client for settlements and look-ups, which never wait for a connection that a poll holds."""
+    return AioConfig(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=CALL_TIMEOUT,
+        max_pool_connections=_SETTLEMENT_CONNECTIONS,
+        retries=_no_retries(),
+    )
+
+
+def publishing() -> AioConfig:
+    """Configure a client that retries by itself, for nobody else does: at most 1 + 2 + 4 seconds of waiting."""
+    return AioConfig(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=CALL_TIMEOUT,
+        retries={"total_max_attempts": _PUBLISH_ATTEMPTS, "mode": "standard"},
+    )
+
+
+def _no_retries() -> Any:
+    # The engine retries what a consumer does, with its own pauses and its own log lines: retries below it would only
+    # hide trouble and multiply the timeouts.
+    return {"total_max_attempts": 1, "mode": "standard"}

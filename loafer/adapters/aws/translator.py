@@ -1,0 +1,80 @@
+"""Translators of what SQS and SNS deliver: strict JSON, SNS envelopes, plain text."""
+
+import json
+from typing import Any, NoReturn
+
+from loafer.domain.lifecycle import InvalidContent
+
+_ENVELOPE_TYPES = ("Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation")
+
+
+class SQSMessageTranslator:
+    """The content is the body's JSON."""
+
+    def translate(self, message: str) -> dict[str, Any]:
+        """Return the content of a JSON body; InvalidContent if it is not JSON."""
+        return {"content": _decode(message, "the body")}
+
+
+class SNSMessageTranslator:
+    """The content is the JSON in the envelope's `Message`, or the body's own JSON where delivery is raw."""
+
+    def translate(self, message: str) -> dict[str, Any]:
+        """Return the content of a notification; InvalidContent if it is not JSON, or an envelope without a message."""
+        body = _decode(message, "the body")
+        if not _is_envelope(body):
+            return {"content": body}
+        if body.get("Type") == "SubscriptionConfirmation":
+            raise InvalidContent(
+                "the body is an SNS SubscriptionConfirmation, not a message: confirm it at its SubscribeURL"
+            )
+        match body.get("Message"):
+            case str(inner):
+                return {"content": _decode(inner, "the SNS envelope's 'Message'")}
+            case _:
+                raise InvalidContent("the SNS envelope has no 'Message' that is a string")
+
+
+class StringMessageTranslator:
+    """The content is the body as it is."""
+
+    def translate(self, message: str) -> dict[str, Any]:
+        """Return the body as content; InvalidContent if it holds lone surrogates."""
+        _check_text(message, "the body")
+        return {"content": message}
+
+
+def _is_envelope(body: Any) -> bool:
+    if not isinstance(body, dict):
+        return False
+    return body.get("Type") in _ENVELOPE_TYPES or body.keys() == {"Message"}
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _decode(text: str, what: str) -> Any:
+    _check_text(text, what)
+    try:
+        content = _DECODER.decode(text)
+    except RecursionError as error:
+        raise InvalidContent(f"{what} is nested too deeply") from error
+    except ValueError as error:
+        raise InvalidContent(f"{what} is not JSON: {error}") from error
+    if "\\ud" in text or "\\uD" in text:
+        # Only an escape can still hide half a pair, so only then is the whole content looked through.
+        _check_text(json.dumps(content, ensure_ascii=False), what)
+    return content
+
+
+def _check_text(text: str, what: str) -> None:
+    if text.isascii():
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidContent(f"{what} holds a lone surrogate at character {error.start}") from error

@@ -1,0 +1,83 @@
+"""The consumer of a queue in memory."""
+
+import asyncio
+from collections.abc import Sequence
+
+import attrs
+
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.domain.batch import Failure
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.ports.consumer import Consumer, SourceInfo
+
+NOT_IN_FLIGHT = Failure("the message is not in flight", retryable=False)
+
+
+@attrs.define(eq=False)
+class MemoryConsumer(Consumer):
+    """Receives from a queue in memory, and settles there."""
+
+    queue: MemoryQueue
+    wait_time: float = 5.0
+    batch_size: int = 10
+
+    async def open(self) -> SourceInfo:
+        """Return what the queue is."""
+        queue = self.queue
+        return SourceInfo(queue.visibility_timeout, queue.fifo, queue.max_receive_count)
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        """Return messages as soon as there are some; a cancelled receive has taken none."""
+        await asyncio.sleep(0)
+        messages = self.queue.receive(min(limit, self.batch_size))
+        if messages or not self.wait_time:
+            return messages
+        try:
+            async with asyncio.timeout(self.wait_time):
+                while not (messages := self.queue.receive(min(limit, self.batch_size))):
+                    await self._something_visible()
+        except TimeoutError:
+            return []
+        return messages
+
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        """Delete messages."""
+        for message in messages:
+            self.queue.delete(message.receipt)
+        return [None] * len(messages)
+
+    async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
+        """Make messages visible after their delays."""
+        return [
+            None if self.queue.change_visibility(message.receipt, delay) else NOT_IN_FLIGHT
+            for message, delay in zip(messages, delays, strict=True)
+        ]
+
+    async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+        """Keep messages invisible."""
+        return await self.release(messages, [seconds] * len(messages))
+
+    async def dead_letter(self, message: Message) -> Failure | None:
+        """Move a message to the dead-letter queue, if there is one."""
+        target = self.queue.dead_letters
+        if target is None:
+            return Failure(f"queue {self.queue.name!r} has no dead-letter queue", retryable=False)
+        moved = OutgoingMessage(
+            body=message.body,
+            attributes=message.attributes,
+            group=message.group,
+            deduplication_id=message.deduplication_id,
+        )
+        target.send(moved, message.id)
+        self.queue.delete(message.receipt)
+        return None
+
+    async def close(self) -> None:
+        """Nothing is to be closed."""
+
+    async def _something_visible(self) -> None:
+        try:
+            async with asyncio.timeout(self.queue.next_visible()):
+                await self.queue.changed()
+        except TimeoutError:
+            return

@@ -1,0 +1,41 @@
+"""The publisher to a queue in memory."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.domain.batch import Failure
+from loafer.domain.message import OutgoingMessage
+from loafer.exceptions import PublisherError
+from loafer.ports.publisher import Publisher
+
+
+@attrs.define(eq=False)
+class MemoryPublisher(Publisher):
+    """Puts messages on a queue in memory."""
+
+    queue: MemoryQueue
+
+    async def open(self) -> None:
+        """Nothing is to be found."""
+
+    async def publish(self, message: OutgoingMessage) -> str:
+        """Put one message on the queue and return its id."""
+        try:
+            return self.queue.send(message)
+        except ValueError as error:
+            raise PublisherError(str(error)) from error
+
+    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
+        """Put many on the queue."""
+        results: list[str | Failure] = []
+        for message in messages:
+            try:
+                results.append(await self.publish(message))
+            except PublisherError as error:
+                results.append(Failure(str(error), retryable=False))
+        return results
+
+    async def close(self) -> None:
+        """Nothing is to be closed."""

@@ -1,0 +1,204 @@
+"""A queue in memory that behaves as SQS does, so that what works on it works there."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+
+import attrs
+
+from loafer.adapters.memory.shelves import Entry, FifoShelf, Shelf, StandardShelf
+from loafer.domain.message import Message, OutgoingMessage
+
+FIFO = ".fifo"
+DEDUPLICATION_INTERVAL = 5 * 60
+"""Seconds in which a FIFO queue takes a second message of the same deduplication id for the first one.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
+"""
+
+
+@attrs.define(eq=False)
+class MemoryQueue:
+    """One queue: visibility timeout, delay, receive counts, redelivery, redrive, FIFO groups.
+
+    Any thread may use it.
+
+    Attributes:
+        name: Its name; with the suffix `.fifo` it is a FIFO queue.
+        visibility_timeout: Seconds that a received message stays invisible.
+        max_receive_count: Deliveries after which a message goes to `dead_letters`; None: never.
+        dead_letters: The dead-letter queue.
+        clock: Seconds; everything on the queue happens by this time.
+        counts: What happened so far: `sent`, `received`, `deleted`, `released`, `dead_lettered`.
+
+    """
+
+    name: str
+    visibility_timeout: float = 30.0
+    max_receive_count: int | None = None
+    dead_letters: "MemoryQueue | None" = None
+    clock: Callable[[], float] = time.monotonic
+    counts: Counter[str] = attrs.field(factory=Counter, init=False)
+    _shelf: Shelf = attrs.field(init=False)
+    _entries: dict[str, Entry] = attrs.field(factory=dict, init=False)
+    _numbers: "count[int]" = attrs.field(factory=lambda: count(1), init=False)
+    _seen: dict[str, tuple[float, str]] = attrs.field(factory=dict, init=False)
+    _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
+    _waiting: "set[asyncio.Future[None]]" = attrs.field(factory=set, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Choose how messages are ordered."""
+        self._shelf = FifoShelf() if self.fifo else StandardShelf()
+
+    @property
+    def fifo(self) -> bool:
+        """Tell whether messages of one group are received in order."""
+        return self.name.endswith(FIFO)
+
+    @property
+    def visible(self) -> list[OutgoingMessage]:
+        """The messages that are not hidden by a delay or a delivery now."""
+        now = self.clock()
+        with self._lock:
+            return [entry.message for entry in self._entries.values() if entry.visible_at <= now]
+
+    @property
+    def in_flight(self) -> list[OutgoingMessage]:
+        """The messages that were received and are neither deleted nor visible again."""
+        now = self.clock()
+        with self._lock:
+            return [e.message for e in self._entries.values() if e.receive_count and e.visible_at > now]
+
+    def __len__(self) -> int:
+        """Count the messages on the queue, hidden ones too."""
+        return len(self._entries)
+
+    def send(self, message: OutgoingMessage, message_id: str | None = None) -> str:
+        """Put a message on the queue and return its id.
+
+        Raises:
+            ValueError: a FIFO queue's message has no group.
+
+        """
+        if self.fifo and message.group is None:
+            raise ValueError(f"queue {self.name!r} is a FIFO queue: its messages need a group id")
+        now = self.clock()
+        with self._lock:
+            sequence = next(self._numbers)
+            entry_id = message_id or f"{self.name}-{sequence}"
+            if self.fifo and (earlier := self._duplicate_of(message, entry_id, now)) is not None:
+                return earlier
+            entry = Entry(entry_id, sequence, message, now, now + (message.delay or 0))
+            self._entries[entry.id] = entry
+            self._shelf.put(entry, now)
+            self.counts["sent"] += 1
+            self._wake()
+        return entry.id
+
+    def receive(self, limit: int) -> list[Message]:
+        """Deliver up to `limit` visible messages, and hide them for the visibility timeout."""
+        now = self.clock()
+        messages: list[Message] = []
+        with self._lock:
+            for entry in self._shelf.take(now, limit):
+                if self.max_receive_count is not None and entry.receive_count >= self.max_receive_count:
+                    self._redrive(entry)
+                else:
+                    messages.append(self._deliver(entry, now))
+            self.counts["received"] += len(messages)
+        return messages
+
+    def delete(self, receipt: str) -> None:
+        """Delete the message of a receipt; as on SQS, an outdated receipt deletes nothing and is no error."""
+        with self._lock:
+            entry = self._entry_of(receipt)
+            if entry is not None:
+                self._drop(entry)
+                self.counts["deleted"] += 1
+                self._wake()
+
+    def change_visibility(self, receipt: str, seconds: float) -> bool:
+        """Hide the message of a receipt for so many seconds from now (0: show it); False if it is not in flight."""
+        now = self.clock()
+        with self._lock:
+            entry = self._entry_of(receipt)
+            if entry is None or entry.visible_at <= now:
+                return False
+            entry.visible_at = now + seconds
+            self._shelf.put(entry, now)
+            if not seconds:
+                self.counts["released"] += 1
+            self._wake()
+        return True
+
+    def next_visible(self) -> float | None:
+        """Return in how many seconds a message may become visible by itself; None: nothing waits for the time."""
+        now = self.clock()
+        with self._lock:
+            at = self._shelf.next_visible(now)
+        return None if at is None else max(0.0, at - now)
+
+    async def changed(self) -> None:
+        """Wait until something was sent, released, deleted or extended."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        with self._lock:
+            self._waiting.add(waiter)
+        try:
+            await waiter
+        finally:
+            with self._lock:
+                self._waiting.discard(waiter)
+
+    def _wake(self) -> None:
+        for waiter in self._waiting:
+            waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
+        self._waiting.clear()
+
+    def _duplicate_of(self, message: OutgoingMessage, entry_id: str, now: float) -> str | None:
+        if message.deduplication_id is None:
+            return None
+        at, earlier = self._seen.get(message.deduplication_id, (None, ""))
+        if at is not None and now - at < DEDUPLICATION_INTERVAL:
+            return earlier
+        self._seen[message.deduplication_id] = now, entry_id
+        return None
+
+    def _entry_of(self, receipt: str) -> Entry | None:
+        entry = self._entries.get(receipt.rpartition("#")[0])
+        return entry if entry is not None and entry.receipt == receipt else None
+
+    def _deliver(self, entry: Entry, now: float) -> Message:
+        entry.receive_count += 1
+        entry.receipt = f"{entry.id}#{entry.receive_count}"
+        entry.visible_at = now + self.visibility_timeout
+        self._shelf.put(entry, now)
+        sent = entry.message
+        return Message(
+            id=entry.id,
+            body=sent.body,
+            receipt=entry.receipt,
+            receive_count=entry.receive_count,
+            group=sent.group,
+            deduplication_id=sent.deduplication_id,
+            sent_at=entry.sent_at,
+            attributes=sent.attributes,
+            source=self.name,
+        )
+
+    def _redrive(self, entry: Entry) -> None:
+        self._drop(entry)
+        self.counts["dead_lettered"] += 1
+        if self.dead_letters is not None:
+            self.dead_letters.send(entry.message, entry.id)
+
+    def _drop(self, entry: Entry) -> None:
+        self._shelf.remove(entry)
+        del self._entries[entry.id]
+
+
+def _resolve(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)

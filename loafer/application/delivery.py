@@ -1,0 +1,104 @@
+"""One message to its handler, and what came of it, as a value: whoever acts on it does so once."""
+
+import asyncio
+import logging
+
+import attrs
+
+from loafer.application.handler import ThreadHandler
+from loafer.application.route import Handler, Route
+from loafer.domain.lifecycle import InvalidContent, Outcome, content_of, outcome_of
+from loafer.domain.message import Message
+from loafer.exceptions import HandlerTimeout
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.frozen(slots=True)
+class Delivery:
+    """How one delivery ended.
+
+    Attributes:
+        route: The name of its route.
+        message: The message.
+        outcome: What is to become of it.
+        error: What the translator or the handler raised; None if it returned.
+
+    """
+
+    route: str
+    message: Message
+    outcome: Outcome
+    error: BaseException | None = None
+
+    @property
+    def stops_the_worker(self) -> bool:
+        """Tell whether the handler raised what no program survives, SystemExit for one; a cancellation is not that."""
+        return not isinstance(self.error, Exception | asyncio.CancelledError | None)
+
+
+async def deliver(route: Route, message: Message, limit: float | None) -> Delivery:
+    """Translate a message, give it to the handler, and return what came of it; raises nothing.
+
+    After `limit` seconds a coroutine is cancelled, which is an error like any other. A thread cannot be cancelled:
+    it is waited for, and what it comes to counts.
+    """
+    try:
+        content = content_of(route.translate(message))
+    except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
+        return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
+    try:
+        if limit is None:
+            await route.handle(content)
+        else:
+            await _handle_within(limit, route.handle, content, message)
+    except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
+        return Delivery(route.name, message, outcome_of(content, error), error)
+    return Delivery(route.name, message, Outcome.SUCCEEDED)
+
+
+async def _handle_within(limit: float, handle: Handler, content: object, message: Message) -> None:
+    if isinstance(handle, ThreadHandler):
+        text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
+        warning = asyncio.get_running_loop().call_later(limit, logger.warning, text, message.id, limit)
+        try:
+            await handle(content)
+        finally:
+            warning.cancel()
+    else:
+        try:
+            async with asyncio.timeout(limit) as scope:
+                await handle(content)
+        except TimeoutError as error:
+            if scope.expired():
+                raise HandlerTimeout(f"it took longer than {limit:g} s") from error
+            raise
+
+
+def log(delivery: Delivery) -> None:
+    """Log a delivery: one line for what is kept, the traceback at DEBUG only, for it may quote the body."""
+    outcome, error, message = delivery.outcome, delivery.error, delivery.message
+    match outcome:
+        case Outcome.SUCCEEDED:
+            return
+        case Outcome.REJECTED | Outcome.IGNORED:
+            logger.info("message %s on route %s: %s by its handler", message.id, delivery.route, outcome.value)
+            return
+        case Outcome.UNTRANSLATED:
+            what = "not translated"
+        case _:
+            what = "its handler failed"
+    logger.warning("message %s on route %s is kept: %s: %s", message.id, delivery.route, what, _reason(error))
+    logger.debug("message %s: the traceback", message.id, exc_info=error)
+
+
+def _reason(error: BaseException | None) -> str:
+    """Return the kind of an error and where it was raised; its text could quote the body, ours never does."""
+    if error is None or isinstance(error, InvalidContent | HandlerTimeout):
+        return str(error)
+    place = ""
+    trace = error.__traceback__
+    while trace is not None:
+        place = f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})"
+        trace = trace.tb_next
+    return f"{type(error).__name__}{place}"

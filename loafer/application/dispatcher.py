@@ -1,0 +1,106 @@
+"""A message's way: received, started, translated, handled, settled; in one direction, each step in one place."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import attrs
+
+from loafer.application.delivery import Delivery
+from loafer.application.heartbeat import Heartbeat, beating, beating_on_a_thread
+from loafer.application.intake import Intake
+from loafer.application.jobs import Jobs
+from loafer.application.lane import Lane
+from loafer.application.options import Options
+from loafer.application.retention import Retention
+from loafer.application.route import Route
+from loafer.application.settlement import Settlement
+from loafer.application.shutdown import Stop, shut_down
+from loafer.application.slots import Slots
+from loafer.application.trouble import Trouble
+from loafer.application.watchdog import Watchdog
+
+
+def ignore(_: Delivery) -> None:
+    """Observe nothing."""
+
+
+@attrs.define(eq=False)
+class Dispatcher:
+    """Runs routes until it is asked to stop; can run once.
+
+    Intake receives into a lane, Jobs take what may start from there and deliver it, Settlement and Retention act upon
+    the outcome, and the heartbeat keeps what is held meanwhile.
+
+    Attributes:
+        routes: What to run.
+        options: The limits and delays.
+        observe: Told of every delivery when it has ended; must neither raise nor block.
+        clock: Seconds that never go back; the event loop's clock must go at the same pace.
+        threaded_heartbeat: False runs the heartbeat on the same event loop, where a blocked loop stops it.
+
+    """
+
+    routes: Sequence[Route]
+    options: Options = attrs.field(factory=Options)
+    observe: Callable[[Delivery], None] = ignore
+    clock: Callable[[], float] = time.monotonic
+    threaded_heartbeat: bool = True
+    abandoned: int = attrs.field(default=0, init=False)
+    """Handlers that had not ended when the dispatcher stopped."""
+    _stop: Stop = attrs.field(factory=Stop, init=False)
+    _lanes: list[Lane] = attrs.field(factory=list, init=False)
+
+    def stop(self) -> None:
+        """Ask to stop: no new work, running handlers get the grace period; asked twice, they are cancelled at once."""
+        self._stop.request()
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What happened so far, over all routes: outcomes by name, `received`, `duplicates`, `stale`, `leases_lost`."""
+        return sum((lane.counts for lane in self._lanes), Counter())
+
+    @property
+    def held(self) -> int:
+        """How many messages are held now: received, and not yet settled."""
+        return sum(len(lane.leases) for lane in self._lanes)
+
+    async def run(self) -> None:
+        """Dispatch messages until asked to stop, and stop cleanly.
+
+        Raises:
+            ConsumerError: a source failed for good.
+            ConfigurationError: a consumer's options cannot work.
+            BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
+
+        """
+        self._lanes = [Lane(route, route.consumer(), self.clock) for route in self.routes]
+        slots = Slots(self.options.max_jobs, self.options.prefetch, self.clock, self._lanes)
+        retention = Retention(self.options.retry_delay, self._stop)
+        jobs = Jobs(slots, retention, self._stop, self.options.handler_timeout, self.observe)
+        for lane in self._lanes:
+            retention.settlements[lane] = Settlement(lane, partial(jobs.settled, lane))
+        intakes = [
+            Intake(lane, slots, self._stop, Trouble(lane.route.source, self.clock), jobs.admit) for lane in self._lanes
+        ]
+        async with self._heartbeat():
+            try:
+                for intake in intakes:
+                    intake.start()
+                await self._stop.requested.wait()
+            finally:  # a cancelled run stops cleanly too
+                self._stop.requested.set()
+                grace = self.options.grace_period
+                self.abandoned = await shut_down(self._stop, jobs, intakes, grace, self.clock)
+                await asyncio.gather(*(lane.consumer.close() for lane in self._lanes))
+        if self._stop.cause is not None:
+            raise self._stop.cause
+
+    def _heartbeat(self) -> AbstractAsyncContextManager[None]:
+        limit = self.options.stall_limit
+        if self.threaded_heartbeat:
+            return beating_on_a_thread(Heartbeat(self._lanes, self.clock, limit, Watchdog(self.clock)))
+        return beating(Heartbeat(self._lanes, self.clock, limit))

@@ -1,0 +1,159 @@
+"""Keeps every held message ours: extends leases from a thread of its own, which a blocked event loop cannot stop."""
+
+import asyncio
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+
+import attrs
+
+from loafer.application.lane import Lane
+from loafer.application.watchdog import Watchdog
+from loafer.domain.batch import LARGEST_BATCH, Failure
+from loafer.domain.lease import Lease
+from loafer.exceptions import LoaferError
+from loafer.ports.consumer import Consumer
+
+logger = logging.getLogger(__name__)
+
+SHORTEST_TICK, LONGEST_TICK = 0.05, 0.5
+SHORTEST_CALL, LONGEST_CALL = 0.5, 10.0
+"""Bounds in seconds: of the time between two looks at the leases, and of how long one extension call may take."""
+
+CLOSING = 1.0
+"""Seconds that the heartbeat gets to close its connections."""
+
+
+@attrs.define(eq=False)
+class Heartbeat:
+    """Extends the leases of all lanes; runs on whichever event loop awaits `run`."""
+
+    lanes: Sequence[Lane]
+    clock: Callable[[], float]
+    stall_limit: float
+    watchdog: Watchdog | None = None
+    _consumers: dict[Lane, asyncio.Task[Consumer]] = attrs.field(factory=dict, init=False)
+    _calls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _let_go: bool = attrs.field(default=False, init=False)
+
+    async def run(self) -> None:
+        """Extend leases until cancelled."""
+        try:
+            while True:
+                try:
+                    self._beat()
+                except Exception:  # the one thing that must never end
+                    logger.exception("the heartbeat stumbled")
+                await asyncio.sleep(self._tick())
+        finally:
+            await self._close()
+
+    def _tick(self) -> float:
+        intervals = (lane.leases.interval for lane in self.lanes)
+        return min(max(SHORTEST_TICK, min(intervals, default=LONGEST_TICK) / 4), LONGEST_TICK)
+
+    def _beat(self) -> None:
+        if self._stalled():
+            return
+        for lane in self.lanes:
+            now = self.clock()
+            with lane.lock:
+                due = lane.leases.due(now)
+            by_seconds = defaultdict(list)
+            for lease in due:
+                by_seconds[lane.leases.extension(now, lease)].append(lease)
+            for seconds, leases in by_seconds.items():
+                for start in range(0, len(leases), LARGEST_BATCH):
+                    call = asyncio.create_task(self._extend(lane, leases[start : start + LARGEST_BATCH], seconds))
+                    self._calls.add(call)
+                    call.add_done_callback(self._calls.discard)
+
+    def _stalled(self) -> bool:
+        """Tell whether the watched loop has been blocked for so long that its leases are let go."""
+        blocked = self.watchdog.blocked_for() if self.watchdog is not None else 0.0
+        stalled = blocked > self.stall_limit
+        if stalled and not self._let_go:
+            logger.error("the event loop has been blocked for %.0f s: its leases are let go", blocked)
+        self._let_go = stalled
+        return stalled
+
+    async def _extend(self, lane: Lane, leases: Sequence[Lease], seconds: float) -> None:
+        messages = [lease.message for lease in leases]
+        sent = self.clock()
+        results: Sequence[Failure | None] = [Failure("the call did not end")] * len(leases)
+        try:
+            if seconds <= 0:
+                results = [Failure("it has been held for 12 hours", retryable=False)] * len(leases)
+            else:
+                limit = min(max(SHORTEST_CALL, lane.leases.interval / 2), LONGEST_CALL)
+                async with asyncio.timeout(limit):
+                    results = await (await self._consumer(lane)).extend(messages, seconds)
+        except (LoaferError, TimeoutError) as error:
+            logger.info("leases on %r could not be extended, trying again: %r", lane.route.source, error)
+        finally:
+            with lane.lock:
+                for lease, message, failure in zip(leases, messages, results, strict=True):
+                    if failure is None:
+                        lane.leases.extended(lease, message, sent + seconds)
+                    elif failure.retryable:
+                        lane.leases.not_extended(lease, self.clock())
+                    elif lane.leases.refused(lease, message) and not lease.released:
+                        lane.counts["leases_lost"] += 1
+                        logger.warning("message %s: its lease is lost: %s", message.id, failure.reason)
+
+    async def _consumer(self, lane: Lane) -> Consumer:
+        """Return the heartbeat's own consumer of a lane's source, opened when it is first needed."""
+        opening = self._consumers.get(lane)
+        if opening is None or (opening.done() and opening.exception() is not None):
+            opening = self._consumers[lane] = asyncio.create_task(_opened(lane))
+        return await asyncio.shield(opening)
+
+    async def _close(self) -> None:
+        for opening in self._consumers.values():
+            opening.cancel()
+            if opening.done() and opening.exception() is None:
+                await opening.result().close()
+
+
+async def _opened(lane: Lane) -> Consumer:
+    consumer = lane.route.consumer()
+    await consumer.open()
+    return consumer
+
+
+@asynccontextmanager
+async def beating(heartbeat: Heartbeat) -> AsyncIterator[None]:
+    """Let a heartbeat run on the same event loop meanwhile."""
+    task = asyncio.create_task(heartbeat.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task], timeout=CLOSING)
+
+
+@asynccontextmanager
+async def beating_on_a_thread(heartbeat: Heartbeat) -> AsyncIterator[None]:
+    """Let a heartbeat run meanwhile on a thread and an event loop of its own."""
+    loop, stop, ended = asyncio.new_event_loop(), asyncio.Event(), Future[None]()
+
+    async def beat_until_stopped() -> None:
+        async with beating(heartbeat):
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(beat_until_stopped())
+            loop.close()
+        finally:
+            ended.set_result(None)
+
+    threading.Thread(target=run, name="loafer-heartbeat", daemon=True).start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        await asyncio.wait_for(asyncio.wrap_future(ended), 2 * CLOSING)

@@ -1,0 +1,109 @@
+"""How messages come in: places first, then a receive; more receives at once while there is work."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+
+import attrs
+
+from loafer.application.lane import Lane
+from loafer.application.shutdown import Stop
+from loafer.application.slots import Slots
+from loafer.application.trouble import Trouble
+from loafer.domain.message import Message
+from loafer.exceptions import ConsumerError, ConsumerUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False)
+class Intake:
+    """Receives for one lane, and hands what came to `admit`, until it is stopped.
+
+    One receive runs at a time; a full batch starts another beside it, an empty one ends all but the first.
+    """
+
+    lane: Lane
+    slots: Slots
+    stop: Stop
+    trouble: Trouble
+    admit: Callable[[Lane, Sequence[Message]], None]
+    _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _receiving: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+
+    def start(self) -> None:
+        """Begin with one poll."""
+        self._start_poll(self._open_and_poll())
+
+    def end(self) -> None:
+        """Ask for nothing more; a receive that runs is left to end, for it may bring messages."""
+        for poll in self._polls - self._receiving:
+            poll.cancel()
+
+    def abort(self) -> None:
+        """End the running receives too; what they would have brought becomes visible again when its lease ends."""
+        for poll in self._polls:
+            poll.cancel()
+
+    async def ended(self) -> None:
+        """Wait until nothing is received any more."""
+        while self._polls:
+            await asyncio.wait(self._polls)
+
+    def _start_poll(self, poll: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._watched(poll))
+        self._polls.add(task)
+        task.add_done_callback(self._polls.discard)
+
+    async def _watched(self, poll: Coroutine[object, object, None]) -> None:
+        """See to it that a poll never ends unnoticed: whatever it raises stops the worker."""
+        try:
+            await poll
+        except ConsumerError as error:
+            self.stop.fail(error)
+        except Exception as error:  # noqa: BLE001 - a consumer that breaks its contract, and nobody else looks
+            broken = ConsumerError(f"the consumer of {self.lane.route.source!r} broke: {type(error).__name__}: {error}")
+            broken.__cause__ = error
+            self.stop.fail(broken)
+
+    async def _open_and_poll(self) -> None:
+        while not await self._opened():
+            pass
+        await self._poll(extra=False)
+
+    async def _opened(self) -> bool:
+        try:
+            self.lane.opened(await self.lane.consumer.open())
+        except (ConsumerUnavailable, ConsumerError) as error:
+            await asyncio.sleep(self.trouble.wait(error))
+            return False
+        return True
+
+    async def _poll(self, *, extra: bool) -> None:
+        while not self.stop.requested.is_set():
+            places = await self.slots.places(self.lane)
+            messages = await self._receive(places)
+            if not messages and extra:
+                return
+            if len(messages) >= self.lane.batch_size and len(self._polls) < self.lane.consumer.max_polls:
+                self._start_poll(self._poll(extra=True))
+
+    async def _receive(self, places: int) -> Sequence[Message]:
+        """Return what a receive brought, already admitted; none after trouble, when that has been waited for."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine that runs has a task
+        self._receiving.add(task)
+        try:
+            messages = await self.lane.consumer.receive(places)
+        except (ConsumerUnavailable, ConsumerError) as error:
+            wait = self.trouble.wait(error)
+        else:
+            self.trouble.over()
+            self.admit(self.lane, messages)
+            return messages
+        finally:
+            self._receiving.discard(task)
+            self.slots.give_back(self.lane, places)
+        if not self.stop.requested.is_set():
+            await asyncio.sleep(wait)
+        return ()

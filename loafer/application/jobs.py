@@ -1,0 +1,133 @@
+"""From a received message to its settlement: start it, deliver it, act upon the outcome."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+
+import attrs
+
+from loafer.application.delivery import Delivery, deliver, log
+from loafer.application.lane import Lane
+from loafer.application.retention import Retention
+from loafer.application.shutdown import Stop
+from loafer.application.slots import Slots
+from loafer.domain.lease import Lease
+from loafer.domain.message import Message
+
+logger = logging.getLogger(__name__)
+
+
+def _start_task(coroutine: Coroutine[object, object, None]) -> "asyncio.Task[None]":
+    """Start a task; where Python can, it runs at once until it first waits, which many handlers never do."""
+    loop = asyncio.get_running_loop()
+    if sys.version_info >= (3, 12):
+        return asyncio.Task(coroutine, loop=loop, eager_start=True)
+    return loop.create_task(coroutine)
+
+
+@attrs.define(eq=False)
+class Jobs:
+    """Runs the handlers of all lanes: each message in a task of its own, never more at once than there are slots."""
+
+    slots: Slots
+    retention: Retention
+    stop: Stop
+    timeout: float | None
+    observe: Callable[[Delivery], None]
+    _tasks: "dict[asyncio.Task[None], tuple[Lane, Lease]]" = attrs.field(factory=dict, init=False)
+    _starting: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Start again what is retried in its place."""
+        self.retention.restart = self.start
+
+    def admit(self, lane: Lane, messages: Sequence[Message]) -> None:
+        """Take in what a receive brought; once loafer stops, it is given back."""
+        leases = lane.take(messages)
+        if self.stop.requested.is_set():
+            self.retention.give_back(lane, leases)
+            return
+        for lease in leases:
+            if self.retention.may_wait(lane, lease):
+                lane.order.add(lease)
+        self.start(lane)
+
+    def start(self, lane: Lane) -> None:
+        """Start what may start, now that `lane` may have something."""
+        self.slots.ready(lane)
+        if self._starting:
+            return  # a handler that ended at once: whoever started it goes on
+        self._starting = True
+        try:
+            while (ready := self.slots.next_lane()) is not None:
+                self._start_next(ready)
+        finally:
+            self._starting = False
+
+    def settled(self, lane: Lane, lease: Lease, *, confirmed: bool) -> None:
+        """Let go of a settled message: what waited for it may start, unless its settlement was not confirmed."""
+        if not confirmed:
+            self.retention.give_back(lane, lane.order.followers(lease))
+        lane.settled(lease)
+        self.start(lane)
+        self.slots.changed()
+
+    def release_waiting(self, lanes: Sequence[Lane]) -> None:
+        """Give back what waits."""
+        for lane in lanes:
+            self.retention.give_back(lane, lane.order.drain())
+
+    async def ended(self) -> None:
+        """Wait until no handler runs."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def cancel(self) -> None:
+        """Cancel what runs; a function that has started in its thread goes on."""
+        for task in self._tasks:
+            task.cancel()
+
+    def abandon(self) -> int:
+        """Leave what still runs to its lease and return how many that are."""
+        for lane, lease in self._tasks.values():
+            text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
+            logger.warning(text, lease.message.id)
+            with lane.lock:
+                lane.leases.drop(lease)
+        abandoned, self._tasks = len(self._tasks), {}
+        return abandoned
+
+    def _start_next(self, lane: Lane) -> None:
+        lease = lane.order.next()
+        if lease is None:
+            return
+        if not lease.is_valid(lane.clock()):
+            logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
+            self.settled(lane, lease, confirmed=False)
+            return
+        lease.runs += 1
+        self.slots.started(lane)
+        task = _start_task(self._run(lane, lease))
+        if not task.done():
+            self._tasks[task] = lane, lease
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(task, None)
+
+    async def _run(self, lane: Lane, lease: Lease) -> None:
+        began = lane.clock()
+        delivery = await deliver(lane.route, lease.message, self.timeout)
+        self.slots.ended(lane, lane.clock() - began)
+        lane.counts[delivery.outcome.value] += 1
+        if delivery.outcome.acknowledged:
+            self.retention.settlements[lane].acknowledge(lease)
+        else:
+            self.retention.keep(lane, lease, delivery)
+        log(delivery)
+        self.observe(delivery)
+        if delivery.stops_the_worker and delivery.error is not None:
+            self.stop.fail(delivery.error)
+        self.start(lane)
+        self.slots.changed()

@@ -1,0 +1,70 @@
+"""What a route holds while it runs; the one place that its polls, its jobs, its settlement and the heartbeat share."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from loafer.application.route import Route
+from loafer.domain.lease import Lease, Leases
+from loafer.domain.message import Message
+from loafer.domain.ordering import ArrivalOrder, GroupOrder, Spent
+from loafer.ports.consumer import Consumer, SourceInfo
+
+UNKNOWN = SourceInfo(visibility_timeout=30)
+
+
+@attrs.define(eq=False)
+class Lane:
+    """The state of a running route. Its leases are shared with the heartbeat's thread, under `lock`.
+
+    Attributes:
+        asked: Messages that running receives may still bring.
+        running: Messages whose handler runs.
+        counts: What happened so far: outcomes by name, `received`, `duplicates`, `leases_lost`, `stale`.
+
+    """
+
+    route: Route
+    consumer: Consumer
+    clock: Callable[[], float]
+    info: SourceInfo = attrs.field(default=UNKNOWN, init=False)
+    leases: Leases = attrs.field(factory=lambda: Leases(UNKNOWN.visibility_timeout), init=False)
+    order: ArrivalOrder | GroupOrder = attrs.field(factory=ArrivalOrder, init=False)
+    spent: Spent = attrs.field(factory=Spent, init=False)
+    lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    asked: int = attrs.field(default=0, init=False)
+    running: int = attrs.field(default=0, init=False)
+    counts: Counter[str] = attrs.field(factory=Counter, init=False)
+
+    def opened(self, info: SourceInfo) -> None:
+        """Take in what the consumer found out about its source."""
+        self.info = info
+        self.leases = Leases(info.visibility_timeout)
+        self.order = GroupOrder() if info.ordered else ArrivalOrder()
+
+    @property
+    def batch_size(self) -> int:
+        """How many messages a receive is worth at most."""
+        return 1 if self.spent.any(self.clock()) else self.consumer.batch_size
+
+    @property
+    def held(self) -> int:
+        """Count the messages that are held, and those that running receives may still bring."""
+        return len(self.leases) + self.asked
+
+    def take(self, messages: Sequence[Message]) -> list[Lease]:
+        """Hold the messages of a receive; those that are held already take over the newer receipt and are left out."""
+        now = self.clock()
+        with self.lock:
+            leases = [lease for message in messages if (lease := self.leases.take(message, now)) is not None]
+        self.counts["received"] += len(messages)
+        self.counts["duplicates"] += len(messages) - len(leases)
+        return leases
+
+    def settled(self, lease: Lease) -> None:
+        """Hold a message no longer, and let what waited for it start."""
+        with self.lock:
+            self.leases.drop(lease)
+        self.order.settled(lease)

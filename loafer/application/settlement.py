@@ -1,0 +1,164 @@
+"""How messages are settled: acknowledged or released in batches, failed entries again, until their lease ends."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import attrs
+
+from loafer.application.lane import Lane
+from loafer.domain.batch import Batch, Failure
+from loafer.domain.lease import Lease
+from loafer.domain.message import Message
+from loafer.domain.retry import backoff
+from loafer.exceptions import AccessDenied, ConsumerError, LoaferError
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 5.0
+"""Bounds of the wait before a failed entry is tried again, in seconds."""
+
+EXTENSION_CHECK = 0.01
+"""Seconds between two looks whether an extension that is under way has ended."""
+
+Results = Sequence[Failure | None]
+
+
+class Settled(Protocol):
+    """Told once for each message that its settlement ended, and whether the source confirmed it."""
+
+    def __call__(self, lease: Lease, *, confirmed: bool) -> None:
+        """Take note."""
+
+
+@attrs.define(eq=False)
+class Outbox:
+    """One kind of settlement of one lane: entries wait for company, go out in a batch, and come back if they fail."""
+
+    verb: str
+    lane: Lane
+    send: Callable[[Sequence[Lease]], Awaitable[Results]]
+    settled: "Settled"
+    closing: bool = attrs.field(default=False, init=False)
+    _batch: Batch[Lease] = attrs.field(factory=Batch, init=False)
+    _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _sending: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _pending: int = attrs.field(default=0, init=False)
+    _emptied: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def put(self, lease: Lease) -> None:
+        """Settle a message, soon."""
+        self._pending += 1
+        self._join(lease)
+
+    async def drained(self) -> None:
+        """Send what waits, and wait until everything is settled or given up."""
+        self.closing = True
+        self._flush()
+        while self._pending:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def _join(self, lease: Lease) -> None:
+        self._batch.add(lease, self.lane.clock())
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send every batch that is due, and look again when the next one will be."""
+        now = self.lane.clock()
+        others_may_join = not self.closing and bool(self.lane.running or self.lane.order.startable)
+        while entries := self._batch.take(now, others_may_join=others_may_join):
+            task = asyncio.get_running_loop().create_task(self._settle(entries))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        if self._batch.due_at is not None and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._batch.due_at - now, self._look_again)
+
+    def _look_again(self) -> None:
+        self._timer = None
+        self._flush()
+
+    async def _settle(self, leases: Sequence[Lease]) -> None:
+        messages = [lease.message for lease in leases]
+        results = await self._results(leases)
+        for lease, message, failure in zip(leases, messages, results, strict=True):
+            self._resolve(lease, message, failure)
+
+    async def _results(self, leases: Sequence[Lease]) -> Results:
+        try:
+            return await self.send(leases)
+        except LoaferError as error:
+            fatal = isinstance(error, ConsumerError) and not isinstance(error, AccessDenied)
+            return [Failure(str(error), retryable=not fatal)] * len(leases)
+        except Exception as error:  # a consumer that breaks its contract must not take the worker with it
+            logger.exception("the consumer of %r broke", self.lane.route.source)
+            return [Failure(f"{type(error).__name__}: {error}")] * len(leases)
+
+    def _resolve(self, lease: Lease, message: Message, failure: Failure | None) -> None:
+        now = self.lane.clock()
+        if failure is None and lease.message is not message and not lease.released:
+            self._join(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
+        elif failure is None:
+            self._done(lease, confirmed=True)
+        elif failure.retryable and lease.is_valid(now):
+            lease.failures += 1
+            wait = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
+            log = logger.warning if lease.failures == 1 else logger.info
+            log("message %s could not be %s, trying again: %s", message.id, self.verb, failure.reason)
+            asyncio.get_running_loop().call_later(wait, self._join, lease)
+        else:
+            logger.warning("message %s was not %s and comes back: %s", message.id, self.verb, failure.reason)
+            self._done(lease, confirmed=False)
+
+    def _done(self, lease: Lease, *, confirmed: bool) -> None:
+        self._pending -= 1
+        if not self._pending:
+            self._emptied.set()
+        self.settled(lease, confirmed=confirmed)
+
+
+@attrs.define(eq=False)
+class Settlement:
+    """Settles the messages of one lane; `settled` is called once for each, when it is confirmed or given up."""
+
+    lane: Lane
+    settled: "Settled"
+    _acknowledged: Outbox = attrs.field(init=False)
+    _released: Outbox = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make an outbox for each kind of batch."""
+        self._acknowledged = Outbox("acknowledged", self.lane, self._acknowledge, self.settled)
+        self._released = Outbox("released", self.lane, self._release, self.settled)
+
+    def acknowledge(self, lease: Lease) -> None:
+        """Delete a message."""
+        self._acknowledged.put(lease)
+
+    def release(self, lease: Lease, delay: float) -> None:
+        """Give a message back, visible again after `delay` seconds."""
+        lease.release_delay = delay
+        self._released.put(lease)
+
+    async def drained(self) -> None:
+        """Wait until everything is settled or given up; nothing waits for company any more."""
+        await asyncio.gather(self._acknowledged.drained(), self._released.drained())
+
+    async def _acknowledge(self, leases: Sequence[Lease]) -> Results:
+        now = self.lane.clock()
+        valid = [lease.is_valid(now) for lease in leases]
+        results = await self.lane.consumer.acknowledge([lease.message for lease in leases])
+        for lease, was_valid, failure in zip(leases, valid, results, strict=True):
+            if not was_valid and failure is None:
+                self.lane.counts["stale"] += 1
+                logger.warning("message %s: stale: acknowledged after its lease had ended", lease.message.id)
+        return results
+
+    async def _release(self, leases: Sequence[Lease]) -> Results:
+        while any(lease.extending for lease in leases):  # noqa: ASYNC110 - the extension ends on another thread
+            await asyncio.sleep(EXTENSION_CHECK)  # whichever call reaches the source last wins
+        delays = [lease.release_delay or 0.0 for lease in leases]
+        return await self.lane.consumer.release([lease.message for lease in leases], delays)

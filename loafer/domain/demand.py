@@ -1,0 +1,66 @@
+"""How many messages to ask for: never more than can be held, and ahead of a free slot only what starts soon."""
+
+import attrs
+
+SOON = 1.0
+"""Seconds within which a message received ahead of a free slot is expected to start."""
+
+WEIGHT = 0.1
+"""Share of the newest handling time in the mean."""
+
+
+@attrs.define
+class Pace:
+    """How long handlers take, measured."""
+
+    mean: float = attrs.field(default=0.0, init=False)
+    """Mean handling time in seconds, newer ones weighing more."""
+
+    last_end: float | None = attrs.field(default=None, init=False)
+    """When a handler last ended; None before the first."""
+
+    def ended(self, seconds: float, now: float) -> None:
+        """Learn from a handler that took so many seconds."""
+        self.mean += (seconds - self.mean) * (WEIGHT if self.last_end is not None else 1.0)
+        self.last_end = now
+
+    def starts_soon(self, slots: int, now: float) -> int:
+        """Return how many messages so many slots are expected to start within a second; none while nobody can tell.
+
+        Nobody can tell before a handler has ended, and when none has ended for a second: the mean is of other times.
+        """
+        if self.last_end is None or now - self.last_end > SOON:
+            return 0
+        return int(min(1e9, slots * SOON / max(self.mean, 1e-9)))
+
+
+@attrs.frozen(slots=True)
+class Room:
+    """What there is room for, seen from one route.
+
+    Attributes:
+        prefetch: Places in the route's waiting room.
+        waiting: Messages of the route that wait and could start.
+        asked: Messages of the route that running receives may still bring.
+        startable: Messages that could start at once or soon besides those that wait already, over all routes.
+        headroom: Messages that may still be held before the limit over all routes is reached.
+
+    """
+
+    prefetch: int
+    waiting: int
+    asked: int
+    startable: int
+    headroom: int
+
+
+def demand(room: Room, batch_size: int) -> int:
+    """Return for how many messages to ask the source now; 0: wait.
+
+    While others wait or are on their way, a receive is put off until it can bring half of what there is room for:
+    more messages a call.
+    """
+    capacity = max(0, min(room.prefetch, room.waiting + room.startable))
+    wanted = min(capacity - room.waiting - room.asked, room.headroom, batch_size)
+    worthwhile = min(batch_size, max(1, capacity // 2)) if room.waiting or room.asked else 1
+    return wanted if wanted >= worthwhile else 0

@@ -1,0 +1,132 @@
+"""How long a received message is ours, when to renew that, and when it is lost."""
+
+import attrs
+
+from loafer.domain.message import Message
+
+LONGEST_LEASE = 12 * 60 * 60
+"""Seconds from its receipt that SQS lets a message be kept invisible.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+"""
+
+MARGIN = 5
+"""Seconds by which we stay under the longest lease: SQS refuses an extension that would pass it."""
+
+RETRY_AFTER = 1.0
+"""Seconds until an extension that failed is tried again, at most."""
+
+
+@attrs.define(eq=False)
+class Lease:
+    """A message that we hold: received, and not yet settled.
+
+    Attributes:
+        message: The newest delivery of the message; its receipt is the one that settles it.
+        deadline: When the message becomes visible to others, unless the lease is renewed.
+        renew_at: When the lease is due to be renewed.
+        ends_at: When the queue stops extending it.
+        runs: How often its handler was started under this lease.
+        lost: True once the source refused to extend it.
+        release_delay: Seconds after which the message is to be visible again, once it is to be given back; None before.
+        failures: How often settling it has failed.
+        extending: True while an extension is under way; a release waits for it, for the last call wins.
+
+    """
+
+    message: Message
+    deadline: float
+    renew_at: float
+    ends_at: float
+    runs: int = 0
+    lost: bool = False
+    release_delay: float | None = None
+    failures: int = 0
+    extending: bool = False
+
+    def is_valid(self, now: float) -> bool:
+        """Tell whether the message is still ours, as far as we can know."""
+        return not self.lost and now < self.deadline
+
+    @property
+    def released(self) -> bool:
+        """Tell whether it is given back: it is not extended again, and a new delivery is a new message."""
+        return self.release_delay is not None
+
+    @property
+    def renewable(self) -> bool:
+        """Tell whether the lease is one to be extended, and no extension is under way."""
+        return not (self.lost or self.released or self.extending)
+
+    @property
+    def attempts(self) -> int:
+        """Deliveries of the message, with its further runs in place counted like deliveries."""
+        return self.message.receive_count + max(0, self.runs - 1)
+
+
+@attrs.define
+class Leases:
+    """The leases on one source, by message id."""
+
+    visibility_timeout: float
+    _held: dict[str, Lease] = attrs.field(factory=dict, init=False)
+
+    def __len__(self) -> int:
+        """Count the held messages."""
+        return len(self._held)
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two renewals: one may fail, and there is still time for another."""
+        return self.visibility_timeout / 3
+
+    def take(self, message: Message, now: float) -> Lease | None:
+        """Hold a message just received; None if it is held already: then only its newer receipt takes over."""
+        lease = self._held.get(message.id)
+        if lease is None or lease.released:
+            lease = Lease(message, now + self.visibility_timeout, now + self.interval, now + LONGEST_LEASE - MARGIN)
+            self._held[message.id] = lease
+            return lease
+        lease.message = message
+        lease.deadline = now + self.visibility_timeout
+        lease.renew_at = now + self.interval
+        lease.lost = False
+        return None
+
+    def drop(self, lease: Lease) -> None:
+        """Hold a message no longer."""
+        if self._held.get(lease.message.id) is lease:
+            del self._held[lease.message.id]
+
+    def next_renewal(self) -> float | None:
+        """Return when the next lease is due; None if there is nothing to renew."""
+        return min((lease.renew_at for lease in self._held.values() if lease.renewable), default=None)
+
+    def due(self, now: float) -> list[Lease]:
+        """Take the leases that are to be renewed now; each is being extended until its result is told."""
+        due = [x for x in self._held.values() if x.renew_at <= now and x.renewable]
+        for lease in due:
+            lease.extending = True
+            lease.renew_at = now + self.interval
+        return due
+
+    def extension(self, now: float, lease: Lease) -> float:
+        """Return for how many seconds a lease can be extended; 0 or less: the source would refuse."""
+        return min(self.visibility_timeout, lease.ends_at - now)
+
+    def extended(self, lease: Lease, message: Message, until: float) -> None:
+        """Note that the delivery `message` of a lease was extended; a newer delivery knows better."""
+        lease.extending = False
+        if lease.message is message:
+            lease.deadline = until
+
+    def refused(self, lease: Lease, message: Message) -> bool:
+        """Note that the source refused to extend the delivery `message`; tell whether the lease is lost by that."""
+        lease.extending = False
+        lease.lost = lease.lost or lease.message is message
+        return lease.lost
+
+    def not_extended(self, lease: Lease, now: float) -> None:
+        """Note that an extension failed and may be tried again soon."""
+        lease.extending = False
+        lease.renew_at = min(lease.renew_at, now + RETRY_AFTER)

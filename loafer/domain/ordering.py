@@ -1,0 +1,200 @@
+"""Which held message may start next: in order of arrival, or one at a time within each FIFO group."""
+
+import heapq
+from collections import deque
+from itertools import count
+from typing import Protocol
+
+import attrs
+
+from loafer.domain.lease import Lease
+from loafer.domain.message import Message
+
+FORGOTTEN_AFTER = 60.0
+"""Seconds until a message without runs left that is not seen again counts as moved."""
+
+
+class Order(Protocol):
+    """The waiting messages of one route, and what they wait for."""
+
+    @property
+    def startable(self) -> int:
+        """How many could start now."""
+        ...
+
+    def add(self, lease: Lease) -> None:
+        """Let a received message wait for its turn."""
+        ...
+
+    def next(self) -> Lease | None:
+        """Take the message that starts now; None: none may."""
+        ...
+
+    def settled(self, lease: Lease) -> None:
+        """Note that a started message is confirmed as settled: what waited for it may start."""
+        ...
+
+    def followers(self, lease: Lease) -> list[Lease]:
+        """Take those that wait for a started message."""
+        ...
+
+    def drain(self) -> list[Lease]:
+        """Take all that wait, in the order in which they would have started."""
+        ...
+
+
+@attrs.define
+class ArrivalOrder:
+    """The order of a standard queue: whoever came first starts first, and nobody waits for anybody."""
+
+    _waiting: deque[Lease] = attrs.field(factory=deque, init=False)
+
+    @property
+    def startable(self) -> int:
+        """How many could start now."""
+        return len(self._waiting)
+
+    def add(self, lease: Lease) -> None:
+        """Let a received message wait for its turn."""
+        self._waiting.append(lease)
+
+    def next(self) -> Lease | None:
+        """Take the message that starts now."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def settled(self, lease: Lease) -> None:
+        """Nobody waited for it."""
+
+    def followers(self, lease: Lease) -> list[Lease]:  # noqa: ARG002 - nobody waits for anybody
+        """Nobody waits for it."""
+        return []
+
+    def drain(self) -> list[Lease]:
+        """Take all that wait."""
+        drained, self._waiting = list(self._waiting), deque()
+        return drained
+
+
+@attrs.define
+class Group:
+    """One message group: its head is the only message that may start, and only if it is not busy or backing off."""
+
+    name: str
+    waiting: deque[Lease] = attrs.field(factory=deque)
+    started: Lease | None = None
+
+
+@attrs.define
+class GroupOrder:
+    """The order of a FIFO queue: one message of a group at a time, in order; groups in parallel.
+
+    A message without a group is a group of its own.
+    """
+
+    _groups: dict[str, Group] = attrs.field(factory=dict, init=False)
+    _ready: deque[Group] = attrs.field(factory=deque, init=False)
+    _backing_off: list[tuple[float, int, Group]] = attrs.field(factory=list, init=False)
+    _tie: "count[int]" = attrs.field(factory=count, init=False)
+
+    @property
+    def startable(self) -> int:
+        """How many could start now: the heads of the groups that wait for nothing."""
+        return len(self._ready)
+
+    def add(self, lease: Lease) -> None:
+        """Let a received message wait behind the others of its group."""
+        name = _group_of(lease)
+        group = self._groups.get(name)
+        if group is None:
+            group = self._groups[name] = Group(name)
+            self._ready.append(group)
+        group.waiting.append(lease)
+
+    def next(self) -> Lease | None:
+        """Take the head of the group that has waited longest."""
+        if not self._ready:
+            return None
+        group = self._ready.popleft()
+        group.started = group.waiting.popleft()
+        return group.started
+
+    def settled(self, lease: Lease) -> None:
+        """Let the next of the group start, or forget the group."""
+        group = self._groups.get(_group_of(lease))
+        if group is None or group.started is not lease:
+            return
+        group.started = None
+        if group.waiting:
+            self._ready.append(group)
+        else:
+            del self._groups[group.name]
+
+    def retry(self, lease: Lease, at: float) -> None:
+        """Put a started message back at the head of its group, to start again at the time `at`; its followers wait."""
+        group = self._groups[_group_of(lease)]
+        group.started = None
+        group.waiting.appendleft(lease)
+        heapq.heappush(self._backing_off, (at, next(self._tie), group))
+
+    def wake(self, now: float) -> None:
+        """Let the groups start again whose head has waited long enough."""
+        while self._backing_off and self._backing_off[0][0] <= now:
+            group = heapq.heappop(self._backing_off)[2]
+            if group.waiting and group.started is None:
+                self._ready.append(group)
+
+    def followers(self, lease: Lease) -> list[Lease]:
+        """Take those that wait behind a started message."""
+        group = self._groups.get(_group_of(lease))
+        if group is None or group.started is not lease:
+            return []
+        taken, group.waiting = list(group.waiting), deque()
+        return taken
+
+    def drain(self) -> list[Lease]:
+        """Take all that wait, each group in its order; started messages stay."""
+        drained = [lease for group in self._groups.values() for lease in group.waiting]
+        self._groups = {name: group for name, group in self._groups.items() if group.started is not None}
+        for group in self._groups.values():
+            group.waiting.clear()
+        self._ready.clear()
+        self._backing_off.clear()
+        return drained
+
+
+def _group_of(lease: Lease) -> str:
+    message = lease.message
+    return message.id if message.group is None else message.group
+
+
+@attrs.define
+class Spent:
+    """Messages without runs left that only their source can move on: each is received alone until it is gone.
+
+    A message that nobody saw for `FORGOTTEN_AFTER` seconds has been moved by another consumer.
+    """
+
+    _ids: dict[str, str] = attrs.field(factory=dict, init=False)
+    _until: float = attrs.field(default=0.0, init=False)
+
+    def add(self, message: Message, now: float) -> None:
+        """Remember a message without runs left."""
+        self._ids[message.group or message.id] = message.id
+        self._until = now + FORGOTTEN_AFTER
+
+    def any(self, now: float) -> bool:
+        """Tell whether there is one: messages are received one at a time."""
+        if self._ids and now >= self._until:
+            self._ids.clear()
+        return bool(self._ids)
+
+    def holds(self, message: Message, now: float) -> bool:
+        """Tell whether this message has no runs left; another one of its group shows that it is gone."""
+        name = message.group or message.id
+        if not self.any(now) or name not in self._ids:
+            return False
+        if self._ids[name] != message.id:
+            del self._ids[name]
+            return False
+        self._until = now + FORGOTTEN_AFTER
+        return True

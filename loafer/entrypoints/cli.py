@@ -1,0 +1,253 @@
+"""The command line: options in, text and exit status out; what the commands do is next door."""
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from loafer import __version__
+from loafer.entrypoints.display import banner, table
+from loafer.entrypoints.mistakes import Mistakes
+from loafer.entrypoints.settings import SETTINGS, Setting, Settings, load_settings
+from loafer.exceptions import ConfigurationError, ConsumerError, PublisherError
+
+if TYPE_CHECKING:
+    from loafer.domain.message import OutgoingMessage
+
+FAILED, MISUSED = 1, 2
+"""Exit statuses: something refused to work; the command or its configuration was wrong."""
+
+TALKATIVE = ("aiobotocore", "botocore", "aiohttp")
+"""Loggers that quote signed requests at DEBUG: they never go below INFO."""
+
+MANY_MESSAGES = 1000
+"""A progress bar is shown for more messages than this."""
+
+EPILOG = """\b
+Settings come from options, LOAFER_* environment variables, .env and *.cfg files.
+Exit status: 0 stopped cleanly, 1 a source failed, 2 wrong usage or configuration.
+
+\b
+Try it without AWS:      loafer demo
+A queue and a handler:   loafer --source my-queue --handler my.module.handler
+"""
+
+
+def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command an option for each setting that has one; values stay text, so that all mistakes come at once."""
+    for setting in reversed(SETTINGS):
+        if setting.option:
+            command = click.option(setting.option, metavar=_metavar(setting), help=_help(setting))(command)
+    return command
+
+
+def _metavar(setting: Setting) -> str:
+    return {"--consumer-opts": "JSON", "--source": "QUEUE"}.get(
+        setting.option or "", "NAME" if "." in (setting.default or "") else "N"
+    )
+
+
+def _help(setting: Setting) -> str:
+    default = "" if setting.default in {None, "None"} else f"  [default: {setting.default}]"
+    return f"{setting.meaning}{default}"
+
+
+@contextmanager
+def errors_in_one_line(context: click.Context) -> Iterator[None]:
+    """Turn loafer's errors into a line each on standard error, and an exit status; with -vv, a traceback too."""
+    try:
+        yield
+    except (ConfigurationError, ConsumerError, PublisherError) as error:
+        if context.find_root().params["verbose"] > 1:
+            traceback.print_exception(error)
+        for line in str(error).splitlines():
+            click.echo(f"loafer: {line}", err=True)
+        context.exit(MISUSED if isinstance(error, ConfigurationError) else FAILED)
+
+
+def read_settings(
+    context: click.Context, mistakes: Mistakes, *, source_required: bool = False, quiet: bool = False
+) -> Settings:
+    """Return the settings that options, environment and files give, and set up logging and AWS variables from them.
+
+    With `quiet`, for commands that print each message's end themselves, less is logged.
+    """
+    from loafer.entrypoints import sources  # noqa: PLC0415 - `--help` needs no files
+
+    options = context.find_root().params
+    files = sources.read_project_files(Path.cwd(), mistakes)
+    for name, value in files.aws.items():
+        os.environ.setdefault(name, value)
+    layers = (sources.options_layer(options), sources.environment_layer(os.environ), *files.layers)
+    settings = load_settings(layers, mistakes, source_required=source_required)
+    level = {0: "ERROR" if quiet else settings.log_level, 1: "INFO"}.get(options["verbose"], "DEBUG")
+    logging.basicConfig(format=settings.log_format, level=level)
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.getLogger().level, logging.INFO))
+    sources.warn_of_unknown_keys(layers)
+    return settings
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
+@click.option("-v", "--verbose", count=True, help="Log more: -v what happens, -vv everything, with tracebacks.")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+@setting_options
+@click.pass_context
+def cli(context: click.Context, /, **_: object) -> None:
+    """Take messages from a queue, give each to a handler, delete it when the handler is done with it.
+
+    Without a command, loafer starts and runs until Ctrl-C or SIGTERM.
+    """
+    if context.invoked_subcommand is None:
+        with errors_in_one_line(context):
+            start(context)
+
+
+def start(context: click.Context) -> None:
+    """Run the worker until it is stopped."""
+    from loafer.entrypoints.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
+
+    mistakes = Mistakes()
+    settings = read_settings(context, mistakes, source_required=True)
+    manager = Manager(settings, mistakes)
+    manager.prepare()
+    click.echo(banner(settings))
+    manager.run()
+
+
+MESSAGE_OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    click.option("--msg", required=True, metavar="TEXT", help="The message; - reads it from standard input."),
+    click.option("--raw", is_flag=True, help="Send the text untouched, even if it is not JSON."),
+    click.option("--attribute", multiple=True, metavar="NAME=VALUE", help="A message attribute; can be repeated."),
+)
+
+
+def message_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say what to publish."""
+    for decorate in reversed(MESSAGE_OPTIONS):
+        command = decorate(command)
+    return command
+
+
+@cli.command("publish_sqs")
+@click.option("--queue", required=True, help="The queue's name, URL or ARN.")
+@message_options
+@click.option("--delay", type=click.IntRange(0, 900), help="Seconds until the queue shows the message.")
+@click.option("--group-id", help="The message group id; FIFO queues need one.")
+@click.option("--deduplication-id", help="The deduplication id, for FIFO queues.")
+@click.pass_context
+def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
+    """Publish a message to an SQS queue and print its id.
+
+    Text that is JSON is sent as it is, other text as a JSON string, so that the default translator can read it.
+    """
+    from loafer.entrypoints.publish import publish_to_queue  # noqa: PLC0415 - `--help` needs no asyncio
+
+    with errors_in_one_line(context):
+        click.echo(publish_to_queue(queue, _outgoing(context, **options)))
+
+
+@cli.command("publish_sns")
+@click.option("--topic", required=True, help="The topic's name or ARN.")
+@message_options
+@click.pass_context
+def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
+    """Publish a message to an SNS topic and print its id.
+
+    Text that is JSON is sent as it is, other text as a JSON string, so that the SNS translator can read it.
+    """
+    from loafer.entrypoints.publish import publish_to_topic  # noqa: PLC0415 - `--help` needs no asyncio
+
+    with errors_in_one_line(context):
+        click.echo(publish_to_topic(topic, _outgoing(context, **options)))
+
+
+def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
+    """Return the message that the options of a publish command describe."""
+    from loafer.domain.message import OutgoingMessage  # noqa: PLC0415 - `--help` needs no messages
+    from loafer.entrypoints.publish import attributes_of, text_of  # noqa: PLC0415
+
+    mistakes = Mistakes()
+    read_settings(context, mistakes)
+    mistakes.raise_if_any()
+    message, raw = options["msg"], options["raw"]
+    if message == "-":
+        message = sys.stdin.read()
+        message = message if raw else message.removesuffix("\n")
+    try:
+        attributes = attributes_of(options["attribute"])
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, param_hint="--attribute") from error
+    return OutgoingMessage(
+        text_of(message, raw=raw),
+        attributes,
+        options.get("delay"),
+        options.get("group_id"),
+        options.get("deduplication_id"),
+    )
+
+
+@cli.command()
+@click.option("--messages", type=click.IntRange(1), default=600, show_default=True, help="How many to publish.")
+@click.option("--handler", metavar="NAME", help="A handler of your own instead of the demo's, by its full name.")
+@click.pass_context
+def demo(context: click.Context, messages: int, handler: str | None) -> None:
+    """Show the whole life of messages on a queue in memory: no network, no AWS."""
+    from loafer.entrypoints.demo import run_demo  # noqa: PLC0415 - `--help` needs no asyncio
+
+    with errors_in_one_line(context):
+        mistakes = Mistakes()
+        settings = read_settings(context, mistakes, quiet=True)
+        mistakes.raise_if_any()
+        hidden = messages <= MANY_MESSAGES or not sys.stderr.isatty()
+        with click.progressbar(length=messages, label="delivering", file=sys.stderr, hidden=hidden) as bar:
+            report = run_demo(settings, messages, handler, lambda: bar.update(1))
+        click.echo(table(("what happens", "delivered", "acknowledged", "kept"), report.rows()))
+        rate = report.delivered / report.seconds
+        click.echo(f"{report.delivered} messages in {report.seconds:.2f} s: {rate:.0f} messages a second")
+
+
+@cli.command()
+@click.argument("file", type=click.File(encoding="utf-8"))
+@click.option("--handler", metavar="NAME", help="The handler's full name  [default: as for the worker]")
+@click.option("--translator", metavar="NAME", help="The translator's full name  [default: as for the worker]")
+@click.pass_context
+def replay(context: click.Context, file: TextIO, handler: str | None, translator: str | None) -> None:
+    """Give real messages to a handler, on a queue in memory.
+
+    FILE holds message bodies as JSON lines, the output of `aws sqs receive-message`, or a Lambda SQS event; - is
+    standard input. The exit status is 1 if any message would be kept on its queue.
+    """
+    from loafer.entrypoints.replay import run_replay  # noqa: PLC0415 - `--help` needs no asyncio
+
+    with errors_in_one_line(context):
+        mistakes = Mistakes()
+        settings = read_settings(context, mistakes, quiet=True)
+        names = {name: value for name, value in (("handler", handler), ("translator", translator)) if value}
+        summary = run_replay(settings, mistakes, file, names, click.echo)
+        click.echo(summary.text)
+        if summary.kept or not summary.complete:
+            context.exit(FAILED)
+
+
+for documented, typed in ((publish_sqs, "publish-sqs"), (publish_sns, "publish-sns")):
+    alias = copy(documented)
+    alias.hidden = True
+    cli.add_command(alias, typed)
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit status."""
+    try:
+        cli(prog_name="loafer")
+    except SystemExit as end:
+        from loafer.entrypoints.manager import end_process  # noqa: PLC0415
+
+        end_process(end)

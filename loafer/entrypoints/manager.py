@@ -1,0 +1,94 @@
+"""Prepares everything needed to run, sets up the event loop and its signals, and starts the dispatcher."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import NoReturn
+
+import attrs
+
+from loafer.application.delivery import Delivery
+from loafer.application.dispatcher import Dispatcher, ignore
+from loafer.entrypoints.container import HANDLER_THREAD, Container
+from loafer.entrypoints.mistakes import Mistakes
+from loafer.entrypoints.settings import Settings
+
+
+@attrs.define(eq=False)
+class Manager:
+    """Runs a dispatcher in an event loop of its own, until it stops or a signal stops it.
+
+    Attributes:
+        settings: What to run.
+        mistakes: What is known to be wrong with the settings already.
+        observe: Told of every delivery.
+
+    """
+
+    settings: Settings
+    mistakes: Mistakes = attrs.field(factory=Mistakes)
+    observe: Callable[[Delivery], None] = ignore
+    container: Container = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Give the settings to the container."""
+        self.container = Container(settings=self.settings, mistakes=self.mistakes)
+        self.container.observe.override(self.observe)
+
+    def prepare(self) -> Dispatcher:
+        """Return the dispatcher, ready to run.
+
+        Raises:
+            ConfigurationError: something is wrong with the settings; all of it is said.
+
+        """
+        dispatcher = self.container.dispatcher()
+        self.mistakes.raise_if_any()
+        return dispatcher
+
+    def run(self) -> None:
+        """Dispatch until stopped; the first SIGINT or SIGTERM stops cleanly, the second one at once.
+
+        Raises:
+            ConfigurationError: something is wrong with the settings.
+            ConsumerError: a source failed for good.
+            BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
+
+        """
+        try:
+            dispatcher = self.prepare()
+            with asyncio.Runner() as runner:
+                runner.run(_run_until_signal(dispatcher))
+        finally:
+            self.container.shutdown_resources()
+
+
+def end_process(end: SystemExit) -> NoReturn:
+    """End the process, also from under a handler that still runs in a thread, which Python would wait for."""
+    for thread in threading.enumerate():
+        if thread.name.startswith(HANDLER_THREAD):
+            thread.join(timeout=0.1)
+            if thread.is_alive():
+                if isinstance(end.code, str):
+                    sys.stderr.write(f"{end.code}\n")
+                logging.shutdown()
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
+    raise end
+
+
+async def _run_until_signal(dispatcher: Dispatcher) -> None:
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, dispatcher.stop)
+    try:
+        await dispatcher.run()
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)

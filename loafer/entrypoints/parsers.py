@@ -1,0 +1,142 @@
+"""From the text of a setting to its value; a ValueError says what is wrong and what would be right."""
+
+import ast
+import json
+import logging
+import math
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from loafer.domain.retry import RetryDelay
+
+Value = TypeVar("Value")
+
+LONGEST_DELAY = 43_200.0
+"""Seconds; SQS hides no message for longer."""
+
+
+def text(example: str) -> Callable[[str], str]:
+    """Return a parser of text that is not empty; its error names `example`."""
+
+    def parse(value: str) -> str:
+        if not value.strip():
+            raise ValueError(f"empty; give {example}")
+        return value.strip()
+
+    return parse
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers from `least` upwards."""
+
+    def parse(value: str) -> int:
+        # int() would also take 1_000 and the digits of other scripts.
+        if not re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
+            raise ValueError(f"not a whole number; give {least} or more")
+        number = int(value)
+        if number < least:
+            raise ValueError(f"too small; give {least} or more")
+        return number
+
+    return parse
+
+
+def seconds(*, least: float = 0, most: float = math.inf, above: float | None = None) -> Callable[[str], float]:
+    """Return a parser of finite seconds from `least` to `most`, and more than `above` where that is given."""
+    right = f"more than {above:g}" if above is not None else f"{least:g} or more"
+    if most < math.inf:
+        right = f"{least:g} to {most:g}"
+
+    def parse(value: str) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError(f"not a number of seconds; give {right}")
+        if not least <= number <= most or (above is not None and number <= above):
+            raise ValueError(f"out of range; give {right}")
+        return number
+
+    return parse
+
+
+def optional(parse: Callable[[str], Value]) -> Callable[[str], Value | None]:
+    """Return a parser that takes '' and 'None' as unset."""
+
+    def parse_unless_unset(value: str) -> Value | None:
+        return None if value.strip().lower() in {"", "none"} else parse(value)
+
+    return parse_unless_unset
+
+
+def retry_delay(value: str) -> RetryDelay:
+    """Return seconds (0 to 43200), `exponential`, or None where it is unset.
+
+    Raises:
+        ValueError: it is none of these.
+
+    """
+    if value.strip().lower() == "exponential":
+        return "exponential"
+    try:
+        return optional(seconds(most=LONGEST_DELAY))(value)
+    except ValueError as error:
+        raise ValueError(f"{error} seconds, or 'exponential'") from error
+
+
+def log_level(value: str) -> str:
+    """Return a level's name in capitals.
+
+    Raises:
+        ValueError: there is no such level.
+
+    """
+    name = value.strip().upper()
+    if name not in logging.getLevelNamesMapping():
+        raise ValueError("no log level; give DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return name
+
+
+def log_format(value: str) -> str:
+    """Return a format that `logging` can use, as it stands.
+
+    Raises:
+        ValueError: a log record cannot be written with it.
+
+    """
+    try:
+        # An empty format would silently become logging's own.
+        logging.Formatter(value or " ").format(logging.makeLogRecord({}))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"no log format ({error}); give one such as '%(levelname)s - %(message)s'") from error
+    return value
+
+
+def options(value: str) -> Mapping[str, Any]:
+    """Return the mapping that a JSON object or a Python dictionary literal says.
+
+    Raises:
+        ValueError: it is neither, a key is not a string, or a value is something that JSON does not have.
+
+    """
+    mapping = _structure(value)
+    if not isinstance(mapping, dict):
+        raise ValueError("not a mapping; give one such as {'WaitTimeSeconds': 5}")
+    if not all(isinstance(key, str) for key in mapping):
+        raise ValueError("a key is not a string; give a mapping such as {'WaitTimeSeconds': 5}")
+    try:
+        json.dumps(mapping, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise ValueError("only finite numbers, strings, booleans, null, lists and mappings may be in it") from error
+    return mapping
+
+
+def _structure(value: str) -> object:
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(value.strip())
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            continue
+    return None

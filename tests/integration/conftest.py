@@ -1,0 +1,58 @@
+"""Endpoints that speak the real protocol: started when a test first asks for them, stopped at the end."""
+
+from collections.abc import Iterator
+
+import pytest
+from endpoints import CREDENTIALS, OTHER_AWS_NAMES, FastSQS, lean_sqs, ministack, moto
+
+
+@pytest.fixture(scope="session")
+def ministack_url() -> Iterator[str]:
+    with ministack() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def moto_url() -> Iterator[str]:
+    with moto() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def lean_sqs_url() -> Iterator[str]:
+    with lean_sqs() as url:
+        yield url
+
+
+@pytest.fixture
+def aws_environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Made-up credentials and a region, and nothing of the machine's own AWS configuration."""
+    for name in OTHER_AWS_NAMES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+@pytest.fixture
+def on_ministack(ministack_url: str, aws_environ: pytest.MonkeyPatch) -> str:
+    """Ministack as the AWS endpoint of the environment."""
+    aws_environ.setenv("AWS_ENDPOINT_URL", ministack_url)
+    return ministack_url
+
+
+@pytest.fixture(params=["ministack", "moto"])
+def aws(request: pytest.FixtureRequest, aws_environ: pytest.MonkeyPatch) -> str:
+    """Each emulator in turn as the AWS endpoint of the environment."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    aws_environ.setenv("AWS_ENDPOINT_URL", url)
+    return url
+
+
+@pytest.fixture
+def fast_sqs(lean_sqs_url: str, aws_environ: pytest.MonkeyPatch) -> FastSQS:
+    """The lean endpoint, empty and calm, as the AWS endpoint of the environment."""
+    aws_environ.setenv("AWS_ENDPOINT_URL", lean_sqs_url)
+    endpoint = FastSQS(lean_sqs_url)
+    endpoint.reset()
+    return endpoint

@@ -1,0 +1,144 @@
+"""A standard queue in memory with SQS's semantics: visibility timeouts, receive counts, long polls, stale receipts."""
+
+import asyncio
+import hashlib
+import itertools
+import time
+from collections import deque
+from typing import Any
+
+import attrs
+
+Answer = dict[str, Any]
+
+
+@attrs.define(eq=False)
+class StoredMessage:
+    id: str
+    body: str
+    md5: str
+    attributes: dict[str, Any]
+    group: str | None = None
+    sent_at: float = attrs.field(factory=time.time)
+    receive_count: int = 0
+
+    def as_received(self, receipt: str) -> Answer:
+        system = {"ApproximateReceiveCount": str(self.receive_count), "SentTimestamp": str(int(self.sent_at * 1000))}
+        if self.group is not None:
+            system["MessageGroupId"] = self.group
+        answer: Answer = {
+            "MessageId": self.id,
+            "ReceiptHandle": receipt,
+            "MD5OfBody": self.md5,
+            "Body": self.body,
+            "Attributes": system,
+        }
+        return answer | ({"MessageAttributes": self.attributes} if self.attributes else {})
+
+
+@attrs.define(eq=False)
+class Lease:
+    message: StoredMessage
+    deadline: float
+
+
+@attrs.define(eq=False)
+class LeanQueue:
+    name: str
+    url: str
+    visibility: float = 30.0
+    ready: deque[StoredMessage] = attrs.field(factory=deque)
+    in_flight: dict[str, Lease] = attrs.field(factory=dict)
+    waiters: deque[asyncio.Future[None]] = attrs.field(factory=deque)
+    sent: int = 0
+    received: int = 0
+    redelivered: int = 0
+    released: int = 0
+    deleted: int = 0
+    stale: int = 0
+    max_in_flight: int = 0
+    _numbers: "itertools.count[int]" = attrs.field(factory=lambda: itertools.count(1))
+
+    def put(self, body: str, attributes: dict[str, Any] | None = None, group: str | None = None) -> StoredMessage:
+        digest = hashlib.md5(body.encode()).hexdigest()
+        message = StoredMessage(f"{self.name}-{next(self._numbers)}", body, digest, attributes or {}, group)
+        self.sent += 1
+        self._show(message)
+        return message
+
+    async def receive(self, limit: int, wait: float, visibility: float | None) -> list[Answer]:
+        end = time.monotonic() + wait
+        seconds = self.visibility if visibility is None else visibility
+        while not (taken := self._take(limit, seconds)) and (left := end - time.monotonic()) > 0:
+            await self._wait(left)
+        return taken
+
+    def delete(self, receipt: str) -> Answer:
+        """Delete a message; a stale receipt is answered with success, as SQS does on a standard queue."""
+        self._expire()
+        if self.in_flight.pop(receipt, None):
+            self.deleted += 1
+        else:
+            self.stale += 1
+        return {}
+
+    def change_visibility(self, receipt: str, seconds: float) -> bool:
+        """Return False for a receipt that is not in flight any more."""
+        self._expire()
+        lease = self.in_flight.get(receipt)
+        if lease is None:
+            return False
+        if seconds > 0:
+            lease.deadline = time.monotonic() + seconds
+        else:
+            del self.in_flight[receipt]
+            self.released += 1
+            self._show(lease.message)
+        return True
+
+    def stats(self) -> dict[str, float | str]:
+        self._expire()
+        counts = attrs.asdict(self, filter=lambda field, _: field.type in (int, float, str), recurse=False)
+        return counts | {"ready": len(self.ready), "in_flight": len(self.in_flight)}
+
+    def _show(self, message: StoredMessage) -> None:
+        self.ready.append(message)
+        while self.waiters:
+            waiter = self.waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _take(self, limit: int, visibility: float) -> list[Answer]:
+        self._expire()
+        deadline = time.monotonic() + visibility
+        taken: list[Answer] = []
+        while self.ready and len(taken) < limit:
+            message = self.ready.popleft()
+            message.receive_count += 1
+            receipt = f"{message.id}#{message.receive_count}#{'r' * 120}"
+            self.in_flight[receipt] = Lease(message, deadline)
+            taken.append(message.as_received(receipt))
+        self.received += len(taken)
+        self.max_in_flight = max(self.max_in_flight, len(self.in_flight))
+        return taken
+
+    def _expire(self) -> None:
+        now = time.monotonic()
+        late = [receipt for receipt, lease in self.in_flight.items() if lease.deadline <= now]
+        for receipt in late:
+            self.redelivered += 1
+            self._show(self.in_flight.pop(receipt).message)
+
+    async def _wait(self, left: float) -> None:
+        first_deadline = min((lease.deadline for lease in self.in_flight.values()), default=float("inf"))
+        waiter = asyncio.get_running_loop().create_future()
+        self.waiters.append(waiter)
+        try:
+            async with asyncio.timeout(max(0.001, min(left, first_deadline - time.monotonic(), 1.0))):
+                await waiter
+        except TimeoutError:
+            pass
+        finally:
+            if waiter in self.waiters:
+                self.waiters.remove(waiter)

@@ -1,0 +1,223 @@
+"""The consumer over a hand-made client: no sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import attrs
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from loafer.adapters.aws import consumer as module
+from loafer.adapters.aws.consumer import SQSConsumer
+from loafer.domain.message import Attribute, Message
+from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
+
+MESSAGE = Message("1", "b", "r", group="g", deduplication_id="d", attributes={"a": Attribute("x")})
+REDRIVE = '{"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:dead", "maxReceiveCount": "3"}'
+
+
+def refusal(code: str, status: int = 400) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(response, "Operation")
+
+
+@attrs.define(eq=False)
+class FakeSQS:
+    """A client whose answers are set by operation; an exception is raised. It notes every call."""
+
+    answers: dict[str, Any] = attrs.field(factory=dict)
+    calls: list[tuple[str, dict[str, Any]]] = attrs.field(factory=list)
+    opened: int = 0
+    closed: int = 0
+    meta: Any = attrs.field(factory=lambda: SimpleNamespace(region_name="eu-west-1"))
+
+    def __getattr__(self, operation: str) -> Any:
+        async def call(**parameters: Any) -> Any:
+            await asyncio.sleep(0)
+            self.calls.append((operation, parameters))
+            answer = self.answers.get(operation, {})
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+    @asynccontextmanager
+    async def create(self, *_: object) -> AsyncIterator[Any]:
+        self.opened += 1
+        try:
+            yield self
+        finally:
+            self.closed += 1
+
+    def said(self, operation: str) -> list[dict[str, Any]]:
+        return [parameters for name, parameters in self.calls if name == operation]
+
+
+@pytest.fixture
+def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSQS:
+    fake = FakeSQS(
+        {
+            "get_queue_url": {"QueueUrl": "https://host/1/orders"},
+            "get_queue_attributes": {"Attributes": {"VisibilityTimeout": "45", "RedrivePolicy": REDRIVE}},
+            "send_message": {"MessageId": "copy"},
+            "delete_message_batch": {"Successful": [{"Id": "0"}]},
+            "change_message_visibility_batch": {"Successful": [{"Id": "0"}]},
+        }
+    )
+    monkeypatch.setattr(module, "create_client", fake.create)
+    return fake
+
+
+async def opened(**options: int) -> SQSConsumer:
+    consumer = SQSConsumer("orders", options)
+    await consumer.open()
+    return consumer
+
+
+async def test_opening_says_what_the_queue_is(sqs: FakeSQS) -> None:
+    info = await SQSConsumer("orders").open()
+    assert (info.visibility_timeout, info.ordered, info.max_receive_count) == (45, False, 3)
+
+
+async def test_a_fifo_queue_is_ordered(sqs: FakeSQS) -> None:
+    assert (await SQSConsumer("orders.fifo").open()).ordered
+
+
+async def test_the_visibility_option_wins_and_is_said_in_every_poll(sqs: FakeSQS) -> None:
+    consumer = SQSConsumer("orders", {"VisibilityTimeout": 7})
+    assert (await consumer.open()).visibility_timeout == 7
+    await consumer.receive(1)
+    assert sqs.said("receive_message")[0]["VisibilityTimeout"] == 7
+
+
+async def test_without_the_option_the_queue_says_how_long(sqs: FakeSQS) -> None:
+    await (await opened()).receive(1)
+    assert "VisibilityTimeout" not in sqs.said("receive_message")[0]
+
+
+@pytest.mark.parametrize("answer", [refusal("AccessDenied", 403), {"Attributes": {"VisibilityTimeout": "0"}}])
+async def test_a_lease_of_unknown_or_no_length_is_30_seconds_by_every_poll(sqs: FakeSQS, answer: Any) -> None:
+    sqs.answers["get_queue_attributes"] = answer
+    consumer = SQSConsumer("orders")
+    info = await consumer.open()
+    await consumer.receive(1)
+    assert (info.visibility_timeout, info.max_receive_count) == (30, None)
+    assert sqs.said("receive_message")[0]["VisibilityTimeout"] == 30
+
+
+async def test_attributes_that_may_not_be_read_are_one_warning(sqs: FakeSQS, caplog: pytest.LogCaptureFixture) -> None:
+    sqs.answers["get_queue_attributes"] = refusal("AccessDenied", 403)
+    await SQSConsumer("orders").open()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_the_url_is_looked_up_once(sqs: FakeSQS) -> None:
+    consumer = await opened()
+    await consumer.receive(1)
+    await consumer.acknowledge([MESSAGE])
+    assert len(sqs.said("get_queue_url")) == 1
+
+
+async def test_a_url_is_not_looked_up(sqs: FakeSQS) -> None:
+    await SQSConsumer("https://sqs.eu-west-1.amazonaws.com/1/orders").open()
+    assert sqs.said("get_queue_url") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refusal("QueueDoesNotExist"), ConsumerError),
+        (refusal("InvalidClientTokenId", 403), AccessDenied),
+        (EndpointConnectionError(endpoint_url="http://nowhere"), ConsumerUnavailable),
+    ],
+)
+async def test_opening_that_fails_leaves_nothing_open_and_may_be_repeated(
+    sqs: FakeSQS, answer: Exception, error: type[Exception]
+) -> None:
+    consumer = SQSConsumer("orders")
+    good, sqs.answers["get_queue_url"] = sqs.answers["get_queue_url"], answer
+    with pytest.raises(error, match="queue 'orders'"):
+        await consumer.open()
+    assert sqs.opened == sqs.closed
+    sqs.answers["get_queue_url"] = good
+    await consumer.open()
+    await consumer.close()
+    await consumer.close()
+    assert sqs.opened == sqs.closed == 2
+
+
+async def test_polls_have_a_client_of_their_own_made_once_and_when_first_needed(sqs: FakeSQS) -> None:
+    consumer = await opened()
+    assert sqs.opened == 1
+    await asyncio.gather(consumer.receive(1), consumer.receive(1))
+    assert sqs.opened == 2
+    await consumer.close()
+    assert sqs.closed == 2
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(1, 1), (10, 4)])
+async def test_a_poll_asks_for_no_more_than_the_limit_and_the_option(sqs: FakeSQS, limit: int, asked: int) -> None:
+    await (await opened(MaxNumberOfMessages=4)).receive(limit)
+    assert sqs.said("receive_message")[0]["MaxNumberOfMessages"] == asked
+
+
+async def test_a_consumer_that_is_not_open_says_so() -> None:
+    with pytest.raises(ConsumerError, match="queue 'orders': the consumer is not open"):
+        await SQSConsumer("orders").receive(1)
+
+
+@pytest.mark.parametrize(("delay", "whole"), [(0, 0), (0.1, 1), (2, 2), (1e6, 43_200), (-1, 0)])
+async def test_delays_are_whole_seconds_rounded_up_within_the_limits(sqs: FakeSQS, delay: float, whole: int) -> None:
+    assert await (await opened()).release([MESSAGE], [delay]) == [None]
+    [call] = sqs.said("change_message_visibility_batch")
+    assert call["Entries"] == [{"Id": "0", "ReceiptHandle": "r", "VisibilityTimeout": whole}]
+
+
+async def test_a_dead_letter_goes_on_as_it_is_and_is_deleted_then(sqs: FakeSQS) -> None:
+    assert await (await opened()).dead_letter(MESSAGE) is None
+    [sent] = sqs.said("send_message")
+    assert (sent["MessageBody"], sent["MessageGroupId"], sent["MessageDeduplicationId"]) == ("b", "g", "d")
+    assert sent["MessageAttributes"] == {"a": {"DataType": "String", "StringValue": "x"}}
+    assert [name for name, _ in sqs.calls][-2:] == ["send_message", "delete_message_batch"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "answer", "retryable"),
+    [
+        ("send_message", refusal("AccessDenied", 403), False),
+        ("send_message", refusal("QueueDoesNotExist"), False),
+        ("send_message", refusal("InternalFailure", 500), True),
+        ("send_message", {}, True),
+    ],
+)
+async def test_a_dead_letter_that_is_not_confirmed_is_not_deleted(
+    sqs: FakeSQS, operation: str, answer: Any, retryable: bool
+) -> None:
+    consumer = await opened()
+    sqs.answers[operation] = answer
+    failure = await consumer.dead_letter(MESSAGE)
+    assert failure is not None
+    assert failure.retryable is retryable
+    assert sqs.said("delete_message_batch") == []
+
+
+async def test_a_dead_letter_whose_delete_failed_is_not_sent_twice(sqs: FakeSQS) -> None:
+    consumer = await opened()
+    good, sqs.answers["delete_message_batch"] = sqs.answers["delete_message_batch"], refusal("InternalFailure", 500)
+    failure = await consumer.dead_letter(MESSAGE)
+    assert failure is not None
+    assert failure.retryable
+    sqs.answers["delete_message_batch"] = good
+    assert await consumer.dead_letter(MESSAGE) is None
+    assert len(sqs.said("send_message")) == 1
+
+
+async def test_without_a_redrive_policy_nothing_is_moved(sqs: FakeSQS) -> None:
+    sqs.answers["get_queue_attributes"] = {"Attributes": {"VisibilityTimeout": "30"}}
+    failure = await (await opened()).dead_letter(MESSAGE)
+    assert failure is not None
+    assert not failure.retryable

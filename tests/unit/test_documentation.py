@@ -1,0 +1,139 @@
+"""The documentation is true: its examples run, its table is the code's, its links lead somewhere."""
+
+import re
+import runpy
+import shutil
+import subprocess
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from loafer import exceptions
+from loafer.entrypoints.settings import SETTINGS
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    page
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    if "_build" not in page.relative_to(ROOT).parts
+)
+FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+ROW = re.compile(
+    r"^\| `(?P<key>LOAFER_\w+)` \| (?P<option>.*?) ?\| (?P<default>.*?) \| (?P<meaning>.+) \|$", re.MULTILINE
+)
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def python_blocks() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in FENCE.finditer(text):
+            if block[2] == "python":
+                yield f"{name_of(page)}:{text.count(chr(10), 0, block.start()) + 1}", textwrap.dedent(block[3])
+
+
+BLOCKS = dict(python_blocks())
+
+
+@pytest.mark.parametrize("place", BLOCKS)
+def test_a_python_example_is_complete_and_runs(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(BLOCKS[place], place, "exec"), {"__name__": "example"})
+
+
+def test_there_are_python_examples() -> None:
+    assert any(place.startswith("docs/handlers.md") for place in BLOCKS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_console_example_shows_its_commands_after_a_dollar(page: Path) -> None:
+    for _, language, text in FENCE.findall(page.read_text(encoding="utf-8")):
+        if language == "console":
+            assert text.lstrip().startswith("$ ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_relative_link_leads_to_a_file(page: Path) -> None:
+    targets = LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8")))
+    files = [target.split("#")[0] for target in targets if not re.match(r"\w+:", target)]
+    assert [file for file in files if not (page.parent / file).exists()] == []
+
+
+def test_the_documented_settings_are_those_of_the_code() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    documented = {row["key"]: (row["option"].strip("`"), row["default"].strip("`")) for row in ROW.finditer(page)}
+    assert documented == {s.key: (s.option or "", s.default or "required") for s in SETTINGS}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_a_page_names_no_setting_that_does_not_exist(page: Path) -> None:
+    named = set(re.findall(r"\bLOAFER_[A-Z_]*[A-Z]\b", page.read_text(encoding="utf-8")))
+    assert named <= {setting.key for setting in SETTINGS}
+
+
+@pytest.mark.parametrize("name", exceptions.__all__)
+def test_every_public_exception_is_documented(name: str) -> None:
+    assert f"`{name}`" in (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+
+
+def make(*arguments: str) -> str:
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+@needs_make
+def test_make_alone_shows_every_documented_target() -> None:
+    shown = make()
+    assert shown == make("help")
+    assert {"test", "test-cov", "lint", "docs", "dist", "release"} <= set(re.findall(r"make (\S+)", shown))
+
+
+@needs_make
+def test_make_release_checks_builds_and_uploads_nothing() -> None:
+    commands = [line for line in make("-n", "release", "PYTHON=a-python").splitlines() if line.startswith("a-python")]
+    check = "a-python tools/release_check.py"
+    assert commands == [check, "a-python -m build", f"{check} --next"]
+
+
+DATED = "# Changelog\n\n## Unreleased\n\n## 1.2.0 - 2026-01-31\n\n- A change.\n"
+
+
+@pytest.fixture(scope="module")
+def problems_of() -> Callable[[str, str, str], list[str]]:
+    found: Callable[[str, str, str], list[str]] = runpy.run_path(str(ROOT / "tools" / "release_check.py"))[
+        "problems_of"
+    ]
+    return found
+
+
+def test_a_clean_tree_with_a_dated_entry_can_be_released(problems_of: Callable[[str, str, str], list[str]]) -> None:
+    assert problems_of("1.2.0", DATED, "") == []
+
+
+@pytest.mark.parametrize(
+    ("version", "changelog", "status", "problem"),
+    [
+        ("1.3.0", DATED, "", "says '1.3.0', the top entry of CHANGELOG.md is '1.2.0 - 2026-01-31'"),
+        ("1.2.0", DATED.replace(" - 2026-01-31", ""), "", "has no date"),
+        ("1.2.0", DATED.replace("Unreleased\n", "Unreleased\n\n- More.\n"), "", "under Unreleased"),
+        ("1.2.0", DATED, " M loafer/__init__.py\n", "1 path(s) changed"),
+    ],
+)
+def test_a_tree_that_cannot_be_released_says_why(
+    problems_of: Callable[[str, str, str], list[str]], version: str, changelog: str, status: str, problem: str
+) -> None:
+    problems = problems_of(version, changelog, status)
+    assert len(problems) == 1
+    assert problem in problems[0]
+
+
+def test_a_changelog_without_entries_cannot_be_released(problems_of: Callable[[str, str, str], list[str]]) -> None:
+    assert "no entry" in problems_of("1.2.0", "# Changelog\n", "")[0]
