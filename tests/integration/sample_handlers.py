@@ -1,0 +1,52 @@
+"""Handlers for workers under test: each writes a line to the file RUNS when it starts, for the test to read."""
+
+import asyncio
+import os
+import random
+import time
+from typing import Any
+
+_RUNS = os.open(os.environ.get("RUNS", os.devnull), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def ran(content: Any) -> None:
+    """Note a run; one write to a file opened for appending is whole, whoever else writes."""
+    what = content["n"] if isinstance(content, dict) else content
+    os.write(_RUNS, f"{what} {time.time():.3f}\n".encode())
+
+
+async def quick(content: Any) -> None:
+    ran(content)
+
+
+async def takes_20_ms(content: Any) -> None:
+    ran(content)
+    await asyncio.sleep(0.02)
+
+
+def takes_8_s_in_a_thread(content: Any) -> None:
+    ran(content)
+    time.sleep(8)
+
+
+async def blocks_the_loop_for_5_s(content: Any) -> None:
+    ran(content)
+    time.sleep(5)  # noqa: ASYNC251 - the mistake that the heartbeat has to survive
+
+
+async def first_takes_10_s(content: Any) -> None:
+    if content["n"] == 0:
+        await asyncio.sleep(10)
+    ran(content)
+
+
+ALWAYS_FAILS = 7
+"""Of a group's messages, the ones with this number never succeed."""
+
+
+async def fails_at_random(content: Any) -> None:
+    """Fail every third run or so, and always for some messages; notes `group-number`."""
+    ran(f"{content['group']}-{content['n']}")
+    await asyncio.sleep(0.001)
+    if content["n"] == ALWAYS_FAILS or random.random() < 0.2:
+        raise ValueError("as it happens")

@@ -1,0 +1,70 @@
+"""Workers as their users run them: `loafer` in a process of its own, and what its handlers noted."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+
+HERE = Path(__file__).parent
+LOAFER = Path(sys.executable).parent / "loafer"
+
+
+@attrs.define
+class Worker:
+    """A running `loafer`, started in a folder of its own; its output goes to the file `log`."""
+
+    folder: Path
+    source: str
+    handler: str
+    options: tuple[str, ...] = ()
+    process: "subprocess.Popen[bytes]" = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Start the process."""
+        command = [LOAFER, "--source", self.source, "--handler", f"sample_handlers.{self.handler}", *self.options]
+        environ = {**os.environ, "PYTHONPATH": str(HERE), "RUNS": str(self.folder / "runs"), "LOAFER_LOGLEVEL": "INFO"}
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=self.folder, env=environ, stdout=log, stderr=log)
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "log"
+
+    @property
+    def runs(self) -> Counter[str]:
+        """How often each message ran, over all workers of the folder."""
+        return Counter(what for what, _ in self.times)
+
+    @property
+    def times(self) -> list[tuple[str, float]]:
+        """When each message ran, over all workers of the folder."""
+        file = self.folder / "runs"
+        lines = file.read_text().splitlines() if file.exists() else []
+        return [(what, float(at)) for what, at in (line.split() for line in lines)]
+
+    def stop(self, seconds: float = 45, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(seconds)
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 60, every: float = 0.05) -> None:
+    """Return as soon as something holds; fail if it does not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"it did not come to hold within {seconds} s"
+        time.sleep(every)
