@@ -87,7 +87,7 @@ def log(delivery: Delivery) -> None:
         case Outcome.UNTRANSLATED:
             what = "not translated"
         case _:
-            what = "its handler failed"
+            what = "its handler was cancelled" if isinstance(error, asyncio.CancelledError) else "its handler failed"
     logger.warning("message %s on route %s is kept: %s: %s", message.id, delivery.route, what, _reason(error))
     logger.debug("message %s: the traceback", message.id, exc_info=error)
 

@@ -14,7 +14,6 @@ from loafer.application.lane import Lane
 from loafer.application.watchdog import Watchdog
 from loafer.domain.batch import LARGEST_BATCH, Failure
 from loafer.domain.lease import Lease
-from loafer.exceptions import LoaferError
 from loafer.ports.consumer import Consumer
 
 logger = logging.getLogger(__name__)
@@ -91,7 +90,7 @@ class Heartbeat:
                 limit = min(max(SHORTEST_CALL, lane.leases.interval / 2), LONGEST_CALL)
                 async with asyncio.timeout(limit):
                     results = await (await self._consumer(lane)).extend(messages, seconds)
-        except (LoaferError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is time for another try
             logger.info("leases on %r could not be extended, trying again: %r", lane.route.source, error)
         finally:
             with lane.lock:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import attrs
 
@@ -33,7 +34,7 @@ class Intake:
 
     def start(self) -> None:
         """Begin with one poll."""
-        self._start_poll(self._open_and_poll())
+        self._start_poll(self._open_and_poll)
 
     def end(self) -> None:
         """Ask for nothing more; a receive that runs is left to end, for it may bring messages."""
@@ -50,15 +51,15 @@ class Intake:
         while self._polls:
             await asyncio.wait(self._polls)
 
-    def _start_poll(self, poll: Coroutine[object, object, None]) -> None:
+    def _start_poll(self, poll: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._watched(poll))
         self._polls.add(task)
         task.add_done_callback(self._polls.discard)
 
-    async def _watched(self, poll: Coroutine[object, object, None]) -> None:
+    async def _watched(self, poll: Callable[[], Awaitable[None]]) -> None:
         """See to it that a poll never ends unnoticed: whatever it raises stops the worker."""
         try:
-            await poll
+            await poll()
         except ConsumerError as error:
             self.stop.fail(error)
         except Exception as error:  # noqa: BLE001 - a consumer that breaks its contract, and nobody else looks
@@ -86,7 +87,7 @@ class Intake:
             if not messages and extra:
                 return
             if len(messages) >= self.lane.batch_size and len(self._polls) < self.lane.consumer.max_polls:
-                self._start_poll(self._poll(extra=True))
+                self._start_poll(partial(self._poll, extra=True))
 
     async def _receive(self, places: int) -> Sequence[Message]:
         """Return what a receive brought, already admitted; none after trouble, when that has been waited for."""

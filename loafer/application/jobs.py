@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from contextvars import Context, copy_context
 
 import attrs
 
@@ -18,12 +19,12 @@ from loafer.domain.message import Message
 logger = logging.getLogger(__name__)
 
 
-def _start_task(coroutine: Coroutine[object, object, None]) -> "asyncio.Task[None]":
+def _start_task(coroutine: Coroutine[object, object, None], context: Context) -> "asyncio.Task[None]":
     """Start a task; where Python can, it runs at once until it first waits, which many handlers never do."""
     loop = asyncio.get_running_loop()
     if sys.version_info >= (3, 12):
-        return asyncio.Task(coroutine, loop=loop, eager_start=True)
-    return loop.create_task(coroutine)
+        return asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
+    return loop.create_task(coroutine, context=context)
 
 
 @attrs.define(eq=False)
@@ -36,6 +37,8 @@ class Jobs:
     timeout: float | None
     observe: Callable[[Delivery], None]
     _tasks: "dict[asyncio.Task[None], tuple[Lane, Lease]]" = attrs.field(factory=dict, init=False)
+    _context: Context = attrs.field(factory=copy_context, init=False)
+    """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _starting: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -48,9 +51,8 @@ class Jobs:
         if self.stop.requested.is_set():
             self.retention.give_back(lane, leases)
             return
-        for lease in leases:
-            if self.retention.may_wait(lane, lease):
-                lane.order.add(lease)
+        for lease in self.retention.startable(lane, leases):
+            lane.order.add(lease)
         self.start(lane)
 
     def start(self, lane: Lane) -> None:
@@ -108,7 +110,7 @@ class Jobs:
             return
         lease.runs += 1
         self.slots.started(lane)
-        task = _start_task(self._run(lane, lease))
+        task = _start_task(self._run(lane, lease), self._context.copy())
         if not task.done():
             self._tasks[task] = lane, lease
             task.add_done_callback(self._forget)

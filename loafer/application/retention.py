@@ -63,15 +63,16 @@ class Retention:
         else:
             self.settlements[lane].release(lease, delay)
 
-    def may_wait(self, lane: Lane, lease: Lease) -> bool:
-        """Tell whether a received message may wait for its start; one that has no runs left is given back at once.
+    def startable(self, lane: Lane, leases: Sequence[Lease]) -> Sequence[Lease]:
+        """Return which of the messages that came together may wait for their start; the others are given back.
 
-        Each time that it is received again, alone, brings it nearer to the dead-letter queue.
+        A message without runs left is given back until its source has moved it: each receive brings that nearer.
         """
-        if not lane.spent.holds(lease.message, lane.clock()):
-            return True
-        self.give_back(lane, [lease])
-        return False
+        spent = lane.spent.among([lease.message for lease in leases], lane.clock())
+        if not spent:
+            return leases
+        self.give_back(lane, [lease for lease in leases if lease.message.id in spent])
+        return [lease for lease in leases if lease.message.id not in spent]
 
     def _keep_in_place(self, lane: Lane, order: GroupOrder, lease: Lease, delay: float | None) -> None:
         """Keep the head of a group: it runs again after its delay, and its followers wait for that."""

@@ -47,5 +47,6 @@ class Batch(Generic[T]):
         if self.due_at is None or (others_may_join and not full and now < self.due_at):
             return []
         taken, self.entries = self.entries[:LARGEST_BATCH], self.entries[LARGEST_BATCH:]
-        self.due_at = now + LINGER if self.entries else None
+        if not self.entries:
+            self.due_at = None
         return taken

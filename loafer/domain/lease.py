@@ -87,7 +87,10 @@ class Leases:
             lease = Lease(message, now + self.visibility_timeout, now + self.interval, now + LONGEST_LEASE - MARGIN)
             self._held[message.id] = lease
             return lease
+        if message.receive_count < lease.message.receive_count:
+            return None  # an older delivery, by a slower receive
         lease.message = message
+        lease.ends_at = now + LONGEST_LEASE - MARGIN
         lease.deadline = now + self.visibility_timeout
         lease.renew_at = now + self.interval
         lease.lost = False

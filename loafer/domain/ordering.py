@@ -2,6 +2,7 @@
 
 import heapq
 from collections import deque
+from collections.abc import Sequence
 from itertools import count
 from typing import Protocol
 
@@ -103,7 +104,7 @@ class GroupOrder:
 
     def add(self, lease: Lease) -> None:
         """Let a received message wait behind the others of its group."""
-        name = _group_of(lease)
+        name = _name(lease.message)
         group = self._groups.get(name)
         if group is None:
             group = self._groups[name] = Group(name)
@@ -120,7 +121,7 @@ class GroupOrder:
 
     def settled(self, lease: Lease) -> None:
         """Let the next of the group start, or forget the group."""
-        group = self._groups.get(_group_of(lease))
+        group = self._groups.get(_name(lease.message))
         if group is None or group.started is not lease:
             return
         group.started = None
@@ -131,7 +132,7 @@ class GroupOrder:
 
     def retry(self, lease: Lease, at: float) -> None:
         """Put a started message back at the head of its group, to start again at the time `at`; its followers wait."""
-        group = self._groups[_group_of(lease)]
+        group = self._groups[_name(lease.message)]
         group.started = None
         group.waiting.appendleft(lease)
         heapq.heappush(self._backing_off, (at, next(self._tie), group))
@@ -139,13 +140,11 @@ class GroupOrder:
     def wake(self, now: float) -> None:
         """Let the groups start again whose head has waited long enough."""
         while self._backing_off and self._backing_off[0][0] <= now:
-            group = heapq.heappop(self._backing_off)[2]
-            if group.waiting and group.started is None:
-                self._ready.append(group)
+            self._ready.append(heapq.heappop(self._backing_off)[2])
 
     def followers(self, lease: Lease) -> list[Lease]:
         """Take those that wait behind a started message."""
-        group = self._groups.get(_group_of(lease))
+        group = self._groups.get(_name(lease.message))
         if group is None or group.started is not lease:
             return []
         taken, group.waiting = list(group.waiting), deque()
@@ -162,11 +161,6 @@ class GroupOrder:
         return drained
 
 
-def _group_of(lease: Lease) -> str:
-    message = lease.message
-    return message.id if message.group is None else message.group
-
-
 @attrs.define
 class Spent:
     """Messages without runs left that only their source can move on: each is received alone until it is gone.
@@ -179,7 +173,7 @@ class Spent:
 
     def add(self, message: Message, now: float) -> None:
         """Remember a message without runs left."""
-        self._ids[message.group or message.id] = message.id
+        self._ids[_name(message)] = message.id
         self._until = now + FORGOTTEN_AFTER
 
     def any(self, now: float) -> bool:
@@ -188,13 +182,21 @@ class Spent:
             self._ids.clear()
         return bool(self._ids)
 
-    def holds(self, message: Message, now: float) -> bool:
-        """Tell whether this message has no runs left; another one of its group shows that it is gone."""
-        name = message.group or message.id
-        if not self.any(now) or name not in self._ids:
-            return False
-        if self._ids[name] != message.id:
-            del self._ids[name]
-            return False
-        self._until = now + FORGOTTEN_AFTER
-        return True
+    def among(self, messages: Sequence[Message], now: float) -> set[str]:
+        """Return the ids of those that were received together with, or are, a message without runs left.
+
+        They go back in their order. Where others of its group come without it, the message is gone.
+        """
+        if not self.any(now):
+            return set()
+        present = {_name(message) for message in messages if self._ids.get(_name(message)) == message.id}
+        for message in messages:
+            if _name(message) not in present:
+                self._ids.pop(_name(message), None)
+        if present:
+            self._until = now + FORGOTTEN_AFTER
+        return {message.id for message in messages if _name(message) in present}
+
+
+def _name(message: Message) -> str:
+    return message.id if message.group is None else message.group

@@ -18,6 +18,10 @@ from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.settings import Settings
 
 
+def _nothing() -> None:
+    """Tell nobody."""
+
+
 @attrs.define(eq=False)
 class Manager:
     """Runs a dispatcher in an event loop of its own, until it stops or a signal stops it.
@@ -50,8 +54,10 @@ class Manager:
         self.mistakes.raise_if_any()
         return dispatcher
 
-    def run(self) -> None:
+    def run(self, began: Callable[[], None] = _nothing) -> None:
         """Dispatch until stopped; the first SIGINT or SIGTERM stops cleanly, the second one at once.
+
+        `began` is called once signals are heard, before anything is received.
 
         Raises:
             ConfigurationError: something is wrong with the settings.
@@ -61,10 +67,21 @@ class Manager:
         """
         try:
             dispatcher = self.prepare()
-            with asyncio.Runner() as runner:
-                runner.run(_run_until_signal(dispatcher))
+            runner = asyncio.Runner()
+            try:
+                runner.run(_run_until_signal(dispatcher, began))
+            finally:
+                _close(runner, dispatcher)
         finally:
             self.container.shutdown_resources()
+
+
+def _close(runner: asyncio.Runner, dispatcher: Dispatcher) -> None:
+    """Close the event loop, unless handlers were abandoned: closing would wait for them for ever."""
+    if dispatcher.abandoned:
+        runner.get_loop().set_exception_handler(lambda *_: None)  # it would complain of them when it is destroyed
+    else:
+        runner.close()
 
 
 def end_process(end: SystemExit) -> NoReturn:
@@ -82,12 +99,13 @@ def end_process(end: SystemExit) -> NoReturn:
     raise end
 
 
-async def _run_until_signal(dispatcher: Dispatcher) -> None:
+async def _run_until_signal(dispatcher: Dispatcher, began: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
         loop.add_signal_handler(number, dispatcher.stop)
     try:
+        began()
         await dispatcher.run()
     finally:
         for number in signals:

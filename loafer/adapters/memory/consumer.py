@@ -29,13 +29,16 @@ class MemoryConsumer(Consumer):
     async def receive(self, limit: int) -> Sequence[Message]:
         """Return messages as soon as there are some; a cancelled receive has taken none."""
         await asyncio.sleep(0)
-        messages = self.queue.receive(min(limit, self.batch_size))
+        limit = min(limit, self.batch_size)
+        messages = self.queue.receive(limit)
         if messages or not self.wait_time:
             return messages
         try:
             async with asyncio.timeout(self.wait_time):
-                while not (messages := self.queue.receive(min(limit, self.batch_size))):
-                    await self._something_visible()
+                changes = self.queue.changes
+                while not (messages := self.queue.receive(limit)):
+                    await self._something_visible(changes)
+                    changes = self.queue.changes
         except TimeoutError:
             return []
         return messages
@@ -75,9 +78,9 @@ class MemoryConsumer(Consumer):
     async def close(self) -> None:
         """Nothing is to be closed."""
 
-    async def _something_visible(self) -> None:
+    async def _something_visible(self, changes: int) -> None:
         try:
             async with asyncio.timeout(self.queue.next_visible()):
-                await self.queue.changed()
+                await self.queue.changed(changes)
         except TimeoutError:
             return

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from itertools import count
 
@@ -33,6 +33,7 @@ class MemoryQueue:
         dead_letters: The dead-letter queue.
         clock: Seconds; everything on the queue happens by this time.
         counts: What happened so far: `sent`, `received`, `deleted`, `released`, `dead_lettered`.
+        changes: How often something was sent, released, deleted or extended.
 
     """
 
@@ -42,10 +43,11 @@ class MemoryQueue:
     dead_letters: "MemoryQueue | None" = None
     clock: Callable[[], float] = time.monotonic
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
+    changes: int = attrs.field(default=0, init=False)
     _shelf: Shelf = attrs.field(init=False)
     _entries: dict[str, Entry] = attrs.field(factory=dict, init=False)
     _numbers: "count[int]" = attrs.field(factory=lambda: count(1), init=False)
-    _seen: dict[str, tuple[float, str]] = attrs.field(factory=dict, init=False)
+    _seen: OrderedDict[str, tuple[float, str]] = attrs.field(factory=OrderedDict, init=False)
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
     _waiting: "set[asyncio.Future[None]]" = attrs.field(factory=set, init=False)
 
@@ -77,7 +79,7 @@ class MemoryQueue:
         return len(self._entries)
 
     def send(self, message: OutgoingMessage, message_id: str | None = None) -> str:
-        """Put a message on the queue and return its id.
+        """Put a message on the queue and return its id; one that moves here keeps its `message_id`, and is here once.
 
         Raises:
             ValueError: a FIFO queue's message has no group.
@@ -87,9 +89,11 @@ class MemoryQueue:
             raise ValueError(f"queue {self.name!r} is a FIFO queue: its messages need a group id")
         now = self.clock()
         with self._lock:
+            if message_id is not None and message_id in self._entries:
+                return message_id
             sequence = next(self._numbers)
             entry_id = message_id or f"{self.name}-{sequence}"
-            if self.fifo and (earlier := self._duplicate_of(message, entry_id, now)) is not None:
+            if message_id is None and (earlier := self._duplicate_of(message, entry_id, now)) is not None:
                 return earlier
             entry = Entry(entry_id, sequence, message, now, now + (message.delay or 0))
             self._entries[entry.id] = entry
@@ -103,11 +107,12 @@ class MemoryQueue:
         now = self.clock()
         messages: list[Message] = []
         with self._lock:
-            for entry in self._shelf.take(now, limit):
-                if self.max_receive_count is not None and entry.receive_count >= self.max_receive_count:
-                    self._redrive(entry)
-                else:
-                    messages.append(self._deliver(entry, now))
+            while not messages and (taken := self._shelf.take(now, limit)):
+                for entry in taken:
+                    if self.max_receive_count is not None and entry.receive_count >= self.max_receive_count:
+                        self._redrive(entry)
+                    else:
+                        messages.append(self._deliver(entry, now))
             self.counts["received"] += len(messages)
         return messages
 
@@ -141,10 +146,12 @@ class MemoryQueue:
             at = self._shelf.next_visible(now)
         return None if at is None else max(0.0, at - now)
 
-    async def changed(self) -> None:
-        """Wait until something was sent, released, deleted or extended."""
+    async def changed(self, since: int) -> None:
+        """Wait until there were more changes than the `since` that `changes` said before; none is missed."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._lock:
+            if self.changes != since:
+                return
             self._waiting.add(waiter)
         try:
             await waiter
@@ -153,18 +160,18 @@ class MemoryQueue:
                 self._waiting.discard(waiter)
 
     def _wake(self) -> None:
+        self.changes += 1
         for waiter in self._waiting:
             waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
         self._waiting.clear()
 
     def _duplicate_of(self, message: OutgoingMessage, entry_id: str, now: float) -> str | None:
-        if message.deduplication_id is None:
+        if not self.fifo or message.deduplication_id is None:
             return None
-        at, earlier = self._seen.get(message.deduplication_id, (None, ""))
-        if at is not None and now - at < DEDUPLICATION_INTERVAL:
-            return earlier
-        self._seen[message.deduplication_id] = now, entry_id
-        return None
+        while self._seen and now - next(iter(self._seen.values()))[0] >= DEDUPLICATION_INTERVAL:
+            self._seen.popitem(last=False)
+        _, first = self._seen.setdefault(message.deduplication_id, (now, entry_id))
+        return None if first == entry_id else first
 
     def _entry_of(self, receipt: str) -> Entry | None:
         entry = self._entries.get(receipt.rpartition("#")[0])
@@ -192,7 +199,7 @@ class MemoryQueue:
         self._drop(entry)
         self.counts["dead_lettered"] += 1
         if self.dead_letters is not None:
-            self.dead_letters.send(entry.message, entry.id)
+            self.dead_letters.send(attrs.evolve(entry.message, delay=None), entry.id)
 
     def _drop(self, entry: Entry) -> None:
         self._shelf.remove(entry)

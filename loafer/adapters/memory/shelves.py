@@ -21,6 +21,7 @@ class Entry:
         visible_at: When it can be received (again).
         receipt: The receipt handle of its newest delivery; empty before the first.
         receive_count: Deliveries so far.
+        moves: How often it was laid down; tells its place on a shelf from earlier ones.
         deleted: True once it is no longer on the queue.
 
     """
@@ -32,6 +33,7 @@ class Entry:
     visible_at: float
     receipt: str = ""
     receive_count: int = 0
+    moves: int = 0
     deleted: bool = False
 
 
@@ -60,20 +62,21 @@ class StandardShelf:
     """Entries in the order in which they became visible."""
 
     _visible: deque[Entry] = attrs.field(factory=deque, init=False)
-    _hidden: list[tuple[float, int, Entry]] = attrs.field(factory=list, init=False)
+    _hidden: list[tuple[float, int, int, Entry]] = attrs.field(factory=list, init=False)
 
     def put(self, entry: Entry, now: float) -> None:
         """Lay an entry down."""
+        entry.moves += 1
         if entry.visible_at <= now:
             self._visible.append(entry)
         else:
-            heapq.heappush(self._hidden, (entry.visible_at, entry.sequence, entry))
+            heapq.heappush(self._hidden, (entry.visible_at, entry.sequence, entry.moves, entry))
 
     def take(self, now: float, limit: int) -> list[Entry]:
         """Return visible entries, the longest visible first."""
         while self._hidden and self._hidden[0][0] <= now:
-            visible_at, _, entry = heapq.heappop(self._hidden)
-            if not entry.deleted and entry.visible_at == visible_at:
+            *_, move, entry = heapq.heappop(self._hidden)
+            if not entry.deleted and entry.moves == move:
                 self._visible.append(entry)
         taken: list[Entry] = []
         while self._visible and len(taken) < limit:

@@ -1,0 +1,119 @@
+"""What is held stays ours: the heartbeat in virtual time, on the same loop."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from world import Faults, World, queue
+
+from loafer.application.options import Options
+from loafer.domain.batch import Failure
+from loafer.exceptions import ConsumerUnavailable
+
+
+async def takes_an_hour(content: Any) -> None:
+    await asyncio.sleep(3600)
+
+
+async def test_a_long_handler_keeps_its_message() -> None:
+    world = World(queue("orders", "one", visibility_timeout=30), takes_an_hour)
+    async with world:
+        await asyncio.sleep(3600.5)
+        assert len(world.queue) == 0
+    assert world.queue.counts["received"] == 1
+    assert world.dispatcher.counts["stale"] == 0
+
+
+async def test_leases_are_extended_every_third_of_the_visibility_timeout_in_batches() -> None:
+    world = World(queue("orders", *"x" * 12, visibility_timeout=30), takes_an_hour, Options(max_jobs=12))
+    async with world:
+        await asyncio.sleep(31)
+        extended = [entries for call, entries in world.faults.calls if call == "extend"]
+        assert sum(extended) == 3 * 12
+        assert max(extended) == 10
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
+async def test_waiting_messages_are_extended_too() -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(0.01 if content == "quick" else 200)
+
+    bodies = ["quick"] * 20 + ["slow"] * 5
+    world = World(queue("orders", *bodies, visibility_timeout=10), handle, Options(max_jobs=1))
+    async with world:
+        await asyncio.sleep(300)
+        assert world.queue.counts["received"] == 25
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
+async def test_an_extension_that_fails_is_tried_again_in_time() -> None:
+    faults = Faults(extending=[ConsumerUnavailable("gone"), Failure("throttled"), ConsumerUnavailable("gone")])
+    world = World(queue("orders", "one", visibility_timeout=30), takes_an_hour, faults=faults)
+    async with world:
+        await asyncio.sleep(60)
+        assert world.queue.counts["received"] == 1
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
+async def test_an_extension_call_that_is_stuck_delays_no_other() -> None:
+    stuck, free = Faults(delay=1e6), Faults()
+    slow = World(queue("stuck", "one", visibility_timeout=30), takes_an_hour, faults=stuck)
+    quick = World(queue("free", "one", visibility_timeout=30), takes_an_hour, faults=free)
+    slow.dispatcher.routes = [slow.route(), quick.route()]
+    async with slow:
+        await asyncio.sleep(100)
+        assert quick.queue.counts["received"] == 1
+        stuck.delay = 0
+        slow.dispatcher.stop()
+        slow.dispatcher.stop()
+
+
+async def test_a_message_is_kept_invisible_for_12_hours_and_no_longer() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(13 * 3600)
+
+    world = World(queue("orders", "one", visibility_timeout=3600), handle)
+    async with world:
+        await asyncio.sleep(12 * 3600 - 10)
+        assert world.queue.counts["received"] == 1
+        await asyncio.sleep(10)
+        assert world.queue.counts["received"] == 2
+        assert world.dispatcher.counts["duplicates"] == 1
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
+async def test_a_message_whose_lease_ended_while_it_waited_is_not_started(caplog: pytest.LogCaptureFixture) -> None:
+    started: list[Any] = []
+
+    async def handle(content: str) -> None:
+        started.append(content)
+        await asyncio.sleep(20 if content == "slow" else 0.001)
+
+    refused = Failure("the receipt is no longer valid", retryable=False)
+    bodies = ["quick"] * 9 + ["slow", "waits"]
+    world = World(queue("orders", *bodies, visibility_timeout=9), handle, Options(max_jobs=1, prefetch=20))
+    world.batch_size = 20
+    async with world:
+        await asyncio.sleep(1)
+        world.faults.extending += [refused] * 2
+        await asyncio.sleep(25)
+    assert "it is not started" in caplog.text
+
+
+async def test_a_message_is_released_only_when_its_extension_has_ended() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(10.2)
+        raise ValueError
+
+    faults = Faults(delay=0.4)  # the extension at 10 s is still under way when the handler fails
+    world = World(queue("orders", "one", visibility_timeout=30), handle, Options(retry_delay=1), faults)
+    async with world:
+        await asyncio.sleep(13)
+        assert len(world.dispatcher.counts) > 0
+        assert world.queue.counts["received"] == 2
+        world.dispatcher.stop()
+        world.dispatcher.stop()

@@ -1,0 +1,188 @@
+"""Acknowledging and releasing: in batches, entry by entry again when it fails, and never more than that."""
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from world import Faults, World, queue
+
+from loafer.application.options import Options
+from loafer.domain.batch import Failure
+from loafer.domain.lifecycle import Outcome
+from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, IgnoreMessage
+
+AGAIN = Failure("try again")
+NEVER = Failure("the receipt is no longer valid", retryable=False)
+
+
+async def succeed(content: Any) -> None:
+    """Handle anything."""
+
+
+def calls(world: World, verb: str) -> list[int]:
+    return [entries for call, entries in world.faults.calls if call == verb]
+
+
+async def test_messages_that_end_together_are_acknowledged_in_one_call() -> None:
+    world = await World(queue("orders", *"x" * 10), succeed).run_for(1)
+    assert calls(world, "acknowledge") == [10]
+
+
+async def test_a_lone_message_is_acknowledged_at_once() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(1)
+
+    world = World(queue("orders", "one"), handle)
+    async with world:
+        await asyncio.sleep(1.000001)
+        assert len(world.queue) == 0
+
+
+async def test_an_acknowledgement_waits_10_ms_at_most_for_others() -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(1 if content == "short" else 2)
+
+    world = World(queue("orders", "short", "long"), handle)
+    async with world:
+        await asyncio.sleep(1.005)
+        assert len(world.queue) == 2
+        await asyncio.sleep(0.006)
+        assert len(world.queue) == 1
+
+
+async def test_only_the_failed_entries_of_a_batch_are_tried_again() -> None:
+    world = await World(queue("orders", *"xxxx"), succeed, faults=Faults(settling=[None, AGAIN, None, AGAIN])).run_for(
+        5
+    )
+    assert len(world.queue) == 0
+    assert calls(world, "acknowledge")[0] == 4
+    assert sum(calls(world, "acknowledge")[1:]) == 2
+
+
+@pytest.mark.parametrize("error", [ConsumerUnavailable("gone"), AccessDenied("no"), KeyError("a broken consumer")])
+async def test_an_acknowledgement_that_fails_ends_nothing_and_is_tried_again(error: Exception) -> None:
+    world = await World(queue("orders", "one"), succeed, faults=Faults(settling=[error, error])).run_for(10)
+    assert len(world.queue) == 0
+    assert world.dispatcher.counts["succeeded"] == 1
+
+
+async def test_an_acknowledgement_is_tried_no_longer_than_the_lease_lasts(caplog: pytest.LogCaptureFixture) -> None:
+    faults = Faults(settling=[AGAIN] * 1000, extending=[NEVER] * 1000)
+    world = World(queue("orders", "one", visibility_timeout=6), succeed, faults=faults)
+    async with world:
+        await asyncio.sleep(5)
+    assert "not acknowledged and comes back" in caplog.text
+    assert world.dispatcher.held == 0
+
+
+async def test_an_acknowledgement_after_the_lease_was_lost_is_reported_as_stale(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(5)
+
+    world = World(queue("orders", "one", visibility_timeout=6), handle, faults=Faults(extending=[NEVER]))
+    await world.run_for(5.5)
+    assert world.dispatcher.counts["leases_lost"] == 1
+    assert world.dispatcher.counts["stale"] == 1
+    assert "its lease is lost" in caplog.text
+    assert "stale" in caplog.text
+
+
+async def test_a_message_delivered_anew_while_it_is_acknowledged_is_acknowledged_anew() -> None:
+    runs = 0
+
+    async def handle(content: Any) -> None:
+        nonlocal runs
+        runs += 1
+
+    faults = Faults(delay=3, extending=[ConsumerUnavailable("gone")] * 9)
+    world = World(queue("orders", "one", visibility_timeout=2), handle, faults=faults)
+    async with world:
+        await asyncio.sleep(2.5)
+        faults.delay = 0
+        await asyncio.sleep(3)
+    assert runs == 1
+    assert len(world.queue) == 0
+
+
+async def test_a_kept_message_is_left_alone_by_default_and_comes_back_when_its_visibility_runs_out() -> None:
+    async def handle(content: Any) -> None:
+        raise ValueError
+
+    world = World(queue("orders", "one", visibility_timeout=30), handle)
+    async with world:
+        await asyncio.sleep(29)
+        assert len(world.deliveries) == 1
+        assert world.dispatcher.held == 0
+        await asyncio.sleep(2)
+        assert len(world.deliveries) == 2
+        assert world.deliveries[-1].message.receive_count == 2
+    assert calls(world, "release") == []
+
+
+async def test_a_kept_message_comes_back_after_the_retry_delay() -> None:
+    async def handle(content: Any) -> None:
+        raise ValueError
+
+    world = World(queue("orders", "one"), handle, Options(retry_delay=5))
+    async with world:
+        await asyncio.sleep(11)
+    assert len(world.deliveries) == 3
+
+
+async def test_the_exponential_retry_delay_grows_with_the_receive_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 1.0)
+
+    async def handle(content: Any) -> None:
+        raise ValueError
+
+    world = World(queue("orders", "one"), handle, Options(retry_delay="exponential"))
+    async with world:
+        for seconds, deliveries in ((0.5, 1), (1, 2), (2, 3), (4, 4)):
+            await asyncio.sleep(seconds)
+            assert len(world.deliveries) == deliveries
+
+
+async def test_a_handler_can_say_when_it_wants_its_message_back() -> None:
+    async def handle(content: Any) -> None:
+        raise IgnoreMessage(delay=3)
+
+    world = World(queue("orders", "one"), handle, Options(retry_delay=100))
+    async with world:
+        await asyncio.sleep(2.9)
+        assert len(world.deliveries) == 1
+        await asyncio.sleep(0.2)
+        assert len(world.deliveries) == 2
+
+
+async def test_a_message_that_is_always_kept_reaches_the_dead_letter_queue() -> None:
+    async def handle(content: Any) -> None:
+        raise ValueError
+
+    dead = queue("dead")
+    source = queue("orders", "one", max_receive_count=3, dead_letters=dead)
+    world = await World(source, handle, Options(retry_delay=1)).run_for(10)
+    assert [delivery.outcome for delivery in world.deliveries] == [Outcome.FAILED] * 3
+    assert len(dead) == 1
+    assert len(source) == 0
+
+
+async def test_a_release_that_fails_is_tried_again() -> None:
+    async def handle(content: Any) -> None:
+        if len(world.deliveries) == 0:
+            raise ValueError
+
+    faults = Faults(settling=[AGAIN, ConsumerError("gone for good?")])
+    world = World(queue("orders", "one", visibility_timeout=100), handle, Options(retry_delay=1), faults)
+    await world.run_for(3)
+    assert len(world.queue) == 1
+    assert world.dispatcher.held == 0
+
+
+async def test_no_body_is_logged_above_debug(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    faults = Faults(settling=[AGAIN, NEVER], receiving=[ConsumerUnavailable("gone")])
+    await World(queue("orders", "secret"), succeed, faults=faults).run_for(5)
+    assert "secret" not in caplog.text

@@ -1,0 +1,159 @@
+"""Stopping: nothing new, what waits goes back, what runs gets its grace, and then it ends."""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+from world import Faults, World, now, queue
+
+from loafer.application.handler import ThreadHandler
+from loafer.application.options import Options
+from loafer.domain.message import OutgoingMessage
+from loafer.exceptions import ConsumerUnavailable
+
+
+async def takes_10_s(content: Any) -> None:
+    await asyncio.sleep(10)
+
+
+async def stopped(world: World) -> float:
+    """Stop and return how many seconds that took."""
+    began = now()
+    world.dispatcher.stop()
+    await world.ended()
+    return now() - began
+
+
+async def test_running_handlers_end_within_the_grace_period_and_waiting_messages_go_back_at_once() -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(0 if content == "quick" else 10)
+
+    bodies = ["quick"] * 5 + ["slow"] * 8
+    world = World(queue("orders", *bodies), handle, Options(max_jobs=2))
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.stop()
+        await asyncio.sleep(1)
+        assert len(world.queue.in_flight) == 2
+        await world.ended()
+    assert len(world.queue) == 6
+    assert world.queue.in_flight == []
+
+
+async def test_what_runs_longer_than_the_grace_period_is_cancelled_and_given_back() -> None:
+    cancelled = []
+
+    async def handle(content: Any) -> None:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            cancelled.append(content)
+            raise
+
+    world = World(queue("orders", "one"), handle, Options(grace_period=5))
+    async with world:
+        await asyncio.sleep(1)
+        assert await stopped(world) < 5 + 10
+    assert cancelled == ["one"]
+    assert len(world.queue.visible) == 1
+
+
+async def test_what_a_receive_brings_after_the_stop_is_given_back() -> None:
+    world = World(queue("orders"), takes_10_s, wait_time=20)
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.stop()
+        world.queue.send(OutgoingMessage("late"))
+        await world.ended()
+    assert world.deliveries == []
+    assert len(world.queue.visible) == 1
+
+
+async def test_the_whole_stop_is_bounded_even_if_handlers_ignore_their_cancellation_and_nothing_can_be_settled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stubborn = True
+
+    async def handle(content: Any) -> None:
+        while stubborn:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1000)
+
+    faults = Faults(settling=[ConsumerUnavailable("gone")] * 10_000)
+    world = World(queue("orders", *"x" * 15), handle, Options(max_jobs=3, grace_period=5), faults, wait_time=20)
+    async with world:
+        await asyncio.sleep(1)
+        assert await stopped(world) <= 5 + 10
+    stubborn = False
+    assert world.dispatcher.abandoned == 3
+    assert "left to its lease" in caplog.text
+
+
+async def test_a_second_request_cancels_at_once_and_aborts_the_receives() -> None:
+    world = World(queue("orders", "one"), takes_10_s, Options(grace_period=1000), wait_time=20)
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.stop()
+        assert await stopped(world) < 1
+    assert len(world.queue.visible) == 1
+
+
+async def test_buffered_acknowledgements_are_sent() -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(1 if content == "first" else 1000)
+
+    world = World(queue("orders", "first", "second"), handle, Options(grace_period=0))
+    async with world:
+        await asyncio.sleep(1.001)
+        await stopped(world)
+    assert len(world.queue) == 1
+
+
+async def test_acknowledgements_that_fail_while_stopping_are_tried_again() -> None:
+    faults = Faults(settling=[ConsumerUnavailable("gone")] * 3)
+
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(1)
+
+    world = World(queue("orders", "one"), handle, faults=faults)
+    async with world:
+        await asyncio.sleep(0.5)
+        await stopped(world)
+    assert len(world.queue) == 0
+
+
+async def test_a_stop_during_trouble_is_quick() -> None:
+    world = World(queue("orders"), takes_10_s, faults=Faults(receiving=[ConsumerUnavailable("gone")] * 1000))
+    async with world:
+        await asyncio.sleep(100)
+        assert await stopped(world) < 1
+
+
+async def test_a_function_that_still_runs_is_left_to_its_lease_and_one_that_has_not_begun_goes_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    go_on = Event()
+    with ThreadPoolExecutor(1) as pool:
+        handle = ThreadHandler(lambda _: go_on.wait(20), pool)
+        world = World(queue("orders", "one", "two"), handle, Options(max_jobs=2, grace_period=0), wait_time=0)
+        async with world:
+            while world.dispatcher.held < 2:
+                await asyncio.sleep(0)
+            asyncio.get_running_loop().virtual.waits_for_threads = False  # type: ignore[attr-defined]
+            await stopped(world)
+        assert world.dispatcher.abandoned == 1
+        assert len(world.queue.visible) == 1
+        assert len(world.queue.in_flight) == 1
+        go_on.set()
+    assert "left to its lease" in caplog.text
+
+
+async def test_asking_to_stop_before_the_run_ends_it_at_once() -> None:
+    world = World(queue("orders", "one"), takes_10_s)
+    world.dispatcher.stop()
+    async with world:
+        await world.ended()
+    assert len(world.queue) == 1

@@ -1,0 +1,103 @@
+"""A blocked event loop is noticed from another thread, shown, and in the end not trusted with messages any more."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from world import World, now, queue
+
+from loafer.application.heartbeat import Heartbeat
+from loafer.application.lane import Lane
+from loafer.application.watchdog import Watchdog
+
+
+class Time:
+    """A clock that is set by hand."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def while_blocked(look: Callable[[], Any]) -> Any:
+    """Block the event loop until another thread has looked, and return what it saw."""
+    seen: list[Any] = []
+    thread = threading.Thread(target=lambda: seen.append(look()))
+    thread.start()
+    thread.join()
+    return seen[0]
+
+
+async def test_a_loop_that_answers_is_not_blocked() -> None:
+    time = Time()
+    watchdog = Watchdog(time)
+    assert while_blocked(watchdog.blocked_for) == 0
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    time.now = 100
+    assert while_blocked(watchdog.blocked_for) == 0
+
+
+async def test_the_stack_that_blocks_the_loop_is_logged_once_after_a_second(caplog: pytest.LogCaptureFixture) -> None:
+    time = Time()
+    watchdog = Watchdog(time)
+    while_blocked(watchdog.blocked_for)
+    time.now = 0.9
+    assert while_blocked(watchdog.blocked_for) == 0.9
+    assert not caplog.records
+    for time.now in (1.1, 2.0):
+        while_blocked(watchdog.blocked_for)
+    [record] = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "in while_blocked" in record.getMessage()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert "answers again after 2.0 s" in caplog.text
+
+
+class Blocked(Watchdog):
+    """Reports a loop that has been blocked for so long."""
+
+    seconds = 0.0
+
+    def blocked_for(self) -> float:
+        return self.seconds
+
+
+async def test_the_leases_of_a_loop_blocked_beyond_the_limit_are_let_go(caplog: pytest.LogCaptureFixture) -> None:
+    async def never(content: Any) -> None:
+        """Nothing is delivered here."""
+
+    world = World(queue("orders", "one", visibility_timeout=3), never)
+    lane = Lane(world.route(), world.consumer(), now)
+    lane.opened(await lane.consumer.open())
+    lane.take(await lane.consumer.receive(1))
+    blocked = Blocked(now)
+    beating = asyncio.create_task(Heartbeat([lane], now, stall_limit=10, watchdog=blocked).run())
+    blocked.seconds = 9
+    await asyncio.sleep(1.5)
+    assert ("extend", 1) in world.faults.calls
+    world.faults.calls.clear()
+    blocked.seconds = 11
+    await asyncio.sleep(10)
+    assert world.faults.calls == []
+    assert len(world.queue.visible) == 1
+    assert caplog.text.count("its leases are let go") == 1
+    beating.cancel()
+
+
+async def test_the_heartbeat_survives_what_it_did_not_expect(caplog: pytest.LogCaptureFixture) -> None:
+    async def takes_long(content: Any) -> None:
+        await asyncio.sleep(60)
+
+    world = World(queue("orders", "one", visibility_timeout=3), takes_long)
+    world.faults.extending.append(KeyError("a broken consumer"))
+    async with world:
+        await asyncio.sleep(30)
+        assert world.queue.counts["received"] == 1
+        world.dispatcher.stop()
+        world.dispatcher.stop()

@@ -1,0 +1,155 @@
+"""A dispatcher on queues in memory, in virtual time, and a consumer that can be made to fail."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self
+
+import attrs
+
+from loafer.adapters.memory.consumer import MemoryConsumer
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.delivery import Delivery
+from loafer.application.dispatcher import Dispatcher
+from loafer.application.options import Options
+from loafer.application.route import Route
+from loafer.domain.batch import Failure
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.ports.consumer import SourceInfo
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def queue(name: str = "orders", *bodies: str, **attributes: Any) -> MemoryQueue:
+    """Return a queue in virtual time that holds messages with these bodies."""
+    made = MemoryQueue(name, clock=now, **attributes)
+    for body in bodies:
+        made.send(OutgoingMessage(body))
+    return made
+
+
+@attrs.define(eq=False)
+class Faults:
+    """What goes wrong; shared by all consumers of a source. Each list is used up from its front, None is no fault."""
+
+    opening: list[Exception | None] = attrs.field(factory=list)
+    receiving: list[Exception | None] = attrs.field(factory=list)
+    settling: list[Exception | Failure | None] = attrs.field(factory=list)
+    extending: list[Exception | Failure | None] = attrs.field(factory=list)
+    dead_lettering: list[Failure | None] = attrs.field(factory=list)
+    calls: list[tuple[str, int]] = attrs.field(factory=list)
+    delay: float = 0.0
+
+
+@attrs.define(eq=False)
+class FlakyConsumer(MemoryConsumer):
+    """A consumer of a queue in memory on which calls fail as they are told to; notes (call, entries)."""
+
+    faults: Faults = attrs.field(factory=Faults)
+    closed: bool = False
+
+    async def open(self) -> SourceInfo:
+        _raise_next(self.faults.opening)
+        return await super().open()
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        self.faults.calls.append(("receive", limit))
+        _raise_next(self.faults.receiving)
+        return await super().receive(limit)
+
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        self.faults.calls.append(("acknowledge", len(messages)))
+        return await self._settle(self.faults.settling, messages, super().acknowledge)
+
+    async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
+        self.faults.calls.append(("release", len(messages)))
+        by_id = {message.id: delay for message, delay in zip(messages, delays, strict=True)}
+        release = super().release
+        return await self._settle(
+            self.faults.settling, messages, lambda kept: release(kept, [by_id[message.id] for message in kept])
+        )
+
+    async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+        self.faults.calls.append(("extend", len(messages)))
+        extend = MemoryConsumer.release
+        return await self._settle(
+            self.faults.extending, messages, lambda kept: extend(self, kept, [seconds] * len(kept))
+        )
+
+    async def dead_letter(self, message: Message) -> Failure | None:
+        self.faults.calls.append(("dead_letter", 1))
+        failure = self.faults.dead_lettering.pop(0) if self.faults.dead_lettering else None
+        return failure or await super().dead_letter(message)
+
+    async def close(self) -> None:
+        self.closed = True
+
+    async def _settle(
+        self,
+        faults: list[Exception | Failure | None],
+        messages: Sequence[Message],
+        call: Callable[[Sequence[Message]], Awaitable[Sequence[Failure | None]]],
+    ) -> Sequence[Failure | None]:
+        """Let entry by entry fail; an exception fails the call."""
+        if self.faults.delay:
+            await asyncio.sleep(self.faults.delay)
+        results: list[Failure | None] = []
+        for message in messages:
+            fault = faults.pop(0) if faults else None
+            if isinstance(fault, Exception):
+                raise fault
+            results.append(fault or (await call([message]))[0])
+        return results
+
+
+def _raise_next(faults: list[Exception | None]) -> None:
+    if faults and (fault := faults.pop(0)) is not None:
+        raise fault
+
+
+@attrs.define(eq=False)
+class World:
+    """Runs a dispatcher with one route; what happened is left on the queue and in `deliveries`."""
+
+    queue: MemoryQueue
+    handle: Callable[[Any], Awaitable[object]]
+    options: Options = attrs.field(factory=Options)
+    faults: Faults = attrs.field(factory=Faults)
+    translate: Callable[[Message], object] = lambda message: {"content": message.body}
+    wait_time: float = 1.0
+    batch_size: int = 10
+    deliveries: list[Delivery] = attrs.field(factory=list)
+    dispatcher: Dispatcher = attrs.field(init=False)
+    _running: "asyncio.Task[None] | None" = None
+
+    def __attrs_post_init__(self) -> None:
+        self.dispatcher = Dispatcher(
+            [self.route()], self.options, self.deliveries.append, clock=now, threaded_heartbeat=False
+        )
+
+    def route(self) -> Route:
+        return Route(self.queue.name, self.queue.name, self.consumer, self.translate, self.handle)
+
+    def consumer(self) -> FlakyConsumer:
+        return FlakyConsumer(self.queue, self.wait_time, self.batch_size, self.faults)
+
+    async def __aenter__(self) -> Self:
+        self._running = asyncio.create_task(self.dispatcher.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.dispatcher.stop()
+        await self.ended()
+
+    async def ended(self) -> None:
+        """Wait for the dispatcher's end; raises what it raised."""
+        assert self._running is not None
+        running, self._running = self._running, asyncio.create_task(asyncio.sleep(0))
+        await running
+
+    async def run_for(self, seconds: float) -> "World":
+        """Run, and stop after so many seconds."""
+        async with self:
+            await asyncio.sleep(seconds)
+        return self
