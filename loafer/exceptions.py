@@ -45,7 +45,14 @@ class IgnoreMessage(LoaferError):
     """Raised by a handler to keep its message on the queue: it is not acknowledged and comes back."""
 
     def __init__(self, *args: object, delay: float | None = None) -> None:
-        """Keep the message, and ask for it back after `delay` seconds (None: as LOAFER_RETRY_DELAY says)."""
+        """Keep the message, and ask for it back after `delay` seconds (None: as LOAFER_RETRY_DELAY says).
+
+        Raises:
+            ValueError: the delay is no number of seconds; the handler fails with it, so the message is kept too.
+
+        """
+        if delay is not None and not (isinstance(delay, int | float) and delay >= 0):
+            raise ValueError(f"delay={delay!r} is no number of seconds; give 0 or more")
         super().__init__(*args)
         self.delay = delay
 

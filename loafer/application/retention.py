@@ -87,10 +87,11 @@ class Retention:
             now = lane.clock()
             wait = max(0.0, lease.deadline - now) if delay is None else delay
             order.retry(lease, now + wait)
-            asyncio.get_running_loop().call_later(wait, self._wake, lane, order)
+            asyncio.get_running_loop().call_later(wait, self._wake, lane, order, now + wait)
 
-    def _wake(self, lane: Lane, order: GroupOrder) -> None:
-        order.wake(lane.clock())
+    def _wake(self, lane: Lane, order: GroupOrder, at: float) -> None:
+        """Let those start whose time is `at`: a timer may fire a little before it, and fires but once."""
+        order.wake(at)
         self.restart(lane)
 
     async def _move_on(self, lane: Lane, order: GroupOrder, lease: Lease) -> None:

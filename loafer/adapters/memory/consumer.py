@@ -24,7 +24,8 @@ class MemoryConsumer(Consumer):
     async def open(self) -> SourceInfo:
         """Return what the queue is."""
         queue = self.queue
-        return SourceInfo(queue.visibility_timeout, queue.fifo, queue.max_receive_count)
+        limit = queue.max_receive_count if queue.dead_letters is not None else None
+        return SourceInfo(queue.visibility_timeout, queue.fifo, limit)
 
     async def receive(self, limit: int) -> Sequence[Message]:
         """Return messages as soon as there are some; a cancelled receive has taken none."""

@@ -30,7 +30,7 @@ class MemoryQueue:
         name: Its name; with the suffix `.fifo` it is a FIFO queue.
         visibility_timeout: Seconds that a received message stays invisible.
         max_receive_count: Deliveries after which a message goes to `dead_letters`; None: never.
-        dead_letters: The dead-letter queue.
+        dead_letters: The dead-letter queue; without one a message stays, however often it is delivered.
         clock: Seconds; everything on the queue happens by this time.
         counts: What happened so far: `sent`, `received`, `deleted`, `released`, `dead_lettered`.
         changes: How often something was sent, released, deleted or extended.
@@ -108,11 +108,7 @@ class MemoryQueue:
         messages: list[Message] = []
         with self._lock:
             while not messages and (taken := self._shelf.take(now, limit)):
-                for entry in taken:
-                    if self.max_receive_count is not None and entry.receive_count >= self.max_receive_count:
-                        self._redrive(entry)
-                    else:
-                        messages.append(self._deliver(entry, now))
+                messages = [self._deliver(entry, now) for entry in taken if not self._redriven(entry)]
             self.counts["received"] += len(messages)
         return messages
 
@@ -195,11 +191,14 @@ class MemoryQueue:
             source=self.name,
         )
 
-    def _redrive(self, entry: Entry) -> None:
+    def _redriven(self, entry: Entry) -> bool:
+        limit, target = self.max_receive_count, self.dead_letters
+        if limit is None or target is None or entry.receive_count < limit:
+            return False
         self._drop(entry)
+        target.send(attrs.evolve(entry.message, delay=None), entry.id)
         self.counts["dead_lettered"] += 1
-        if self.dead_letters is not None:
-            self.dead_letters.send(attrs.evolve(entry.message, delay=None), entry.id)
+        return True
 
     def _drop(self, entry: Entry) -> None:
         self._shelf.remove(entry)

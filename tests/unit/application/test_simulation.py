@@ -1,0 +1,187 @@
+"""The whole application under random schedules and faults, in virtual time: what must hold whatever happens."""
+
+import asyncio
+import random
+from collections import Counter, defaultdict
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from virtual_time import VirtualLoop
+from world import Faults, World, now
+
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.options import Options
+from loafer.domain.batch import Failure
+from loafer.domain.message import OutgoingMessage
+from loafer.domain.retry import RetryDelay
+from loafer.exceptions import AccessDenied, ConsumerUnavailable, IgnoreMessage, RejectMessage
+
+LOST = Failure("the receipt is no longer valid", retryable=False)
+AGAIN = Failure("throttled")
+
+
+@attrs.frozen
+class Plan:
+    """One random world: what is on the queue, how handlers behave, what fails, when the worker is stopped."""
+
+    seed: int
+    fifo: bool
+    messages: int
+    groups: int
+    max_jobs: int
+    prefetch: int
+    batch_size: int
+    retry_delay: RetryDelay
+    visibility: int
+    trouble: float
+    slowness: float
+    stops: tuple[float, ...]
+    max_receive_count: int | None
+
+
+plans = st.builds(
+    Plan,
+    seed=st.integers(0, 2**32),
+    fifo=st.booleans(),
+    messages=st.integers(1, 40),
+    groups=st.integers(1, 6),
+    max_jobs=st.integers(1, 12),
+    prefetch=st.integers(1, 12),
+    batch_size=st.integers(1, 10),
+    retry_delay=st.sampled_from([None, 0.0, 0.5, 3.0, "exponential"]),
+    visibility=st.integers(2, 30),
+    trouble=st.floats(0, 0.3),
+    slowness=st.floats(0, 10),
+    stops=st.lists(st.integers(0, 300).map(lambda tenths: tenths / 10), max_size=3).map(tuple),
+    max_receive_count=st.one_of(st.none(), st.integers(2, 5)),
+)
+
+
+@attrs.define(eq=False)
+class Simulation:
+    """Runs a plan: workers one after another on one queue, until it is empty."""
+
+    plan: Plan
+    chance: random.Random = attrs.field(init=False)
+    queue: MemoryQueue = attrs.field(init=False)
+    dead: MemoryQueue = attrs.field(init=False)
+    worker: World = attrs.field(init=False)
+    succeeded: Counter[str] = attrs.field(factory=Counter)
+    started: dict[str, list[int]] = attrs.field(factory=lambda: defaultdict(list))
+    running: Counter[str] = attrs.field(factory=Counter)
+    most_held: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        suffix = ".fifo" if self.plan.fifo else ""
+        self.chance = random.Random(self.plan.seed)
+        self.dead = MemoryQueue("dead" + suffix, clock=now)
+        self.queue = MemoryQueue(
+            "orders" + suffix, float(self.plan.visibility), self.plan.max_receive_count, self.dead, clock=now
+        )
+        for number in range(self.plan.messages):
+            group = f"g{number % self.plan.groups}"
+            self.queue.send(OutgoingMessage(f"{group}:{number}", group=group))
+
+    async def handle(self, content: str) -> None:
+        group, _, number = content.partition(":")
+        self.started[group].append(int(number))
+        assert not self.running[content], "a message runs twice at once"
+        self.running[content] += 1
+        if self.plan.fifo:
+            assert sum(n for what, n in self.running.items() if what.startswith(group + ":")) == 1
+        self.most_held = max(self.most_held, self.worker.dispatcher.held)
+        try:
+            await asyncio.sleep(self.chance.random() * self.plan.slowness)
+        finally:
+            self.running[content] -= 1
+        self.end(content)
+
+    def end(self, content: str) -> None:
+        match self.chance.random():
+            case x if x < 0.1:
+                raise ValueError
+            case x if x < 0.15:
+                raise IgnoreMessage(delay=self.chance.random() * 5)
+            case x if x < 0.2:
+                self.succeeded[content] += 1
+                raise RejectMessage
+        self.succeeded[content] += 1
+
+    def faults(self) -> Faults:
+        def some(*kinds: Any, number: int = 300) -> list[Any]:
+            trouble = self.plan.trouble
+            return [self.chance.choice(kinds) if self.chance.random() < trouble else None for _ in range(number)]
+
+        gone = ConsumerUnavailable("gone")
+        return Faults(
+            receiving=[None, *some(gone, AccessDenied("no"))],
+            settling=some(gone, AGAIN),
+            extending=some(gone, AGAIN, LOST, number=30),
+            dead_lettering=some(AGAIN, LOST),
+            delay=self.chance.choice([0.0, 0.0, 0.1, 1.0]),
+        )
+
+    async def run(self) -> None:
+        plan = self.plan
+        options = Options(plan.max_jobs, plan.prefetch, 5, plan.retry_delay)
+        for seconds in (*plan.stops, 3_000):
+            self.worker = World(self.queue, self.handle, options, self.faults(), batch_size=plan.batch_size)
+            async with self.worker:
+                began = now()
+                while now() - began < seconds and len(self.queue):
+                    await asyncio.sleep(0.1 if seconds < 100 else 1)
+                    self.most_held = max(self.most_held, self.worker.dispatcher.held)
+                asked = now()
+            assert now() - asked <= 5 + 10
+            assert self.worker.dispatcher.held == 0
+
+
+def run(plan: Plan) -> Simulation:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+
+        async def simulate() -> Simulation:
+            simulation = Simulation(plan)
+            await simulation.run()
+            return simulation
+
+        return runner.run(simulate())
+
+
+def check(plan: Plan) -> None:
+    """Run a plan, and check what must hold in the end."""
+    simulation = run(plan)
+    everything = {f"g{number % plan.groups}:{number}" for number in range(plan.messages)}
+    dead = {entry.message.body for entry in simulation.dead._entries.values()}
+    assert len(simulation.queue) == 0
+    assert set(simulation.succeeded) | dead == everything, "a message was lost"
+    assert simulation.queue.counts["deleted"] <= simulation.succeeded.total() + len(dead)
+    assert simulation.most_held <= plan.max_jobs + plan.prefetch
+    calm = plan.trouble == 0 and not plan.stops
+    if calm:
+        assert set(simulation.succeeded.values()) <= {1}, "a success ran twice without a fault"
+        if plan.fifo:
+            for numbers in simulation.started.values():
+                assert numbers == sorted(numbers), "a message overtook another one of its group"
+
+
+@given(plans)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_happens_nothing_is_lost_and_no_limit_is_passed(plan: Plan) -> None:
+    check(plan)
+
+
+@given(plans.map(lambda plan: attrs.evolve(plan, trouble=0.0, stops=())))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_without_faults_nothing_that_succeeded_runs_again_and_groups_keep_their_order(plan: Plan) -> None:
+    check(plan)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@given(plans)
+@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_thousands_of_schedules(plan: Plan) -> None:
+    check(plan)

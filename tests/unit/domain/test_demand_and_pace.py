@@ -1,0 +1,90 @@
+"""How many messages to ask for."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loafer.domain.demand import Pace, Room, demand
+
+rooms = st.builds(
+    Room,
+    prefetch=st.integers(1, 50),
+    waiting=st.integers(0, 60),
+    asked=st.integers(0, 60),
+    startable=st.integers(-20, 100),
+    headroom=st.integers(-20, 100),
+)
+batch_sizes = st.integers(1, 10)
+
+
+@given(rooms, batch_sizes)
+def test_never_more_is_asked_for_than_there_is_room_for(room: Room, batch_size: int) -> None:
+    wanted = demand(room, batch_size)
+    assert 0 <= wanted <= batch_size
+    assert wanted <= max(0, room.prefetch - room.waiting - room.asked)
+    assert wanted <= max(0, room.headroom)
+
+
+@given(rooms, batch_sizes)
+def test_never_more_is_asked_for_than_can_start_soon(room: Room, batch_size: int) -> None:
+    assert demand(room, batch_size) <= max(0, room.startable - room.asked)
+
+
+@given(rooms, batch_sizes)
+def test_an_empty_room_is_filled_as_soon_as_anything_can_start(room: Room, batch_size: int) -> None:
+    empty = Room(room.prefetch, 0, 0, room.startable, room.headroom)
+    possible = min(room.prefetch, room.startable, room.headroom, batch_size)
+    assert demand(empty, batch_size) == max(0, possible)
+
+
+@pytest.mark.parametrize(
+    ("room", "asked_for"),
+    [
+        (Room(prefetch=10, waiting=0, asked=0, startable=100, headroom=100), 10),
+        (Room(prefetch=10, waiting=6, asked=0, startable=100, headroom=100), 0),
+        (Room(prefetch=10, waiting=5, asked=0, startable=100, headroom=100), 5),
+        (Room(prefetch=10, waiting=0, asked=5, startable=100, headroom=100), 5),
+        (Room(prefetch=10, waiting=0, asked=6, startable=100, headroom=100), 0),
+        (Room(prefetch=10, waiting=0, asked=0, startable=3, headroom=100), 3),
+        (Room(prefetch=10, waiting=0, asked=0, startable=100, headroom=2), 2),
+        (Room(prefetch=10, waiting=0, asked=0, startable=0, headroom=100), 0),
+        (Room(prefetch=1, waiting=0, asked=0, startable=1, headroom=1), 1),
+        (Room(prefetch=40, waiting=20, asked=0, startable=100, headroom=100), 10),
+    ],
+)
+def test_a_receive_is_put_off_until_it_brings_half_of_what_there_is_room_for(room: Room, asked_for: int) -> None:
+    assert demand(room, 10) == asked_for
+
+
+def test_before_a_handler_has_ended_nobody_can_tell_what_starts_soon() -> None:
+    assert Pace().starts_soon(10, 0) == 0
+
+
+def test_what_starts_soon_follows_from_the_handling_times() -> None:
+    pace = Pace()
+    pace.ended(0.5, now=10)
+    assert pace.starts_soon(10, 10) == 20
+    pace.ended(1.5, now=10)
+    assert pace.mean == pytest.approx(0.6)
+
+
+def test_slow_handlers_leave_nothing_to_start_soon() -> None:
+    pace = Pace()
+    pace.ended(11, now=0)
+    assert pace.starts_soon(10, 0) == 0
+
+
+def test_a_pace_that_is_older_than_a_second_tells_nothing() -> None:
+    pace = Pace()
+    pace.ended(0.1, now=10)
+    assert pace.starts_soon(1, 11) == 10
+    assert pace.starts_soon(1, 11.1) == 0
+
+
+@given(st.lists(st.floats(0, 100), min_size=1), st.integers(1, 1000))
+def test_the_mean_stays_among_the_times_that_were_measured(times: list[float], slots: int) -> None:
+    pace = Pace()
+    for seconds in times:
+        pace.ended(seconds, now=0)
+    assert min(times) - 1e-9 <= pace.mean <= max(times) + 1e-9
+    assert 0 <= pace.starts_soon(slots, 0) <= 1e9

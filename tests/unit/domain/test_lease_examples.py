@@ -1,0 +1,110 @@
+"""Leases by example."""
+
+import attrs
+
+from loafer.domain.lease import LONGEST_LEASE, Lease, Leases
+from loafer.domain.message import Message
+
+FIRST = Message(id="a", body="", receipt="a#1")
+SECOND = attrs.evolve(FIRST, receipt="a#2", receive_count=2)
+
+
+def held(leases: Leases, message: Message = FIRST, now: float = 0.0) -> Lease:
+    lease = leases.take(message, now)
+    assert lease is not None
+    return lease
+
+
+def test_a_lease_is_renewed_every_third_of_the_visibility_timeout() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    assert leases.due(9.9) == []
+    assert leases.due(10) == [lease]
+    leases.extended(lease, FIRST, 40)
+    assert leases.next_renewal() == 20
+    assert lease.is_valid(39.9)
+    assert not lease.is_valid(40)
+
+
+def test_a_lease_that_is_being_extended_is_not_due_again() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    leases.due(10)
+    assert leases.due(60) == []
+    leases.not_extended(lease, 60)
+    assert leases.due(60) == [lease]
+
+
+def test_an_extension_that_failed_is_tried_again_within_a_second() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    leases.due(10)
+    leases.not_extended(lease, 12)
+    assert leases.next_renewal() == 13
+
+
+def test_a_lease_is_not_extended_past_twelve_hours_from_the_receipt() -> None:
+    leases = Leases(3600)
+    lease = held(leases)
+    for now in range(1200, LONGEST_LEASE, 1200):
+        assert leases.due(now) == [lease]
+        assert now + leases.extension(now, lease) <= LONGEST_LEASE - 1
+        leases.extended(lease, FIRST, now + leases.extension(now, lease))
+    assert leases.extension(LONGEST_LEASE, lease) <= 0
+
+
+def test_a_redelivery_has_twelve_hours_of_its_own() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    leases.take(SECOND, LONGEST_LEASE)
+    assert leases.extension(LONGEST_LEASE, lease) == 30
+
+
+def test_a_lost_lease_is_not_extended_and_a_redelivery_makes_it_ours_again() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    assert leases.refused(lease, FIRST)
+    assert leases.next_renewal() is None
+    assert not lease.is_valid(1)
+    assert leases.take(SECOND, 31) is None
+    assert lease.is_valid(60)
+    assert leases.due(41) == [lease]
+
+
+def test_the_result_of_an_older_delivery_says_nothing_about_a_newer_one() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    leases.due(10)
+    leases.take(SECOND, 31)
+    leases.extended(lease, FIRST, 40)
+    assert lease.deadline == 61
+    leases.due(41)
+    assert not leases.refused(lease, FIRST)
+    assert lease.is_valid(60)
+
+
+def test_an_older_delivery_that_arrives_late_does_not_take_over() -> None:
+    leases = Leases(30)
+    lease = held(leases, SECOND)
+    assert leases.take(FIRST, 5) is None
+    assert (lease.message, lease.deadline) == (SECOND, 30)
+
+
+def test_a_released_lease_is_replaced_by_the_next_delivery_and_its_end_does_not_end_that() -> None:
+    leases = Leases(30)
+    old = held(leases)
+    old.release_delay = 0
+    new = held(leases, SECOND)
+    assert new is not old
+    leases.drop(old)
+    assert len(leases) == 1
+    assert leases.due(10) == [new]
+
+
+def test_further_runs_in_place_count_as_attempts() -> None:
+    lease = held(Leases(30), SECOND)
+    assert lease.attempts == 2
+    lease.runs = 1
+    assert lease.attempts == 2
+    lease.runs = 3
+    assert lease.attempts == 4

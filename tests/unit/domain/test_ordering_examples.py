@@ -1,0 +1,124 @@
+"""Which held message may start next, by example."""
+
+import pytest
+
+from loafer.domain.lease import Lease
+from loafer.domain.message import Message
+from loafer.domain.ordering import FORGOTTEN_AFTER, ArrivalOrder, GroupOrder, Spent
+
+
+def message(name: str, group: str | None = None) -> Message:
+    return Message(id=name, body="", receipt=name, group=group)
+
+
+def waiting(order: ArrivalOrder | GroupOrder, *names: str) -> list[Lease]:
+    """Add a message per name; `g1` is message 1 of group g, `1` has no group."""
+    leases = [Lease(message(name, name[:-1] or None), 30, 10, 43_200) for name in names]
+    for lease in leases:
+        order.add(lease)
+    return leases
+
+
+def test_on_a_standard_queue_whoever_came_first_starts_first() -> None:
+    order = ArrivalOrder()
+    leases = waiting(order, "g1", "g2", "h1")
+    assert order.startable == 3
+    assert [order.next() for _ in range(4)] == [*leases, None]
+
+
+def test_on_a_standard_queue_nobody_waits_for_anybody() -> None:
+    order = ArrivalOrder()
+    first, second, third = waiting(order, "g1", "g2", "g3")
+    assert order.next() is first
+    assert order.followers(first) == []
+    order.settled(first)
+    assert order.drain() == [second, third]
+    assert order.drain() == []
+    assert order.next() is None
+
+
+def test_groups_start_in_parallel_and_one_message_of_each_at_a_time() -> None:
+    order = GroupOrder()
+    g1, g2, h1, h2 = waiting(order, "g1", "g2", "h1", "h2")
+    assert order.startable == 2
+    assert [order.next(), order.next(), order.next()] == [g1, h1, None]
+    order.settled(h1)
+    assert [order.next(), order.next()] == [h2, None]
+    order.settled(g1)
+    assert order.next() is g2
+
+
+def test_messages_without_a_group_do_not_wait_for_each_other() -> None:
+    order = GroupOrder()
+    assert [lease.message.id for lease in waiting(order, "1", "2")] == ["1", "2"]
+    assert order.startable == 2
+
+
+def test_a_retried_message_starts_before_its_followers_and_not_before_its_time() -> None:
+    order = GroupOrder()
+    first, second = waiting(order, "g1", "g2")
+    assert order.next() is first
+    order.retry(first, 5.0)
+    (third,) = waiting(order, "g3")
+    order.wake(4.9)
+    assert order.next() is None
+    order.wake(5.0)
+    assert [order.next(), order.next()] == [first, None]
+    order.settled(first)
+    assert order.next() is second
+    order.settled(second)
+    assert order.next() is third
+
+
+def test_what_was_drained_while_it_backed_off_does_not_start() -> None:
+    order = GroupOrder()
+    (first,) = waiting(order, "g1")
+    order.next()
+    order.retry(first, 5.0)
+    assert order.drain() == [first]
+    order.wake(10.0)
+    assert order.next() is None
+
+
+def test_a_message_without_runs_left_is_known_when_it_comes_again() -> None:
+    spent = Spent()
+    assert not spent.any(0)
+    spent.add(message("1", "g"), 0)
+    assert spent.any(1)
+    assert spent.among([message("8", "h"), message("1", "g"), message("9")], 1) == {"1"}
+    assert spent.any(1)
+
+
+def test_its_followers_that_come_with_it_go_back_with_it() -> None:
+    spent = Spent()
+    spent.add(message("1", "g"), 0)
+    assert spent.among([message("1", "g"), message("2", "g"), message("3", "h")], 1) == {"1", "2"}
+
+
+def test_followers_that_come_without_it_show_that_it_is_gone() -> None:
+    spent = Spent()
+    spent.add(message("1", "g"), 0)
+    spent.add(message("7", "h"), 0)
+    assert spent.among([message("2", "g")], 1) == set()
+    assert spent.among([message("1", "g"), message("7", "h")], 1) == {"7"}
+
+
+def test_messages_of_other_groups_do_not_keep_it_known() -> None:
+    spent = Spent()
+    spent.add(message("1", "g"), 0)
+    assert spent.among([message("7", "h")], FORGOTTEN_AFTER - 1) == set()
+    assert not spent.any(FORGOTTEN_AFTER)
+
+
+def test_nothing_is_held_back_while_every_message_has_runs_left() -> None:
+    assert Spent().among([message("1", "g")], 0) == set()
+
+
+@pytest.mark.parametrize("group", ["g", None])
+def test_a_message_that_nobody_saw_for_a_minute_has_been_moved(group: str | None) -> None:
+    spent = Spent()
+    spent.add(message("1", group), 0)
+    assert spent.among([message("1", group)], FORGOTTEN_AFTER - 1) == {"1"}
+    assert spent.any(2 * FORGOTTEN_AFTER - 2)
+    assert spent.among([message("1", group)], 2 * FORGOTTEN_AFTER) == set()
+    assert not spent.any(0)
