@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
@@ -14,8 +14,10 @@ import click
 
 from loafer import __version__
 from loafer.entrypoints.display import banner, table
+from loafer.entrypoints.ending import end_process
 from loafer.entrypoints.mistakes import Mistakes
-from loafer.entrypoints.settings import SETTINGS, Setting, Settings, load_settings
+from loafer.entrypoints.options import message_options, setting_options
+from loafer.entrypoints.settings import Settings, load_settings
 from loafer.exceptions import ConfigurationError, ConsumerError, PublisherError
 
 if TYPE_CHECKING:
@@ -38,25 +40,6 @@ Exit status: 0 stopped cleanly, 1 a source failed, 2 wrong usage or configuratio
 Try it without AWS:      loafer demo
 A queue and a handler:   loafer --source my-queue --handler my.module.handler
 """
-
-
-def setting_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command an option for each setting that has one; values stay text, so that all mistakes come at once."""
-    for setting in reversed(SETTINGS):
-        if setting.option:
-            command = click.option(setting.option, metavar=_metavar(setting), help=_help(setting))(command)
-    return command
-
-
-def _metavar(setting: Setting) -> str:
-    return {"--consumer-opts": "JSON", "--source": "QUEUE"}.get(
-        setting.option or "", "NAME" if "." in (setting.default or "") else "N"
-    )
-
-
-def _help(setting: Setting) -> str:
-    default = "" if setting.default in {None, "None"} else f"  [default: {setting.default}]"
-    return f"{setting.meaning}{default}"
 
 
 @contextmanager
@@ -116,32 +99,17 @@ def start(context: click.Context) -> None:
 
     mistakes = Mistakes()
     settings = read_settings(context, mistakes, source_required=True)
-    manager = Manager(settings, mistakes)
-    manager.prepare()
-    click.echo(banner(settings))
-    manager.run()
-
-
-MESSAGE_OPTIONS: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
-    click.option("--msg", required=True, metavar="TEXT", help="The message; - reads it from standard input."),
-    click.option("--raw", is_flag=True, help="Send the text untouched, even if it is not JSON."),
-    click.option("--attribute", multiple=True, metavar="NAME=VALUE", help="A message attribute; can be repeated."),
-)
-
-
-def message_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say what to publish."""
-    for decorate in reversed(MESSAGE_OPTIONS):
-        command = decorate(command)
-    return command
+    Manager(settings, mistakes).run(lambda: click.echo(banner(settings)))
 
 
 @cli.command("publish_sqs")
-@click.option("--queue", required=True, help="The queue's name, URL or ARN.")
+@click.option("--queue", required=True, metavar="QUEUE", help="The queue's name, URL or ARN.")
 @message_options
-@click.option("--delay", type=click.IntRange(0, 900), help="Seconds until the queue shows the message.")
-@click.option("--group-id", help="The message group id; FIFO queues need one.")
-@click.option("--deduplication-id", help="The deduplication id, for FIFO queues.")
+@click.option(
+    "--delay", type=click.IntRange(0, 900), metavar="SECONDS", help="Until the queue shows the message: 0 to 900."
+)
+@click.option("--group-id", metavar="ID", help="The message group id; FIFO queues need one.")
+@click.option("--deduplication-id", metavar="ID", help="The deduplication id, for FIFO queues.")
 @click.pass_context
 def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
     """Publish a message to an SQS queue and print its id.
@@ -155,7 +123,7 @@ def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
 
 
 @cli.command("publish_sns")
-@click.option("--topic", required=True, help="The topic's name or ARN.")
+@click.option("--topic", required=True, metavar="TOPIC", help="The topic's name or ARN.")
 @message_options
 @click.pass_context
 def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
@@ -179,7 +147,7 @@ def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
     mistakes.raise_if_any()
     message, raw = options["msg"], options["raw"]
     if message == "-":
-        message = sys.stdin.read()
+        message = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
         message = message if raw else message.removesuffix("\n")
     try:
         attributes = attributes_of(options["attribute"])
@@ -195,11 +163,13 @@ def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
 
 
 @cli.command()
-@click.option("--messages", type=click.IntRange(1), default=600, show_default=True, help="How many to publish.")
+@click.option(
+    "--messages", type=click.IntRange(1), default=600, show_default=True, metavar="N", help="How many to publish."
+)
 @click.option("--handler", metavar="NAME", help="A handler of your own instead of the demo's, by its full name.")
 @click.pass_context
 def demo(context: click.Context, messages: int, handler: str | None) -> None:
-    """Show the whole life of messages on a queue in memory: no network, no AWS."""
+    """Show how messages end, on a queue in memory: no AWS."""
     from loafer.entrypoints.demo import run_demo  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
@@ -248,6 +218,4 @@ def main() -> None:
     try:
         cli(prog_name="loafer")
     except SystemExit as end:
-        from loafer.entrypoints.manager import end_process  # noqa: PLC0415
-
         end_process(end)

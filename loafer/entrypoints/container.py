@@ -8,13 +8,11 @@ from dependency_injector import containers, providers
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.dispatcher import Dispatcher, ignore
 from loafer.application.options import Options
+from loafer.entrypoints.ending import HANDLER_THREAD
 from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.settings import Settings
 from loafer.entrypoints.wiring import Wiring
 from loafer.ports.publisher import Publisher
-
-HANDLER_THREAD = "loafer-handler"
-"""How the names of the threads begin in which handlers run."""
 
 
 def _thread_pool(max_threads: int | None) -> Iterator[Executor]:

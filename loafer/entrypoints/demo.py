@@ -40,12 +40,14 @@ class Report:
     """What came of the demo's messages.
 
     Attributes:
-        ended: How often a message of each kind ended in each outcome.
+        names: What the rows are about: kinds of messages, or outcomes where the handler is not the demo's.
+        ended: How often a message of each of them ended in each outcome.
         seconds: How long it took.
         complete: False if something stopped the demo before the last message.
 
     """
 
+    names: Sequence[str]
     ended: Counter[tuple[str, Outcome]] = attrs.field(factory=Counter)
     seconds: float = 0.0
     complete: bool = False
@@ -56,13 +58,13 @@ class Report:
         return self.ended.total()
 
     def rows(self) -> Sequence[tuple[str, int, int, int]]:
-        """Return a row a kind: its name, how many were delivered, acknowledged, kept."""
+        """Return a row a name: the name, how many were delivered, acknowledged, kept."""
         rows = []
-        for kind in KINDS:
-            ended = {outcome: number for (name, outcome), number in self.ended.items() if name == kind.name}
+        for row in self.names:
+            ended = {outcome: number for (name, outcome), number in self.ended.items() if name == row}
             acknowledged = sum(number for outcome, number in ended.items() if outcome.acknowledged)
             delivered = sum(ended.values())
-            rows.append((kind.name, delivered, acknowledged, delivered - acknowledged))
+            rows.append((row, delivered, acknowledged, delivered - acknowledged))
         return rows
 
 
@@ -75,10 +77,11 @@ def run_demo(settings: Settings, messages: int, handler: str | None, progress: C
         ConfigurationError: the handler cannot be loaded.
 
     """
-    report = Report()
+    report = Report([outcome.value for outcome in Outcome] if handler else [kind.name for kind in KINDS])
 
     def observe(delivery: Delivery) -> None:
-        report.ended[KINDS[int(delivery.message.id) % len(KINDS)].name, delivery.outcome] += 1
+        kind = KINDS[int(delivery.message.id) % len(KINDS)]
+        report.ended[delivery.outcome.value if handler else kind.name, delivery.outcome] += 1
         progress()
 
     numbers = range(messages)
@@ -99,7 +102,8 @@ def run_demo(settings: Settings, messages: int, handler: str | None, progress: C
 
 def _routes(handler: str | None) -> tuple[RouteSettings, ...]:
     handlers = {COROUTINES: "loafer.example.demo.coroutine", THREADS: "loafer.example.demo.function"}
+    origins = {"handler": "option --handler"} if handler else {}
     return tuple(
-        RouteSettings(name=source.rpartition("/")[2], source=source, handler=handler or default)
+        RouteSettings(name=source.rpartition("/")[2], source=source, handler=handler or default, origins=origins)
         for source, default in handlers.items()
     )

@@ -1,19 +1,14 @@
 """Prepares everything needed to run, sets up the event loop and its signals, and starts the dispatcher."""
 
 import asyncio
-import logging
-import os
 import signal
-import sys
-import threading
 from collections.abc import Callable
-from typing import NoReturn
 
 import attrs
 
 from loafer.application.delivery import Delivery
 from loafer.application.dispatcher import Dispatcher, ignore
-from loafer.entrypoints.container import HANDLER_THREAD, Container
+from loafer.entrypoints.container import Container
 from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.settings import Settings
 
@@ -82,21 +77,6 @@ def _close(runner: asyncio.Runner, dispatcher: Dispatcher) -> None:
         runner.get_loop().set_exception_handler(lambda *_: None)  # it would complain of them when it is destroyed
     else:
         runner.close()
-
-
-def end_process(end: SystemExit) -> NoReturn:
-    """End the process, also from under a handler that still runs in a thread, which Python would wait for."""
-    for thread in threading.enumerate():
-        if thread.name.startswith(HANDLER_THREAD):
-            thread.join(timeout=0.1)
-            if thread.is_alive():
-                if isinstance(end.code, str):
-                    sys.stderr.write(f"{end.code}\n")
-                logging.shutdown()
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
-    raise end
 
 
 async def _run_until_signal(dispatcher: Dispatcher, began: Callable[[], None]) -> None:

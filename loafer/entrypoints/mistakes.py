@@ -57,8 +57,9 @@ class Mistakes:
     found: list[Mistake] = attrs.field(factory=list)
 
     def add(self, mistake: Mistake) -> None:
-        """Remember one mistake."""
-        self.found.append(mistake)
+        """Remember one mistake, once: two routes may have it."""
+        if mistake not in self.found:
+            self.found.append(mistake)
 
     def raise_if_any(self) -> None:
         """Tell every mistake, one line each.

@@ -6,18 +6,13 @@ from collections.abc import Iterable
 
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.entrypoints.container import Container
+from loafer.entrypoints.strict_json import is_json
 from loafer.ports.publisher import Publisher
 
 
 def text_of(message: str, *, raw: bool) -> str:
     """Return the body to send: JSON as it is, other text as a JSON string, and with `raw` anything untouched."""
-    if raw:
-        return message
-    try:
-        json.loads(message)
-    except ValueError:
-        return json.dumps(message, ensure_ascii=False)
-    return message
+    return message if raw or is_json(message) else json.dumps(message, ensure_ascii=False)
 
 
 def attributes_of(pairs: Iterable[str]) -> dict[str, Attribute]:

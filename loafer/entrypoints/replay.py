@@ -1,7 +1,6 @@
 """What `loafer replay` reads: message bodies as JSON lines, the output of `aws sqs receive-message`, a Lambda event."""
 
 import base64
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO, TypeAlias
@@ -13,6 +12,7 @@ from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.entrypoints.mistakes import Mistake, Mistakes
 from loafer.entrypoints.settings import Settings
+from loafer.entrypoints.strict_json import decode, is_json
 from loafer.entrypoints.trial import Sample, Trial
 
 _FORMATS = "give JSON lines, the output of `aws sqs receive-message`, or a Lambda SQS event"
@@ -126,10 +126,10 @@ def _document(text: str) -> object:
 
     """
     try:
-        return _json(text)
+        return decode(text)
     except ValueError as error:
         first, *_ = text.strip().split("\n", 1)
-        if _is_json(first):
+        if is_json(first):
             return None
         line = getattr(error, "lineno", 1)
         raise ValueError(f"line {line}: {error}; {_FORMATS}") from error
@@ -142,7 +142,7 @@ def _read_lines(text: str) -> list[Sample]:
         body = line.removesuffix("\r")
         if not body.strip():
             continue
-        if not _is_json(body):
+        if not is_json(body):
             raise ValueError(f"line {number}: not JSON; {_FORMATS}")
         messages.append(Sample(f"line {number}", OutgoingMessage(body)))
     return messages
@@ -185,23 +185,3 @@ def _is_from_sqs(record: object) -> bool:
 
 def _camel(name: str) -> str:
     return name[0].lower() + name[1:]
-
-
-def _is_json(text: str) -> bool:
-    try:
-        _json(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _json(text: str) -> object:
-    """Return JSON's value; raises ValueError for what is none, NaN and Infinity too."""
-    try:
-        return json.loads(text, parse_constant=_refuse)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is not JSON")

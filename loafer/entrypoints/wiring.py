@@ -17,6 +17,9 @@ from loafer.ports.consumer import Consumer
 
 Loaded = TypeVar("Loaded")
 
+_ABOUT_THE_SOURCE = "source: "
+"""How a consumer's complaint begins that is about its source, and not about an option."""
+
 
 @attrs.frozen
 class Wiring:
@@ -55,9 +58,20 @@ class Wiring:
             create()
         except ConfigurationError as error:
             for line in str(error).splitlines():
-                self.mistakes.add(mistake_in(settings, "options", line))
+                self._refused(settings, line)
+            return None
+        except Exception as error:  # noqa: BLE001 - a user's own class, which may raise anything
+            raised = f"creating it raised {type(error).__name__}: {error}"
+            self.mistakes.add(mistake_in(settings, "consumer", raised))
             return None
         return create
+
+    def _refused(self, settings: RouteSettings, line: str) -> None:
+        """Add what a consumer says about its source or its options; a source that is missing was told before."""
+        if not line.startswith(_ABOUT_THE_SOURCE):
+            self.mistakes.add(mistake_in(settings, "options", line))
+        elif settings.source:
+            self.mistakes.add(mistake_in(settings, "source", line.removeprefix(_ABOUT_THE_SOURCE)))
 
     def _creator(self, settings: RouteSettings) -> Callable[[], Consumer] | None:
         if settings.source.startswith(SCHEME):

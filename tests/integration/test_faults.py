@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest

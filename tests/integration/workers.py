@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import attrs
 
@@ -27,7 +28,7 @@ class Worker:
 
     def __attrs_post_init__(self) -> None:
         """Start the process."""
-        command = [LOAFER, "--source", self.source, "--handler", f"sample_handlers.{self.handler}", *self.options]
+        command = [str(LOAFER), "--source", self.source, "--handler", f"sample_handlers.{self.handler}", *self.options]
         environ = {**os.environ, "PYTHONPATH": str(HERE), "RUNS": str(self.folder / "runs"), "LOAFER_LOGLEVEL": "INFO"}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=self.folder, env=environ, stdout=log, stderr=log)
@@ -53,7 +54,7 @@ class Worker:
         self.process.send_signal(number)
         return self.process.wait(seconds)
 
-    def __enter__(self) -> "Worker":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

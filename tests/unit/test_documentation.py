@@ -46,7 +46,11 @@ BLOCKS = dict(python_blocks())
 @pytest.mark.parametrize("place", BLOCKS)
 def test_a_python_example_is_complete_and_runs(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    exec(compile(BLOCKS[place], place, "exec"), {"__name__": "example"})
+    names: dict[str, object] = {"__name__": "example"}
+    exec(compile(BLOCKS[place], place, "exec"), names)
+    for name, test in names.items():
+        if name.startswith("test_") and callable(test):
+            test()
 
 
 def test_there_are_python_examples() -> None:
@@ -67,8 +71,9 @@ def test_a_relative_link_leads_to_a_file(page: Path) -> None:
     assert [file for file in files if not (page.parent / file).exists()] == []
 
 
-def test_the_documented_settings_are_those_of_the_code() -> None:
-    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["docs/settings.md", "README.md"])
+def test_the_documented_settings_are_those_of_the_code(name: str) -> None:
+    page = (ROOT / name).read_text(encoding="utf-8")
     documented = {row["key"]: (row["option"].strip("`"), row["default"].strip("`")) for row in ROW.finditer(page)}
     assert documented == {s.key: (s.option or "", s.default or "required") for s in SETTINGS}
 

@@ -1,0 +1,166 @@
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click.testing
+import pytest
+
+from loafer import __version__
+from loafer.domain.lifecycle import Outcome
+from loafer.entrypoints import cli as cli_module
+from loafer.entrypoints.settings import SETTINGS
+from loafer.exceptions import IgnoreMessage
+
+number = 1
+
+
+async def odd(message: int) -> None:
+    if message % 2 == 0:
+        raise IgnoreMessage("even numbers are for others")
+
+
+def nothing() -> None: ...
+
+
+class Words:
+    def translate(self, message: str) -> dict[str, int]:
+        return {"content": len(message.split())}
+
+
+@pytest.fixture(autouse=True)
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, and forget what was put on the import path."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "broken.py").write_text("nowhere\n")
+
+
+def run(*arguments: str, stdin: str | bytes | None = None) -> click.testing.Result:
+    return click.testing.CliRunner().invoke(cli_module.cli, arguments, input=stdin, prog_name="loafer")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("", "LOAFER_DEFAULT_ROUTE_SOURCE (set nowhere): no source; set it to a queue's name, URL or ARN, or give"),
+        ("--source 'no queue'", "LOAFER_DEFAULT_ROUTE_SOURCE='no queue' (option --source): 'no queue' is not a queue"),
+        ("--source q --handler no.such", "LOAFER_DEFAULT_ROUTE_HANDLER='no.such' (option --handler): there is no"),
+        ("--source q --handler test_cli.nope", "there is no 'nope' in test_cli"),
+        ("--source q --handler test_cli.number", "a int is not callable"),
+        ("--source q --handler test_cli.nothing", "a handler takes one, the content"),
+        ("--source q --handler broken.handler", "importing broken raised NameError"),
+        (
+            "--source q --translator test_cli.nope",
+            "LOAFER_DEFAULT_MESSAGE_TRANSLATOR_CLASS='test_cli.nope' (option --transl",
+        ),
+        (
+            "--source q --consumer test_cli.Consumer",
+            "LOAFER_DEFAULT_CONSUMER_CLASS='test_cli.Consumer' (option --consumer): ",
+        ),
+        ("--source q --max-jobs 0", "LOAFER_MAX_JOBS='0' (option --max-jobs): too small; give 1 or more"),
+        ("--source q --max-jobs ten", "LOAFER_MAX_JOBS='ten' (option --max-jobs): not a whole number; give 1 or more"),
+        ("--source q --consumer-opts '[1]'", "LOAFER_DEFAULT_CONSUMER_OPTIONS='[1]' (option --consumer-opts): not a m"),
+        ("--source q --consumer-opts '{\"WaitTimeSeconds\": 21}'", "21 is not a whole number from 0 to 20"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line_and_nothing_starts(arguments: str, complaint: str) -> None:
+    done = run(*shlex.split(arguments))
+    assert (done.exit_code, done.stdout) == (2, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("loafer: LOAFER_")
+    assert complaint in line
+
+
+def test_the_help_shows_every_option() -> None:
+    shown = run("--help").stdout
+    assert [s.option for s in SETTINGS if s.option and s.option not in shown] == []
+
+
+@pytest.mark.parametrize("command", ["publish_sqs", "publish-sqs", "publish_sns", "publish-sns", "demo", "replay"])
+def test_each_command_has_help(command: str) -> None:
+    assert run(command, "-h").stdout.startswith(f"Usage: loafer {command} [OPTIONS]")
+
+
+def test_only_the_documented_spelling_is_listed() -> None:
+    shown = run("--help").stdout
+    assert "publish_sqs" in shown
+    assert "publish-sqs" not in shown
+
+
+def test_the_version_is_printed() -> None:
+    assert run("--version").stdout == f"loafer {__version__}\n"
+
+
+def test_an_unknown_command_is_wrong_usage() -> None:
+    done = run("publish_sqss")
+    assert done.exit_code == 2
+    assert "publish_sqss" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_the_help_imports_nothing_that_is_slow(option: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "loafer", option]
+    imported = subprocess.run(command, check=True, capture_output=True, text=True).stderr
+    assert " click\n" in imported
+    slow = {"aiobotocore", "botocore", "aiohttp", "asyncio", "dependency_injector"}
+    assert {line.rpartition("|")[2].strip() for line in imported.splitlines()} & slow == set()
+
+
+def test_a_replay_prints_a_line_per_message_and_a_summary() -> None:
+    done = run("replay", "-", "--handler", "test_cli.odd", stdin="1\n3\n")
+    assert (done.exit_code, done.stderr) == (0, "")
+    *lines, summary = done.stdout.splitlines()
+    assert sorted(lines) == ["line 1  succeeded", "line 2  succeeded"]
+    assert summary == "2 messages: 2 succeeded; 2 would be acknowledged, 0 kept"
+
+
+def test_a_replay_fails_if_a_message_would_be_kept() -> None:
+    done = run("replay", "-", "--handler", "test_cli.odd", stdin='1\n2\n"x"\nnull\n')
+    assert done.exit_code == 1
+    *lines, summary = done.stdout.splitlines()
+    assert sorted(lines) == [
+        "line 1  succeeded",
+        "line 2  ignored  IgnoreMessage: even numbers are for others",
+        "line 3  failed  TypeError: not all arguments converted during string formatting",
+        "line 4  untranslated  InvalidContent: the translator returned content None",
+    ]
+    assert summary.startswith("4 messages: ")
+    assert summary.endswith("; 1 would be acknowledged, 3 kept")
+
+
+@pytest.mark.parametrize(
+    ("document", "message_id"),
+    [
+        ({"Messages": [{"MessageId": "an-id", "Body": "three small words"}]}, "an-id"),
+        ({"Records": [{"messageId": "an-id", "body": "three small words", "eventSource": "aws:sqs"}]}, "an-id"),
+    ],
+    ids=["receive-message", "lambda"],
+)
+def test_a_replay_reads_files_of_other_tools(tmp_path: Path, document: object, message_id: str) -> None:
+    file = tmp_path / "messages.json"
+    file.write_text(json.dumps(document, indent=2))
+    done = run("replay", str(file), "--handler", "test_cli.odd", "--translator", "test_cli.Words")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, f"{message_id}  {Outcome.SUCCEEDED.value}")
+
+
+def test_a_replay_of_no_known_format_is_a_mistake_with_its_line() -> None:
+    done = run("replay", "-", "--handler", "test_cli.odd", stdin="1\ntwo\n")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("loafer: <stdin> (replay file): line 2: not JSON; ")
+
+
+def test_a_replay_tells_the_mistakes_of_options_too() -> None:
+    done = run("replay", "-", "--handler", "test_cli.nope", "--translator", "test_cli.nope", stdin="")
+    assert done.exit_code == 2
+    assert [line.split("(")[1].split(")")[0] for line in done.stderr.splitlines()] == [
+        "replay file",
+        "option --handler",
+        "option --translator",
+    ]
+
+
+def test_without_a_traceback_wish_there_is_none() -> None:
+    assert "Traceback" not in run("--max-jobs", "0").stderr
+    assert "Traceback" in run("-vv", "--max-jobs", "0").stderr

@@ -1,0 +1,76 @@
+import asyncio
+import os
+import signal
+
+import pytest
+
+from loafer.domain.message import OutgoingMessage
+from loafer.entrypoints.manager import Manager
+from loafer.entrypoints.settings import RouteSettings, Settings
+from loafer.exceptions import ConfigurationError
+
+SOURCE = "memory://managed"
+
+
+async def quick(message: object) -> None: ...
+
+
+async def leaves(message: object) -> None:
+    raise SystemExit(3)
+
+
+async def hears_two_signals_and_never_ends(message: object) -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_soon(os.kill, os.getpid(), signal.SIGINT)
+    loop.call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    await asyncio.Event().wait()
+
+
+def manager(handler: str, **settings: float) -> Manager:
+    route = RouteSettings(source=SOURCE, handler=f"{__name__}.{handler}", options={"WaitTimeSeconds": 0.05})
+    managed = Manager(Settings(routes=(route,), grace_period=settings.get("grace_period", 30)))
+    managed.container.broker().queue(SOURCE).send(OutgoingMessage("1"))
+    return managed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(number: int) -> None:
+    managed = manager("quick")
+    managed.run(lambda: os.kill(os.getpid(), number))
+    assert not managed.container.broker().queue(SOURCE).in_flight
+
+
+def test_what_has_begun_is_told_before_anything_is_received() -> None:
+    managed = manager("quick")
+    queue = managed.container.broker().queue(SOURCE)
+
+    def began() -> None:
+        assert queue.counts["received"] == 0
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    managed.run(began)
+
+
+def test_a_second_signal_waits_for_no_handler() -> None:
+    managed = manager("hears_two_signals_and_never_ends", grace_period=3600)
+    managed.run()
+    assert len(managed.container.broker().queue(SOURCE)) == 1
+
+
+def test_signals_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    manager("quick").run(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_a_handler_may_not_raise_ends_it_and_keeps_the_message() -> None:
+    managed = manager("leaves")
+    with pytest.raises(SystemExit) as caught:
+        managed.run()
+    assert caught.value.code == 3
+    assert len(managed.container.broker().queue(SOURCE)) == 1
+
+
+def test_nothing_begins_with_mistaken_settings() -> None:
+    with pytest.raises(ConfigurationError, match="there is no 'no_such'"):
+        manager("no_such").run(lambda: pytest.fail("it began"))
