@@ -51,8 +51,8 @@ class IgnoreMessage(LoaferError):
             ValueError: the delay is no number of seconds; the handler fails with it, so the message is kept too.
 
         """
-        if delay is not None and not (isinstance(delay, int | float) and delay >= 0):
-            raise ValueError(f"delay={delay!r} is no number of seconds; give 0 or more")
+        if not (delay is None or (isinstance(delay, int | float) and delay == delay)):  # noqa: PLR0124 - NaN is not
+            raise ValueError(f"delay={delay!r} is no number of seconds")
         super().__init__(*args)
         self.delay = delay
 

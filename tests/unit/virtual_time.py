@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+TURN = 1e-9
+"""Seconds that each turn of the loop takes: time never stands quite still, as it never does outside."""
+
 
 class VirtualSelector(selectors.DefaultSelector):
     """Advances the time instead of waiting; while a thread of a pool works, the time stands still."""
@@ -22,6 +25,7 @@ class VirtualSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready, after no time at all."""
+        self.now += TURN
         ready = super().select(0 if timeout == 0 else self.answer_time)
         if ready or timeout == 0:
             return ready

@@ -34,7 +34,7 @@ async def test_tries_become_rarer_up_to_one_in_30_s(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("random.random", lambda: 1.0)
     world = World(queue("orders"), succeed, faults=Faults(receiving=[GONE] * 100))
     async with world:
-        await asyncio.sleep(31)
+        await asyncio.sleep(31.1)
         assert receives(world) == 6  # at 0, 1, 3, 7, 15, 31 s
         await asyncio.sleep(300)
         assert receives(world) == 16

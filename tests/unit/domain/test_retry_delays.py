@@ -1,6 +1,8 @@
 """When a kept message comes back."""
 
 import math
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -51,6 +53,12 @@ def test_what_the_handler_asks_for_goes_before_the_policy(
     policy: RetryDelay, attempt: int, jitter: float, delay: float
 ) -> None:
     assert retry_delay(policy, IgnoreMessage(delay=delay), attempt, jitter) == delay
+
+
+@pytest.mark.parametrize("delay", ["30", math.nan, timedelta(seconds=3)])
+def test_a_delay_that_is_no_number_is_the_handlers_error(delay: Any) -> None:
+    with pytest.raises(ValueError, match="no number of seconds"):
+        IgnoreMessage(delay=delay)
 
 
 @pytest.mark.parametrize(
