@@ -142,3 +142,17 @@ def test_a_tree_that_cannot_be_released_says_why(
 
 def test_a_changelog_without_entries_cannot_be_released(problems_of: Callable[[str, str, str], list[str]]) -> None:
     assert "no entry" in problems_of("1.2.0", "# Changelog\n", "")[0]
+
+
+NAMED_TESTS = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMED_TESTS)
+def test_every_test_that_a_promise_names_exists(name: str) -> None:
+    assert any(f"def {name}(" in file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py"))
+
+
+def test_every_promise_names_its_tests() -> None:
+    sections = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8").split("\n## ")[2:]
+    assert len(sections) == 10
+    assert all("Shown by:" in section for section in sections)

@@ -15,7 +15,7 @@ from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
-from loafer.exceptions import ConsumerError, IgnoreMessage, RejectMessage
+from loafer.exceptions import ConsumerError, ConsumerUnavailable, IgnoreMessage, RejectMessage
 
 
 async def succeed(content: Any) -> None:
@@ -179,6 +179,22 @@ async def test_one_slow_message_does_not_hold_up_the_others() -> None:
     async with world:
         await asyncio.sleep(1)
         assert len(world.queue) == 1
+
+
+async def test_places_go_back_whatever_became_of_a_receive_or_a_message() -> None:
+    trouble = [None, ConsumerUnavailable("gone"), None, ConsumerUnavailable("gone")]
+    source = queue("orders", *["bad", "good"] * 20, visibility_timeout=1000)
+
+    def translate(message: Any) -> object:
+        return {"content": message.body} if message.body == "good" else None
+
+    world = World(source, succeed, Options(max_jobs=2, prefetch=3), Faults(receiving=trouble), translate)
+    async with world:
+        await asyncio.sleep(60)
+        [lane] = world.dispatcher._lanes
+        assert len(source) == 20
+        assert (lane.running, lane.order.startable, len(lane.leases)) == (0, 0, 0)
+        assert lane.asked == 2  # the one receive that waits asks for as many as could start
 
 
 async def test_a_full_batch_starts_another_receive_and_an_empty_one_ends_it() -> None:

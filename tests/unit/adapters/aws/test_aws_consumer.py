@@ -30,13 +30,14 @@ class FakeSQS:
 
     answers: dict[str, Any] = attrs.field(factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = attrs.field(factory=list)
+    seconds: float = 0
     opened: int = 0
     closed: int = 0
     meta: Any = attrs.field(factory=lambda: SimpleNamespace(region_name="eu-west-1"))
 
     def __getattr__(self, operation: str) -> Any:
         async def call(**parameters: Any) -> Any:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.seconds)
             self.calls.append((operation, parameters))
             answer = self.answers.get(operation, {})
             if isinstance(answer, Exception):
@@ -81,6 +82,23 @@ async def opened(**options: int) -> SQSConsumer:
 async def test_opening_says_what_the_queue_is(sqs: FakeSQS) -> None:
     info = await SQSConsumer("orders").open()
     assert (info.visibility_timeout, info.ordered, info.max_receive_count) == (45, False, 3)
+
+
+async def test_a_poll_that_does_not_answer_is_given_up_ten_seconds_after_its_wait_time(sqs: FakeSQS) -> None:
+    consumer = await opened(WaitTimeSeconds=20)
+    sqs.seconds = 1e6
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ConsumerUnavailable):
+        await consumer.receive(1)
+    assert asyncio.get_running_loop().time() - began == pytest.approx(20 + 10)
+
+
+async def test_a_settlement_that_does_not_answer_may_be_repeated(sqs: FakeSQS) -> None:
+    consumer = await opened()
+    sqs.seconds = 1e6
+    [failure] = await consumer.acknowledge([MESSAGE])
+    assert failure is not None
+    assert failure.retryable
 
 
 async def test_a_fifo_queue_is_ordered(sqs: FakeSQS) -> None:
