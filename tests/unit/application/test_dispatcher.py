@@ -182,7 +182,7 @@ async def test_one_slow_message_does_not_hold_up_the_others() -> None:
 
 
 async def test_places_go_back_whatever_became_of_a_receive_or_a_message() -> None:
-    trouble = [None, ConsumerUnavailable("gone"), None, ConsumerUnavailable("gone")]
+    trouble: list[Exception | None] = [None, ConsumerUnavailable("gone"), None, ConsumerUnavailable("gone")]
     source = queue("orders", *["bad", "good"] * 20, visibility_timeout=1000)
 
     def translate(message: Any) -> object:
