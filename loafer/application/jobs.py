@@ -62,7 +62,7 @@ class Jobs:
             return  # a handler that ended at once: whoever started it goes on
         self._starting = True
         try:
-            while (ready := self.slots.next_lane()) is not None:
+            while not self.stop.requested.is_set() and (ready := self.slots.next_lane()) is not None:
                 self._start_next(ready)
         finally:
             self._starting = False

@@ -8,6 +8,7 @@ import attrs
 
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.exceptions import ConfigurationError
 
 SCHEME = "memory://"
 
@@ -27,9 +28,15 @@ class MemoryBroker:
         return self.queues[name]
 
     def consumer(self, source: str, options: Mapping[str, Any]) -> MemoryConsumer:
-        """Return a consumer of a queue; of the options of an SQS consumer it knows the wait time and the batch size."""
-        return MemoryConsumer(
-            self.queue(source),
-            wait_time=options.get("WaitTimeSeconds", 5),
-            batch_size=options.get("MaxNumberOfMessages", 10),
-        )
+        """Return a consumer of a queue; of the options of an SQS consumer it knows the wait time and the batch size.
+
+        Raises:
+            ConfigurationError: one of the two is no number.
+
+        """
+        wait_time, batch_size = options.get("WaitTimeSeconds", 5), options.get("MaxNumberOfMessages", 10)
+        if not isinstance(wait_time, int | float) or wait_time < 0:
+            raise ConfigurationError(f"WaitTimeSeconds={wait_time!r} is no number of seconds; give 0 to 20")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise ConfigurationError(f"MaxNumberOfMessages={batch_size!r} is no number of messages; give 1 to 10")
+        return MemoryConsumer(self.queue(source), wait_time, batch_size)

@@ -59,16 +59,26 @@ async def test_an_extension_that_fails_is_tried_again_in_time() -> None:
 
 
 async def test_an_extension_call_that_is_stuck_delays_no_other() -> None:
-    stuck, free = Faults(delay=1e6), Faults()
+    stuck, free = Faults(extension_delay=1e6), Faults()
     slow = World(queue("stuck", "one", visibility_timeout=30), takes_an_hour, faults=stuck)
     quick = World(queue("free", "one", visibility_timeout=30), takes_an_hour, faults=free)
     slow.dispatcher.routes = [slow.route(), quick.route()]
     async with slow:
         await asyncio.sleep(100)
         assert quick.queue.counts["received"] == 1
-        stuck.delay = 0
         slow.dispatcher.stop()
         slow.dispatcher.stop()
+
+
+async def test_an_extension_call_that_is_stuck_is_given_up_in_time_for_another() -> None:
+    world = World(queue("orders", "one", visibility_timeout=30), takes_an_hour, faults=Faults(extension_delay=1e6))
+    async with world:
+        await asyncio.sleep(12)
+        world.faults.extension_delay = 0
+        await asyncio.sleep(60)
+        assert world.queue.counts["received"] == 1
+        world.dispatcher.stop()
+        world.dispatcher.stop()
 
 
 async def test_a_message_is_kept_invisible_for_12_hours_and_no_longer() -> None:
@@ -109,7 +119,7 @@ async def test_a_message_is_released_only_when_its_extension_has_ended() -> None
         await asyncio.sleep(10.2)
         raise ValueError
 
-    faults = Faults(delay=0.4)  # the extension at 10 s is still under way when the handler fails
+    faults = Faults(extension_delay=0.8)  # the extension at 10 s is still under way when the handler fails
     world = World(queue("orders", "one", visibility_timeout=30), handle, Options(retry_delay=1), faults)
     async with world:
         await asyncio.sleep(13)

@@ -98,7 +98,10 @@ async def test_a_second_request_cancels_at_once_and_aborts_the_receives() -> Non
         await asyncio.sleep(1)
         world.dispatcher.stop()
         assert await stopped(world) < 1
-    assert len(world.queue.visible) == 1
+        world.queue.send(OutgoingMessage("late"))
+        await asyncio.sleep(1)
+    assert len(world.queue.visible) == 2
+    assert world.queue.counts["received"] == 1
 
 
 async def test_buffered_acknowledgements_are_sent() -> None:
@@ -157,3 +160,17 @@ async def test_asking_to_stop_before_the_run_ends_it_at_once() -> None:
     async with world:
         await world.ended()
     assert len(world.queue) == 1
+
+
+async def test_nothing_is_started_once_a_stop_was_asked_for() -> None:
+    started = []
+
+    async def handle(content: Any) -> None:
+        started.append(content)
+        world.dispatcher.stop()
+
+    world = World(queue("orders", *"x" * 8), handle, Options(max_jobs=1))
+    async with world:
+        await world.ended()
+    assert len(started) == 1
+    assert len(world.queue.visible) == 7

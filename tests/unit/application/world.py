@@ -40,6 +40,7 @@ class Faults:
     dead_lettering: list[Failure | None] = attrs.field(factory=list)
     calls: list[tuple[str, int]] = attrs.field(factory=list)
     delay: float = 0.0
+    extension_delay: float = 0.0
 
 
 @attrs.define(eq=False)
@@ -72,6 +73,8 @@ class FlakyConsumer(MemoryConsumer):
 
     async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
         self.faults.calls.append(("extend", len(messages)))
+        if self.faults.extension_delay:
+            await asyncio.sleep(self.faults.extension_delay)
         extend = MemoryConsumer.release
         return await self._settle(
             self.faults.extending, messages, lambda kept: extend(self, kept, [seconds] * len(kept))
