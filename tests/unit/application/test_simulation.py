@@ -25,7 +25,7 @@ AGAIN = Failure("throttled")
 
 @attrs.frozen
 class Plan:
-    """One random world: what is on the queue, how handlers behave, what fails, when the worker is stopped."""
+    """One random world: what is on the queue, how handlers behave, what fails, when workers are stopped or crash."""
 
     seed: int
     fifo: bool
@@ -39,6 +39,7 @@ class Plan:
     trouble: float
     slowness: float
     stops: tuple[float, ...]
+    crashes: tuple[int, ...]
     max_receive_count: int | None
 
 
@@ -56,6 +57,7 @@ plans = st.builds(
     trouble=st.floats(0, 0.3),
     slowness=st.floats(0, 10),
     stops=st.lists(st.integers(0, 300).map(lambda tenths: tenths / 10), max_size=3).map(tuple),
+    crashes=st.lists(st.integers(1, 60), max_size=3).map(tuple),
     max_receive_count=st.one_of(st.none(), st.integers(2, 5)),
 )
 
@@ -110,7 +112,7 @@ class Simulation:
                 raise RejectMessage
         self.succeeded[content] += 1
 
-    def faults(self) -> Faults:
+    def faults(self, steps_to_crash: int | None = None) -> Faults:
         def some(*kinds: Any, number: int = 300) -> list[Any]:
             trouble = self.plan.trouble
             return [self.chance.choice(kinds) if self.chance.random() < trouble else None for _ in range(number)]
@@ -122,21 +124,29 @@ class Simulation:
             extending=some(gone, AGAIN, LOST, number=30),
             dead_lettering=some(AGAIN, LOST),
             delay=self.chance.choice([0.0, 0.0, 0.1, 1.0]),
+            steps_to_crash=steps_to_crash,
         )
 
     async def run(self) -> None:
+        for steps in self.plan.crashes:
+            faults = self.faults(steps)
+            await self.work(100, faults)
+        for seconds in (*self.plan.stops, 3_000):
+            await self.work(seconds, self.faults())
+            assert self.worker.dispatcher.held == 0
+
+    async def work(self, seconds: float, faults: Faults) -> None:
+        """Let a worker work until the queue is empty, the time is over, or it crashes; it ends in time."""
         plan = self.plan
         options = Options(plan.max_jobs, plan.prefetch, 5, plan.retry_delay)
-        for seconds in (*plan.stops, 3_000):
-            self.worker = World(self.queue, self.handle, options, self.faults(), batch_size=plan.batch_size)
-            async with self.worker:
-                began = now()
-                while now() - began < seconds and len(self.queue):
-                    await asyncio.sleep(0.1 if seconds < 100 else 1)
-                    self.most_held = max(self.most_held, self.worker.dispatcher.held)
-                asked = now()
-            assert now() - asked <= 5 + 10
-            assert self.worker.dispatcher.held == 0
+        self.worker = World(self.queue, self.handle, options, faults, batch_size=plan.batch_size)
+        async with self.worker:
+            began = now()
+            while now() - began < seconds and len(self.queue) and not faults.crashed.is_set():
+                await asyncio.sleep(0.1 if seconds < 100 else 1)
+                self.most_held = max(self.most_held, self.worker.dispatcher.held)
+            asked = now()
+        assert now() - asked <= 5 + 10
 
 
 def run(plan: Plan) -> Simulation:
@@ -159,7 +169,7 @@ def check(plan: Plan) -> None:
     assert set(simulation.succeeded) | dead == everything, "a message was lost"
     assert simulation.queue.counts["deleted"] <= simulation.succeeded.total() + len(dead)
     assert simulation.most_held <= plan.max_jobs + plan.prefetch
-    calm = plan.trouble == 0 and not plan.stops
+    calm = plan.trouble == 0 and not plan.stops and not plan.crashes
     if calm:
         assert set(simulation.succeeded.values()) <= {1}, "a success ran twice without a fault"
         if plan.fifo:
@@ -173,7 +183,7 @@ def test_whatever_happens_nothing_is_lost_and_no_limit_is_passed(plan: Plan) -> 
     check(plan)
 
 
-@given(plans.map(lambda plan: attrs.evolve(plan, trouble=0.0, stops=())))
+@given(plans.map(lambda plan: attrs.evolve(plan, trouble=0.0, stops=(), crashes=())))
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_without_faults_nothing_that_succeeded_runs_again_and_groups_keep_their_order(plan: Plan) -> None:
     check(plan)

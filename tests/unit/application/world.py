@@ -41,6 +41,17 @@ class Faults:
     calls: list[tuple[str, int]] = attrs.field(factory=list)
     delay: float = 0.0
     extension_delay: float = 0.0
+    steps_to_crash: int | None = None
+    crashed: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def step(self) -> None:
+        """Come one step nearer to the crash: from then on no call returns, as if the process were gone."""
+        if self.steps_to_crash is None:
+            return
+        self.steps_to_crash -= 1
+        if self.steps_to_crash <= 0:
+            self.crashed.set()
+            await asyncio.Event().wait()
 
 
 @attrs.define(eq=False)
@@ -57,7 +68,10 @@ class FlakyConsumer(MemoryConsumer):
     async def receive(self, limit: int) -> Sequence[Message]:
         self.faults.calls.append(("receive", limit))
         _raise_next(self.faults.receiving)
-        return await super().receive(limit)
+        await self.faults.step()
+        messages = await super().receive(limit)
+        await self.faults.step()
+        return messages
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
         self.faults.calls.append(("acknowledge", len(messages)))
@@ -83,7 +97,10 @@ class FlakyConsumer(MemoryConsumer):
     async def dead_letter(self, message: Message) -> Failure | None:
         self.faults.calls.append(("dead_letter", 1))
         failure = self.faults.dead_lettering.pop(0) if self.faults.dead_lettering else None
-        return failure or await super().dead_letter(message)
+        await self.faults.step()
+        failure = failure or await super().dead_letter(message)
+        await self.faults.step()
+        return failure
 
     async def close(self) -> None:
         self.closed = True
@@ -99,10 +116,12 @@ class FlakyConsumer(MemoryConsumer):
             await asyncio.sleep(self.faults.delay)
         results: list[Failure | None] = []
         for message in messages:
+            await self.faults.step()
             fault = faults.pop(0) if faults else None
             if isinstance(fault, Exception):
                 raise fault
             results.append(fault or (await call([message]))[0])
+        await self.faults.step()
         return results
 
 
