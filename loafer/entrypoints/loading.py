@@ -46,15 +46,24 @@ def make_working_directory_importable() -> None:
 
 
 def load_handler(dotted: str, pool: Executor) -> Handler:
-    """Return the handler of a dotted name: coroutine functions as they are, other callables in threads of `pool`.
+    """Return the handler of a dotted name, as `handler_of` makes it.
+
+    Raises:
+        ValueError: it does not import, or cannot be a handler.
+
+    """
+    return handler_of(import_name(dotted), pool)
+
+
+def handler_of(named: object, pool: Executor) -> Handler:
+    """Return what handles content: coroutine functions as they are, other callables in threads of `pool`.
 
     A class is instantiated without arguments, and its instance called.
 
     Raises:
-        ValueError: it does not import, is not callable, or cannot be called with one argument.
+        ValueError: it is not callable, or cannot be called with one argument.
 
     """
-    named = import_name(dotted)
     handler = named
     if isinstance(named, type):
         if not any("__call__" in vars(base) for base in named.__mro__):
@@ -72,15 +81,24 @@ def load_handler(dotted: str, pool: Executor) -> Handler:
 
 
 def load_translator(dotted: str) -> Translate:
-    """Return what calls `translate` of the class or object with a dotted name, as it wants to be called.
+    """Return the translator of a dotted name, as `translator_of` makes it.
+
+    Raises:
+        ValueError: it does not import, or cannot be a translator.
+
+    """
+    return translator_of(import_name(dotted))
+
+
+def translator_of(named: object) -> Translate:
+    """Return what calls `translate` of a class or object, as it wants to be called.
 
     A `translate` with a second positional parameter also gets the whole message.
 
     Raises:
-        ValueError: it does not import or instantiate, or has no plain `translate` that takes the body.
+        ValueError: it does not instantiate, or has no plain `translate` that takes the body.
 
     """
-    named = import_name(dotted)
     translator = _instance(named) if isinstance(named, type) else named
     translate: Any = getattr(translator, "translate", None)
     if not callable(translate):

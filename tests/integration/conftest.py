@@ -41,6 +41,13 @@ def on_ministack(ministack_url: str, aws_environ: pytest.MonkeyPatch) -> str:
     return ministack_url
 
 
+@pytest.fixture
+def on_moto(moto_url: str, aws_environ: pytest.MonkeyPatch) -> str:
+    """Moto as the AWS endpoint of the environment."""
+    aws_environ.setenv("AWS_ENDPOINT_URL", moto_url)
+    return moto_url
+
+
 @pytest.fixture(params=["ministack", "moto"])
 def aws(request: pytest.FixtureRequest, aws_environ: pytest.MonkeyPatch) -> str:
     """Each emulator in turn as the AWS endpoint of the environment."""

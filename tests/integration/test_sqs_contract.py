@@ -1,99 +1,59 @@
-"""The contracts, on SQS's protocol and in real time."""
+"""The contracts, on SQS's protocol as two emulators speak it, and in real time."""
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from functools import partial
 
 import attrs
 import pytest
-from consumer_contract import ConsumerContract
-from endpoints import create_queue, create_redriven_queue, queue_counts, send, unique
-from publisher_contract import PublisherContract
+from aws_world import FEATURES, on_restartable_sqs, on_sqs
 
-from loafer.adapters.aws.consumer import SQSConsumer
-from loafer.adapters.aws.publisher import SQSPublisher
-from loafer.domain.message import Message, OutgoingMessage
+from loafer.testing.contracts import ConsumerContract, ModelContract, PublisherContract, Worlds
 
-MINISTACK = {"repeated acknowledgement": "ministack refuses the receipt of a deleted message, SQS does not"}
-
-
-@attrs.frozen(eq=False)
-class QueueOnSQS:
-    """A queue with an open consumer; whatever is opened is closed with its world."""
-
-    url: str
-    letters_url: str | None
-    consumer: SQSConsumer
-    stack: AsyncExitStack
-
-    async def send(self, message: OutgoingMessage) -> str:
-        attributes = {name: {"DataType": a.type, "StringValue": a.value} for name, a in message.attributes.items()}
-        fifo = {"MessageGroupId": message.group, "MessageDeduplicationId": message.deduplication_id}
-        return await send(self.url, message.body, MessageAttributes=attributes, **(fifo if message.group else {}))
-
-    async def publisher(self) -> SQSPublisher:
-        publisher = SQSPublisher(self.url)
-        self.stack.push_async_callback(publisher.close)
-        await publisher.open()
-        return publisher
-
-    async def counts(self) -> tuple[int, int]:
-        return await queue_counts(self.url)
-
-    async def dead_letters(self) -> list[Message]:
-        assert self.letters_url is not None
-        consumer = await opened(self.letters_url, 0, self.stack)
-        return list(await consumer.receive(10))
-
-
-async def opened(url: str, wait_time: int, stack: AsyncExitStack) -> SQSConsumer:
-    consumer = SQSConsumer(url, {"WaitTimeSeconds": wait_time, "MaxNumberOfMessages": 10})
-    stack.push_async_callback(consumer.close)
-    await consumer.open()
-    return consumer
-
-
-@attrs.frozen(eq=False)
-class WorldOfSQS:
-    """An endpoint that speaks SQS's protocol."""
-
-    stack: AsyncExitStack
-    inapplicable: Mapping[str, str]
-
-    async def queue(
-        self,
-        *,
-        visibility_timeout: int = 30,
-        wait_time: int = 0,
-        fifo: bool = False,
-        max_receive_count: int | None = None,
-    ) -> QueueOnSQS:
-        name, letters = unique("orders.fifo" if fifo else "orders"), None
-        if max_receive_count is None:
-            url = await create_queue(name, VisibilityTimeout=str(visibility_timeout))
-        else:
-            url, letters = await create_redriven_queue(
-                name, max_receive_count, VisibilityTimeout=str(visibility_timeout)
-            )
-        return QueueOnSQS(url, letters, await opened(url, wait_time, self.stack), self.stack)
-
-    async def pass_time(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-    def now(self) -> float:
-        return time.monotonic()
+SLOW = "takes long in real time: TestMinistackSchedules runs it"
+SCHEDULES = attrs.evolve(FEATURES, examples=6, steps=15)
+MINISTACK = attrs.evolve(
+    FEATURES,
+    lacks={
+        "test_acknowledging_again_succeeds": "ministack refuses the receipt of a deleted message, SQS does not",
+        "test_a_standard_queue_does_what_the_model_allows": SLOW,
+        "test_a_fifo_queue_does_what_the_model_allows": SLOW,
+    },
+)
 
 
 @pytest.fixture
-async def world(on_ministack: str) -> AsyncIterator[WorldOfSQS]:
-    async with AsyncExitStack() as stack:
-        yield WorldOfSQS(stack, MINISTACK)
+def world(ministack_url: str, aws_environ: pytest.MonkeyPatch) -> Worlds:
+    """Ministack, in the classes that do not say otherwise."""
+    return partial(on_restartable_sqs, ministack_url, aws_environ)
 
 
-class TestSQSConsumer(ConsumerContract):
-    pass
+class TestMinistackConsumer(ConsumerContract):
+    features = MINISTACK
 
 
-class TestSQSPublisher(PublisherContract):
-    pass
+class TestMinistackPublisher(PublisherContract):
+    features = FEATURES
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+class TestMinistackSchedules(ModelContract):
+    features = SCHEDULES
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+class TestMotoConsumer(ConsumerContract):
+    features = attrs.evolve(FEATURES, refuses_old_receipts=False)
+
+    @pytest.fixture
+    def world(self, on_moto: str) -> Worlds:
+        return on_sqs
+
+
+@pytest.mark.slow
+class TestMotoPublisher(PublisherContract):
+    features = FEATURES
+
+    @pytest.fixture
+    def world(self, on_moto: str) -> Worlds:
+        return on_sqs

@@ -1,9 +1,11 @@
 """The documentation is true: its examples run, its table is the code's, its links lead somewhere."""
 
+import os
 import re
 import runpy
 import shutil
 import subprocess
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from loafer import exceptions
 from loafer.entrypoints.settings import SETTINGS
+from loafer.testing.faults import SEED
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -41,20 +44,34 @@ def python_blocks() -> Iterator[tuple[str, str]]:
 
 
 BLOCKS = dict(python_blocks())
+TESTS_IN_IT = re.compile(r"^(def test_|class Test)", re.MULTILINE)
 
 
 @pytest.mark.parametrize("place", BLOCKS)
 def test_a_python_example_is_complete_and_runs(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "example"}
-    exec(compile(BLOCKS[place], place, "exec"), names)
-    for name, test in names.items():
-        if name.startswith("test_") and callable(test):
-            test()
+    if TESTS_IN_IT.search(BLOCKS[place]):
+        run_by_pytest(BLOCKS[place], tmp_path)
+    else:
+        exec(compile(BLOCKS[place], place, "exec"), {"__name__": "example"})
+
+
+def run_by_pytest(block: str, folder: Path) -> None:
+    """Run an example as its reader would: in a file of its own, by pytest."""
+    (folder / "test_example.py").write_text(block, encoding="utf-8")
+    options = ["-q", "-p", "loafer.testing.plugin", "-p", "no:cacheprovider", "-W", "error::ResourceWarning"]
+    command = [sys.executable, "-m", "pytest", *options]
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert re.search(r"\d+ passed", ended.stdout)
 
 
 def test_there_are_python_examples() -> None:
     assert any(place.startswith("docs/handlers.md") for place in BLOCKS)
+    tested = [place for place, block in BLOCKS.items() if TESTS_IN_IT.search(block)]
+    assert len([place for place in tested if place.startswith("docs/testing.md")]) >= 3
+    assert any(place.startswith("README.md") for place in tested)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -81,7 +98,7 @@ def test_the_documented_settings_are_those_of_the_code(name: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_names_no_setting_that_does_not_exist(page: Path) -> None:
     named = set(re.findall(r"\bLOAFER_[A-Z_]*[A-Z]\b", page.read_text(encoding="utf-8")))
-    assert named <= {setting.key for setting in SETTINGS}
+    assert named <= {SEED, *(setting.key for setting in SETTINGS)}
 
 
 @pytest.mark.parametrize("name", exceptions.__all__)
@@ -149,7 +166,8 @@ NAMED_TESTS = re.findall(r"`(test_\w+)`", (ROOT / "docs" / "guarantees.md").read
 
 @pytest.mark.parametrize("name", NAMED_TESTS)
 def test_every_test_that_a_promise_names_exists(name: str) -> None:
-    assert any(f"def {name}(" in file.read_text(encoding="utf-8") for file in (ROOT / "tests").rglob("*.py"))
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "loafer" / "testing" / "contracts").glob("*.py")]
+    assert any(f"def {name}(" in file.read_text(encoding="utf-8") for file in files)
 
 
 def test_every_promise_names_its_tests() -> None:

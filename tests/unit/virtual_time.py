@@ -1,78 +1,20 @@
-"""Virtual time: an event loop whose clock jumps to the next timer, so that nothing ever sleeps."""
+"""Virtual time for the coroutine tests of this folder: nothing ever sleeps."""
 
 import asyncio
-import selectors
-from collections.abc import Callable
-from concurrent.futures import Future as ThreadFuture
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 
-TURN = 1e-9
-"""Seconds that each turn of the loop takes: time never stands quite still, as it never does outside."""
+from loafer.testing import clock as testing_clock
+from loafer.testing.clock import VirtualLoop
 
-
-class VirtualSelector(selectors.DefaultSelector):
-    """Advances the time instead of waiting; while a thread of a pool works, the time stands still."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-        self.working = 0
-        self.waits_for_threads = True
-        self.answer_time = 0.0
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready, after no time at all."""
-        self.now += TURN
-        ready = super().select(0 if timeout == 0 else self.answer_time)
-        if ready or timeout == 0:
-            return ready
-        if self.working and self.waits_for_threads:
-            return super().select(1)
-        if timeout is None:
-            raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")
-        self.now += timeout
-        return []
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop on virtual time."""
-
-    def __init__(self) -> None:
-        self.virtual = VirtualSelector()
-        super().__init__(self.virtual)
-
-    def time(self) -> float:
-        """Return the virtual time in seconds."""
-        return self.virtual.now
-
-    def work_begins(self, future: "ThreadFuture[Any]") -> None:
-        """Let the time stand still until the thread has answered."""
-        self.virtual.working += 1
-        self.virtual.answer_time = 0.002  # between the end of the work and the answer's arrival on the loop
-        future.add_done_callback(lambda _: self.call_soon_threadsafe(self._work_ended))
-
-    def _work_ended(self) -> None:
-        self.virtual.working -= 1
+__all__ = ["VirtualLoop", "clock", "pytest_asyncio_loop_factories", "threads_stop_the_time"]
 
 
 @pytest.fixture(autouse=True)
-def threads_stop_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    submit = ThreadPoolExecutor.submit
-
-    def noticed(pool: ThreadPoolExecutor, *args: Any, **kwargs: Any) -> "ThreadFuture[Any]":
-        future = submit(pool, *args, **kwargs)
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return future
-        if isinstance(loop, VirtualLoop):
-            loop.work_begins(future)
-        return future
-
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", noticed)
+def threads_stop_the_time() -> Iterator[None]:
+    with testing_clock.threads_stop_the_time():
+        yield
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:

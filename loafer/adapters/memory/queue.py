@@ -61,6 +61,12 @@ class MemoryQueue:
         return self.name.endswith(FIFO)
 
     @property
+    def messages(self) -> dict[str, OutgoingMessage]:
+        """The messages on the queue by id, hidden ones too, in the order of sending."""
+        with self._lock:
+            return {entry.id: entry.message for entry in self._entries.values()}
+
+    @property
     def visible(self) -> list[OutgoingMessage]:
         """The messages that are not hidden by a delay or a delivery now."""
         now = self.clock()

@@ -1,0 +1,144 @@
+"""Virtual time: an event loop whose clock jumps to the next timer, so that nothing ever sleeps."""
+
+import asyncio
+import math
+import selectors
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future as ThreadFuture
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import Context
+from typing import Any, TypeVar, TypeVarTuple
+
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
+
+TURN = 1e-9
+"""Seconds that each turn of the loop takes: time never stands quite still, as it never does outside."""
+
+ANSWER_TIME = 0.002
+"""Real seconds that a thread's answer may need to arrive on the loop after its work has ended."""
+
+
+class VirtualSelector(selectors.DefaultSelector):
+    """Advances the time instead of waiting; while a thread of a pool works, the time stands still."""
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        super().__init__()
+        self.now = 0.0
+        self.working = 0
+        self.waits_for_threads = True
+        self.answer_time = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready, after no time at all.
+
+        Raises:
+            RuntimeError: nothing is ready, no timer runs and no thread works.
+
+        """
+        self.now += TURN
+        ready = super().select(0 if timeout == 0 else self.answer_time)
+        if ready or timeout == 0:
+            return ready
+        if self.working and self.waits_for_threads:
+            return super().select(1)
+        if timeout is None:
+            raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")
+        self.now += timeout
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop on virtual time, which begins at 0."""
+
+    def __init__(self) -> None:
+        """Wait by a selector that does not wait."""
+        self.virtual = VirtualSelector()
+        self._turn = 0.0
+        self._taken: dict[float, float] = {}
+        super().__init__(self.virtual)
+
+    def time(self) -> float:
+        """Return the virtual time in seconds."""
+        return self.virtual.now
+
+    def call_at(
+        self, when: float, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call back at a time; of calls asked for in one turn for one time, the first comes first."""
+        if self._turn != self.virtual.now:
+            self._turn, self._taken = self.virtual.now, {}
+        last = self._taken.get(when)
+        self._taken[when] = when if last is None else math.nextafter(last, math.inf)
+        return super().call_at(self._taken[when], callback, *args, context=context)
+
+    def work_begins(self, future: "ThreadFuture[Any]") -> None:
+        """Let the time stand still until the thread has answered."""
+        self.virtual.working += 1
+        self.virtual.answer_time = ANSWER_TIME
+        future.add_done_callback(lambda _: self.call_soon_threadsafe(self._work_ended))
+
+    async def shutdown_default_executor(self, *timeout: float | None) -> None:
+        """Wait for the threads of `asyncio.to_thread`, while the time stands still."""
+        self.virtual.working += 1
+        try:
+            await super().shutdown_default_executor(*timeout)
+        finally:
+            self._work_ended()
+
+    def _work_ended(self) -> None:
+        self.virtual.working -= 1
+
+
+@contextmanager
+def threads_stop_the_time() -> Iterator[None]:
+    """Let virtual time stand still meanwhile, wherever a thread of a pool works for a virtual event loop."""
+    submit = ThreadPoolExecutor.submit
+
+    def noticed(pool: ThreadPoolExecutor, *args: Any, **kwargs: Any) -> "ThreadFuture[Any]":
+        future = submit(pool, *args, **kwargs)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return future
+        if isinstance(loop, VirtualLoop):
+            loop.work_begins(future)
+        return future
+
+    ThreadPoolExecutor.submit = noticed  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+
+
+def runner() -> asyncio.Runner:
+    """Return a runner on virtual time, for several coroutines one after another; whoever asks for it closes it.
+
+    Raises:
+        RuntimeError: this is called by a coroutine: the time there is another one.
+
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.Runner(loop_factory=VirtualLoop)
+    raise RuntimeError("an event loop runs here already; virtual time is for plain tests: write def, not async def")
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Return what a coroutine returns, on an event loop of its own in virtual time.
+
+    Raises:
+        RuntimeError: it waits for something that will never happen, or an event loop runs here already.
+
+    """
+    try:
+        made = runner()
+    except RuntimeError:
+        coroutine.close()
+        raise
+    with threads_stop_the_time(), made:
+        return made.run(coroutine)

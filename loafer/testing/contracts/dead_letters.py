@@ -1,0 +1,60 @@
+"""What every consumer must show on queues with a dead-letter queue, and without one."""
+
+from loafer.domain.message import Attribute, OutgoingMessage
+from loafer.testing.contracts.behaviour import Contract, behaviour
+from loafer.testing.contracts.world import Queue, World, in_group, is_lost
+
+
+class DeadLetterContract(Contract):
+    """Moving a message, and being redriven."""
+
+    @behaviour("redrive")
+    async def test_a_message_is_moved_to_the_dead_letter_queue_as_it_is(self, world: World) -> None:
+        queue = await world.queue(max_receive_count=3)
+        await queue.send(OutgoingMessage("bad", {"kind": Attribute("new")}))
+        [bad] = await queue.consumer.receive(1)
+        assert await queue.consumer.dead_letter(bad) is None
+        [letter] = await queue.dead_letters()
+        assert (letter.body, letter.attributes) == ("bad", {"kind": Attribute("new")})
+        assert await queue.counts() == (0, 0)
+
+    @behaviour("ordered", "redrive")
+    async def test_a_message_moved_from_a_fifo_queue_keeps_its_group_and_lets_its_followers_through(
+        self, world: World
+    ) -> None:
+        queue = await world.queue(fifo=True, max_receive_count=3)
+        await queue.send(OutgoingMessage("bad", group="g", deduplication_id="d"))
+        await queue.send(in_group("good"))
+        [bad] = await queue.consumer.receive(1)
+        assert await queue.consumer.dead_letter(bad) is None
+        [good] = await queue.consumer.receive(10)
+        [letter] = await queue.dead_letters()
+        assert good.body == "good"
+        assert (letter.body, letter.group, letter.deduplication_id) == ("bad", "g", "d")
+
+    @behaviour()
+    async def test_without_a_dead_letter_queue_a_message_stays_and_is_not_tried_again(self, world: World) -> None:
+        queue = await world.queue()
+        await queue.send(OutgoingMessage("bad"))
+        [message] = await queue.consumer.receive(1)
+        assert is_lost(await queue.consumer.dead_letter(message))
+        assert await queue.counts() == (0, 1)
+
+    @behaviour("redrive")
+    async def test_a_message_is_redriven_after_its_deliveries(self, world: World) -> None:
+        await self._redriven(await world.queue(max_receive_count=2), OutgoingMessage("bad"))
+
+    @behaviour("ordered", "redrive")
+    async def test_a_message_of_a_fifo_queue_is_redriven_after_its_deliveries(self, world: World) -> None:
+        await self._redriven(await world.queue(fifo=True, max_receive_count=2), in_group("bad"))
+
+    @staticmethod
+    async def _redriven(queue: Queue, message: OutgoingMessage) -> None:
+        await queue.send(message)
+        for count in (1, 2):
+            [delivery] = await queue.consumer.receive(1)
+            assert delivery.receive_count == count
+            await queue.consumer.release([delivery], [0])
+        assert not await queue.consumer.receive(1)
+        assert await queue.counts() == (0, 0)
+        assert [letter.body for letter in await queue.dead_letters()] == ["bad"]

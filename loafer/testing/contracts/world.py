@@ -1,0 +1,131 @@
+"""What a contract needs from the place it is tested on: queues, a way to look into them, and time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import pytest
+
+from loafer.domain.batch import Failure
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.exceptions import ConsumerUnavailable, PublisherError
+from loafer.ports.consumer import Consumer
+from loafer.ports.publisher import Publisher
+
+
+class Queue(Protocol):
+    """A queue of a test's own, with an open consumer of it; its world closes whatever it opens."""
+
+    @property
+    def consumer(self) -> Consumer:
+        """The queue's first consumer."""
+        ...
+
+    async def another_consumer(self) -> Consumer:
+        """Return one more open consumer of the queue."""
+        ...
+
+    async def send(self, message: OutgoingMessage) -> str:
+        """Put a message on the queue, past the code under test, and return its id."""
+        ...
+
+    async def publisher(self) -> Publisher:
+        """Return one more open publisher to the queue."""
+        ...
+
+    async def counts(self) -> tuple[int, int]:
+        """Return how many messages are visible, and how many are in flight."""
+        ...
+
+    async def dead_letters(self) -> Sequence[Message]:
+        """Receive what is on the dead-letter queue, up to ten."""
+        ...
+
+
+class World(Protocol):
+    """A place with queues and a clock; it is opened and closed on the event loop of one test."""
+
+    async def queue(
+        self,
+        *,
+        visibility_timeout: int = 30,
+        wait_time: int = 0,
+        fifo: bool = False,
+        max_receive_count: int | None = None,
+    ) -> Queue:
+        """Make a queue; with a `max_receive_count` it has a dead-letter queue."""
+        ...
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let time pass; 0: one turn of the event loop."""
+        ...
+
+    def now(self) -> float:
+        """Return the time in seconds."""
+        ...
+
+
+@runtime_checkable
+class Restartable(Protocol):
+    """A world that can restart its endpoint, which keeps its messages."""
+
+    async def restart(self) -> None:
+        """Cut all connections, and be there again a moment later."""
+        ...
+
+
+Worlds: TypeAlias = Callable[[], AbstractAsyncContextManager[World]]
+"""The factory that the fixture `world` returns."""
+
+
+def in_group(body: str, group: str = "g") -> OutgoingMessage:
+    """Return a message for a FIFO queue."""
+    return OutgoingMessage(body, group=group, deduplication_id=f"{group}-{body}")
+
+
+def plain(number: int) -> list[OutgoingMessage]:
+    """Return so many messages for a standard queue, with bodies in the order of sorting."""
+    return [OutgoingMessage(f"{position:05}") for position in range(number)]
+
+
+async def send_all(queue: Queue, messages: Sequence[OutgoingMessage]) -> list[str]:
+    """Send messages at once, and return their bodies."""
+    await asyncio.gather(*(queue.send(message) for message in messages))
+    return [message.body for message in messages]
+
+
+async def received(queue: Queue, number: int) -> list[Message]:
+    """Receive so many messages, in as many receives as it takes."""
+    messages: list[Message] = []
+    while len(messages) < number and (found := await queue.consumer.receive(number - len(messages))):
+        messages += found
+    if len(messages) != number:
+        raise AssertionError(f"{number} messages should have come, and {len(messages)} came")
+    return messages
+
+
+def bodies(messages: Sequence[Message]) -> list[str]:
+    """Return the bodies of messages, sorted."""
+    return sorted(message.body for message in messages)
+
+
+def is_lost(result: Failure | None) -> bool:
+    """Tell whether a result says that the lease is lost: nothing will make the same call succeed."""
+    return result is not None and not result.retryable
+
+
+def restartable(world: World) -> Restartable:
+    """Return the world whose endpoint can be restarted; skip the test where that cannot be done."""
+    if not isinstance(world, Restartable):
+        pytest.skip("this world cannot restart its endpoint")
+    return world
+
+
+async def failed(call: Awaitable[Any]) -> bool:
+    """Tell whether a call met trouble that may pass."""
+    try:
+        await call
+    except (ConsumerUnavailable, PublisherError):
+        return True
+    return False

@@ -1,0 +1,140 @@
+"""How a message's delivery ended, as tests see it; and one message through the real lifecycle."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+
+from loafer.application import delivery as application
+from loafer.application.route import Route, Translate
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import NO_ATTRIBUTES, Message
+from loafer.entrypoints.loading import handler_of, import_name, translator_of
+from loafer.entrypoints.settings import RouteSettings
+from loafer.ports.consumer import Consumer
+from loafer.testing.clock import run
+from loafer.testing.sending import AttributeValue, attribute_of
+
+DEFAULT_TRANSLATOR = RouteSettings(source="").translator
+"""The translator where a test gives none: the one that a route has by default."""
+
+_NOT_GIVEN = object()
+
+
+@attrs.frozen(repr=False)
+class Delivery:
+    """One delivery of a message, and how it ended.
+
+    Attributes:
+        content: What the handler was given; None where the body was not translated.
+        message: The message as it was received.
+        outcome: What becomes of the message.
+        error: What the translator or the handler raised; None if it returned.
+        at: When it ended, in virtual seconds.
+        route: The name of its route.
+
+    """
+
+    content: object
+    message: Message
+    outcome: Outcome
+    error: BaseException | None = None
+    at: float = 0.0
+    route: str = ""
+
+    @property
+    def acknowledged(self) -> bool:
+        """Tell whether the message is deleted."""
+        return self.outcome.acknowledged
+
+    @property
+    def said(self) -> object:
+        """The content, or the body where it was not translated."""
+        return self.message.body if self.outcome is Outcome.UNTRANSLATED else self.content
+
+    def __repr__(self) -> str:
+        """Return one line that reads well in a failed assert."""
+        count = f", delivery {self.message.receive_count}" if self.message.receive_count > 1 else ""
+        error = f", {self.error!r}" if self.error is not None else ""
+        return f"<{self.outcome.value}: {self.said!r}{count}{error}, at {self.at:.3f} s>"
+
+
+def deliver(
+    handler: object,
+    *,
+    content: object = _NOT_GIVEN,
+    body: str | None = None,
+    translator: object = DEFAULT_TRANSLATOR,
+    attributes: Mapping[str, AttributeValue] = NO_ATTRIBUTES,
+    receive_count: int = 1,
+    timeout: float | None = None,
+) -> Delivery:
+    """Return how the delivery of one message ends, in virtual time: `content` as it is, or a `body` to be translated.
+
+    `handler` and `translator` are what a route takes, or its dotted name; `timeout` is as LOAFER_HANDLER_TIMEOUT.
+
+    Raises:
+        TypeError: not just one of content and body is given.
+        ValueError: the handler or the translator cannot be one.
+        RuntimeError: the handler waits for something that never happens, or an event loop runs here already.
+
+    """
+    if (content is _NOT_GIVEN) == (body is None):
+        raise TypeError("deliver takes either content=, which is not translated, or body=, which is")
+    translate = translator_named(translator) if body is not None else lambda _: {"content": content}
+    typed = {name: attribute_of(value) for name, value in attributes.items()}
+    message = Message("message-1", body or "", "receipt-1", receive_count, attributes=typed, source="test")
+    with ThreadPoolExecutor(1, thread_name_prefix="loafer-test") as pool:
+        found = Contents(translate)
+        route = Route("test", "test", _no_consumer, found, handler_of(named(handler), pool))
+        return run(_deliver(route, found, message, timeout))
+
+
+@attrs.define
+class Contents:
+    """A translator that remembers what it translated each message to, by receipt."""
+
+    translate: Translate
+    _by_receipt: dict[str, object] = attrs.field(factory=dict, init=False)
+
+    def __call__(self, message: Message) -> object:
+        """Translate a message."""
+        translated = self.translate(message)
+        if isinstance(translated, Mapping):
+            self._by_receipt[message.receipt] = translated.get("content")
+        return translated
+
+    def of(self, ended: application.Delivery, at: float) -> Delivery:
+        """Return a delivery together with its content."""
+        content = self._by_receipt.get(ended.message.receipt)
+        return Delivery(content, ended.message, ended.outcome, ended.error, at, ended.route)
+
+
+def named(given: object) -> object:
+    """Return what a dotted name names, and anything else as it is.
+
+    Raises:
+        ValueError: there is no such thing.
+
+    """
+    return import_name(given) if isinstance(given, str) else given
+
+
+def translator_named(given: object) -> Translate:
+    """Return what calls a translator: a class, an object, or the dotted name of one.
+
+    Raises:
+        ValueError: it cannot be a translator.
+
+    """
+    return translator_of(named(given))
+
+
+async def _deliver(route: Route, found: Contents, message: Message, limit: float | None) -> Delivery:
+    ended = await application.deliver(route, message, limit)
+    return found.of(ended, asyncio.get_running_loop().time())
+
+
+def _no_consumer() -> Consumer:
+    raise NotImplementedError("a single delivery has no source")

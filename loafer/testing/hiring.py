@@ -1,0 +1,89 @@
+"""Where a world's workers come from: real dispatchers, between which and their queues stand the faults."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import attrs
+
+from loafer.adapters.memory.broker import MemoryBroker
+from loafer.adapters.memory.consumer import MemoryConsumer
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.delivery import Delivery as Ended
+from loafer.application.dispatcher import Dispatcher
+from loafer.application.options import Options
+from loafer.application.route import Route
+from loafer.entrypoints.ending import HANDLER_THREAD
+from loafer.entrypoints.loading import handler_of
+from loafer.entrypoints.manager import Manager
+from loafer.entrypoints.mistakes import Mistakes
+from loafer.entrypoints.settings import Settings
+from loafer.ports.consumer import Consumer
+from loafer.testing.delivery import Contents, named, translator_named
+from loafer.testing.faults import Chance, FaultyConsumer, Life
+from loafer.testing.result import Journal
+
+
+@attrs.define(eq=False)
+class Hiring:
+    """Makes the workers of one run."""
+
+    journal: Journal
+    chance: Chance
+
+    @contextmanager
+    def for_route(
+        self, life: Life, queue: MemoryQueue, handler: object, translator: object, options: Options
+    ) -> Iterator[Dispatcher]:
+        """Give a worker with one route, whose handler and translator are objects or dotted names.
+
+        Raises:
+            ValueError: the handler or the translator cannot be one.
+
+        """
+        pool = ThreadPoolExecutor(options.max_jobs, thread_name_prefix=HANDLER_THREAD)
+        try:
+            handle = handler_of(named(handler), pool)
+            route = Route(queue.name, queue.name, lambda: MemoryConsumer(queue), translator_named(translator), handle)
+            dispatcher = Dispatcher([route], options, observe=self._while_alive(life))
+            yield self._prepared(dispatcher, life)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def for_settings(
+        self, life: Life, settings: Settings, mistakes: Mistakes, broker: MemoryBroker
+    ) -> Iterator[Dispatcher]:
+        """Give a worker that the container makes.
+
+        Raises:
+            ConfigurationError: something is wrong with the settings.
+
+        """
+        manager = Manager(settings, mistakes, self._while_alive(life))
+        manager.container.broker.override(broker)
+        try:
+            yield self._prepared(manager.prepare(), life)
+        finally:
+            manager.container.shutdown_resources()
+
+    def _while_alive(self, life: Life) -> Callable[[Ended], None]:
+        def observe(delivery: Ended) -> None:
+            if not life.over.is_set():
+                self.journal.ended(delivery)
+
+        return observe
+
+    def _prepared(self, dispatcher: Dispatcher, life: Life) -> Dispatcher:
+        """Let a dispatcher live in virtual time, with faults between its routes and their sources."""
+        dispatcher.clock, dispatcher.threaded_heartbeat = self.journal.clock, False
+        dispatcher.routes = [self._watched(route, life) for route in dispatcher.routes]
+        return dispatcher
+
+    def _watched(self, route: Route, life: Life) -> Route:
+        def consumer() -> Consumer:
+            return FaultyConsumer(route.consumer(), route.source, self.chance, life, self.journal)
+
+        return attrs.evolve(
+            route, consumer=consumer, translate=self.journal.reads(route.name, Contents(route.translate))
+        )

@@ -1,0 +1,188 @@
+"""Workers in virtual time, one after another, until nothing is left to do."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+import attrs
+
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.dispatcher import Dispatcher
+from loafer.testing.faults import Chance, Life
+from loafer.testing.result import Journal
+from loafer.testing.sending import content_in
+
+LOOK = 1.0
+"""Virtual seconds after which the end is looked for, even if nothing happened."""
+
+PATIENCE = 24 * 60 * 60.0
+"""Virtual seconds after which a run counts as endless, unless the test says otherwise."""
+
+ROUNDS = 100
+"""How often what a dead worker left running is cancelled: a handler may refuse, but not for ever."""
+
+
+Worker = Callable[[Life], AbstractContextManager[Dispatcher]]
+"""What hires a worker for a life."""
+
+
+class StillRunning(AssertionError):
+    """A run that does not end: the same goes on for ever; one line says what."""
+
+
+@attrs.frozen
+class Bounds:
+    """How long a run may go on.
+
+    Attributes:
+        seconds: Virtual seconds after which it is stopped, whatever is left; None: when nothing is left to do.
+        deliveries: Received messages after which it counts as endless.
+        patience: Virtual seconds after which it counts as endless.
+
+    """
+
+    seconds: float | None = None
+    deliveries: int = 1000
+    patience: float = PATIENCE
+
+
+@attrs.define(eq=False)
+class Shift:
+    """Runs workers on queues until nothing is left to do; one that dies of a fault is followed by a new one.
+
+    Attributes:
+        worker: Makes the dispatcher of one life, and clears up after it.
+        sources: The queues that it receives from.
+        expected: Tells whether somebody is still going to publish.
+
+    """
+
+    worker: Worker
+    sources: Sequence[MemoryQueue]
+    bounds: Bounds
+    journal: Journal
+    chance: Chance
+    expected: Callable[[], bool]
+    _began: float = attrs.field(init=False)
+    _received_before: int = attrs.field(default=0, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin to count."""
+        self._began, self._received_before = self.journal.clock(), self._received()
+
+    async def run(self) -> None:
+        """Return when nothing is left to do, or the time is over.
+
+        Raises:
+            StillRunning: it goes on for ever.
+            BaseException: what ended the dispatcher.
+
+        """
+        while not await self._one_life():
+            self.journal.crashes += 1
+
+    async def _one_life(self) -> bool:
+        """Let one worker work; tell whether it came to its end, and did not die."""
+        life = Life()
+        with self.worker(life) as dispatcher:
+            working = asyncio.create_task(_end_of(dispatcher))
+            ending = asyncio.create_task(self._end(dispatcher))
+            dying = asyncio.create_task(life.over.wait())
+            await asyncio.wait({working, ending, dying}, return_when=asyncio.FIRST_COMPLETED)
+            dying.cancel()
+            if life.over.is_set() and not working.done():
+                await _cancel_the_rest()
+                return False
+            problem = ending.exception() if ending.done() else None
+            ending.cancel()
+            dispatcher.stop()
+            while dispatcher.held and not (problem or working.done()):  # the handlers that run get their grace period
+                await self._something_happens(LOOK)
+            dispatcher.stop()
+            await asyncio.wait({working})
+            problem = problem or working.result()
+            if problem is not None:
+                raise problem
+        return True
+
+    async def _end(self, dispatcher: Dispatcher) -> None:
+        """Return when the worker may stop.
+
+        Raises:
+            StillRunning: it never may.
+
+        """
+        while not self._over(dispatcher):
+            if self._endless():
+                raise StillRunning(self._what_goes_on(dispatcher))
+            await self._something_happens(self._next_look())
+
+    async def _something_happens(self, within: float) -> None:
+        self.journal.turn.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await self.journal.turn.wait()
+
+    def _over(self, dispatcher: Dispatcher) -> bool:
+        if self.bounds.seconds is not None:
+            return self._elapsed() >= self.bounds.seconds
+        return self._nothing_left(dispatcher)
+
+    def _endless(self) -> bool:
+        too_long = self.bounds.seconds is None and self._elapsed() >= self.bounds.patience
+        return too_long or self._received() > self.bounds.deliveries
+
+    def _next_look(self) -> float:
+        return LOOK if self.bounds.seconds is None else min(LOOK, self.bounds.seconds - self._elapsed())
+
+    def _nothing_left(self, dispatcher: Dispatcher) -> bool:
+        on_queues = any(len(queue) for queue in self.sources)
+        return not (on_queues or dispatcher.held or self.chance.pending or self.expected())
+
+    def _elapsed(self) -> float:
+        return self.journal.clock() - self._began
+
+    def _received(self) -> int:
+        return sum(queue.counts["received"] for queue in self.sources) - self._received_before
+
+    def _what_goes_on(self, dispatcher: Dispatcher) -> str:
+        lost = f"the run does not end: after {self._received()} deliveries and {self._elapsed():.0f} virtual seconds"
+        left = [(queue.name, sent.body) for queue in self.sources for sent in queue.messages.values()]
+        if not left:
+            return f"{lost} a handler still runs, or somebody is still to publish"
+        name, body = left[0]
+        last = self.journal.deliveries[-1] if self.journal.deliveries else None
+        how = f", the last delivery: {last!r}" if last is not None else ", no handler has ended"
+        held = f", {dispatcher.held} of them held now" if dispatcher.held else ""
+        right = "give the queue dead_letters, or the run seconds=…"
+        return f"{lost} there are {len(left)} on {name!r}{held}, first {content_in(body)!r}{how}; {right}"
+
+
+async def _end_of(dispatcher: Dispatcher) -> BaseException | None:
+    """Return what ended a dispatcher; a SystemExit of a task would end the event loop at once."""
+    try:
+        await dispatcher.run()
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:  # noqa: BLE001 - raised again where the run ends
+        return error
+    return None
+
+
+async def _cancel_the_rest() -> None:
+    """Cancel whatever else runs on this event loop, again and again, until nothing does."""
+    me = asyncio.current_task()
+    for _ in range(ROUNDS):
+        others = asyncio.all_tasks() - {me}
+        if not others:
+            return
+        for task in sorted(others, key=_age):
+            task.cancel()
+        done, _pending = await asyncio.wait(others, timeout=0.001)
+        await asyncio.gather(*done, return_exceptions=True)
+
+
+def _age(task: "asyncio.Task[Any]") -> tuple[int, str]:
+    """Return what sorts tasks as they were created: Task-2, Task-10; a set of them has another order each time."""
+    return len(task.get_name()), task.get_name()

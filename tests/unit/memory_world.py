@@ -1,0 +1,77 @@
+"""The queue in memory as a world of the contracts, in virtual time, with any consumer and any publisher."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import attrs
+from virtual_time import VirtualLoop
+
+from loafer.adapters.memory.consumer import MemoryConsumer
+from loafer.adapters.memory.publisher import MemoryPublisher
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.testing.contracts import Features
+
+FEATURES = Features(loop=VirtualLoop)
+
+
+@attrs.frozen(eq=False)
+class QueueInMemory:
+    """A queue in memory with its consumer."""
+
+    world: "WorldInMemory"
+    queue: MemoryQueue
+    wait_time: int
+    consumer: MemoryConsumer
+
+    async def another_consumer(self) -> MemoryConsumer:
+        return self.world.consumer(self.queue, self.wait_time)
+
+    async def send(self, message: OutgoingMessage) -> str:
+        return self.queue.send(message)
+
+    async def publisher(self) -> MemoryPublisher:
+        return self.world.publisher(self.queue)
+
+    async def counts(self) -> tuple[int, int]:
+        return len(self.queue.visible), len(self.queue.in_flight)
+
+    async def dead_letters(self) -> list[Message]:
+        assert self.queue.dead_letters is not None
+        return self.queue.dead_letters.receive(10)
+
+
+@attrs.frozen(eq=False)
+class WorldInMemory:
+    """Everything is possible here."""
+
+    now: Callable[[], float]
+    consumer: Callable[[MemoryQueue, float], MemoryConsumer] = MemoryConsumer
+    publisher: Callable[[MemoryQueue], MemoryPublisher] = MemoryPublisher
+    make_queue: Callable[..., MemoryQueue] = MemoryQueue
+
+    async def queue(
+        self,
+        *,
+        visibility_timeout: int = 30,
+        wait_time: int = 0,
+        fifo: bool = False,
+        max_receive_count: int | None = None,
+    ) -> QueueInMemory:
+        suffix = ".fifo" if fifo else ""
+        letters = MemoryQueue(f"dead{suffix}", clock=self.now) if max_receive_count is not None else None
+        queue = self.make_queue(f"orders{suffix}", visibility_timeout, max_receive_count, letters, self.now)
+        return QueueInMemory(self, queue, wait_time, self.consumer(queue, wait_time))
+
+    async def pass_time(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@asynccontextmanager
+async def in_memory(
+    consumer: Callable[[MemoryQueue, float], MemoryConsumer] = MemoryConsumer,
+    publisher: Callable[[MemoryQueue], MemoryPublisher] = MemoryPublisher,
+    make_queue: Callable[..., MemoryQueue] = MemoryQueue,
+) -> AsyncIterator[WorldInMemory]:
+    yield WorldInMemory(asyncio.get_running_loop().time, consumer, publisher, make_queue)

@@ -1,0 +1,55 @@
+"""Virtual time: it jumps, it stands still for threads, and it says when nothing will ever happen."""
+
+import asyncio
+import time
+
+import pytest
+
+from loafer.testing.clock import VirtualLoop, run
+
+
+def test_a_sleep_takes_no_time() -> None:
+    async def sleep() -> float:
+        await asyncio.sleep(24 * 60 * 60)
+        return asyncio.get_running_loop().time()
+
+    began = time.monotonic()
+    assert run(sleep()) == pytest.approx(24 * 60 * 60)
+    assert time.monotonic() - began < 5
+
+
+def test_timers_fire_in_their_order() -> None:
+    ended: list[int] = []
+
+    async def sleep(seconds: int) -> None:
+        await asyncio.sleep(seconds)
+        ended.append(seconds)
+
+    async def both() -> None:
+        await asyncio.gather(sleep(2), sleep(1))
+
+    run(both())
+    assert ended == [1, 2]
+
+
+def test_the_time_stands_still_while_a_thread_works() -> None:
+    async def work() -> float:
+        async with asyncio.timeout(1):
+            await asyncio.to_thread(time.sleep, 0.05)
+        return asyncio.get_running_loop().time()
+
+    assert run(work()) < 0.001
+
+
+def test_a_time_that_never_comes_is_an_error() -> None:
+    async def wait() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(RuntimeError, match="nothing will ever happen on this event loop"):
+        run(wait())
+
+
+async def test_within_a_running_loop_there_is_no_other() -> None:
+    assert isinstance(asyncio.get_running_loop(), VirtualLoop)
+    with pytest.raises(RuntimeError, match="an event loop runs here already"):
+        run(asyncio.sleep(0))
