@@ -12,7 +12,7 @@ test:  ## Run all tests but the slow ones
 	$(PYTHON) -m pytest -m "not slow"
 
 test-cov:  ## Run them and show what they do not reach
-	$(PYTHON) -m pytest -m "not slow" --cov --cov-report=term
+	$(PYTHON) -m pytest -m "not slow" --cov-report=term-missing
 
 lint:  ## Check style, types and the arrows between the rings
 	$(PYTHON) -m ruff check .

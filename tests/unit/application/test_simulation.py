@@ -178,13 +178,13 @@ def check(plan: Plan) -> None:
 
 
 @given(plans)
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_nothing_is_lost_and_no_limit_is_passed(plan: Plan) -> None:
     check(plan)
 
 
 @given(plans.map(lambda plan: attrs.evolve(plan, trouble=0.0, stops=(), crashes=())))
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_without_faults_nothing_that_succeeded_runs_again_and_groups_keep_their_order(plan: Plan) -> None:
     check(plan)
 
