@@ -134,6 +134,7 @@ class Simulation:
         for seconds in (*self.plan.stops, 3_000):
             await self.work(seconds, self.faults())
             assert self.worker.dispatcher.held == 0
+            assert all(lane.asked == 0 and lane.running == 0 for lane in self.worker.dispatcher._lanes)
 
     async def work(self, seconds: float, faults: Faults) -> None:
         """Let a worker work until the queue is empty, the time is over, or it crashes; it ends in time."""
