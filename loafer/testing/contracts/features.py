@@ -15,6 +15,8 @@ class Features:
         deduplicating: FIFO queues take a second message of a deduplication id for the first one.
         redrive: There are dead-letter queues, and messages are moved to them after their deliveries.
         refuses_old_receipts: A receipt ends with the next delivery of its message; where it does not, nobody can tell.
+        refuses_ended_leases: A lease that has ended cannot be extended, even if its message was not delivered since.
+        abandoned_polls: A receive that was cancelled may still be served, until its wait time is over.
         same_id: The id that a publisher returns is the id of the message that is received.
         max_delay: Seconds that a message may be delayed at most when it is published; 0: not at all.
         max_batch: How many messages one receive brings at most.
@@ -32,6 +34,8 @@ class Features:
     deduplicating: bool = True
     redrive: bool = True
     refuses_old_receipts: bool = True
+    refuses_ended_leases: bool = True
+    abandoned_polls: bool = False
     same_id: bool = True
     max_delay: int = 900
     max_batch: int = 10

@@ -58,7 +58,9 @@ class QueueMachine(RuleBasedStateMachine):
     def open(self, *, redriven: bool) -> None:
         """Make the queue, with a dead-letter queue or without."""
         limit = 2 if redriven and self.features.redrive else None
-        self.model = Model(VISIBILITY_TIMEOUT, limit, self.fifo, self.features.slack)
+        self.model = Model(
+            VISIBILITY_TIMEOUT, limit, self.fifo, self.features.slack, self.features.refuses_ended_leases
+        )
         making = self.world.queue(
             visibility_timeout=VISIBILITY_TIMEOUT, wait_time=WAIT_TIME, fifo=self.fifo, max_receive_count=limit
         )
@@ -151,6 +153,8 @@ class QueueMachine(RuleBasedStateMachine):
             messages = await receiving
             self.model.received(messages, limit, Moment(began, self.world.now()), 0)
             return
+        if self.features.abandoned_polls:
+            await self.world.pass_time(WAIT_TIME + self.features.slack)
         self.model.cancelled(Moment(began, self.world.now()), limit)
 
     async def _acknowledge(self, messages: Sequence[Message]) -> None:

@@ -47,6 +47,7 @@ class Model:
     max_receive_count: int | None
     ordered: bool
     slack: float
+    refuses_ended_leases: bool = True
     known: dict[str, Known] = attrs.field(factory=dict, init=False)
     settled: set[str] = attrs.field(factory=set, init=False)
     moved: list[str] = attrs.field(factory=list, init=False)
@@ -94,7 +95,7 @@ class Model:
         """Check the results of a release or an extend, and know the new deadlines; an old receipt changes nothing."""
         for message, delay, result in zip(messages, delays, results, strict=True):
             known = self.holder(message)
-            if known is None or self.surely_visible(known, at.began):
+            if known is None or (self.refuses_ended_leases and self.surely_visible(known, at.began)):
                 assert is_lost(result), "a lost lease was not reported"
                 continue
             if self.surely_hidden(known, at.ended):
