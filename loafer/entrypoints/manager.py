@@ -1,6 +1,7 @@
 """Prepares everything needed to run, sets up the event loop and its signals, and starts the dispatcher."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 
@@ -62,6 +63,8 @@ class Manager:
         """
         try:
             dispatcher = self.prepare()
+            if self.settings.sqs_transport != "lean":
+                os.environ["LOAFER_SQS_TRANSPORT"] = self.settings.sqs_transport  # where publishers look too
             runner = asyncio.Runner()
             try:
                 runner.run(_run_until_signal(dispatcher, began))

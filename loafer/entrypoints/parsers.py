@@ -86,6 +86,18 @@ def retry_delay(value: str) -> RetryDelay:
         raise ValueError(f"{error} seconds, or 'exponential'") from error
 
 
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Return a parser that takes one of these words, in any case."""
+
+    def parse(value: str) -> str:
+        word = value.strip().lower()
+        if word not in choices:
+            raise ValueError(f"unknown; give {' or '.join(choices)}")
+        return word
+
+    return parse
+
+
 def log_level(value: str) -> str:
     """Return a level's name in capitals.
 

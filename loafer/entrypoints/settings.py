@@ -154,6 +154,12 @@ class Settings:
         "Seconds of a blocked event loop after which its messages are let go.",
         "--stall-limit",
     )
+    sqs_transport: str = _setting(
+        "LOAFER_SQS_TRANSPORT",
+        "lean",
+        parsers.one_of("lean", "aiobotocore"),
+        "What carries frequent SQS calls: lean, where nothing asks for more; aiobotocore, always.",
+    )
     origins: Mapping[str, str] = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
 
 

@@ -15,6 +15,7 @@ from loafer.adapters.aws.address import Address, queue_address
 from loafer.adapters.aws.batches import Entry, settle
 from loafer.adapters.aws.dead_letters import DeadLetters
 from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
+from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
 from loafer.adapters.aws.session import POLL_MARGIN, Client, create_client, polling, settling
@@ -85,6 +86,8 @@ class SQSConsumer(Consumer):
         async with AsyncExitStack() as stack:
             queue = await Queue(self._address, await self._enter(stack, settling())).found()
             attributes = await self._attributes_of(queue)
+            lean = await enter_lean_transport(stack, queue.client, queue.place, self.max_polls)
+            queue = attrs.evolve(queue, lean=lean)
             self._opened = self._describe(stack, queue, attributes)
             self._opened.stack = stack.pop_all()
         return self._opened.info
@@ -151,6 +154,8 @@ class SQSConsumer(Consumer):
     async def _open_poller(self, opened: _Opened) -> Queue:
         # Only when first needed: the consumer that extends leases on another thread never polls.
         async with opened.lock:
+            if opened.queue.lean is not None:
+                opened.poller = opened.queue  # whose connections are enough for everything
             if opened.poller is None:
                 client = await self._enter(opened.stack, polling(self.wait_time, self.max_polls))
                 opened.poller = attrs.evolve(opened.queue, client=client)

@@ -22,6 +22,7 @@ _SQS = Dialect(
     send_batch="send_message_batch",
     entries="Entries",
     limits=Limits(size=1_048_576, delay=900),
+    lean=True,
 )
 _SNS = Dialect(
     service="sns",

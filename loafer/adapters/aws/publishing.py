@@ -10,8 +10,10 @@ import attrs
 from loafer.adapters.aws.address import Address
 from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose, publisher_error
+from loafer.adapters.aws.lean.choice import enter_lean_transport
+from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
 from loafer.adapters.aws.limits import Limits, check, split
-from loafer.adapters.aws.session import OPEN_TIMEOUT, Client, create_client, publishing
+from loafer.adapters.aws.session import CALL_TIMEOUT, OPEN_TIMEOUT, Client, create_client, publishing
 from loafer.adapters.aws.wire import wire_attributes
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
@@ -20,7 +22,12 @@ from loafer.exceptions import PublisherError
 
 @attrs.frozen
 class Dialect:
-    """How one service names what both do alike: its SDK name, operations and parameters, and its limits."""
+    """How one service names what both do alike: its SDK name, operations and parameters, and its limits.
+
+    Attributes:
+        lean: True if the lean transport speaks its protocol.
+
+    """
 
     service: str
     noun: str
@@ -30,6 +37,7 @@ class Dialect:
     send_batch: str
     entries: str
     limits: Limits
+    lean: bool = False
 
 
 @attrs.define
@@ -41,6 +49,7 @@ class Channel:
     _stack: AsyncExitStack | None = attrs.field(init=False, default=None)
     _client: Client = attrs.field(init=False, default=None)
     _target: str = attrs.field(init=False, default="")
+    _lean: LeanTransport | None = attrs.field(init=False, default=None)
 
     @property
     def place(self) -> str:
@@ -56,6 +65,8 @@ class Channel:
                     client = create_client(self.dialect.service, self.address.region, publishing())
                     self._client = await stack.enter_async_context(client)
                     self._target = await find(self._client)
+                    if self.dialect.lean:
+                        self._lean = await enter_lean_transport(stack, self._client, self.place, polls=0)
             except SDK_ERRORS as error:
                 raise publisher_error(error, self.place, self._region()) from error
             self._stack = stack.pop_all()
@@ -101,9 +112,16 @@ class Channel:
     async def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         if self._stack is None:
             raise PublisherError(f"{self.place}: the publisher is not open")
-        answer: dict[str, Any] = await getattr(self._client, operation)(
-            **{self.dialect.target: self._target, **parameters}
-        )
+        parameters = {self.dialect.target: self._target, **parameters}
+        if self._lean is not None and operation in OPERATIONS:
+            try:
+                async with asyncio.timeout(CALL_TIMEOUT):
+                    return await self._lean.call(operation, parameters)
+            except SDK_ERRORS as error:
+                if diagnose(error, self.place).kind is not Kind.PASSING:
+                    raise
+        # The SDK tries again by itself.
+        answer: dict[str, Any] = await getattr(self._client, operation)(**parameters)
         return answer
 
     def _entry(self, message: OutgoingMessage) -> dict[str, Any]:

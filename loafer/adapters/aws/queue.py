@@ -7,6 +7,7 @@ import attrs
 
 from loafer.adapters.aws.address import Address
 from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
+from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
 from loafer.adapters.aws.session import CALL_TIMEOUT, Client
 
 
@@ -19,6 +20,7 @@ class Queue:
         client: The SQS client.
         url: Its URL.
         noun: What an error message calls it.
+        lean: Carries the frequent calls; None: the client does.
 
     """
 
@@ -26,6 +28,7 @@ class Queue:
     client: Client
     url: str = ""
     noun: str = "queue"
+    lean: LeanTransport | None = None
 
     @property
     def place(self) -> str:
@@ -54,6 +57,8 @@ class Queue:
         # The SDK's own timeouts leave out the look-up of the host and the wait for a connection of the pool.
         try:
             async with asyncio.timeout(within):
+                if self.lean is not None and operation in OPERATIONS:
+                    return await self.lean.call(operation, parameters)
                 answer: dict[str, Any] = await getattr(self.client, operation)(**parameters)
                 return answer
         except SDK_ERRORS as error:

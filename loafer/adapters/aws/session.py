@@ -22,7 +22,9 @@ OPEN_TIMEOUT = 8
 POLL_MARGIN = 10
 """Seconds beyond its wait time after which a poll counts as hung."""
 
-_SETTLEMENT_CONNECTIONS = 50
+SETTLEMENT_CONNECTIONS = 50
+"""How many calls that wait for nothing may be under way at once."""
+
 _PUBLISH_ATTEMPTS = 4
 
 _of_thread = threading.local()
@@ -65,7 +67,7 @@ def settling() -> AioConfig:
     return AioConfig(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=CALL_TIMEOUT,
-        max_pool_connections=_SETTLEMENT_CONNECTIONS,
+        max_pool_connections=SETTLEMENT_CONNECTIONS,
         retries=_no_retries(),
     )
 
@@ -82,4 +84,5 @@ def publishing() -> AioConfig:
 def _no_retries() -> Any:
     # The engine retries what a consumer does, with its own pauses and its own log lines: retries below it would only
     # hide trouble and multiply the timeouts.
-    return {"total_max_attempts": 1, "mode": "standard"}
+    # A retry mode that the environment sets stands: the adaptive one also slows down.
+    return {"total_max_attempts": 1}

@@ -78,6 +78,7 @@ def test_settings_made_by_a_program_have_the_same_defaults() -> None:
         ("LOAFER_RETRY_DELAY", "exponential", "retry_delay", "exponential"),
         ("LOAFER_HANDLER_TIMEOUT", "2.5", "handler_timeout", 2.5),
         ("LOAFER_STALL_LIMIT", "60", "stall_limit", 60.0),
+        ("LOAFER_SQS_TRANSPORT", "AIOBOTOCORE", "sqs_transport", "aiobotocore"),
     ],
 )
 def test_a_key_sets_its_field(key: str, value: str, field: str, expected: object) -> None:
@@ -163,7 +164,7 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
 
 
 def test_the_table_has_every_key_once_with_a_meaning_and_a_default_that_parses() -> None:
-    assert len(set(KEYS)) == len(SETTINGS) == 15
+    assert len(set(KEYS)) == len(SETTINGS) == 16
     for setting in SETTINGS:
         assert setting.meaning.endswith(".")
         assert setting.default is None or setting.parse(setting.default) is not NotImplemented

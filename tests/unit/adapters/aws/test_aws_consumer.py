@@ -70,6 +70,7 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSQS:
         }
     )
     monkeypatch.setattr(module, "create_client", fake.create)
+    monkeypatch.setenv("LOAFER_SQS_TRANSPORT", "aiobotocore")
     return fake
 
 

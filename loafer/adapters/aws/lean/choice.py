@@ -1,0 +1,173 @@
+"""Which transport carries a client's frequent calls: the lean one in the ordinary case, else the SDK's own."""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack
+from functools import lru_cache
+from itertools import product
+from ssl import SSLContext
+from types import FunctionType
+from typing import Any, cast
+from urllib.parse import SplitResult, parse_qs, urlsplit
+
+from aiobotocore.client import AioBaseClient
+from aiobotocore.session import AioSession
+from botocore.exceptions import NoCredentialsError
+from botocore.httpsession import create_urllib3_context, get_cert_path
+from botocore.utils import get_environ_proxies
+
+from loafer import __version__
+from loafer.adapters.aws.errors import SDK_ERRORS
+from loafer.adapters.aws.lean.http import Http
+from loafer.adapters.aws.lean.signature import Credentials, Signer
+from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
+from loafer.adapters.aws.session import CONNECT_TIMEOUT, SETTLEMENT_CONNECTIONS, shared_session
+
+logger = logging.getLogger(__name__)
+
+SWITCH = "LOAFER_SQS_TRANSPORT"
+"""The environment variable that switches the lean transport off."""
+
+SDK = "aiobotocore"
+"""The value that does."""
+
+_EVENTS = (
+    "provide-client-params",
+    "before-parameter-build",
+    "before-endpoint-resolution",
+    "before-call",
+    "request-created",
+    "choose-signer",
+    "before-sign",
+    "before-send",
+    "response-received",
+    "needs-retry",
+    "after-call",
+    "after-call-error",
+)
+_OF_THE_SDK = ("botocore.", "aiobotocore.")
+_PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")  # what signing leaves as it is
+_OWN_PORTS = {"http": 80, "https": 443}
+
+
+class Unusual(Exception):
+    """Why the calls of a client are the SDK's business."""
+
+
+async def enter_lean_transport(stack: AsyncExitStack, client: Any, place: str, polls: int) -> LeanTransport | None:
+    """Return the transport for a client's frequent calls, which the stack closes; None where the client carries them.
+
+    `place` is what the log calls the queue; there may be so many `polls` at once.
+    """
+    try:
+        transport = await _lean_transport(client, shared_session(), SETTLEMENT_CONNECTIONS + polls)
+    except (Unusual, *SDK_ERRORS) as reason:
+        logger.info("%s: every call goes through aiobotocore: %s", place, reason)
+        return None
+    stack.callback(transport.close)
+    logger.info("%s: frequent calls go over the lean transport to %s", place, transport.endpoint)
+    return transport
+
+
+async def _lean_transport(client: Any, session: AioSession, connections: int) -> LeanTransport:
+    """Return the transport for the endpoint and the region that the client has worked out; Unusual: not for this."""
+    if os.environ.get(SWITCH, "").strip().lower() == SDK:
+        raise Unusual(f"{SWITCH} says so")
+    _check_client(client)
+    _check_retries(session)
+    # The one public way to have the SDK resolve an endpoint without calling it.
+    signed = urlsplit(await client.generate_presigned_url("receive_message", Params={"QueueUrl": ""}))
+    if not _PLAIN_PATH.fullmatch(signed.path) or "@" in signed.netloc:
+        raise Unusual("the endpoint is no plain URL")
+    endpoint = signed._replace(path="/", query="")
+    if get_environ_proxies(endpoint.geturl()):
+        raise Unusual("a proxy is set")
+    region = _region(parse_qs(signed.query))
+    tls = await asyncio.to_thread(_tls, _verify(session)) if signed.scheme == "https" else None
+    agent = f"{client.meta.config.user_agent} loafer/{__version__}"
+    signer = Signer(_host(endpoint), signed.path or "/", region, agent)
+    return LeanTransport(
+        endpoint.geturl(), signer, Http(endpoint, tls, CONNECT_TIMEOUT, connections), _provider(session)
+    )
+
+
+def _check_client(client: Any) -> None:
+    config = client.meta.config
+    for name in ("proxies", "client_cert", "tcp_keepalive", "user_agent_extra"):
+        if getattr(config, name, None):
+            raise Unusual(f"the client's configuration sets {name}")
+    if client.meta.service_model.resolved_protocol != "json":
+        raise Unusual("the SDK speaks another protocol")
+    # Tracing libraries put a wrapper where this method was, and want to see every call.
+    method = AioBaseClient.__dict__["_make_api_call"]
+    if not isinstance(method, FunctionType) or _is_foreign(method):
+        raise Unusual("calls of the SDK are instrumented")
+    if any(_is_foreign(handler) for handler in _handlers(client)):
+        raise Unusual("an event hook is registered")
+
+
+def _handlers(client: Any) -> Iterator[object]:
+    """Yield what is registered for the events of the frequent calls; the SDK has no public way to ask."""
+    try:
+        registered = client.meta.events._emitter._handlers  # noqa: SLF001
+        for event, operation in product(_EVENTS, OPERATIONS.values()):
+            yield from registered.prefix_search(f"{event}.sqs.{operation}")
+    except AttributeError as error:
+        raise Unusual("the SDK does not show its event hooks") from error
+
+
+def _is_foreign(handler: object) -> bool:
+    module = getattr(getattr(handler, "func", handler), "__module__", None)
+    return not str(module).startswith(_OF_THE_SDK)
+
+
+def _check_retries(session: AioSession) -> None:
+    profile = session.get_scoped_config()
+    for variable, key in (("AWS_RETRY_MODE", "retry_mode"), ("AWS_MAX_ATTEMPTS", "max_attempts")):
+        if os.environ.get(variable) or profile.get(key):
+            raise Unusual(f"{variable} is set")
+
+
+def _region(query: Mapping[str, list[str]]) -> str:
+    scope = query.get("X-Amz-Credential", [""])[0].split("/")
+    if query.get("X-Amz-Algorithm") != ["AWS4-HMAC-SHA256"] or scope[-2:] != ["sqs", "aws4_request"]:
+        raise Unusual("the SDK signs in another way")
+    return scope[-3]
+
+
+def _host(url: SplitResult) -> str:
+    name = url.hostname or ""
+    name = f"[{name}]" if ":" in name else name
+    return name if url.port in (None, _OWN_PORTS[url.scheme]) else f"{name}:{url.port}"
+
+
+def _verify(session: AioSession) -> str | bool:
+    """Return the file of certificates to trust, as the SDK finds it; True: its own."""
+    configured: str | None = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE")
+    return configured or True
+
+
+@lru_cache(maxsize=8)
+def _tls(verify: str | bool) -> SSLContext:
+    """Return how to speak TLS, as the SDK does; reading the certificates takes a while, and is done once."""
+    context: SSLContext = create_urllib3_context()
+    context.check_hostname = True
+    file: Any = get_cert_path(cast("bool", verify))
+    context.load_verify_locations(file)
+    return context
+
+
+def _provider(session: AioSession) -> Callable[[], Awaitable[Credentials]]:
+    """Return what returns the session's credentials, which refresh themselves."""
+
+    async def frozen() -> Credentials:
+        credentials: Any = await session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        found: Credentials = await credentials.get_frozen_credentials()
+        return found
+
+    return frozen

@@ -1,0 +1,137 @@
+"""SQS's frequent operations over the lean transport: signed, sent, decoded, with the SDK's own errors."""
+
+import base64
+import json
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from email.utils import parsedate_to_datetime
+from ssl import SSLError
+from typing import Any
+
+import attrs
+import orjson
+from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError, create_parser
+
+from loafer.adapters.aws.lean.http import Answer, Http, Lost
+from loafer.adapters.aws.lean.signature import Credentials, Signer
+
+OPERATIONS = {
+    "receive_message": "ReceiveMessage",
+    "delete_message_batch": "DeleteMessageBatch",
+    "change_message_visibility_batch": "ChangeMessageVisibilityBatch",
+    "send_message_batch": "SendMessageBatch",
+}
+"""The operations that go over the lean transport, by the names of the SDK's methods."""
+
+LARGEST_SKEW = 240
+"""Seconds by which a clock may differ from the server's; signatures that are off by 300 are refused."""
+
+_OK, _ERROR = 200, 300
+_SKEWED = {
+    "InvalidSignatureException",
+    "RequestExpired",
+    "RequestInTheFuture",
+    "RequestTimeTooSkewed",
+    "SignatureDoesNotMatch",
+}
+
+
+@attrs.define(eq=False)
+class LeanTransport:
+    """Calls SQS at one endpoint.
+
+    Attributes:
+        endpoint: Its URL, for error messages.
+        signer: Signs requests.
+        http: Sends them.
+        credentials: Returns what to sign with, refreshed where that is due.
+
+    """
+
+    endpoint: str
+    signer: Signer
+    http: Http
+    credentials: Callable[[], Awaitable[Credentials]]
+    _skew: float = attrs.field(default=0.0, init=False)
+
+    async def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the answer to one of OPERATIONS, given and answered in the SDK's terms.
+
+        Raises:
+            ClientError: SQS refused.
+            HTTPClientError, ResponseParserError, TimeoutError: there was no answer, or none that can be read.
+
+        """
+        body = orjson.dumps(parameters, default=_encode)
+        answer = await self._post(operation, body)
+        if answer.status >= _ERROR and self._corrects_skew(answer):
+            answer = await self._post(operation, body)
+        if answer.status >= _ERROR:
+            raise _refusal(operation, answer)
+        return _decode(answer.body)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self.http.close()
+
+    async def _post(self, operation: str, body: bytes) -> Answer:
+        now = time.time() + self._skew
+        head = self.signer.head("AmazonSQS." + OPERATIONS[operation], body, await self.credentials(), now)
+        try:
+            return await self.http.post(head + body)
+        except TimeoutError:
+            raise
+        except Lost as error:
+            raise sdk.ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
+        except SSLError as error:
+            raise sdk.SSLError(endpoint_url=self.endpoint, error=error) from error
+        except OSError as error:
+            raise sdk.EndpointConnectionError(endpoint_url=self.endpoint, error=error) from error
+
+    def _corrects_skew(self, answer: Answer) -> bool:
+        """Set our clock by the server's where a request was refused for its date; tell whether that changed it."""
+        if _error_of(answer)["Error"].get("Code") not in _SKEWED or "date" not in answer.headers:
+            return False
+        skew = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
+        changed = abs(skew - self._skew) >= LARGEST_SKEW
+        if changed:
+            self._skew = skew
+        return changed
+
+
+def _error_of(answer: Answer) -> dict[str, Any]:
+    # The SDK's own parser: what it makes of an error is what the rest of loafer knows.
+    parser: Any = create_parser("json")
+    parsed: dict[str, Any] = parser.parse(
+        {"status_code": answer.status, "headers": answer.headers, "body": answer.body}, None
+    )
+    return parsed
+
+
+def _refusal(operation: str, answer: Answer) -> sdk.ClientError:
+    error: Any = _error_of(answer)
+    return sdk.ClientError(error, OPERATIONS[operation])
+
+
+def _encode(value: object) -> str:
+    """Encode what JSON has no type for."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"{type(value).__name__} has no place in a request")
+
+
+def _decode(body: bytes) -> dict[str, Any]:
+    try:
+        decoded: dict[str, Any] = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        # orjson refuses lone surrogates, which one message must not make of all that came with it.
+        try:
+            decoded = json.loads(body)
+        except ValueError as error:
+            raise ResponseParserError(f"the answer is no JSON: {error}") from error
+    for message in decoded.get("Messages") or ():
+        for attribute in message.get("MessageAttributes", {}).values():
+            if "BinaryValue" in attribute:
+                attribute["BinaryValue"] = base64.b64decode(attribute["BinaryValue"])
+    return decoded
