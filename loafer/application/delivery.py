@@ -34,7 +34,7 @@ class Delivery:
     @property
     def stops_the_worker(self) -> bool:
         """Tell whether the handler raised what no program survives, SystemExit for one; a cancellation is not that."""
-        return not isinstance(self.error, Exception | asyncio.CancelledError | None)
+        return self.error is not None and not isinstance(self.error, (Exception, asyncio.CancelledError))
 
 
 async def deliver(route: Route, message: Message, limit: float | None) -> Delivery:

@@ -14,6 +14,7 @@ from loafer.application.retention import Retention
 from loafer.application.shutdown import Stop
 from loafer.application.slots import Slots
 from loafer.domain.lease import Lease
+from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 
 logger = logging.getLogger(__name__)
@@ -67,12 +68,14 @@ class Jobs:
         finally:
             self._starting = False
 
-    def settled(self, lane: Lane, lease: Lease, *, confirmed: bool) -> None:
-        """Let go of a settled message: what waited for it may start, unless its settlement was not confirmed."""
+    def settled(self, lane: Lane, leases: Sequence[Lease], *, confirmed: bool) -> None:
+        """Let go of settled messages: what waited for them may start, unless their settlement was not confirmed."""
         if not confirmed:
-            self.retention.give_back(lane, lane.order.followers(lease))
-        lane.settled(lease)
-        self.start(lane)
+            for lease in leases:
+                self.retention.give_back(lane, lane.order.followers(lease))
+        lane.settled(leases)
+        if lane.order.startable:
+            self.start(lane)
         self.slots.changed()
 
     def release_waiting(self, lanes: Sequence[Lane]) -> None:
@@ -106,7 +109,7 @@ class Jobs:
             return
         if not lease.is_valid(lane.clock()):
             logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
-            self.settled(lane, lease, confirmed=False)
+            self.settled(lane, [lease], confirmed=False)
             return
         lease.runs += 1
         self.slots.started(lane)
@@ -121,13 +124,15 @@ class Jobs:
     async def _run(self, lane: Lane, lease: Lease) -> None:
         began = lane.clock()
         delivery = await deliver(lane.route, lease.message, self.timeout)
-        self.slots.ended(lane, lane.clock() - began)
+        now = lane.clock()
+        self.slots.ended(lane, now - began, now)
         lane.counts[delivery.outcome.value] += 1
         if delivery.outcome.acknowledged:
             self.retention.settlements[lane].acknowledge(lease)
         else:
             self.retention.keep(lane, lease, delivery)
-        log(delivery)
+        if delivery.outcome is not Outcome.SUCCEEDED:
+            log(delivery)
         self.observe(delivery)
         if delivery.stops_the_worker and delivery.error is not None:
             self.stop.fail(delivery.error)

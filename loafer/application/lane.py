@@ -63,8 +63,10 @@ class Lane:
         self.counts["duplicates"] += len(messages) - len(leases)
         return leases
 
-    def settled(self, lease: Lease) -> None:
-        """Hold a message no longer, and let what waited for it start."""
+    def settled(self, leases: Sequence[Lease]) -> None:
+        """Hold messages no longer, and let what waited for them start."""
         with self.lock:
-            self.leases.drop(lease)
-        self.order.settled(lease)
+            for lease in leases:
+                self.leases.drop(lease)
+        for lease in leases:
+            self.order.settled(lease)

@@ -59,7 +59,7 @@ class Retention:
         elif isinstance(lane.order, GroupOrder):
             self._keep_in_place(lane, lane.order, lease, delay)
         elif delay is None:
-            lane.settled(lease)
+            lane.settled([lease])
         else:
             self.settlements[lane].release(lease, delay)
 
@@ -101,7 +101,7 @@ class Retention:
         if failure is None:
             logger.warning("message %s: moved to the dead-letter queue after %d runs", message.id, lease.attempts)
             lane.counts["dead_lettered"] += 1
-            self.settlements[lane].settled(lease, confirmed=True)
+            self.settlements[lane].settled([lease], confirmed=True)
             return
         logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
         lane.spent.add(message, lane.clock())

@@ -11,7 +11,6 @@ import attrs
 from loafer.application.lane import Lane
 from loafer.domain.batch import Batch, Failure
 from loafer.domain.lease import Lease
-from loafer.domain.message import Message
 from loafer.domain.retry import backoff
 from loafer.exceptions import AccessDenied, ConsumerError, LoaferError
 
@@ -28,9 +27,9 @@ Results = Sequence[Failure | None]
 
 
 class Settled(Protocol):
-    """Told once for each message that its settlement ended, and whether the source confirmed it."""
+    """Told once of every message that its settlement ended, and whether the source confirmed it."""
 
-    def __call__(self, lease: Lease, *, confirmed: bool) -> None:
+    def __call__(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
         """Take note."""
 
 
@@ -84,8 +83,15 @@ class Outbox:
     async def _settle(self, leases: Sequence[Lease]) -> None:
         messages = [lease.message for lease in leases]
         results = await self._results(leases)
+        done = []
         for lease, message, failure in zip(leases, messages, results, strict=True):
-            self._resolve(lease, message, failure)
+            if failure is not None:
+                self._failed(lease, failure)
+            elif lease.message is message or lease.released:
+                done.append(lease)
+            else:
+                self._join(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
+        self._done(done, confirmed=True)
 
     async def _results(self, leases: Sequence[Lease]) -> Results:
         try:
@@ -97,32 +103,27 @@ class Outbox:
             logger.exception("the consumer of %r broke", self.lane.route.source)
             return [Failure(f"{type(error).__name__}: {error}")] * len(leases)
 
-    def _resolve(self, lease: Lease, message: Message, failure: Failure | None) -> None:
-        now = self.lane.clock()
-        if failure is None and lease.message is not message and not lease.released:
-            self._join(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
-        elif failure is None:
-            self._done(lease, confirmed=True)
-        elif failure.retryable and lease.is_valid(now):
+    def _failed(self, lease: Lease, failure: Failure) -> None:
+        if failure.retryable and lease.is_valid(self.lane.clock()):
             lease.failures += 1
             wait = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
             log = logger.warning if lease.failures == 1 else logger.info
-            log("message %s could not be %s, trying again: %s", message.id, self.verb, failure.reason)
+            log("message %s could not be %s, trying again: %s", lease.message.id, self.verb, failure.reason)
             asyncio.get_running_loop().call_later(wait, self._join, lease)
         else:
-            logger.warning("message %s was not %s and comes back: %s", message.id, self.verb, failure.reason)
-            self._done(lease, confirmed=False)
+            logger.warning("message %s was not %s and comes back: %s", lease.message.id, self.verb, failure.reason)
+            self._done([lease], confirmed=False)
 
-    def _done(self, lease: Lease, *, confirmed: bool) -> None:
-        self._pending -= 1
+    def _done(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
+        self._pending -= len(leases)
         if not self._pending:
             self._emptied.set()
-        self.settled(lease, confirmed=confirmed)
+        self.settled(leases, confirmed=confirmed)
 
 
 @attrs.define(eq=False)
 class Settlement:
-    """Settles the messages of one lane; `settled` is called once for each, when it is confirmed or given up."""
+    """Settles the messages of one lane; `settled` is told of each once, when it is confirmed or given up."""
 
     lane: Lane
     settled: "Settled"

@@ -23,8 +23,10 @@ class Slots:
     lanes: list[Lane]
     running: int = attrs.field(default=0, init=False)
     pace: Pace = attrs.field(factory=Pace, init=False)
-    _turns: deque[Lane] = attrs.field(factory=deque, init=False)
-    _hungry: deque[tuple[Lane, "asyncio.Future[int]"]] = attrs.field(factory=deque, init=False)
+    _turns: dict[Lane, None] = attrs.field(factory=dict, init=False)
+    """The lanes that may start a message, in the order of their turns."""
+    _hungry: "dict[Lane, deque[asyncio.Future[int]]]" = attrs.field(factory=dict, init=False)
+    """Receives that wait for places, by lane; the lane that was fed last is the last one."""
     _will_feed: bool = attrs.field(default=False, init=False)
 
     def next_lane(self) -> Lane | None:
@@ -32,33 +34,35 @@ class Slots:
         if self.running >= self.max_jobs:
             return None
         while self._turns:
-            lane = self._turns.popleft()
-            if lane.order.startable:
-                if lane.order.startable > 1:
-                    self._turns.append(lane)
+            lane = next(iter(self._turns))
+            del self._turns[lane]
+            startable = lane.order.startable
+            if startable > 1:
+                self._turns[lane] = None
+            if startable:
                 return lane
         return None
 
     def ready(self, lane: Lane) -> None:
         """Note that a lane has a message that may start."""
-        if lane.order.startable and lane not in self._turns:
-            self._turns.append(lane)
+        if lane.order.startable:
+            self._turns.setdefault(lane)
 
     def started(self, lane: Lane) -> None:
         """Take a slot."""
         self.running += 1
         lane.running += 1
 
-    def ended(self, lane: Lane, seconds: float) -> None:
-        """Give a slot back, whose handler took so many seconds."""
+    def ended(self, lane: Lane, seconds: float, now: float) -> None:
+        """Give a slot back, whose handler took so many seconds and has ended now."""
         self.running -= 1
         lane.running -= 1
-        self.pace.ended(seconds, self.clock())
+        self.pace.ended(seconds, now)
 
     async def places(self, lane: Lane) -> int:
         """Take places for a receive on a lane and return how many; waits until there are some, and it is worthwhile."""
         turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._hungry.append((lane, turn))
+        self._hungry.setdefault(lane, deque()).append(turn)
         self.feed()
         return await turn
 
@@ -76,19 +80,25 @@ class Slots:
     def feed(self) -> None:
         """Let those receives go on for which there are places now."""
         self._will_feed = False
-        for _ in range(len(self._hungry)):
-            startable, headroom = self._startable(), self._headroom()
-            if startable <= 0 or headroom <= 0:
-                return
-            lane, turn = self._hungry.popleft()
-            if turn.done():
-                continue
+        if not self._hungry:
+            return
+        startable, headroom = self._startable(), self._headroom()
+        lanes = deque(self._hungry)
+        while lanes and startable > 0 and headroom > 0:
+            lane = lanes.popleft()
+            turns = self._hungry.pop(lane)
+            while turns and turns[0].done():  # cancelled
+                turns.popleft()
             room = Room(self.prefetch, lane.order.startable, lane.asked, startable, headroom)
-            if places := demand(room, lane.batch_size):
+            places = demand(room, lane.batch_size) if turns else 0
+            if places:
                 lane.asked += places
-                turn.set_result(places)
-            else:
-                self._hungry.append((lane, turn))
+                headroom -= places
+                turns.popleft().set_result(places)
+            if turns:
+                self._hungry[lane] = turns
+                if places:
+                    lanes.append(lane)
 
     def _startable(self) -> int:
         waiting = sum(lane.order.startable for lane in self.lanes)

@@ -34,7 +34,7 @@ def content_of(translated: object) -> object:
         InvalidContent: the result is no mapping, has no `content`, or its content is None.
 
     """
-    if not isinstance(translated, Mapping):
+    if not isinstance(translated, (dict, Mapping)):  # what it nearly always is first
         raise InvalidContent(f"the translator returned {type(translated).__name__}, not a mapping with 'content'")
     content: object = translated.get("content")
     if content is None:

