@@ -41,6 +41,7 @@ class Dispatcher:
         observe: Told of every delivery when it has ended; must neither raise nor block.
         clock: Seconds that never go back; the event loop's clock must go at the same pace.
         threaded_heartbeat: False runs the heartbeat on the same event loop, where a blocked loop stops it.
+        new_loop: Creates the event loop of a heartbeat that has a thread.
 
     """
 
@@ -49,6 +50,7 @@ class Dispatcher:
     observe: Callable[[Delivery], None] = ignore
     clock: Callable[[], float] = time.monotonic
     threaded_heartbeat: bool = True
+    new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     abandoned: int = attrs.field(default=0, init=False)
     """Handlers that had not ended when the dispatcher stopped."""
     _stop: Stop = attrs.field(factory=Stop, init=False)
@@ -102,5 +104,6 @@ class Dispatcher:
     def _heartbeat(self) -> AbstractAsyncContextManager[None]:
         limit = self.options.stall_limit
         if self.threaded_heartbeat:
-            return beating_on_a_thread(Heartbeat(self._lanes, self.clock, limit, Watchdog(self.clock)))
+            heartbeat = Heartbeat(self._lanes, self.clock, limit, Watchdog(self.clock))
+            return beating_on_a_thread(heartbeat, self.new_loop)
         return beating(Heartbeat(self._lanes, self.clock, limit))

@@ -135,9 +135,11 @@ async def beating(heartbeat: Heartbeat) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def beating_on_a_thread(heartbeat: Heartbeat) -> AsyncIterator[None]:
-    """Let a heartbeat run meanwhile on a thread and an event loop of its own."""
-    loop, stop, ended = asyncio.new_event_loop(), asyncio.Event(), Future[None]()
+async def beating_on_a_thread(
+    heartbeat: Heartbeat, new_loop: Callable[[], asyncio.AbstractEventLoop]
+) -> AsyncIterator[None]:
+    """Let a heartbeat run meanwhile on a thread and an event loop of its own, which `new_loop` creates."""
+    loop, stop, ended = new_loop(), asyncio.Event(), Future[None]()
 
     async def beat_until_stopped() -> None:
         async with beating(heartbeat):

@@ -1,12 +1,11 @@
 """The command line: options in, text and exit status out; what the commands do is next door."""
 
-import logging
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -14,7 +13,8 @@ import click
 
 from loafer import __version__
 from loafer.entrypoints.display import banner, table
-from loafer.entrypoints.ending import end_process
+from loafer.entrypoints.ending import FAILED, end_process, ending_of
+from loafer.entrypoints.logs import set_up_logs
 from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.options import message_options, setting_options
 from loafer.entrypoints.settings import Settings, load_settings
@@ -22,12 +22,6 @@ from loafer.exceptions import ConfigurationError, ConsumerError, PublisherError
 
 if TYPE_CHECKING:
     from loafer.domain.message import OutgoingMessage
-
-FAILED, MISUSED = 1, 2
-"""Exit statuses: something refused to work; the command or its configuration was wrong."""
-
-TALKATIVE = ("aiobotocore", "botocore", "aiohttp")
-"""Loggers that quote signed requests at DEBUG: they never go below INFO."""
 
 MANY_MESSAGES = 1000
 """A progress bar is shown for more messages than this."""
@@ -48,11 +42,13 @@ def errors_in_one_line(context: click.Context) -> Iterator[None]:
     try:
         yield
     except (ConfigurationError, ConsumerError, PublisherError) as error:
-        if context.find_root().params["verbose"] > 1:
-            traceback.print_exception(error)
-        for line in str(error).splitlines():
-            click.echo(f"loafer: {line}", err=True)
-        context.exit(MISUSED if isinstance(error, ConfigurationError) else FAILED)
+        ending = ending_of(error, traced=_verbosity(context) > 1)
+        click.echo(ending.text, err=True)
+        context.exit(ending.status)
+
+
+def _verbosity(context: click.Context) -> int:
+    return int(context.find_root().params["verbose"])
 
 
 def read_settings(
@@ -70,10 +66,8 @@ def read_settings(
         os.environ.setdefault(name, value)
     layers = (sources.options_layer(options), sources.environment_layer(os.environ), *files.layers)
     settings = load_settings(layers, mistakes, source_required=source_required)
-    level = {0: "ERROR" if quiet else settings.log_level, 1: "INFO"}.get(options["verbose"], "DEBUG")
-    logging.basicConfig(format=settings.log_format, level=level)
-    for name in TALKATIVE:
-        logging.getLogger(name).setLevel(max(logging.getLogger().level, logging.INFO))
+    several = source_required and settings.processes > 1
+    set_up_logs(settings, _verbosity(context), quiet=quiet, several=several)
     sources.warn_of_unknown_keys(layers)
     return settings
 
@@ -94,12 +88,21 @@ def cli(context: click.Context, /, **_: object) -> None:
 
 
 def start(context: click.Context) -> None:
-    """Run the worker until it is stopped."""
-    from loafer.entrypoints.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
-
+    """Run the worker, or several, until stopped."""
     mistakes = Mistakes()
     settings = read_settings(context, mistakes, source_required=True)
-    Manager(settings, mistakes).run(lambda: click.echo(banner(settings)))
+    began = partial(click.echo, banner(settings))
+    if settings.processes > 1:
+        from loafer.entrypoints.post import launch_worker  # noqa: PLC0415 - one worker needs no supervisor
+        from loafer.entrypoints.supervisor import Supervisor, refuse_memory  # noqa: PLC0415
+
+        refuse_memory(settings, mistakes)
+        if not mistakes.found:
+            launch = partial(launch_worker, settings, _verbosity(context))
+            context.exit(Supervisor(settings.processes, launch, began, partial(click.echo, err=True)).run())
+    from loafer.entrypoints.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
+
+    Manager(settings, mistakes).run(began)
 
 
 @cli.command("publish_sqs")

@@ -1,5 +1,6 @@
 """The one place where everything is put together; nothing else knows the container library."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 
@@ -43,6 +44,7 @@ class Container(containers.DeclarativeContainer):
     settings = providers.Dependency(instance_of=Settings)
     mistakes = providers.Dependency(instance_of=Mistakes)
     observe = providers.Object(ignore)
+    new_loop = providers.Object(asyncio.new_event_loop)
 
     broker = providers.Singleton(MemoryBroker)
     pool = providers.Resource(_thread_pool, max_threads=settings.provided.max_threads)
@@ -61,6 +63,7 @@ class Container(containers.DeclarativeContainer):
         routes=wiring.provided.routes.call(settings.provided.routes),
         options=options,
         observe=observe,
+        new_loop=new_loop,
     )
     sqs_publisher = providers.Factory(_sqs_publisher)
     sns_publisher = providers.Factory(_sns_publisher)

@@ -19,6 +19,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def banner(settings: Settings) -> str:
     """Return what is about to run."""
     lines = [f"loafer {__version__}", f"max jobs: {settings.max_jobs}"]
+    if settings.processes > 1:
+        lines[1:] = [f"processes: {settings.processes}", f"max jobs: {settings.max_jobs} in each"]
     for route in settings.routes:
         lines += [
             f"route {route.name!r}:",

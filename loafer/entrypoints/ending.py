@@ -2,12 +2,49 @@
 
 import logging
 import os
+import signal
 import sys
 import threading
+import traceback
 from typing import NoReturn
+
+import attrs
+
+from loafer.exceptions import ConfigurationError, LoaferError
+
+FAILED, MISUSED = 1, 2
+"""Exit statuses: something refused to work; the command or its configuration was wrong."""
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Who sends one of these wants a worker to stop."""
 
 HANDLER_THREAD = "loafer-handler"
 """How the names of the threads begin in which handlers run."""
+
+
+@attrs.frozen
+class Ending:
+    """How a command ends: its exit status, and what standard error is told of it."""
+
+    status: int = 0
+    text: str = ""
+
+
+def ending_of(error: BaseException, *, traced: bool = False) -> Ending:
+    """Return how a command ends that raised this; loafer's errors are lines, and with `traced` tracebacks too."""
+    if isinstance(error, SystemExit):
+        return _ending_of_exit(error.code)
+    trace = "".join(traceback.format_exception(error))
+    if not isinstance(error, LoaferError):
+        return Ending(FAILED, trace.rstrip())
+    lines = "\n".join(f"loafer: {line}" for line in str(error).splitlines())
+    return Ending(MISUSED if isinstance(error, ConfigurationError) else FAILED, trace + lines if traced else lines)
+
+
+def _ending_of_exit(code: object) -> Ending:
+    if isinstance(code, int):
+        return Ending(code & 0xFF)  # as much as the system keeps of it
+    return Ending() if code is None else Ending(FAILED, str(code))
 
 
 def end_process(end: SystemExit) -> NoReturn:

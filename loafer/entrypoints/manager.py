@@ -2,16 +2,22 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TypeAlias
 
 import attrs
 
 from loafer.application.delivery import Delivery
 from loafer.application.dispatcher import Dispatcher, ignore
 from loafer.entrypoints.container import Container
+from loafer.entrypoints.loops import fastest_loop
 from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.settings import Settings
+from loafer.entrypoints.stopping import by_signals
+
+Stoppable: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
+"""Lets someone call what it is given, to stop, for as long as the context lasts."""
 
 
 def _nothing() -> None:
@@ -50,10 +56,10 @@ class Manager:
         self.mistakes.raise_if_any()
         return dispatcher
 
-    def run(self, began: Callable[[], None] = _nothing) -> None:
+    def run(self, began: Callable[[], None] = _nothing, stoppable: Stoppable = by_signals) -> None:
         """Dispatch until stopped; the first SIGINT or SIGTERM stops cleanly, the second one at once.
 
-        `began` is called once signals are heard, before anything is received.
+        `began` is called once signals are heard, before anything is received. `stoppable` says who else may stop it.
 
         Raises:
             ConfigurationError: something is wrong with the settings.
@@ -62,12 +68,14 @@ class Manager:
 
         """
         try:
+            new_loop = fastest_loop()
+            self.container.new_loop.override(new_loop)
             dispatcher = self.prepare()
             if self.settings.sqs_transport != "lean":
                 os.environ["LOAFER_SQS_TRANSPORT"] = self.settings.sqs_transport  # where publishers look too
-            runner = asyncio.Runner()
+            runner = asyncio.Runner(loop_factory=new_loop)
             try:
-                runner.run(_run_until_signal(dispatcher, began))
+                runner.run(_run_until_stopped(dispatcher, began, stoppable))
             finally:
                 _close(runner, dispatcher)
         finally:
@@ -82,14 +90,7 @@ def _close(runner: asyncio.Runner, dispatcher: Dispatcher) -> None:
         runner.close()
 
 
-async def _run_until_signal(dispatcher: Dispatcher, began: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, dispatcher.stop)
-    try:
+async def _run_until_stopped(dispatcher: Dispatcher, began: Callable[[], None], stoppable: Stoppable) -> None:
+    with stoppable(dispatcher.stop):
         began()
         await dispatcher.run()
-    finally:
-        for number in signals:
-            loop.remove_signal_handler(number)

@@ -122,6 +122,9 @@ class Settings:
         "Threads for handlers that are no coroutines; unset: from the number of cores.",
         "--max-threads",
     )
+    processes: int = _setting(
+        "LOAFER_PROCESSES", "1", parsers.whole_number(1), "Worker processes, each with all of this.", "--processes"
+    )
     routes: tuple[RouteSettings, ...] = ()
     prefetch: int = _setting(
         "LOAFER_PREFETCH",

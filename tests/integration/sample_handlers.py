@@ -24,6 +24,32 @@ async def takes_20_ms(content: Any) -> None:
     await asyncio.sleep(0.02)
 
 
+async def tells_its_process_in_20_ms(content: Any) -> None:
+    ran(f"{os.getpid()}-{content['n']}")
+    await asyncio.sleep(0.02)
+
+
+async def takes_1_s(content: Any) -> None:
+    await asyncio.sleep(1)
+    ran(content)
+
+
+async def never_ends(content: Any) -> None:
+    ran(content)
+    await asyncio.Event().wait()
+
+
+async def leaves_with_status_3(content: Any) -> None:
+    ran(content)
+    raise SystemExit(3)
+
+
+async def dies_the_first_time(content: Any) -> None:
+    ran(content)
+    if os.fstat(_RUNS).st_size < len("0 1234567890.123\n0 "):
+        os._exit(1)
+
+
 def takes_8_s_in_a_thread(content: Any) -> None:
     ran(content)
     time.sleep(8)

@@ -31,11 +31,18 @@ class Worker:
         command = [str(LOAFER), "--source", self.source, "--handler", f"sample_handlers.{self.handler}", *self.options]
         environ = {**os.environ, "PYTHONPATH": str(HERE), "RUNS": str(self.folder / "runs"), "LOAFER_LOGLEVEL": "INFO"}
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=self.folder, env=environ, stdout=log, stderr=log)
+            # In a session of its own, so that a test can signal the whole group as a terminal does.
+            self.process = subprocess.Popen(
+                command, cwd=self.folder, env=environ, stdout=log, stderr=log, start_new_session=True
+            )
 
     @property
     def log(self) -> Path:
         return self.folder / "log"
+
+    @property
+    def printed(self) -> str:
+        return self.log.read_text(encoding="utf-8")
 
     @property
     def runs(self) -> Counter[str]:

@@ -33,3 +33,7 @@ def test_a_banner_says_what_runs() -> None:
         "  consumer:   loafer.aws.consumer.Consumer",
         "  options:    {'WaitTimeSeconds': 5, 'MaxNumberOfMessages': 5}",
     ]
+
+
+def test_a_banner_says_how_many_processes_there_are_if_there_are_several() -> None:
+    assert banner(Settings(processes=3)).splitlines()[1:] == ["processes: 3", "max jobs: 10 in each"]

@@ -3,7 +3,8 @@ import sys
 
 import pytest
 
-from loafer.entrypoints.ending import end_process
+from loafer.entrypoints.ending import Ending, end_process, ending_of
+from loafer.exceptions import ConfigurationError, ConsumerError
 
 
 def test_the_process_ends_as_it_was_about_to() -> None:
@@ -25,3 +26,25 @@ end_process(SystemExit({end}))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (status, "printed\n")
     assert done.stderr == ("so be it\n" if "so" in end else "")
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        (ConfigurationError("one\ntwo"), Ending(2, "loafer: one\nloafer: two")),
+        (ConsumerError("no such queue"), Ending(1, "loafer: no such queue")),
+        (SystemExit(3), Ending(3)),
+        (SystemExit(-1), Ending(255)),
+        (SystemExit(None), Ending(0)),
+        (SystemExit("so be it"), Ending(1, "so be it")),
+    ],
+)
+def test_what_was_raised_says_how_the_command_ends(error: BaseException, ending: Ending) -> None:
+    assert ending_of(error) == ending
+
+
+def test_a_traceback_is_told_of_unknown_errors_and_where_it_is_wished() -> None:
+    assert ending_of(KeyError("x")) == Ending(1, "KeyError: 'x'")
+    assert ending_of(ConsumerError("gone"), traced=True) == Ending(
+        1, "loafer.exceptions.ConsumerError: gone\nloafer: gone"
+    )

@@ -1,6 +1,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -74,3 +76,9 @@ def test_what_a_handler_may_not_raise_ends_it_and_keeps_the_message() -> None:
 def test_nothing_begins_with_mistaken_settings() -> None:
     with pytest.raises(ConfigurationError, match="there is no 'no_such'"):
         manager("no_such").run(lambda: pytest.fail("it began"))
+
+
+def test_a_single_worker_imports_nothing_that_several_need() -> None:
+    several = "{'multiprocessing.spawn', *(f'loafer.entrypoints.{name}' for name in ('post', 'supervisor', 'worker'))}"
+    program = f"import sys, loafer.entrypoints.manager; sys.exit(bool({several} & {{*sys.modules}}))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

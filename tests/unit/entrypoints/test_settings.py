@@ -44,6 +44,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         log_level="WARNING",
         max_jobs=10,
         max_threads=None,
+        processes=1,
         routes=(
             RouteSettings(
                 name="default",
@@ -73,6 +74,7 @@ def test_settings_made_by_a_program_have_the_same_defaults() -> None:
         ("LOAFER_LOG_FORMAT", "%(message)s", "log_format", "%(message)s"),
         ("LOAFER_MAX_JOBS", "3", "max_jobs", 3),
         ("LOAFER_MAX_THREAD_POOL", "4", "max_threads", 4),
+        ("LOAFER_PROCESSES", "2", "processes", 2),
         ("LOAFER_PREFETCH", "1", "prefetch", 1),
         ("LOAFER_GRACE_PERIOD", "0", "grace_period", 0.0),
         ("LOAFER_RETRY_DELAY", "exponential", "retry_delay", "exponential"),
@@ -164,7 +166,7 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
 
 
 def test_the_table_has_every_key_once_with_a_meaning_and_a_default_that_parses() -> None:
-    assert len(set(KEYS)) == len(SETTINGS) == 16
+    assert len(set(KEYS)) == len(SETTINGS) == 17
     for setting in SETTINGS:
         assert setting.meaning.endswith(".")
         assert setting.default is None or setting.parse(setting.default) is not NotImplemented
