@@ -3,7 +3,7 @@ PYTHON ?= $(or $(wildcard $(CURDIR)/.venv/bin/python),python3)
 IMPORT_LINTER := from importlinter.cli import lint_imports_command; lint_imports_command()
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-cov lint docs dist release
+.PHONY: help test test-cov lint docs bench dist release
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
@@ -22,6 +22,9 @@ lint:  ## Check style, types and the arrows between the rings
 
 docs:  ## Build the documentation into docs/_build/html
 	$(PYTHON) -m sphinx -M html docs docs/_build -W --keep-going -n
+
+bench:  ## Measure Loafer beside its peers; write the tables and the plot
+	$(PYTHON) -m benchmarks
 
 dist:  ## Build the source archive and the wheel into dist/
 	rm -rf dist

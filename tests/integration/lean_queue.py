@@ -19,11 +19,11 @@ class StoredMessage:
     md5: str
     attributes: dict[str, Any]
     group: str | None = None
-    sent_at: float = attrs.field(factory=time.time)
+    sent_at: str = attrs.field(factory=lambda: str(int(time.time() * 1000)))
     receive_count: int = 0
 
     def as_received(self, receipt: str) -> Answer:
-        system = {"ApproximateReceiveCount": str(self.receive_count), "SentTimestamp": str(int(self.sent_at * 1000))}
+        system = {"ApproximateReceiveCount": str(self.receive_count), "SentTimestamp": self.sent_at}
         if self.group is not None:
             system["MessageGroupId"] = self.group
         answer: Answer = {
@@ -33,7 +33,9 @@ class StoredMessage:
             "Body": self.body,
             "Attributes": system,
         }
-        return answer | ({"MessageAttributes": self.attributes} if self.attributes else {})
+        if self.attributes:
+            answer["MessageAttributes"] = self.attributes
+        return answer
 
 
 @attrs.define(eq=False)
@@ -47,6 +49,8 @@ class LeanQueue:
     name: str
     url: str
     visibility: float = 30.0
+    refill: bool = False
+    """Whether each deleted message is replaced by a new one of the same body."""
     ready: deque[StoredMessage] = attrs.field(factory=deque)
     in_flight: dict[str, Lease] = attrs.field(factory=dict)
     waiters: deque[asyncio.Future[None]] = attrs.field(factory=deque)
@@ -58,10 +62,11 @@ class LeanQueue:
     stale: int = 0
     max_in_flight: int = 0
     _numbers: "itertools.count[int]" = attrs.field(factory=lambda: itertools.count(1))
+    _nothing_ends_before: float = float("inf")
+    """No lease ends earlier, so that until then none has to be looked at."""
 
     def put(self, body: str, attributes: dict[str, Any] | None = None, group: str | None = None) -> StoredMessage:
-        digest = hashlib.md5(body.encode()).hexdigest()
-        message = StoredMessage(f"{self.name}-{next(self._numbers)}", body, digest, attributes or {}, group)
+        message = StoredMessage(self._new_id(), body, hashlib.md5(body.encode()).hexdigest(), attributes or {}, group)
         self.sent += 1
         self._show(message)
         return message
@@ -76,10 +81,15 @@ class LeanQueue:
     def delete(self, receipt: str) -> Answer:
         """Delete a message; a stale receipt is answered with success, as SQS does on a standard queue."""
         self._expire()
-        if self.in_flight.pop(receipt, None):
-            self.deleted += 1
-        else:
+        lease = self.in_flight.pop(receipt, None)
+        if lease is None:
             self.stale += 1
+            return {}
+        self.deleted += 1
+        if self.refill:
+            old = lease.message
+            self.sent += 1
+            self._show(StoredMessage(self._new_id(), old.body, old.md5, old.attributes, old.group))
         return {}
 
     def change_visibility(self, receipt: str, seconds: float) -> bool:
@@ -90,6 +100,7 @@ class LeanQueue:
             return False
         if seconds > 0:
             lease.deadline = time.monotonic() + seconds
+            self._nothing_ends_before = min(self._nothing_ends_before, lease.deadline)
         else:
             del self.in_flight[receipt]
             self.released += 1
@@ -101,6 +112,9 @@ class LeanQueue:
         counts = attrs.asdict(self, filter=lambda field, _: field.type in (int, float, str), recurse=False)
         return counts | {"ready": len(self.ready), "in_flight": len(self.in_flight)}
 
+    def _new_id(self) -> str:
+        return f"{self.name}-{next(self._numbers)}"
+
     def _show(self, message: StoredMessage) -> None:
         self.ready.append(message)
         while self.waiters:
@@ -111,7 +125,10 @@ class LeanQueue:
 
     def _take(self, limit: int, visibility: float) -> list[Answer]:
         self._expire()
+        if not self.ready:
+            return []
         deadline = time.monotonic() + visibility
+        self._nothing_ends_before = min(self._nothing_ends_before, deadline)
         taken: list[Answer] = []
         while self.ready and len(taken) < limit:
             message = self.ready.popleft()
@@ -125,17 +142,19 @@ class LeanQueue:
 
     def _expire(self) -> None:
         now = time.monotonic()
+        if now < self._nothing_ends_before:
+            return
         late = [receipt for receipt, lease in self.in_flight.items() if lease.deadline <= now]
         for receipt in late:
             self.redelivered += 1
             self._show(self.in_flight.pop(receipt).message)
+        self._nothing_ends_before = min((lease.deadline for lease in self.in_flight.values()), default=float("inf"))
 
     async def _wait(self, left: float) -> None:
-        first_deadline = min((lease.deadline for lease in self.in_flight.values()), default=float("inf"))
         waiter = asyncio.get_running_loop().create_future()
         self.waiters.append(waiter)
         try:
-            async with asyncio.timeout(max(0.001, min(left, first_deadline - time.monotonic(), 1.0))):
+            async with asyncio.timeout(max(0.001, min(left, self._nothing_ends_before - time.monotonic(), 1.0))):
                 await waiter
         except TimeoutError:
             pass

@@ -41,7 +41,7 @@ class LeanSQS:
     times: dict[str, list[float]] = attrs.field(factory=dict)
 
     def strikes(self, fault: str) -> bool:
-        if random.random() >= self.chaos.get(fault, 0):
+        if fault not in self.chaos or random.random() >= self.chaos[fault]:
             return False
         self.faults[fault] += 1
         return True
@@ -55,7 +55,7 @@ class LeanSQS:
         now = time.time()
         self.calls[operation] += 1
         self.times.setdefault(operation, [now, now])[1] = now
-        for fault, refusal in FAULTS.items():
+        for fault, refusal in FAULTS.items() if self.chaos else ():
             if self.strikes(fault):
                 raise Refusal(*refusal)
         if operation == "CreateQueue":
@@ -83,7 +83,8 @@ class LeanSQS:
         match path:
             case "/stats":
                 queues = {name: queue.stats() for name, queue in self.queues.items()}
-                return {"calls": self.calls, "faults": self.faults, "times": self.times, "queues": queues}
+                counted = {"calls": self.calls, "faults": self.faults, "times": self.times}
+                return {**counted, "queues": queues, "cpu": time.process_time()}
             case "/reset":
                 for store in (self.queues, self.calls, self.faults, self.chaos, self.times):
                     store.clear()
@@ -94,6 +95,7 @@ class LeanSQS:
             case "/fill" | "/raw":
                 queue = self.queue(options["queue"])
                 queue.visibility = float(options.get("visibility", queue.visibility))
+                queue.refill = bool(int(options.get("refill", queue.refill)))
                 for text in body.splitlines() if path == "/raw" else filling(options):
                     queue.put(text)
             case _:

@@ -1,0 +1,1 @@
+"""Measures loafer beside its peers; `python -m benchmarks` runs everything."""

@@ -1,0 +1,95 @@
+"""The goals, and how far each was reached: facts, whatever they are."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+
+from benchmarks.consumers import BARE, FANFERRO, OLIST, OURS, OURS_FAST
+from benchmarks.figures import median_of, ratio
+from benchmarks.sections.command_line import CLICK, HELP
+from benchmarks.sections.processes import row_of
+
+Results = Mapping[str, Any]
+
+
+@attrs.frozen
+class Goal:
+    """A goal, and how to tell what was reached.
+
+    Attributes:
+        figure: What is measured.
+        goal: What it should be.
+        reached: What it is, a value or some; None where it was not measured.
+
+    """
+
+    figure: str
+    goal: str
+    reached: Callable[[Results], str | None]
+
+
+def both(text: Callable[[str], str | None]) -> str | None:
+    """Return what loafer reached, with and without uvloop, as far as it was measured."""
+    plain, fast = text(OURS), text(OURS_FAST)
+    if plain is None or fast is None:
+        return plain or fast
+    return f"{plain}; with uvloop {fast}"
+
+
+def times(section: str, figure: str, peer: str) -> Callable[[Results], str | None]:
+    """Return what tells loafer's figure as a multiple of a peer's."""
+    return lambda results: both(lambda ours: shown(ratio(results, section, (ours, peer), figure), "{:.2f} ×"))
+
+
+def value(section: str, figure: str, form: str) -> Callable[[Results], str | None]:
+    """Return what tells loafer's own figure."""
+    return lambda results: both(lambda ours: shown(median_of(results, section, ours, figure), form))
+
+
+def more(figure: str) -> Callable[[Results], str | None]:
+    """Return what tells how much longer loafer's latency is than fanferro's."""
+
+    def difference(results: Results, ours: str) -> float | None:
+        mine, theirs = (median_of(results, "latency", row, figure) for row in (ours, FANFERRO))
+        return None if mine is None or theirs is None else mine - theirs
+
+    return lambda results: both(lambda ours: shown(difference(results, ours), "{:+.2f} ms"))
+
+
+def of_rows(section: str, rows: tuple[str, str], figure: str) -> Callable[[Results], str | None]:
+    """Return what tells one row's figure as a multiple of another's."""
+    return lambda results: shown(ratio(results, section, rows, figure), "{:.2f} ×")
+
+
+def memory(results: Results) -> str | None:
+    """Tell the peaks of the one long run."""
+    rows = results["sections"].get("memory", {}).get("rows", {})
+    return ", ".join(f"{row['peak_mib']['median']:.1f} MiB {label}" for label, row in list(rows.items())[1:]) or None
+
+
+def shown(number: float | None, form: str) -> str | None:
+    """Return a number as text; None stays."""
+    return None if number is None else form.format(number)
+
+
+GOALS = (
+    Goal("CPU a message, beside fanferro", "≤ 1.00 ×", times("throughput", "cpu_us", FANFERRO)),
+    Goal("CPU a message, beside bare aiobotocore", "≤ 0.40 ×", times("throughput", "cpu_us", BARE)),
+    Goal("messages a second, beside bare aiobotocore", "≥ 2.50 ×", times("throughput", "messages_per_s", BARE)),
+    Goal("messages a second, beside olist-loafer", "≥ 12.00 ×", times("throughput", "messages_per_s", OLIST)),
+    Goal("messages a second, beside fanferro", "1.00 ×", times("throughput", "messages_per_s", FANFERRO)),
+    Goal("CPU of the dispatcher alone, a message", "≤ 10 µs", value("dispatcher", "dispatcher_us", "{:.1f} µs")),
+    Goal("API calls a message", "≤ 0.21", value("throughput", "calls", "{:.3f}")),
+    Goal(
+        "two processes beside one, a handler that computes",
+        "≥ 1.80 ×",
+        of_rows("processes", (row_of("busy", 2), row_of("busy", 1)), "messages_per_s"),
+    ),
+    Goal("median latency, over fanferro's", "≤ +1.00 ms", more("p50_ms")),
+    Goal("99th percentile of latency, over fanferro's", "≤ +1.00 ms", more("p99_ms")),
+    Goal("peak memory, under load", "≤ 60 MiB", value("throughput", "peak_mib", "{:.1f} MiB")),
+    Goal("peak memory, over 1 000 000 messages", "flat", memory),
+    Goal("CPU of `loafer --help`, beside `import click`", "≤ 2.00 ×", of_rows("command_line", (HELP, CLICK), "cpu_ms")),
+    Goal("CPU from start to first message", "≤ 0.60 s", value("throughput", "start_cpu_s", "{:.2f} s")),
+)

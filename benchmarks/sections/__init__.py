@@ -1,0 +1,22 @@
+"""What is measured, in this order; each takes a bench and returns its rows and notes."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from benchmarks.bench import Bench
+from benchmarks.sections import command_line, dispatcher, growth, latency, memory, processes, throughput
+
+SECTIONS: Mapping[str, Callable[[Bench], dict[str, Any]]] = MappingProxyType(
+    {
+        "throughput": throughput.run,
+        "dispatcher": dispatcher.run,
+        "processes": processes.run,
+        "latency": latency.run,
+        "memory": memory.run,
+        "command_line": command_line.run,
+        "routes": growth.routes,
+        "waiting": growth.waiting,
+        "prefetch": growth.prefetch,
+    }
+)
