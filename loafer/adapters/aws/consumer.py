@@ -5,11 +5,10 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any
 
 import attrs
-from aiobotocore.config import AioConfig
 
 from loafer.adapters.aws.address import Address, queue_address
 from loafer.adapters.aws.batches import Entry, settle
@@ -18,7 +17,7 @@ from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.session import POLL_MARGIN, Client, create_client, polling, settling
+from loafer.adapters.aws.session import POLL_MARGIN, Client, create_client, polling, settling_client
 from loafer.adapters.aws.wire import message_of
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message
@@ -84,7 +83,8 @@ class SQSConsumer(Consumer):
         """Look the queue up and return what it is; leaves nothing open if that fails, and may be called again."""
         await self.close()
         async with AsyncExitStack() as stack:
-            queue = await Queue(self._address, await self._enter(stack, settling())).found()
+            client = await self._enter(stack, settling_client(self._address.region))
+            queue = await Queue(self._address, client).found()
             attributes = await self._attributes_of(queue)
             lean = await enter_lean_transport(stack, queue.client, queue.place, self.max_polls)
             queue = attrs.evolve(queue, lean=lean)
@@ -145,9 +145,9 @@ class SQSConsumer(Consumer):
             raise ConsumerError(f"queue {self._address.name!r}: the consumer is not open")
         return self._opened
 
-    async def _enter(self, stack: AsyncExitStack, config: AioConfig) -> Client:
+    async def _enter(self, stack: AsyncExitStack, client: AbstractAsyncContextManager[Client]) -> Client:
         try:
-            return await stack.enter_async_context(create_client("sqs", self._address.region, config))
+            return await stack.enter_async_context(client)
         except SDK_ERRORS as error:
             raise consumer_error(error, f"queue {self._address.name!r}", self._address.region) from error
 
@@ -157,7 +157,8 @@ class SQSConsumer(Consumer):
             if opened.queue.lean is not None:
                 opened.poller = opened.queue  # whose connections are enough for everything
             if opened.poller is None:
-                client = await self._enter(opened.stack, polling(self.wait_time, self.max_polls))
+                config = polling(self.wait_time, self.max_polls)
+                client = await self._enter(opened.stack, create_client("sqs", self._address.region, config))
                 opened.poller = attrs.evolve(opened.queue, client=client)
             return opened.poller
 

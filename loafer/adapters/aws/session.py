@@ -1,11 +1,16 @@
 """SDK clients, each with timeouts, retries and a connection pool set on purpose."""
 
+import asyncio
 import threading
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, TypeAlias
 
+import attrs
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
+
+from loafer.adapters.aws.sdk_data import data_loader
 
 Client: TypeAlias = Any
 """An SDK client: its methods are made at run time from the service's model, so no type names them."""
@@ -39,6 +44,7 @@ def shared_session() -> AioSession:
     session: AioSession | None = getattr(_of_thread, "session", None)
     if session is None:
         session = _of_thread.session = get_session()
+        session.register_component("data_loader", data_loader(session.get_config_variable("data_path")))
     return session
 
 
@@ -52,6 +58,37 @@ def create_client(service: str, region: str | None, config: AioConfig) -> Abstra
     return client
 
 
+@attrs.define(eq=False)
+class _Shared:
+    """A client and who uses it."""
+
+    stack: AsyncExitStack = attrs.field(factory=AsyncExitStack)
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+    client: Client = None
+    users: int = 0
+
+
+_shared: dict[tuple[asyncio.AbstractEventLoop, str | None], _Shared] = {}
+
+
+@asynccontextmanager
+async def settling_client(region: str | None) -> AsyncIterator[Client]:
+    """Yield the client for settlements and look-ups in a region; the consumers of an event loop share it."""
+    key = asyncio.get_running_loop(), region
+    shared = _shared.setdefault(key, _Shared())
+    shared.users += 1
+    try:
+        async with shared.lock:
+            if shared.client is None:
+                shared.client = await shared.stack.enter_async_context(create_client("sqs", region, _settling()))
+        yield shared.client
+    finally:
+        shared.users -= 1
+        if not shared.users:
+            del _shared[key]
+            await shared.stack.aclose()
+
+
 def polling(wait_time: float, polls: int) -> AioConfig:
     """Configure a client for long polls alone, each of which holds a connection all the while it waits."""
     return AioConfig(
@@ -62,7 +99,7 @@ def polling(wait_time: float, polls: int) -> AioConfig:
     )
 
 
-def settling() -> AioConfig:
+def _settling() -> AioConfig:
     """Configure a client for settlements and look-ups, which never wait for a connection that a poll holds."""
     return AioConfig(
         connect_timeout=CONNECT_TIMEOUT,

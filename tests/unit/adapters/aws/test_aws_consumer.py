@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from loafer.adapters.aws import consumer as module
+from loafer.adapters.aws import session
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.domain.message import Attribute, Message
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
@@ -69,7 +70,8 @@ def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSQS:
             "change_message_visibility_batch": {"Successful": [{"Id": "0"}]},
         }
     )
-    monkeypatch.setattr(module, "create_client", fake.create)
+    for place in (module, session):
+        monkeypatch.setattr(place, "create_client", fake.create)
     monkeypatch.setenv("LOAFER_SQS_TRANSPORT", "aiobotocore")
     return fake
 
