@@ -12,6 +12,7 @@ import attrs
 import pytest
 from endpoints import create_queue, create_redriven_queue, create_topic, queue_counts, send, subscribe, unique
 from interruptible import Relay, relayed
+from transports import check_consumer, check_publisher
 
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
@@ -54,6 +55,7 @@ class QueueOnSQS:
         publisher = self.make_publisher()
         self.stack.push_async_callback(publisher.close)
         await publisher.open()
+        check_publisher(publisher)
         return publisher
 
     async def counts(self) -> tuple[int, int]:
@@ -88,6 +90,7 @@ async def opened(kind: type[SQSConsumer], url: str, wait_time: int, stack: Async
     consumer = kind(url, {"WaitTimeSeconds": wait_time, "MaxNumberOfMessages": 10})
     stack.push_async_callback(consumer.close)
     await consumer.open()
+    check_consumer(consumer)
     return consumer
 
 

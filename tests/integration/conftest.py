@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 from endpoints import CREDENTIALS, OTHER_AWS_NAMES, FastSQS, lean_sqs, ministack, moto
+from transports import TRANSPORTS
+
+from loafer.adapters.aws.lean.choice import SDK, SWITCH
 
 
 @pytest.fixture(scope="session")
@@ -27,11 +30,25 @@ def lean_sqs_url() -> Iterator[str]:
 @pytest.fixture
 def aws_environ(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Made-up credentials and a region, and nothing of the machine's own AWS configuration."""
-    for name in OTHER_AWS_NAMES:
+    for name in (*OTHER_AWS_NAMES, SWITCH):
         monkeypatch.delenv(name, raising=False)
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest, aws_environ: pytest.MonkeyPatch) -> str:
+    """Each transport in turn for the frequent calls; see transports.py for how to be sure of it."""
+    name: str = request.param
+    aws_environ.setenv(SWITCH, name)
+    return name
+
+
+@pytest.fixture
+def sdk_transport(aws_environ: pytest.MonkeyPatch) -> None:
+    """The SDK for all calls, where the lean transport is the default."""
+    aws_environ.setenv(SWITCH, SDK)
 
 
 @pytest.fixture

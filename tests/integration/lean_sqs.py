@@ -39,6 +39,7 @@ class Connection(asyncio.Protocol):
     answering: bool = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # Those of uvloop are of no class of asyncio.
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:

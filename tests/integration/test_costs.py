@@ -58,6 +58,7 @@ async def test_an_idle_worker_makes_four_calls_a_minute_and_uses_next_to_no_cpu(
     assert cpu < 60 * 0.005
 
 
+@pytest.mark.usefixtures("transport")
 async def test_a_message_costs_a_fifth_of_a_call_under_load(fast_sqs: FastSQS, tmp_path: Path) -> None:
     await fast_sqs.fill("load", 2000)
     with Worker(tmp_path, "load", "quick", OPTIONS) as worker:

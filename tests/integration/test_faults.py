@@ -11,6 +11,8 @@ from workers import Worker, wait_until
 
 OPTIONS = ("--consumer-opts", '{"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10}')
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 @pytest.mark.slow
 async def test_every_message_is_handled_and_deleted_whatever_the_endpoint_does(

@@ -11,6 +11,8 @@ from workers import Worker
 GROUPS, MESSAGES, ATTEMPTS, ALWAYS_FAILS = 50, 20, 3, 7
 OPTIONS = ("--consumer-opts", '{"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10}', "--retry-delay", "0.05")
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 async def fill(url: str) -> None:
     """Send 20 messages to each of 50 groups, in order."""

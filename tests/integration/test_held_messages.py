@@ -9,6 +9,8 @@ from workers import Worker, wait_until
 
 OPTIONS = ("--consumer-opts", '{"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10}')
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 @pytest.mark.slow
 async def test_functions_that_take_longer_than_the_visibility_timeout_run_once(

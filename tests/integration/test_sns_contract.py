@@ -41,6 +41,12 @@ class TestMinistackRaw(Raw):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("sdk_transport")
+class TestRawOnTheSDK(TestMinistackRaw):
+    pass
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("on_moto")
 class TestMotoEnvelopes(InEnvelopes):
     pass

@@ -17,11 +17,14 @@ from endpoints import (
     send,
     unique,
 )
+from transports import check_consumer
 
 from loafer.adapters.aws import session
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.domain.message import Attribute
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
+
+pytestmark = pytest.mark.usefixtures("transport")
 
 QUICK = {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10}
 
@@ -30,6 +33,7 @@ QUICK = {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10}
 async def opened(source: str, **options: int) -> AsyncIterator[SQSConsumer]:
     consumer = SQSConsumer(source, {**QUICK, **options})
     await consumer.open()
+    check_consumer(consumer)
     try:
         yield consumer
     finally:
@@ -233,7 +237,7 @@ async def test_an_expired_message_is_delivered_again_and_its_old_receipt_extends
 
 
 async def test_a_second_consumer_extends_leases_from_another_thread(fast_sqs: FastSQS) -> None:
-    await fast_sqs.fill("orders", 1, visibility=1)
+    await fast_sqs.fill("orders", 1, visibility=2)
     async with opened("orders") as consumer:
         [message] = await consumer.receive(1)
 
@@ -242,7 +246,7 @@ async def test_a_second_consumer_extends_leases_from_another_thread(fast_sqs: Fa
                 assert await other.extend([message], 30) == [None]
 
         await asyncio.to_thread(asyncio.run, extend())
-        await asyncio.sleep(1)
+        await asyncio.sleep(2)
         assert (await fast_sqs.stats())["queues"]["orders"]["in_flight"] == 1
 
 

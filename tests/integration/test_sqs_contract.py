@@ -41,6 +41,18 @@ class TestMinistackPublisher(PublisherContract):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("sdk_transport")
+class TestConsumerOnTheSDK(TestMinistackConsumer):
+    pass
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sdk_transport")
+class TestPublisherOnTheSDK(TestMinistackPublisher):
+    pass
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 class TestMotoConsumer(ConsumerContract):
     features = attrs.evolve(FEATURES, refuses_old_receipts=False)

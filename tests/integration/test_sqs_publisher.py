@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from endpoints import FastSQS, create_queue, free_port, queue_arn, queue_counts, unique
+from transports import check_publisher
 
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.publisher import SQSPublisher
@@ -13,11 +14,14 @@ from loafer.domain.batch import Failure
 from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.exceptions import PublisherError
 
+pytestmark = pytest.mark.usefixtures("transport")
+
 
 @asynccontextmanager
 async def opened(queue: str) -> AsyncIterator[SQSPublisher]:
     publisher = SQSPublisher(queue)
     await publisher.open()
+    check_publisher(publisher)
     try:
         yield publisher
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Self
 
 import attrs
+from transports import check_log
 
 HERE = Path(__file__).parent
 LOAFER = Path(sys.executable).parent / "loafer"
@@ -64,10 +65,12 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
+        if error is None:
+            check_log(self.log.read_text())
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 60, every: float = 0.05) -> None:

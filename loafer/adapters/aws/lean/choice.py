@@ -7,13 +7,14 @@ import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from functools import lru_cache
+from inspect import getattr_static
 from itertools import product
 from ssl import SSLContext
 from types import FunctionType
 from typing import Any, cast
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from aiobotocore.client import AioBaseClient
+from aiobotocore.endpoint import AioEndpoint
 from aiobotocore.session import AioSession
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import create_urllib3_context, get_cert_path
@@ -43,6 +44,7 @@ _EVENTS = (
     "choose-signer",
     "before-sign",
     "before-send",
+    "before-parse",
     "response-received",
     "needs-retry",
     "after-call",
@@ -80,15 +82,16 @@ async def _lean_transport(client: Any, session: AioSession, connections: int) ->
     _check_retries(session)
     # The one public way to have the SDK resolve an endpoint without calling it.
     signed = urlsplit(await client.generate_presigned_url("receive_message", Params={"QueueUrl": ""}))
-    if not _PLAIN_PATH.fullmatch(signed.path) or "@" in signed.netloc:
+    query = parse_qs(signed.query)
+    if not _PLAIN_PATH.fullmatch(signed.path) or "@" in signed.netloc or signed.fragment or not _is_signature(query):
         raise Unusual("the endpoint is no plain URL")
-    endpoint = signed._replace(path="/", query="")
+    endpoint = signed._replace(path=signed.path or "/", query="")
     if get_environ_proxies(endpoint.geturl()):
         raise Unusual("a proxy is set")
-    region = _region(parse_qs(signed.query))
+    region = _region(query)
     tls = await asyncio.to_thread(_tls, _verify(session)) if signed.scheme == "https" else None
     agent = f"{client.meta.config.user_agent} loafer/{__version__}"
-    signer = Signer(_host(endpoint), signed.path or "/", region, agent)
+    signer = Signer(_host(endpoint), endpoint.path, region, agent)
     return LeanTransport(
         endpoint.geturl(), signer, Http(endpoint, tls, CONNECT_TIMEOUT, connections), _provider(session)
     )
@@ -101,10 +104,11 @@ def _check_client(client: Any) -> None:
             raise Unusual(f"the client's configuration sets {name}")
     if client.meta.service_model.resolved_protocol != "json":
         raise Unusual("the SDK speaks another protocol")
-    # Tracing libraries put a wrapper where this method was, and want to see every call.
-    method = AioBaseClient.__dict__["_make_api_call"]
-    if not isinstance(method, FunctionType) or _is_foreign(method):
-        raise Unusual("calls of the SDK are instrumented")
+    # Tracing libraries put a wrapper where one of these was, and want to see every call.
+    methods = [getattr_static(client, name) for name in ("_make_api_call", *OPERATIONS)]
+    for method in (*methods, getattr_static(AioEndpoint, "make_request")):
+        if not isinstance(method, FunctionType) or _is_foreign(method):
+            raise Unusual("calls of the SDK are instrumented")
     if any(_is_foreign(handler) for handler in _handlers(client)):
         raise Unusual("an event hook is registered")
 
@@ -120,7 +124,9 @@ def _handlers(client: Any) -> Iterator[object]:
 
 
 def _is_foreign(handler: object) -> bool:
-    module = getattr(getattr(handler, "func", handler), "__module__", None)
+    function = getattr(handler, "func", handler)
+    # A wrapper made with functools.wraps tells the module of what it wraps; where it was defined it cannot hide.
+    module = getattr(function, "__globals__", {}).get("__name__") or getattr(function, "__module__", None)
     return not str(module).startswith(_OF_THE_SDK)
 
 
@@ -129,6 +135,10 @@ def _check_retries(session: AioSession) -> None:
     for variable, key in (("AWS_RETRY_MODE", "retry_mode"), ("AWS_MAX_ATTEMPTS", "max_attempts")):
         if os.environ.get(variable) or profile.get(key):
             raise Unusual(f"{variable} is set")
+
+
+def _is_signature(query: Mapping[str, list[str]]) -> bool:
+    return all(name.startswith("X-Amz-") for name in query)
 
 
 def _region(query: Mapping[str, list[str]]) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import cast
 from urllib.parse import SplitResult
@@ -22,6 +23,7 @@ https://datatracker.ietf.org/doc/html/rfc8305#section-5
 """
 
 _INFORMATIONAL = 200
+_LENGTHS = {b"content-length", b"transfer-encoding"}  # headers that tell where a body ends
 
 
 class Lost(ConnectionError):
@@ -34,7 +36,7 @@ class Answer:
 
     status: int
     raw_headers: Sequence[tuple[bytes, bytes]]
-    body: bytes
+    body: bytes = attrs.field(repr=False)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -42,7 +44,7 @@ class Answer:
         return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.raw_headers}
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Connection(asyncio.Protocol):
     """One connection, which carries one request at a time.
 
@@ -59,6 +61,7 @@ class Connection(asyncio.Protocol):
     _transport: asyncio.Transport = attrs.field(init=False)
     _parser: httptools.HttpResponseParser = attrs.field(init=False)
     _answer: "asyncio.Future[Answer] | None" = attrs.field(default=None, init=False)
+    _in_body: bool = attrs.field(default=False, init=False)
     _headers: list[tuple[bytes, bytes]] = attrs.field(factory=list, init=False)
     _body: list[bytes] = attrs.field(factory=list, init=False)
 
@@ -91,20 +94,31 @@ class Connection(asyncio.Protocol):
         self.heard = True
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(Lost(f"the answer is no HTTP: {error}"))
+
+    def eof_received(self) -> None:
+        """Take the end of the connection as the end of an answer that tells no other."""
+        if self._in_body and not _LENGTHS & {name.lower() for name, _ in self._headers}:
+            self.on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail what waits for an answer."""
         self._fail(Lost(str(exc) if exc else "the connection was closed before the answer was complete"))
 
     def on_message_begin(self) -> None:
-        """Begin to read an answer."""
+        """Begin to read an answer; one that nobody asked for must not become that of the next request."""
         self._headers, self._body = [], []
+        if self._answer is None or self._answer.done():
+            self.close()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Read a header."""
         self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Expect the body."""
+        self._in_body = True
 
     def on_body(self, body: bytes) -> None:
         """Read a part of the body."""
@@ -112,17 +126,16 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Hand the answer over."""
+        self._in_body = False
         status = self._parser.get_status_code()
         if status < _INFORMATIONAL:
             return
         self.idle_since = time.monotonic()
-        if not self._parser.should_keep_alive():
+        # An answer to half a request leaves a server that may not want the other half.
+        if not self._parser.should_keep_alive() or self._transport.get_write_buffer_size():
             self.close()
-        answer = self._answer
-        if answer is None:
-            self.close()
-        elif not answer.done():
-            answer.set_result(Answer(status, self._headers, b"".join(self._body)))
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(Answer(status, self._headers, b"".join(self._body)))
 
     def _fail(self, error: Lost) -> None:
         self.close()
@@ -146,7 +159,8 @@ class Http:
     tls: ssl.SSLContext | None
     connect_timeout: float
     limit: int
-    _idle: list[Connection] = attrs.field(factory=list, init=False)
+    _idle: deque[Connection] = attrs.field(factory=deque, init=False)
+    _closed: bool = attrs.field(default=False, init=False)
     _places: asyncio.Semaphore = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -173,23 +187,27 @@ class Http:
             return await self._ask(await self._connect(), request)
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close what is idle, and what is in use once it has its answer."""
+        self._closed = True
         while self._idle:
             self._idle.pop().close()
 
     async def _ask(self, connection: Connection, request: bytes) -> Answer:
         answer = await connection.ask(request)
-        if connection.usable:
+        if self._closed:
+            connection.close()
+        elif connection.usable:
             self._idle.append(connection)
         return answer
 
     def _take_idle(self) -> Connection | None:
         oldest = time.monotonic() - IDLE_LIMIT
+        while self._idle and self._idle[0].idle_since < oldest:
+            self._idle.popleft().close()
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and connection.idle_since >= oldest:
+            if connection.usable:
                 return connection
-            connection.close()
         return None
 
     async def _connect(self) -> Connection:

@@ -82,8 +82,13 @@ class Signer:
     def _signing_key(self, secret: str, day: str) -> bytes:
         """Return the key of a day, which is worked out once."""
         if self._key_of != (secret, day):
-            key = b"AWS4" + secret.encode()
-            for part in (day, self.region, "sqs", "aws4_request"):
-                key = hmac.digest(key, part.encode(), "sha256")
-            self._key, self._key_of = key, (secret, day)
+            self._key, self._key_of = signing_key(secret, day, self.region, "sqs"), (secret, day)
         return self._key
+
+
+def signing_key(secret: str, day: str, region: str, service: str) -> bytes:
+    """Return what requests to a service in a region are signed with on a day (`20150830`)."""
+    key = b"AWS4" + secret.encode()
+    for part in (day, region, service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return key

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from ssl import SSLError
 from typing import Any
@@ -63,10 +64,10 @@ class LeanTransport:
             HTTPClientError, ResponseParserError, TimeoutError: there was no answer, or none that can be read.
 
         """
-        body = orjson.dumps(parameters, default=_encode)
-        answer = await self._post(operation, body)
-        if answer.status >= _ERROR and self._corrects_skew(answer):
-            answer = await self._post(operation, body)
+        body, skew = orjson.dumps(parameters, default=_encode), self._skew
+        answer = await self._post(operation, body, skew)
+        if answer.status >= _ERROR and self._corrects_skew(answer, skew):
+            answer = await self._post(operation, body, self._skew)
         if answer.status >= _ERROR:
             raise _refusal(operation, answer)
         return _decode(answer.body)
@@ -75,8 +76,8 @@ class LeanTransport:
         """Let go of connections."""
         self.http.close()
 
-    async def _post(self, operation: str, body: bytes) -> Answer:
-        now = time.time() + self._skew
+    async def _post(self, operation: str, body: bytes, skew: float) -> Answer:
+        now = time.time() + skew
         head = self.signer.head("AmazonSQS." + OPERATIONS[operation], body, await self.credentials(), now)
         try:
             return await self.http.post(head + body)
@@ -89,23 +90,38 @@ class LeanTransport:
         except OSError as error:
             raise sdk.EndpointConnectionError(endpoint_url=self.endpoint, error=error) from error
 
-    def _corrects_skew(self, answer: Answer) -> bool:
-        """Set our clock by the server's where a request was refused for its date; tell whether that changed it."""
-        if _error_of(answer)["Error"].get("Code") not in _SKEWED or "date" not in answer.headers:
+    def _corrects_skew(self, answer: Answer, used: float) -> bool:
+        """Set our clock by the server's where a request was refused for its date; tell whether that changed it.
+
+        `used` is by how much it was corrected for that request: others may have been refused at the same time.
+        """
+        date = _date_of(answer)
+        if date is None or _error_of(answer).get("Error", {}).get("Code") not in _SKEWED:
             return False
-        skew = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
-        changed = abs(skew - self._skew) >= LARGEST_SKEW
+        skew = date - time.time()
+        changed = abs(skew - used) >= LARGEST_SKEW
         if changed:
             self._skew = skew
         return changed
 
 
+def _date_of(answer: Answer) -> float | None:
+    try:
+        date = parsedate_to_datetime(answer.headers["date"])
+    except (KeyError, ValueError, OverflowError):
+        return None
+    return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
+
+
 def _error_of(answer: Answer) -> dict[str, Any]:
     # The SDK's own parser: what it makes of an error is what the rest of loafer knows.
     parser: Any = create_parser("json")
-    parsed: dict[str, Any] = parser.parse(
-        {"status_code": answer.status, "headers": answer.headers, "body": answer.body}, None
-    )
+    try:
+        parsed: dict[str, Any] = parser.parse(
+            {"status_code": answer.status, "headers": answer.headers, "body": answer.body}, None
+        )
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ResponseParserError(f"the answer, of status {answer.status}, cannot be read: {error}") from error
     return parsed
 
 
@@ -123,15 +139,20 @@ def _encode(value: object) -> str:
 
 def _decode(body: bytes) -> dict[str, Any]:
     try:
+        decoded = _json_of(body) if body else {}
+        for message in decoded.get("Messages") or ():
+            for attribute in (message.get("MessageAttributes") or {}).values():
+                if attribute.get("BinaryValue") is not None:
+                    attribute["BinaryValue"] = base64.b64decode(attribute["BinaryValue"])
+    except (ValueError, TypeError, AttributeError) as error:
+        raise ResponseParserError(f"the answer cannot be read: {error}") from error
+    return decoded
+
+
+def _json_of(body: bytes) -> dict[str, Any]:
+    try:
         decoded: dict[str, Any] = orjson.loads(body)
     except orjson.JSONDecodeError:
         # orjson refuses lone surrogates, which one message must not make of all that came with it.
-        try:
-            decoded = json.loads(body)
-        except ValueError as error:
-            raise ResponseParserError(f"the answer is no JSON: {error}") from error
-    for message in decoded.get("Messages") or ():
-        for attribute in message.get("MessageAttributes", {}).values():
-            if "BinaryValue" in attribute:
-                attribute["BinaryValue"] = base64.b64decode(attribute["BinaryValue"])
+        decoded = json.loads(body)
     return decoded
