@@ -1,6 +1,7 @@
 """SDK clients, each with timeouts, retries and a connection pool set on purpose."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -44,7 +45,7 @@ def shared_session() -> AioSession:
     session: AioSession | None = getattr(_of_thread, "session", None)
     if session is None:
         session = _of_thread.session = get_session()
-        session.register_component("data_loader", data_loader(session.get_config_variable("data_path")))
+        session.register_component("data_loader", data_loader(os.environ.get("AWS_DATA_PATH")))
     return session
 
 
@@ -80,7 +81,7 @@ async def settling_client(region: str | None) -> AsyncIterator[Client]:
     try:
         async with shared.lock:
             if shared.client is None:
-                shared.client = await shared.stack.enter_async_context(create_client("sqs", region, _settling()))
+                shared.client = await shared.stack.enter_async_context(create_client("sqs", region, settling()))
         yield shared.client
     finally:
         shared.users -= 1
@@ -99,7 +100,7 @@ def polling(wait_time: float, polls: int) -> AioConfig:
     )
 
 
-def _settling() -> AioConfig:
+def settling() -> AioConfig:
     """Configure a client for settlements and look-ups, which never wait for a connection that a poll holds."""
     return AioConfig(
         connect_timeout=CONNECT_TIMEOUT,
