@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -14,7 +13,6 @@ import click
 from loafer import __version__
 from loafer.entrypoints.display import banner, table
 from loafer.entrypoints.ending import FAILED, end_process, ending_of
-from loafer.entrypoints.logs import set_up_logs
 from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.options import message_options, setting_options
 from loafer.entrypoints.settings import Settings, load_settings
@@ -58,7 +56,10 @@ def read_settings(
 
     With `quiet`, for commands that print each message's end themselves, less is logged.
     """
-    from loafer.entrypoints import sources  # noqa: PLC0415 - `--help` needs no files
+    from pathlib import Path  # noqa: PLC0415 - `--help` needs neither files nor logs
+
+    from loafer.entrypoints import sources  # noqa: PLC0415
+    from loafer.entrypoints.logs import set_up_logs  # noqa: PLC0415
 
     options = context.find_root().params
     files = sources.read_project_files(Path.cwd(), mistakes)

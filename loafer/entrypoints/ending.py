@@ -1,11 +1,9 @@
 """The end of the process, also where handlers run on in threads; imports nothing that `--help` would wait for."""
 
-import logging
 import os
 import signal
 import sys
 import threading
-import traceback
 from typing import NoReturn
 
 import attrs
@@ -34,6 +32,8 @@ def ending_of(error: BaseException, *, traced: bool = False) -> Ending:
     """Return how a command ends that raised this; loafer's errors are lines, and with `traced` tracebacks too."""
     if isinstance(error, SystemExit):
         return _ending_of_exit(error.code)
+    import traceback  # noqa: PLC0415 - costs `--help` some milliseconds
+
     trace = "".join(traceback.format_exception(error))
     if not isinstance(error, LoaferError):
         return Ending(FAILED, trace.rstrip())
@@ -55,6 +55,8 @@ def end_process(end: SystemExit) -> NoReturn:
             if thread.is_alive():
                 if isinstance(end.code, str):
                     sys.stderr.write(f"{end.code}\n")
+                import logging  # noqa: PLC0415 - as above
+
                 logging.shutdown()
                 sys.stdout.flush()
                 sys.stderr.flush()

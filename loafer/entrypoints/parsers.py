@@ -1,8 +1,6 @@
 """From the text of a setting to its value; a ValueError says what is wrong and what would be right."""
 
-import ast
 import json
-import logging
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -105,6 +103,8 @@ def log_level(value: str) -> str:
         ValueError: there is no such level.
 
     """
+    import logging  # noqa: PLC0415 - costs `--help` some milliseconds
+
     name = value.strip().upper()
     if name not in logging.getLevelNamesMapping():
         raise ValueError("no log level; give DEBUG, INFO, WARNING, ERROR or CRITICAL")
@@ -118,6 +118,8 @@ def log_format(value: str) -> str:
         ValueError: a log record cannot be written with it.
 
     """
+    import logging  # noqa: PLC0415 - as above
+
     try:
         # An empty format would silently become logging's own.
         logging.Formatter(value or " ").format(logging.makeLogRecord({}))
@@ -146,6 +148,8 @@ def options(value: str) -> Mapping[str, Any]:
 
 
 def _structure(value: str) -> object:
+    import ast  # noqa: PLC0415 - only for options, which `--help` has none of
+
     for read in (json.loads, ast.literal_eval):
         try:
             return read(value.strip())

@@ -1,6 +1,5 @@
 """Every setting of loafer: its key, default, option and meaning, and the pure function that works them out."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -228,5 +227,7 @@ def unknown_keys(layers: Sequence[Layer]) -> list[str]:
 
 
 def _nearest(key: str) -> str:
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
     near = difflib.get_close_matches(key, KEYS, n=1)
     return f"; did you mean {near[0]}?" if near else ""
