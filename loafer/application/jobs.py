@@ -76,7 +76,7 @@ class Jobs:
         lane.settled(leases)
         if lane.order.startable:
             self.start(lane)
-        self.slots.changed()
+        self.slots.changed(lane)
 
     def release_waiting(self, lanes: Sequence[Lane]) -> None:
         """Give back what waits."""
@@ -137,4 +137,4 @@ class Jobs:
         if delivery.stops_the_worker and delivery.error is not None:
             self.stop.fail(delivery.error)
         self.start(lane)
-        self.slots.changed()
+        self.slots.changed(lane)

@@ -22,6 +22,8 @@ class Lane:
     Attributes:
         asked: Messages that running receives may still bring.
         running: Messages whose handler runs.
+        counted_waiting: What of its waiting messages the totals over all routes know.
+        counted_held: What of its held messages they know.
         counts: What happened so far: outcomes by name, `received`, `duplicates`, `leases_lost`, `stale`.
 
     """
@@ -36,6 +38,8 @@ class Lane:
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     asked: int = attrs.field(default=0, init=False)
     running: int = attrs.field(default=0, init=False)
+    counted_waiting: int = attrs.field(default=0, init=False)
+    counted_held: int = attrs.field(default=0, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
 
     def opened(self, info: SourceInfo) -> None:

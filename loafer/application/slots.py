@@ -7,14 +7,20 @@ from collections.abc import Callable
 import attrs
 
 from loafer.application.lane import Lane
-from loafer.domain.demand import Pace, Room, demand
+from loafer.domain.demand import Pace, Room, demand, is_full
 
 
 @attrs.define(eq=False)
 class Slots:
     """At most `max_jobs` handlers run, and at most `max_jobs` + `prefetch` per route messages are held, at any moment.
 
-    Routes take turns, both to start a message and to receive.
+    Routes take turns, both to start a message and to receive. Only lanes of which something has changed are looked
+    at: what a message costs does not depend on how many routes there are.
+
+    Attributes:
+        running: Handlers that run.
+        pace: How long handlers take.
+
     """
 
     max_jobs: int
@@ -26,7 +32,13 @@ class Slots:
     _turns: dict[Lane, None] = attrs.field(factory=dict, init=False)
     """The lanes that may start a message, in the order of their turns."""
     _hungry: "dict[Lane, deque[asyncio.Future[int]]]" = attrs.field(factory=dict, init=False)
-    """Receives that wait for places, by lane; the lane that was fed last is the last one."""
+    """Receives that wait for places."""
+    _next: dict[Lane, None] = attrs.field(factory=dict, init=False)
+    """Hungry lanes that are not full, in the order of their turns."""
+    _changed: dict[Lane, None] = attrs.field(factory=dict, init=False)
+    """Lanes to be counted anew."""
+    _waiting: int = attrs.field(default=0, init=False)
+    _held: int = attrs.field(default=0, init=False)
     _will_feed: bool = attrs.field(default=False, init=False)
 
     def next_lane(self) -> Lane | None:
@@ -44,7 +56,8 @@ class Slots:
         return None
 
     def ready(self, lane: Lane) -> None:
-        """Note that a lane has a message that may start."""
+        """Note that a lane may have a message to start."""
+        self._changed[lane] = None
         if lane.order.startable:
             self._turns.setdefault(lane)
 
@@ -52,6 +65,7 @@ class Slots:
         """Take a slot."""
         self.running += 1
         lane.running += 1
+        self._changed[lane] = None
 
     def ended(self, lane: Lane, seconds: float, now: float) -> None:
         """Give a slot back, whose handler took so many seconds and has ended now."""
@@ -63,16 +77,18 @@ class Slots:
         """Take places for a receive on a lane and return how many; waits until there are some, and it is worthwhile."""
         turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._hungry.setdefault(lane, deque()).append(turn)
+        self._changed[lane] = None
         self.feed()
         return await turn
 
     def give_back(self, lane: Lane, places: int) -> None:
         """Give places back that a receive did not fill, or whose messages the lane holds by now."""
         lane.asked -= places
-        self.changed()
+        self.changed(lane)
 
-    def changed(self) -> None:
+    def changed(self, lane: Lane) -> None:
         """Note that something became free: receives that wait look again, once for all that happens in this turn."""
+        self._changed[lane] = None
         if not self._will_feed:
             self._will_feed = True
             asyncio.get_running_loop().call_soon(self.feed)
@@ -80,29 +96,47 @@ class Slots:
     def feed(self) -> None:
         """Let those receives go on for which there are places now."""
         self._will_feed = False
-        if not self._hungry:
+        self._count()
+        if not self._next:
             return
-        startable, headroom = self._startable(), self._headroom()
-        lanes = deque(self._hungry)
-        while lanes and startable > 0 and headroom > 0:
+        startable = self.max_jobs - self.running - self._waiting
+        startable += self.pace.starts_soon(self.max_jobs, self.clock())
+        lanes = deque(self._next)
+        while lanes and startable > 0 and (headroom := self._headroom) > 0:
             lane = lanes.popleft()
-            turns = self._hungry.pop(lane)
-            while turns and turns[0].done():  # cancelled
-                turns.popleft()
             room = Room(self.prefetch, lane.order.startable, lane.asked, startable, headroom)
-            places = demand(room, lane.batch_size) if turns else 0
-            if places:
-                lane.asked += places
-                headroom -= places
-                turns.popleft().set_result(places)
-            if turns:
-                self._hungry[lane] = turns
-                if places:
+            if places := demand(room, lane.batch_size):
+                del self._next[lane]
+                if self._feed_one(lane, places):
+                    self._next[lane] = None
                     lanes.append(lane)
+            elif is_full(room, lane.batch_size):
+                del self._next[lane]
 
-    def _startable(self) -> int:
-        waiting = sum(lane.order.startable for lane in self.lanes)
-        return self.max_jobs - self.running - waiting + self.pace.starts_soon(self.max_jobs, self.clock())
+    def _feed_one(self, lane: Lane, places: int) -> bool:
+        """Let one receive of a lane go on; tell whether there is another."""
+        turns = self._hungry[lane]
+        turn = turns.popleft()
+        if not turn.done():  # which it is if it was cancelled
+            lane.asked += places
+            lane.counted_held += places
+            self._held += places
+            turn.set_result(places)
+        if not turns:
+            del self._hungry[lane]
+        return bool(turns)
 
+    @property
     def _headroom(self) -> int:
-        return self.max_jobs + self.prefetch * len(self.lanes) - sum(lane.held for lane in self.lanes)
+        return self.max_jobs + self.prefetch * len(self.lanes) - self._held
+
+    def _count(self) -> None:
+        """Count what waits and what is held where something has changed, and look at those lanes again."""
+        for lane in self._changed:
+            waiting, held = lane.order.startable, lane.held
+            self._waiting += waiting - lane.counted_waiting
+            self._held += held - lane.counted_held
+            lane.counted_waiting, lane.counted_held = waiting, held
+            if lane in self._hungry:
+                self._next.setdefault(lane)
+        self._changed.clear()

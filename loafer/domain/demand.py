@@ -62,5 +62,13 @@ def demand(room: Room, batch_size: int) -> int:
     """
     capacity = max(0, min(room.prefetch, room.waiting + room.startable))
     wanted = min(capacity - room.waiting - room.asked, room.headroom, batch_size)
-    worthwhile = min(batch_size, max(1, capacity // 2)) if room.waiting or room.asked else 1
-    return wanted if wanted >= worthwhile else 0
+    return wanted if wanted >= _worthwhile(room, capacity, batch_size) else 0
+
+
+def is_full(room: Room, batch_size: int) -> bool:
+    """Tell whether the route's own waiting room is the reason not to ask, whatever other routes do."""
+    return room.prefetch - room.waiting - room.asked < _worthwhile(room, room.prefetch, batch_size)
+
+
+def _worthwhile(room: Room, capacity: int, batch_size: int) -> int:
+    return min(batch_size, max(1, capacity // 2)) if room.waiting or room.asked else 1
