@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loafer.domain.demand import Pace, Room, demand
+from loafer.domain.demand import Pace, Room, demand, is_full
 
 rooms = st.builds(
     Room,
@@ -54,6 +54,17 @@ def test_an_empty_room_is_filled_as_soon_as_anything_can_start(room: Room, batch
 )
 def test_a_receive_is_put_off_until_it_brings_half_of_what_there_is_room_for(room: Room, asked_for: int) -> None:
     assert demand(room, 10) == asked_for
+
+
+@given(rooms, batch_sizes)
+def test_a_full_room_is_one_that_asks_for_nothing_however_much_can_start(room: Room, batch_size: int) -> None:
+    unlimited = Room(room.prefetch, room.waiting, room.asked, startable=10**9, headroom=10**9)
+    assert is_full(room, batch_size) == (demand(unlimited, batch_size) == 0)
+
+
+@given(rooms.filter(lambda room: is_full(room, 10)))
+def test_a_full_room_asks_for_nothing(room: Room) -> None:
+    assert demand(room, 10) == 0
 
 
 def test_before_a_handler_has_ended_nobody_can_tell_what_starts_soon() -> None:

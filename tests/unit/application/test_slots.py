@@ -1,0 +1,96 @@
+"""Which routes are looked at when something becomes free."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+from world import queue
+
+from loafer.adapters.memory.consumer import MemoryConsumer
+from loafer.application import slots as module
+from loafer.application.lane import Lane
+from loafer.application.route import Route
+from loafer.application.slots import Slots
+from loafer.domain.demand import Room, demand
+from loafer.domain.message import Message
+
+PREFETCH = 10
+
+
+async def handle(_: Any) -> None: ...
+
+
+def lane(name: str) -> Lane:
+    consumer = MemoryConsumer(queue(name))
+    route = Route(name, name, lambda: consumer, lambda message: {"content": message.body}, handle)
+    return Lane(route, consumer, lambda: 0.0)
+
+
+def fill(slots: Slots, lane: Lane) -> None:
+    """Let messages wait until the lane's room is full."""
+    for lease in lane.take([Message(f"{lane.route.name}-{number}", "1", "r") for number in range(PREFETCH)]):
+        lane.order.add(lease)
+    slots.ready(lane)
+
+
+async def hungry(slots: Slots, *lanes: Lane) -> list["asyncio.Task[int]"]:
+    tasks = [asyncio.ensure_future(slots.places(lane)) for lane in lanes]
+    await asyncio.sleep(0)
+    return tasks
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[Room]:
+    counted: Counter[Room] = Counter()
+
+    def counting(room: Room, batch_size: int) -> int:
+        counted[room] += 1
+        return demand(room, batch_size)
+
+    monkeypatch.setattr(module, "demand", counting)
+    return counted
+
+
+async def test_of_a_hundred_full_routes_only_the_one_that_changed_is_looked_at(looks: Counter[Room]) -> None:
+    lanes = [lane(f"q{number}") for number in range(100)]
+    slots = Slots(10_000, PREFETCH, lambda: 0.0, lanes)
+    for each in lanes:
+        fill(slots, each)
+    waiting = await hungry(slots, *lanes)
+    looks.clear()
+    for _ in range(PREFETCH // 2):
+        started = lanes[42].order.next()
+        assert started is not None
+        slots.started(lanes[42])
+    slots.changed(lanes[42])
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert looks.total() == 1
+    assert [task.done() for task in waiting].index(True) == 42
+    for task in waiting:
+        task.cancel()
+
+
+async def test_routes_are_fed_in_turn() -> None:
+    lanes = [lane("a"), lane("b")]
+    slots = Slots(15, 20, lambda: 0.0, lanes)
+    tasks = await hungry(slots, lanes[0], lanes[0], lanes[1], lanes[1])
+    done = [task.done() for task in tasks]
+    assert done == [True, False, True, False]
+    for task in tasks:
+        task.cancel()
+
+
+async def test_a_receive_that_was_cancelled_takes_no_places() -> None:
+    only = lane("a")
+    slots = Slots(10, PREFETCH, lambda: 0.0, [only])
+    fill(slots, only)
+    [cancelled] = await hungry(slots, only)
+    cancelled.cancel()
+    await asyncio.sleep(0)
+    for lease in only.order.drain():
+        only.settled([lease])
+    [next_one] = await hungry(slots, only)
+    assert next_one.result() == PREFETCH
+    assert only.asked == PREFETCH
