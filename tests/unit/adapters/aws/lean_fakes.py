@@ -1,6 +1,7 @@
 """Hosts without sockets, in virtual time; transports that are given their answers; a clean environment of AWS."""
 
 import asyncio
+import base64
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -28,6 +29,19 @@ GONE = b"<gone>"
 """In place of bytes: the other side closes the connection."""
 
 LOADER = create_loader()
+
+BINARY = base64.b64encode(b"\x00\xff").decode()
+MESSAGE = {
+    "MessageId": "1",
+    "Body": "é😀\\ud83d",
+    "ReceiptHandle": "r",
+    "Attributes": {"SentTimestamp": "1700000000000"},
+    "MessageAttributes": {
+        "kind": {"DataType": "String", "StringValue": "new"},
+        "picture": {"DataType": "Binary", "BinaryValue": BINARY},
+    },
+}
+"""A message as SQS writes it, with every kind of attribute."""
 
 Environ: TypeAlias = pytest.MonkeyPatch
 Pieces: TypeAlias = Sequence[bytes]

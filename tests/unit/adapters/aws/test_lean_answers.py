@@ -1,7 +1,6 @@
 """What the lean transport makes of answers is what the SDK makes of them."""
 
 import asyncio
-import base64
 import json
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -15,7 +14,7 @@ from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lean_fakes import answered, clean, lean
+from lean_fakes import MESSAGE, answered, clean, lean
 
 from loafer.adapters.aws.errors import SDK_ERRORS, diagnose
 from loafer.adapters.aws.lean.http import Answer
@@ -147,17 +146,6 @@ def test_any_refusal_that_the_sdk_can_read_is_that_of_the_sdk(answer: Answer, th
         assert isinstance(found, ResponseParserError | sdk.ClientError)
 
 
-BINARY = base64.b64encode(b"\x00\xff").decode()
-MESSAGE = {
-    "MessageId": "1",
-    "Body": "é😀\\ud83d",
-    "ReceiptHandle": "r",
-    "Attributes": {"SentTimestamp": "1700000000000"},
-    "MessageAttributes": {
-        "kind": {"DataType": "String", "StringValue": "new"},
-        "picture": {"DataType": "Binary", "BinaryValue": BINARY},
-    },
-}
 ACCEPTED = {
     "messages": {"Messages": [MESSAGE, {**MESSAGE, "MessageId": "2"}]},
     "none": {},

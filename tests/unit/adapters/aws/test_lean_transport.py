@@ -1,6 +1,5 @@
 """Calls over the lean transport: what is sent, what is read, and what is raised where that fails."""
 
-import base64
 import json
 import ssl
 from typing import Any
@@ -9,7 +8,7 @@ import pytest
 from botocore import exceptions as sdk
 from botocore.credentials import Credentials
 from botocore.parsers import ResponseParserError
-from lean_fakes import FakeHttp, answered, lean
+from lean_fakes import BINARY, MESSAGE, FakeHttp, answered, lean
 
 from loafer.adapters.aws.lean.http import Lost
 from loafer.adapters.aws.lean.signature import Signer
@@ -18,19 +17,6 @@ from loafer.adapters.aws.lean.transport import LeanTransport
 
 async def received(body: bytes, status: int = 200, **headers: str) -> dict[str, Any]:
     return await lean(answered(body, status, **headers))[0].call("receive_message", {"QueueUrl": "http://host/1/q"})
-
-
-BINARY = base64.b64encode(b"\x00\xff").decode()
-MESSAGE = {
-    "MessageId": "1",
-    "Body": "é😀\\ud83d",
-    "ReceiptHandle": "r",
-    "Attributes": {"SentTimestamp": "1700000000000"},
-    "MessageAttributes": {
-        "kind": {"DataType": "String", "StringValue": "new"},
-        "picture": {"DataType": "Binary", "BinaryValue": BINARY},
-    },
-}
 
 
 async def test_binary_attributes_go_both_ways() -> None:
