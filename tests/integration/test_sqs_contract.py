@@ -47,6 +47,13 @@ class TestConsumerOnTheSDK(TestMinistackConsumer):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("sdk_transport")
+class TestSchedulesOnTheSDK(ModelContract):
+    features = attrs.evolve(FEATURES, examples=2, steps=10)
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("sdk_transport")
 class TestPublisherOnTheSDK(TestMinistackPublisher):
     pass
