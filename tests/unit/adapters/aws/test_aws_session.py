@@ -82,7 +82,8 @@ def test_sessions_read_the_data_of_the_sdk_by_the_loader_that_all_threads_share(
 
 @pytest.mark.parametrize("name", ["endpoints", "partitions", "sqs/2012-11-05/service-2", "sqs/2012-11-05/paginators-1"])
 def test_it_reads_what_the_loader_of_the_sdk_reads(name: str) -> None:
-    assert data_loader(None).load_data(name) == create_loader().load_data(name)
+    fresh = data_loader.__wrapped__(None)  # the SDK fills in defaults where it has read them
+    assert fresh.load_data(name) == create_loader().load_data(name)
 
 
 def test_it_finds_the_same_services() -> None:
