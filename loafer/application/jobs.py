@@ -14,18 +14,22 @@ from loafer.application.retention import Retention
 from loafer.application.shutdown import Stop
 from loafer.application.slots import Slots
 from loafer.domain.lease import Lease
-from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 
 logger = logging.getLogger(__name__)
 
 
-def _start_task(coroutine: Coroutine[object, object, None], context: Context) -> "asyncio.Task[None]":
-    """Start a task; where Python can, it runs at once until it first waits, which many handlers never do."""
-    loop = asyncio.get_running_loop()
-    if sys.version_info >= (3, 12):
-        return asyncio.Task(coroutine, loop=loop, context=context, eager_start=True)
-    return loop.create_task(coroutine, context=context)
+if sys.version_info >= (3, 12):
+
+    def _start_task(coroutine: Coroutine[object, object, None], context: Context) -> "asyncio.Task[None]":
+        """Start a task, which runs at once until it first waits: many handlers never do."""
+        return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), context=context, eager_start=True)
+
+else:
+
+    def _start_task(coroutine: Coroutine[object, object, None], context: Context) -> "asyncio.Task[None]":
+        """Start a task, which runs when its turn comes: tasks cannot start at once yet."""
+        return asyncio.get_running_loop().create_task(coroutine, context=context)
 
 
 @attrs.define(eq=False)
@@ -107,13 +111,14 @@ class Jobs:
         lease = lane.order.next()
         if lease is None:
             return
-        if not lease.is_valid(lane.clock()):
+        now = lane.clock()
+        if not lease.is_valid(now):
             logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
             self.settled(lane, [lease], confirmed=False)
             return
         lease.runs += 1
         self.slots.started(lane)
-        task = _start_task(self._run(lane, lease), self._context.copy())
+        task = _start_task(self._run(lane, lease, now), self._context.copy())
         if not task.done():
             self._tasks[task] = lane, lease
             task.add_done_callback(self._forget)
@@ -121,8 +126,7 @@ class Jobs:
     def _forget(self, task: "asyncio.Task[None]") -> None:
         self._tasks.pop(task, None)
 
-    async def _run(self, lane: Lane, lease: Lease) -> None:
-        began = lane.clock()
+    async def _run(self, lane: Lane, lease: Lease, began: float) -> None:
         delivery = await deliver(lane.route, lease.message, self.timeout)
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
@@ -131,10 +135,11 @@ class Jobs:
             self.retention.settlements[lane].acknowledge(lease)
         else:
             self.retention.keep(lane, lease, delivery)
-        if delivery.outcome is not Outcome.SUCCEEDED:
-            log(delivery)
         self.observe(delivery)
-        if delivery.stops_the_worker and delivery.error is not None:
-            self.stop.fail(delivery.error)
-        self.start(lane)
+        if delivery.error is not None:
+            log(delivery)
+            if delivery.stops_the_worker:
+                self.stop.fail(delivery.error)
+        if not self._starting:  # else whoever started this goes on
+            self.start(lane)
         self.slots.changed(lane)

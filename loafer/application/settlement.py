@@ -56,18 +56,18 @@ class Outbox:
     async def drained(self) -> None:
         """Send what waits, and wait until everything is settled or given up."""
         self.closing = True
-        self._flush()
+        self._flush(self.lane.clock())
         while self._pending:
             self._emptied.clear()
             await self._emptied.wait()
 
     def _join(self, lease: Lease) -> None:
-        self._batch.add(lease, self.lane.clock())
-        self._flush()
-
-    def _flush(self) -> None:
-        """Send every batch that is due, and look again when the next one will be."""
         now = self.lane.clock()
+        self._batch.add(lease, now)
+        self._flush(now)
+
+    def _flush(self, now: float) -> None:
+        """Send every batch that is due now, and look again when the next one will be."""
         others_may_join = not self.closing and bool(self.lane.running or self.lane.order.startable)
         while entries := self._batch.take(now, others_may_join=others_may_join):
             task = asyncio.get_running_loop().create_task(self._settle(entries))
@@ -78,7 +78,7 @@ class Outbox:
 
     def _look_again(self) -> None:
         self._timer = None
-        self._flush()
+        self._flush(self.lane.clock())
 
     async def _settle(self, leases: Sequence[Lease]) -> None:
         messages = [lease.message for lease in leases]
