@@ -80,19 +80,18 @@ TOOLS = Environment("tools", ("attrs", "matplotlib", "orjson", "uvloop"))
 @cache
 def find_python() -> str:
     """Return the newest Python of VERSIONS on PATH or in pyenv, or else the one that runs this."""
-    pyenv = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False) if which("pyenv") else None
+    pyenv = (
+        subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False)
+        if shutil.which("pyenv")
+        else None
+    )
     versions = Path(pyenv.stdout.strip()) / "versions" if pyenv and not pyenv.returncode else ENVS
     for version in VERSIONS:
-        candidates = [which(f"python{version}"), *sorted(map(str, versions.glob(f"{version}*/bin/python")))]
+        candidates = [shutil.which(f"python{version}"), *sorted(map(str, versions.glob(f"{version}*/bin/python")))]
         for candidate in filter(None, candidates):
             if not subprocess.run([candidate, "-c", ""], capture_output=True, check=False).returncode:
                 return candidate
     return sys.executable
-
-
-def which(command: str) -> str | None:
-    """Return the path of a command; None if there is no such command."""
-    return shutil.which(command)
 
 
 def ask(python: Path, code: str) -> str:

@@ -64,7 +64,7 @@ class Jobs:
         """Start what may start, now that `lane` may have something."""
         self.slots.ready(lane)
         if self._starting:
-            return  # a handler that ended at once: whoever started it goes on
+            return  # whoever is starting goes on
         self._starting = True
         try:
             while not self.stop.requested.is_set() and (ready := self.slots.next_lane()) is not None:
@@ -140,6 +140,6 @@ class Jobs:
             log(delivery)
             if delivery.stops_the_worker:
                 self.stop.fail(delivery.error)
-        if not self._starting:  # else whoever started this goes on
+        if not self._starting:  # a handler that ended at once leaves that to its starter
             self.start(lane)
         self.slots.changed(lane)

@@ -91,7 +91,8 @@ class Outbox:
                 done.append(lease)
             else:
                 self._join(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
-        self._done(done, confirmed=True)
+        if done:
+            self._done(done, confirmed=True)
 
     async def _results(self, leases: Sequence[Lease]) -> Results:
         try:

@@ -15,7 +15,7 @@ class Slots:
     """At most `max_jobs` handlers run, and at most `max_jobs` + `prefetch` per route messages are held, at any moment.
 
     Routes take turns, both to start a message and to receive. Only lanes of which something has changed are looked
-    at: what a message costs does not depend on how many routes there are.
+    at, however many routes there are.
 
     Attributes:
         running: Handlers that run.

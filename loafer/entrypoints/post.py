@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import attrs
 
+from loafer.domain.retry import backoff
 from loafer.entrypoints.ending import Ending
 from loafer.entrypoints.settings import Settings
 from loafer.entrypoints.worker import Began, Link, work
@@ -37,7 +38,7 @@ def launch_worker(settings: Settings, verbose: int, name: str, link: "Link") -> 
 
 def pause_after(deaths: int) -> float:
     """Return the seconds until the next start, after so many deaths in a row."""
-    return min(FIRST_PAUSE * 2.0 ** min(deaths - 1, 10), LONGEST_PAUSE)
+    return backoff(deaths, first=FIRST_PAUSE, longest=LONGEST_PAUSE, jitter=1)
 
 
 def manner_of_death(exitcode: int) -> str:

@@ -14,6 +14,7 @@ from types import FrameType
 
 import attrs
 
+from loafer.adapters.memory import SCHEME
 from loafer.entrypoints.ending import SIGNALS, Ending
 from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.post import Launch, Post, manner_of_death, status_of_death
@@ -22,13 +23,11 @@ from loafer.entrypoints.worker import Began
 
 logger = logging.getLogger(__name__)
 
-MEMORY = "memory://"
-
 
 def refuse_memory(settings: Settings, mistakes: Mistakes) -> None:
     """Add a mistake for each source that every process would have for itself."""
     for route in settings.routes:
-        if route.source.startswith(MEMORY):
+        if route.source.startswith(SCHEME):
             wrong = f"{settings.processes} processes would each have a queue of their own; give one process, or a queue"
             mistakes.add(mistake_in(route, "source", f"{wrong} on SQS"))
 

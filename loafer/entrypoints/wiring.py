@@ -7,7 +7,8 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from loafer.adapters.memory.broker import SCHEME, MemoryBroker
+from loafer.adapters.memory import SCHEME
+from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.route import Route
 from loafer.entrypoints.loading import load_consumer_class, load_handler, load_translator
 from loafer.entrypoints.mistakes import Mistakes

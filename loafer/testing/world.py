@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import attrs
 
-from loafer.adapters.memory.broker import SCHEME, MemoryBroker
+from loafer.adapters.memory import SCHEME
+from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
 from loafer.application.options import Options

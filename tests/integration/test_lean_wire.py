@@ -194,32 +194,30 @@ class Forgetful(Connection):
         await super().handle(path, operation, body)
 
 
-async def use_for_a_while(pause: float) -> None:
-    async with opened("orders") as consumer:
+async def works_without_trouble(
+    environ: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, connection: type[Connection], pause: float
+) -> None:
+    async with serving(environ, connection=connection) as sqs, opened("orders") as consumer:
         for _ in range(3):
             [message] = await consumer.receive(1)
             await asyncio.sleep(pause)
             assert await consumer.acknowledge([message]) == [None]
             await asyncio.sleep(pause)
+        assert sqs.queue("orders").deleted == 3
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 @pytest.mark.usefixtures("transport")
 async def test_an_endpoint_that_closes_idle_connections_is_no_trouble(
     aws_environ: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(aws_environ, connection=Impatient) as sqs:
-        await use_for_a_while(0.2)
-        assert sqs.queue("orders").deleted == 3
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    await works_without_trouble(aws_environ, caplog, Impatient, 0.2)
 
 
 async def test_a_kept_connection_that_is_closed_as_it_is_used_is_no_trouble(
     aws_environ: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(aws_environ, connection=Forgetful) as sqs:
-        await use_for_a_while(0)
-        assert sqs.queue("orders").deleted == 3
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    await works_without_trouble(aws_environ, caplog, Forgetful, 0)
 
 
 @pytest.mark.usefixtures("transport")

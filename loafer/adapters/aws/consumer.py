@@ -89,6 +89,8 @@ class SQSConsumer(Consumer):
             lean = await enter_lean_transport(stack, queue.client, queue.place, self.max_polls)
             queue = attrs.evolve(queue, lean=lean)
             self._opened = self._describe(stack, queue, attributes)
+            if lean is not None:
+                self._opened.poller = queue  # whose connections are enough for everything
             self._opened.stack = stack.pop_all()
         return self._opened.info
 
@@ -154,8 +156,6 @@ class SQSConsumer(Consumer):
     async def _open_poller(self, opened: _Opened) -> Queue:
         # Only when first needed: the consumer that extends leases on another thread never polls.
         async with opened.lock:
-            if opened.queue.lean is not None:
-                opened.poller = opened.queue  # whose connections are enough for everything
             if opened.poller is None:
                 config = polling(self.wait_time, self.max_polls)
                 client = await self._enter(opened.stack, create_client("sqs", self._address.region, config))

@@ -121,6 +121,5 @@ def publishing() -> AioConfig:
 
 def _no_retries() -> Any:
     # The engine retries what a consumer does, with its own pauses and its own log lines: retries below it would only
-    # hide trouble and multiply the timeouts.
-    # A retry mode that the environment sets stands: the adaptive one also slows down.
+    # hide trouble and multiply the timeouts. A retry mode of the environment stands: the adaptive one also slows down.
     return {"total_max_attempts": 1}

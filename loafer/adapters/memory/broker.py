@@ -6,12 +6,11 @@ from typing import Any
 
 import attrs
 
+from loafer.adapters.memory import SCHEME
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
 from loafer.exceptions import ConfigurationError
-
-SCHEME = "memory://"
 
 
 @attrs.define

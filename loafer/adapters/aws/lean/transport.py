@@ -28,7 +28,7 @@ OPERATIONS = {
 LARGEST_SKEW = 240
 """Seconds by which a clock may differ from the server's; signatures that are off by 300 are refused."""
 
-_OK, _ERROR = 200, 300
+_ERROR = 300
 _SKEWED = {
     "InvalidSignatureException",
     "RequestExpired",
@@ -66,10 +66,12 @@ class LeanTransport:
         """
         body, skew = orjson.dumps(parameters, default=_encode), self._skew
         answer = await self._post(operation, body, skew)
-        if answer.status >= _ERROR and self._corrects_skew(answer, skew):
+        refusal = _refusal(operation, answer)
+        if refusal is not None and self._corrects_skew(refusal, _date_of(answer), skew):
             answer = await self._post(operation, body, self._skew)
-        if answer.status >= _ERROR:
-            raise _refusal(operation, answer)
+            refusal = _refusal(operation, answer)
+        if refusal is not None:
+            raise refusal
         return _decode(answer.body)
 
     def close(self) -> None:
@@ -90,13 +92,13 @@ class LeanTransport:
         except OSError as error:
             raise sdk.EndpointConnectionError(endpoint_url=self.endpoint, error=error) from error
 
-    def _corrects_skew(self, answer: Answer, used: float) -> bool:
+    def _corrects_skew(self, refusal: sdk.ClientError, date: float | None, used: float) -> bool:
         """Set our clock by the server's where a request was refused for its date; tell whether that changed it.
 
-        `used` is by how much it was corrected for that request: others may have been refused at the same time.
+        `date` is the server's; `used` is by how much ours was corrected for that request: others may have been refused
+        at the same time.
         """
-        date = _date_of(answer)
-        if date is None or _error_of(answer).get("Error", {}).get("Code") not in _SKEWED:
+        if date is None or refusal.response.get("Error", {}).get("Code") not in _SKEWED:
             return False
         skew = date - time.time()
         changed = abs(skew - used) >= LARGEST_SKEW
@@ -113,21 +115,17 @@ def _date_of(answer: Answer) -> float | None:
     return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
 
 
-def _error_of(answer: Answer) -> dict[str, Any]:
+def _refusal(operation: str, answer: Answer) -> sdk.ClientError | None:
+    """Return the error that an answer is; None where it is none."""
+    if answer.status < _ERROR:
+        return None
     # The SDK's own parser: what it makes of an error is what the rest of loafer knows.
     parser: Any = create_parser("json")
+    wire = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
     try:
-        parsed: dict[str, Any] = parser.parse(
-            {"status_code": answer.status, "headers": answer.headers, "body": answer.body}, None
-        )
+        return sdk.ClientError(parser.parse(wire, None), OPERATIONS[operation])
     except (ValueError, TypeError, AttributeError) as error:
         raise ResponseParserError(f"the answer, of status {answer.status}, cannot be read: {error}") from error
-    return parsed
-
-
-def _refusal(operation: str, answer: Answer) -> sdk.ClientError:
-    error: Any = _error_of(answer)
-    return sdk.ClientError(error, OPERATIONS[operation])
 
 
 def _encode(value: object) -> str:
