@@ -55,6 +55,10 @@ class FakeSQS:
         finally:
             self.closed += 1
 
+    async def lean_call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        self.calls.append((f"lean {operation}", parameters))
+        return {}
+
     def said(self, operation: str) -> list[dict[str, Any]]:
         return [parameters for name, parameters in self.calls if name == operation]
 
@@ -178,6 +182,17 @@ async def test_polls_have_a_client_of_their_own_made_once_and_when_first_needed(
     assert sqs.opened == 2
     await consumer.close()
     assert sqs.closed == 2
+
+
+async def test_polls_over_the_lean_transport_open_no_client(sqs: FakeSQS, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def enter(*_: object) -> object:
+        return SimpleNamespace(call=sqs.lean_call)
+
+    monkeypatch.setattr(module, "enter_lean_transport", enter)
+    consumer = await opened()
+    assert await consumer.receive(1) == []
+    assert sqs.opened == 1
+    assert sqs.calls[-1][0] == "lean receive_message"
 
 
 @pytest.mark.parametrize(("limit", "asked"), [(1, 1), (10, 4)])
