@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
 
 from loafer.adapters.aws import session
 from loafer.adapters.aws.sdk_data import data_loader
@@ -80,10 +81,29 @@ def test_sessions_read_the_data_of_the_sdk_by_the_loader_that_all_threads_share(
     assert shared_session().get_component("data_loader") is data_loader(None)
 
 
-@pytest.mark.parametrize("name", ["endpoints", "partitions", "sqs/2012-11-05/service-2", "sqs/2012-11-05/paginators-1"])
+@pytest.mark.parametrize("name", ["partitions", "sqs/2012-11-05/service-2", "sqs/2012-11-05/paginators-1"])
 def test_it_reads_what_the_loader_of_the_sdk_reads(name: str) -> None:
     fresh = data_loader.__wrapped__(None)  # the SDK fills in defaults where it has read them
     assert fresh.load_data(name) == create_loader().load_data(name)
+
+
+def test_it_reads_of_all_endpoints_those_that_are_called() -> None:
+    read, whole = (loader.load_data("endpoints") for loader in (data_loader.__wrapped__(None), create_loader()))
+    for partition, full in zip(read["partitions"], whole["partitions"], strict=True):
+        called = {name: full["services"][name] for name in partition["services"]}
+        assert partition == {**full, "services": called}
+
+
+@pytest.mark.parametrize("service", ["sqs", "sns", "sts", "oidc", "portal.sso", "signin"])
+def test_what_it_reads_leads_to_the_same_endpoints(service: str) -> None:
+    ours, theirs = (
+        EndpointResolver(loader.load_data("endpoints")) for loader in (data_loader.__wrapped__(None), create_loader())
+    )
+    for partition in theirs.get_available_partitions():
+        regions = theirs.get_available_endpoints(service, partition, allow_non_regional=True)
+        assert ours.get_available_endpoints(service, partition, allow_non_regional=True) == regions
+        for region in [*regions, "eu-west-1", "eu-nowhere-7"]:
+            assert ours.construct_endpoint(service, region) == theirs.construct_endpoint(service, region)
 
 
 def test_it_finds_the_same_services() -> None:
