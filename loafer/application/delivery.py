@@ -14,9 +14,13 @@ from loafer.exceptions import HandlerTimeout
 logger = logging.getLogger(__name__)
 
 
+Ending = tuple[Outcome, BaseException | None]
+"""What is to become of a message, and what the translator or the handler raised; None if it returned."""
+
+
 @attrs.frozen(slots=True)
 class Delivery:
-    """How one delivery ended.
+    """How one delivery ended, for those who want to know.
 
     Attributes:
         route: The name of its route.
@@ -32,12 +36,16 @@ class Delivery:
     error: BaseException | None = None
 
     @property
-    def stops_the_worker(self) -> bool:
-        """Tell whether the handler raised what no program survives, SystemExit for one; a cancellation is not that."""
-        return self.error is not None and not isinstance(self.error, (Exception, asyncio.CancelledError))
+    def fatal(self) -> BaseException | None:
+        """What was raised that no program survives, SystemExit for one; a cancellation is not that."""
+        return None if isinstance(self.error, (Exception, asyncio.CancelledError)) else self.error
 
 
-async def deliver(route: Route, message: Message, limit: float | None) -> Delivery:
+def ignore(_: Delivery) -> None:
+    """Want to know nothing."""
+
+
+async def deliver(route: Route, message: Message, limit: float | None) -> Ending:
     """Translate a message, give it to the handler, and return what came of it; raises nothing.
 
     After `limit` seconds a coroutine is cancelled, which is an error like any other. A thread cannot be cancelled:
@@ -46,15 +54,15 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Delive
     try:
         content = content_of(route.translate(message))
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
-        return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
+        return Outcome.UNTRANSLATED, error
     try:
         if limit is None:
             await route.handle(content)
         else:
             await _handle_within(limit, route.handle, content, message)
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
-        return Delivery(route.name, message, outcome_of(content, error), error)
-    return Delivery(route.name, message, Outcome.SUCCEEDED)
+        return outcome_of(content, error), error
+    return Outcome.SUCCEEDED, None
 
 
 async def _handle_within(limit: float, handle: Handler, content: object, message: Message) -> None:

@@ -9,7 +9,7 @@ from functools import partial
 
 import attrs
 
-from loafer.application.delivery import Delivery
+from loafer.application.delivery import Delivery, ignore
 from loafer.application.heartbeat import Heartbeat, beating, beating_on_a_thread
 from loafer.application.intake import Intake
 from loafer.application.jobs import Jobs
@@ -22,10 +22,6 @@ from loafer.application.shutdown import Stop, shut_down
 from loafer.application.slots import Slots
 from loafer.application.trouble import Trouble
 from loafer.application.watchdog import Watchdog
-
-
-def ignore(_: Delivery) -> None:
-    """Observe nothing."""
 
 
 @attrs.define(eq=False)

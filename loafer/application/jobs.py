@@ -2,34 +2,21 @@
 
 import asyncio
 import logging
-import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 
 import attrs
 
-from loafer.application.delivery import Delivery, deliver, log
+from loafer.application.delivery import Delivery, deliver, ignore, log
 from loafer.application.lane import Lane
 from loafer.application.retention import Retention
 from loafer.application.shutdown import Stop
 from loafer.application.slots import Slots
+from loafer.application.tasks import start_task
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 
 logger = logging.getLogger(__name__)
-
-
-if sys.version_info >= (3, 12):
-
-    def _start_task(coroutine: Coroutine[object, object, None], context: Context) -> "asyncio.Task[None]":
-        """Start a task, which runs at once until it first waits: many handlers never do."""
-        return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), context=context, eager_start=True)
-
-else:
-
-    def _start_task(coroutine: Coroutine[object, object, None], context: Context) -> "asyncio.Task[None]":
-        """Start a task, which runs when its turn comes: tasks cannot start at once yet."""
-        return asyncio.get_running_loop().create_task(coroutine, context=context)
 
 
 @attrs.define(eq=False)
@@ -56,8 +43,7 @@ class Jobs:
         if self.stop.requested.is_set():
             self.retention.give_back(lane, leases)
             return
-        for lease in self.retention.startable(lane, leases):
-            lane.order.add(lease)
+        lane.order.add(self.retention.startable(lane, leases))
         self.start(lane)
 
     def start(self, lane: Lane) -> None:
@@ -67,8 +53,8 @@ class Jobs:
             return  # whoever is starting goes on
         self._starting = True
         try:
-            while not self.stop.requested.is_set() and (ready := self.slots.next_lane()) is not None:
-                self._start_next(ready)
+            while not self.stop.requested.is_set() and (ready := self.slots.next()) is not None:
+                self._start_one(*ready)
         finally:
             self._starting = False
 
@@ -103,22 +89,19 @@ class Jobs:
             text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
             logger.warning(text, lease.message.id)
             with lane.lock:
-                lane.leases.drop(lease)
+                lane.leases.drop([lease])
         abandoned, self._tasks = len(self._tasks), {}
         return abandoned
 
-    def _start_next(self, lane: Lane) -> None:
-        lease = lane.order.next()
-        if lease is None:
-            return
+    def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()
         if not lease.is_valid(now):
             logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
+            self.slots.free(lane)
             self.settled(lane, [lease], confirmed=False)
             return
         lease.runs += 1
-        self.slots.started(lane)
-        task = _start_task(self._run(lane, lease, now), self._context.copy())
+        task = start_task(self._run(lane, lease, now), self._context.copy())
         if not task.done():
             self._tasks[task] = lane, lease
             task.add_done_callback(self._forget)
@@ -127,19 +110,22 @@ class Jobs:
         self._tasks.pop(task, None)
 
     async def _run(self, lane: Lane, lease: Lease, began: float) -> None:
-        delivery = await deliver(lane.route, lease.message, self.timeout)
+        message = lease.message  # which a newer delivery replaces
+        outcome, error = await deliver(lane.route, message, self.timeout)
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
-        lane.counts[delivery.outcome.value] += 1
-        if delivery.outcome.acknowledged:
-            self.retention.settlements[lane].acknowledge(lease)
+        lane.counts[outcome.word] += 1
+        if error is not None or self.observe is not ignore:
+            self._tell(Delivery(lane.route.name, message, outcome, error))
+        if outcome.acknowledged:
+            self.retention.settlements[lane].acknowledge(lease, now)
         else:
-            self.retention.keep(lane, lease, delivery)
-        self.observe(delivery)
-        if delivery.error is not None:
-            log(delivery)
-            if delivery.stops_the_worker:
-                self.stop.fail(delivery.error)
+            self.retention.keep(lane, lease, error)
         if not self._starting:  # a handler that ended at once leaves that to its starter
             self.start(lane)
-        self.slots.changed(lane)
+
+    def _tell(self, delivery: Delivery) -> None:
+        self.observe(delivery)
+        log(delivery)
+        if delivery.fatal is not None:
+            self.stop.fail(delivery.fatal)

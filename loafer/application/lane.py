@@ -22,6 +22,7 @@ class Lane:
     Attributes:
         asked: Messages that running receives may still bring.
         running: Messages whose handler runs.
+        has_turn: Whether it is among the lanes that may start a message.
         counted_waiting: What of its waiting messages the totals over all routes know.
         counted_held: What of its held messages they know.
         counts: What happened so far: outcomes by name, `received`, `duplicates`, `leases_lost`, `stale`.
@@ -38,6 +39,7 @@ class Lane:
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     asked: int = attrs.field(default=0, init=False)
     running: int = attrs.field(default=0, init=False)
+    has_turn: bool = attrs.field(default=False, init=False)
     counted_waiting: int = attrs.field(default=0, init=False)
     counted_held: int = attrs.field(default=0, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
@@ -62,7 +64,7 @@ class Lane:
         """Hold the messages of a receive; those that are held already take over the newer receipt and are left out."""
         now = self.clock()
         with self.lock:
-            leases = [lease for message in messages if (lease := self.leases.take(message, now)) is not None]
+            leases = self.leases.take(messages, now)
         self.counts["received"] += len(messages)
         self.counts["duplicates"] += len(messages) - len(leases)
         return leases
@@ -70,7 +72,5 @@ class Lane:
     def settled(self, leases: Sequence[Lease]) -> None:
         """Hold messages no longer, and let what waited for them start."""
         with self.lock:
-            for lease in leases:
-                self.leases.drop(lease)
-        for lease in leases:
-            self.order.settled(lease)
+            self.leases.drop(leases)
+        self.order.settled(leases)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from loafer.application.delivery import Delivery
 from loafer.application.lane import Lane
 from loafer.application.settlement import Settlement
 from loafer.application.shutdown import Stop
@@ -51,10 +50,10 @@ class Retention:
         for lease in leases:
             self.settlements[lane].release(lease, 0)
 
-    def keep(self, lane: Lane, lease: Lease, delivery: Delivery) -> None:
+    def keep(self, lane: Lane, lease: Lease, error: BaseException | None) -> None:
         """Keep a message whose handling did not succeed."""
-        delay = retry_delay(self.retry_delay, delivery.error, lease.attempts, random.random())
-        if self.stop.requested.is_set() and isinstance(delivery.error, asyncio.CancelledError):
+        delay = retry_delay(self.retry_delay, error, lease.attempts, random.random())
+        if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
             self.give_back(lane, [lease])
         elif isinstance(lane.order, GroupOrder):
             self._keep_in_place(lane, lane.order, lease, delay)
@@ -68,9 +67,10 @@ class Retention:
 
         A message without runs left is given back until its source has moved it: each receive brings that nearer.
         """
-        spent = lane.spent.among([lease.message for lease in leases], lane.clock())
-        if not spent:
+        now = lane.clock()
+        if not lane.spent.any(now):
             return leases
+        spent = lane.spent.among([lease.message for lease in leases], now)
         self.give_back(lane, [lease for lease in leases if lease.message.id in spent])
         return [lease for lease in leases if lease.message.id not in spent]
 

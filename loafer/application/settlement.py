@@ -9,6 +9,7 @@ from typing import Protocol
 import attrs
 
 from loafer.application.lane import Lane
+from loafer.application.tasks import start_task
 from loafer.domain.batch import Batch, Failure
 from loafer.domain.lease import Lease
 from loafer.domain.retry import backoff
@@ -43,15 +44,16 @@ class Outbox:
     settled: "Settled"
     closing: bool = attrs.field(default=False, init=False)
     _batch: Batch[Lease] = attrs.field(factory=Batch, init=False)
+    _will_look: bool = attrs.field(default=False, init=False)
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     _sending: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _pending: int = attrs.field(default=0, init=False)
     _emptied: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
-    def put(self, lease: Lease) -> None:
+    def put(self, lease: Lease, now: float) -> None:
         """Settle a message, soon."""
         self._pending += 1
-        self._join(lease)
+        self._join(lease, now)
 
     async def drained(self) -> None:
         """Send what waits, and wait until everything is settled or given up."""
@@ -61,22 +63,33 @@ class Outbox:
             self._emptied.clear()
             await self._emptied.wait()
 
-    def _join(self, lease: Lease) -> None:
-        now = self.lane.clock()
+    def _join(self, lease: Lease, now: float) -> None:
         self._batch.add(lease, now)
-        self._flush(now)
+        if self._batch.full:
+            self._flush(now)
+        elif not self._will_look:  # once for all that ends in this turn
+            self._will_look = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _join_again(self, lease: Lease) -> None:
+        self._join(lease, self.lane.clock())
+
+    def _look(self) -> None:
+        self._will_look = False
+        self._flush(self.lane.clock())
 
     def _flush(self, now: float) -> None:
         """Send every batch that is due now, and look again when the next one will be."""
         others_may_join = not self.closing and bool(self.lane.running or self.lane.order.startable)
         while entries := self._batch.take(now, others_may_join=others_may_join):
-            task = asyncio.get_running_loop().create_task(self._settle(entries))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+            task = start_task(self._settle(entries))
+            if not task.done():
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
         if self._batch.due_at is not None and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._batch.due_at - now, self._look_again)
+            self._timer = asyncio.get_running_loop().call_later(self._batch.due_at - now, self._due)
 
-    def _look_again(self) -> None:
+    def _due(self) -> None:
         self._timer = None
         self._flush(self.lane.clock())
 
@@ -90,7 +103,7 @@ class Outbox:
             elif lease.message is message or lease.released:
                 done.append(lease)
             else:
-                self._join(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
+                self._join_again(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
         if done:
             self._done(done, confirmed=True)
 
@@ -110,7 +123,7 @@ class Outbox:
             wait = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
             log = logger.warning if lease.failures == 1 else logger.info
             log("message %s could not be %s, trying again: %s", lease.message.id, self.verb, failure.reason)
-            asyncio.get_running_loop().call_later(wait, self._join, lease)
+            asyncio.get_running_loop().call_later(wait, self._join_again, lease)
         else:
             logger.warning("message %s was not %s and comes back: %s", lease.message.id, self.verb, failure.reason)
             self._done([lease], confirmed=False)
@@ -136,14 +149,14 @@ class Settlement:
         self._acknowledged = Outbox("acknowledged", self.lane, self._acknowledge, self.settled)
         self._released = Outbox("released", self.lane, self._release, self.settled)
 
-    def acknowledge(self, lease: Lease) -> None:
-        """Delete a message."""
-        self._acknowledged.put(lease)
+    def acknowledge(self, lease: Lease, now: float) -> None:
+        """Delete a message, whose handler has ended now."""
+        self._acknowledged.put(lease, now)
 
     def release(self, lease: Lease, delay: float) -> None:
         """Give a message back, visible again after `delay` seconds."""
         lease.release_delay = delay
-        self._released.put(lease)
+        self._released.put(lease, self.lane.clock())
 
     async def drained(self) -> None:
         """Wait until everything is settled or given up; nothing waits for company any more."""
@@ -151,12 +164,12 @@ class Settlement:
 
     async def _acknowledge(self, leases: Sequence[Lease]) -> Results:
         now = self.lane.clock()
-        valid = [lease.is_valid(now) for lease in leases]
+        outdated = [place for place, lease in enumerate(leases) if not lease.is_valid(now)]
         results = await self.lane.consumer.acknowledge([lease.message for lease in leases])
-        for lease, was_valid, failure in zip(leases, valid, results, strict=True):
-            if not was_valid and failure is None:
+        for place in outdated:
+            if results[place] is None:
                 self.lane.counts["stale"] += 1
-                logger.warning("message %s: stale: acknowledged after its lease had ended", lease.message.id)
+                logger.warning("message %s: stale: acknowledged after its lease had ended", leases[place].message.id)
         return results
 
     async def _release(self, leases: Sequence[Lease]) -> Results:

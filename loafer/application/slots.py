@@ -8,6 +8,7 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.domain.demand import Pace, Room, demand, is_full
+from loafer.domain.lease import Lease
 
 
 @attrs.define(eq=False)
@@ -29,7 +30,7 @@ class Slots:
     lanes: list[Lane]
     running: int = attrs.field(default=0, init=False)
     pace: Pace = attrs.field(factory=Pace, init=False)
-    _turns: dict[Lane, None] = attrs.field(factory=dict, init=False)
+    _turns: deque[Lane] = attrs.field(factory=deque, init=False)
     """The lanes that may start a message, in the order of their turns."""
     _hungry: "dict[Lane, deque[asyncio.Future[int]]]" = attrs.field(factory=dict, init=False)
     """Receives that wait for places."""
@@ -41,37 +42,41 @@ class Slots:
     _held: int = attrs.field(default=0, init=False)
     _will_feed: bool = attrs.field(default=False, init=False)
 
-    def next_lane(self) -> Lane | None:
-        """Return the lane whose turn it is to start a message; None if no message may start now."""
+    def next(self) -> tuple[Lane, Lease] | None:
+        """Take a slot and the message that it is for, of the lane whose turn it is; None if no message may start."""
         if self.running >= self.max_jobs:
             return None
-        while self._turns:
-            lane = next(iter(self._turns))
-            del self._turns[lane]
-            startable = lane.order.startable
-            if startable > 1:
-                self._turns[lane] = None
-            if startable:
-                return lane
+        turns = self._turns
+        while turns:
+            lane = turns[0]
+            lease = lane.order.next()
+            if lease is not None:
+                turns.rotate(-1)
+                self.running += 1
+                lane.running += 1
+                self._changed[lane] = None
+                return lane, lease
+            turns.popleft()
+            lane.has_turn = False
         return None
 
     def ready(self, lane: Lane) -> None:
         """Note that a lane may have a message to start."""
         self._changed[lane] = None
-        if lane.order.startable:
-            self._turns.setdefault(lane)
-
-    def started(self, lane: Lane) -> None:
-        """Take a slot."""
-        self.running += 1
-        lane.running += 1
-        self._changed[lane] = None
+        if lane.order.startable and not lane.has_turn:
+            lane.has_turn = True
+            self._turns.append(lane)
 
     def ended(self, lane: Lane, seconds: float, now: float) -> None:
         """Give a slot back, whose handler took so many seconds and has ended now."""
+        self.pace.ended(seconds, now)
+        self.free(lane)
+
+    def free(self, lane: Lane) -> None:
+        """Give a slot back."""
         self.running -= 1
         lane.running -= 1
-        self.pace.ended(seconds, now)
+        self.changed(lane)
 
     async def places(self, lane: Lane) -> int:
         """Take places for a receive on a lane and return how many; waits until there are some, and it is worthwhile."""
@@ -96,9 +101,9 @@ class Slots:
     def feed(self) -> None:
         """Let those receives go on for which there are places now."""
         self._will_feed = False
-        self._count()
-        if not self._next:
+        if not self._changed:
             return
+        self._count()
         startable = self.max_jobs - self.running - self._waiting
         startable += self.pace.starts_soon(self.max_jobs, self.clock())
         lanes = deque(self._next)
@@ -116,7 +121,7 @@ class Slots:
     def _feed_one(self, lane: Lane, places: int) -> bool:
         """Let one receive of a lane go on; tell whether there is another."""
         turns = self._hungry[lane]
-        turn = turns.popleft()
+        turn = turns.pop()
         if not turn.done():  # which it is if it was cancelled
             lane.asked += places
             lane.counted_held += places

@@ -35,6 +35,11 @@ class Batch(Generic[T]):
     due_at: float | None = attrs.field(default=None, init=False)
     """When the batch goes out at the latest; None while it is empty."""
 
+    @property
+    def full(self) -> bool:
+        """Tell whether nothing more fits in."""
+        return len(self.entries) >= LARGEST_BATCH
+
     def add(self, entry: T, now: float) -> None:
         """Let an entry join."""
         if not self.entries:
@@ -43,8 +48,7 @@ class Batch(Generic[T]):
 
     def take(self, now: float, *, others_may_join: bool) -> list[T]:
         """Return what is to go out now: a full batch, a batch that waited long enough, or one that nobody can join."""
-        full = len(self.entries) >= LARGEST_BATCH
-        if self.due_at is None or (others_may_join and not full and now < self.due_at):
+        if self.due_at is None or (others_may_join and not self.full and now < self.due_at):
             return []
         taken, self.entries = self.entries[:LARGEST_BATCH], self.entries[LARGEST_BATCH:]
         if not self.entries:

@@ -1,5 +1,7 @@
 """How long a received message is ours, when to renew that, and when it is lost."""
 
+from collections.abc import Sequence
+
 import attrs
 
 from loafer.domain.message import Message
@@ -80,26 +82,26 @@ class Leases:
         """Seconds between two renewals: one may fail, and there is still time for another."""
         return self.visibility_timeout / 3
 
-    def take(self, message: Message, now: float) -> Lease | None:
-        """Hold a message just received; None if it is held already: then only its newer receipt takes over."""
-        lease = self._held.get(message.id)
-        if lease is None or lease.released:
-            lease = Lease(message, now + self.visibility_timeout, now + self.interval, now + LONGEST_LEASE - MARGIN)
-            self._held[message.id] = lease
-            return lease
-        if message.receive_count < lease.message.receive_count:
-            return None  # an older delivery, by a slower receive
-        lease.message = message
-        lease.ends_at = now + LONGEST_LEASE - MARGIN
-        lease.deadline = now + self.visibility_timeout
-        lease.renew_at = now + self.interval
-        lease.lost = False
-        return None
+    def take(self, messages: Sequence[Message], now: float) -> list[Lease]:
+        """Hold messages just received, and return the new leases; what is held already only takes the receipt over."""
+        deadline, renew_at = now + self.visibility_timeout, now + self.interval
+        ends_at = now + LONGEST_LEASE - MARGIN
+        taken = []
+        for message in messages:
+            held = self._held.get(message.id)
+            if held is None or held.released:
+                lease = self._held[message.id] = Lease(message, deadline, renew_at, ends_at)
+                taken.append(lease)
+            elif message.receive_count >= held.message.receive_count:  # or else an older delivery, by a slower receive
+                held.message, held.lost = message, False
+                held.deadline, held.renew_at, held.ends_at = deadline, renew_at, ends_at
+        return taken
 
-    def drop(self, lease: Lease) -> None:
-        """Hold a message no longer."""
-        if self._held.get(lease.message.id) is lease:
-            del self._held[lease.message.id]
+    def drop(self, leases: Sequence[Lease]) -> None:
+        """Hold messages no longer."""
+        for lease in leases:
+            if self._held.get(lease.message.id) is lease:
+                del self._held[lease.message.id]
 
     def next_renewal(self) -> float | None:
         """Return when the next lease is due; None if there is nothing to renew."""

@@ -15,11 +15,15 @@ class Outcome(Enum):
     FAILED = "failed"
     UNTRANSLATED = "untranslated"
 
+    word: str
+    """The value, without the call that an Enum makes of it: it is read for every message."""
+
     acknowledged: bool
     """True if the message is to be deleted, False if it stays on its queue."""
 
     def __init__(self, value: str) -> None:
-        """Decide once per outcome, for the attribute is read for every message."""
+        """Decide once per outcome what is read for every message."""
+        self.word = value
         self.acknowledged = value in {"succeeded", "rejected"}
 
 
@@ -34,7 +38,7 @@ def content_of(translated: object) -> object:
         InvalidContent: the result is no mapping, has no `content`, or its content is None.
 
     """
-    if not isinstance(translated, (dict, Mapping)):  # what it nearly always is first
+    if not (isinstance(translated, dict) or isinstance(translated, Mapping)):  # noqa: SIM101 - the usual case, at once
         raise InvalidContent(f"the translator returned {type(translated).__name__}, not a mapping with 'content'")
     content: object = translated.get("content")
     if content is None:

@@ -23,16 +23,16 @@ class Order(Protocol):
         """How many could start now."""
         ...
 
-    def add(self, lease: Lease) -> None:
-        """Let a received message wait for its turn."""
+    def add(self, leases: Sequence[Lease]) -> None:
+        """Let received messages wait for their turn."""
         ...
 
     def next(self) -> Lease | None:
         """Take the message that starts now; None: none may."""
         ...
 
-    def settled(self, lease: Lease) -> None:
-        """Note that a started message is confirmed as settled: what waited for it may start."""
+    def settled(self, leases: Sequence[Lease]) -> None:
+        """Note that started messages are confirmed as settled: what waited for them may start."""
         ...
 
     def followers(self, lease: Lease) -> list[Lease]:
@@ -55,16 +55,16 @@ class ArrivalOrder:
         """How many could start now."""
         return len(self._waiting)
 
-    def add(self, lease: Lease) -> None:
-        """Let a received message wait for its turn."""
-        self._waiting.append(lease)
+    def add(self, leases: Sequence[Lease]) -> None:
+        """Let received messages wait for their turn."""
+        self._waiting.extend(leases)
 
     def next(self) -> Lease | None:
         """Take the message that starts now."""
         return self._waiting.popleft() if self._waiting else None
 
-    def settled(self, lease: Lease) -> None:
-        """Nobody waited for it."""
+    def settled(self, leases: Sequence[Lease]) -> None:
+        """Nobody waited for them."""
 
     def followers(self, lease: Lease) -> list[Lease]:  # noqa: ARG002 - nobody waits for anybody
         """Nobody waits for it."""
@@ -102,14 +102,15 @@ class GroupOrder:
         """How many could start now: the heads of the groups that wait for nothing."""
         return len(self._ready)
 
-    def add(self, lease: Lease) -> None:
-        """Let a received message wait behind the others of its group."""
-        name = _name(lease.message)
-        group = self._groups.get(name)
-        if group is None:
-            group = self._groups[name] = Group(name)
-            self._ready.append(group)
-        group.waiting.append(lease)
+    def add(self, leases: Sequence[Lease]) -> None:
+        """Let received messages wait, each behind the others of its group."""
+        for lease in leases:
+            name = _name(lease.message)
+            group = self._groups.get(name)
+            if group is None:
+                group = self._groups[name] = Group(name)
+                self._ready.append(group)
+            group.waiting.append(lease)
 
     def next(self) -> Lease | None:
         """Take the head of the group that has waited longest."""
@@ -119,16 +120,17 @@ class GroupOrder:
         group.started = group.waiting.popleft()
         return group.started
 
-    def settled(self, lease: Lease) -> None:
-        """Let the next of the group start, or forget the group."""
-        group = self._groups.get(_name(lease.message))
-        if group is None or group.started is not lease:
-            return
-        group.started = None
-        if group.waiting:
-            self._ready.append(group)
-        else:
-            del self._groups[group.name]
+    def settled(self, leases: Sequence[Lease]) -> None:
+        """Let the next of each group start, or forget the group."""
+        for lease in leases:
+            group = self._groups.get(_name(lease.message))
+            if group is None or group.started is not lease:
+                continue
+            group.started = None
+            if group.waiting:
+                self._ready.append(group)
+            else:
+                del self._groups[group.name]
 
     def retry(self, lease: Lease, at: float) -> None:
         """Put a started message back at the head of its group, to start again at the time `at`; its followers wait."""

@@ -67,7 +67,8 @@ def _parse(text: str) -> Any:
 
 
 def _decode(text: str, what: str) -> Any:
-    _check_text(text, what)
+    if not text.isascii():
+        _check_text(text, what)
     try:
         content = _parse(text)
     except RecursionError as error:
@@ -81,8 +82,6 @@ def _decode(text: str, what: str) -> Any:
 
 
 def _check_text(text: str, what: str) -> None:
-    if text.isascii():
-        return
     try:
         text.encode()
     except UnicodeEncodeError as error:

@@ -148,8 +148,5 @@ async def test_messages_without_a_group_are_groups_of_their_own() -> None:
     from loafer.domain.ordering import GroupOrder
 
     leases, order = Leases(30), GroupOrder()
-    for name in ("one", "two"):
-        lease = leases.take(Message(name, "", name), 0)
-        assert lease is not None
-        order.add(lease)
+    order.add(leases.take([Message(name, "", name) for name in ("one", "two")], 0))
     assert order.startable == 2

@@ -47,7 +47,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
         self.added += 1
         name = str(self.added)
         lease = Lease(Message(id=name, body="", receipt=name, group=group), 30, 10, 43_200)
-        self.order.add(lease)
+        self.order.add([lease])
         self.group_of(lease).waiting.append(lease)
 
     @rule()
@@ -65,8 +65,8 @@ class GroupOrderMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
         lease = data.draw(st.sampled_from(self.started))
-        self.order.settled(lease)
-        self.order.settled(lease)
+        self.order.settled([lease])
+        self.order.settled([lease])
         self.group_of(lease).started = None
 
     @rule(data=st.data())
@@ -74,7 +74,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
         waiting = [lease for group in self.model.values() for lease in group.waiting]
         if waiting:
             lease = data.draw(st.sampled_from(waiting))
-            self.order.settled(lease)
+            self.order.settled([lease])
             assert self.order.followers(lease) == []
 
     @precondition(lambda self: self.started)
@@ -118,7 +118,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.drain()
         for lease in self.started:
-            self.order.settled(lease)
+            self.order.settled([lease])
         assert (self.order.startable, self.order.next(), self.order.drain()) == (0, None, [])
 
 

@@ -10,8 +10,7 @@ SECOND = attrs.evolve(FIRST, receipt="a#2", receive_count=2)
 
 
 def held(leases: Leases, message: Message = FIRST, now: float = 0.0) -> Lease:
-    lease = leases.take(message, now)
-    assert lease is not None
+    [lease] = leases.take([message], now)
     return lease
 
 
@@ -56,7 +55,7 @@ def test_a_lease_is_not_extended_past_twelve_hours_from_the_receipt() -> None:
 def test_a_redelivery_has_twelve_hours_of_its_own() -> None:
     leases = Leases(30)
     lease = held(leases)
-    leases.take(SECOND, LONGEST_LEASE)
+    leases.take([SECOND], LONGEST_LEASE)
     assert leases.extension(LONGEST_LEASE, lease) == 30
 
 
@@ -66,7 +65,7 @@ def test_a_lost_lease_is_not_extended_and_a_redelivery_makes_it_ours_again() -> 
     assert leases.refused(lease, FIRST)
     assert leases.next_renewal() is None
     assert not lease.is_valid(1)
-    assert leases.take(SECOND, 31) is None
+    assert leases.take([SECOND], 31) == []
     assert lease.is_valid(60)
     assert leases.due(41) == [lease]
 
@@ -75,7 +74,7 @@ def test_the_result_of_an_older_delivery_says_nothing_about_a_newer_one() -> Non
     leases = Leases(30)
     lease = held(leases)
     leases.due(10)
-    leases.take(SECOND, 31)
+    leases.take([SECOND], 31)
     leases.extended(lease, FIRST, 40)
     assert lease.deadline == 61
     leases.due(41)
@@ -86,8 +85,15 @@ def test_the_result_of_an_older_delivery_says_nothing_about_a_newer_one() -> Non
 def test_an_older_delivery_that_arrives_late_does_not_take_over() -> None:
     leases = Leases(30)
     lease = held(leases, SECOND)
-    assert leases.take(FIRST, 5) is None
+    assert leases.take([FIRST], 5) == []
     assert (lease.message, lease.deadline) == (SECOND, 30)
+
+
+def test_a_message_that_is_twice_in_a_batch_is_held_once_by_its_newer_receipt() -> None:
+    leases = Leases(30)
+    [lease] = leases.take([FIRST, SECOND], 0)
+    assert lease.message is SECOND
+    assert len(leases) == 1
 
 
 def test_a_released_lease_is_replaced_by_the_next_delivery_and_its_end_does_not_end_that() -> None:
@@ -96,7 +102,7 @@ def test_a_released_lease_is_replaced_by_the_next_delivery_and_its_end_does_not_
     old.release_delay = 0
     new = held(leases, SECOND)
     assert new is not old
-    leases.drop(old)
+    leases.drop([old])
     assert len(leases) == 1
     assert leases.due(10) == [new]
 

@@ -48,13 +48,13 @@ class LeaseMachine(RuleBasedStateMachine):
     def receive(self, name: str) -> None:
         count = self.deliveries[name] = self.deliveries.get(name, 0) + 1
         message = self.message(name, count)
-        lease = self.leases.take(message, self.now)
+        taken = self.leases.take([message], self.now)
         known = self.held.get(name)
         if known is None or known.lease.released:
-            assert lease is not None
+            [lease] = taken
             known = self.held[name] = Known(lease, self.now, self.now)
         else:
-            assert lease is None
+            assert taken == []
             known.received = known.renewed = self.now
             known.failed, known.lost = None, False
         assert known.lease.message is message
@@ -67,7 +67,7 @@ class LeaseMachine(RuleBasedStateMachine):
         if known is None or known.lease.released or self.deliveries[name] < 2:
             return
         before = attrs.asdict(known.lease, recurse=False)
-        assert self.leases.take(self.message(name, self.deliveries[name] - 1), self.now) is None
+        assert self.leases.take([self.message(name, self.deliveries[name] - 1)], self.now) == []
         assert attrs.asdict(known.lease, recurse=False) == before
 
     @rule(seconds=st.one_of(st.integers(0, 3), st.integers(0, 2000), st.integers(10_000, 50_000)))
@@ -129,8 +129,8 @@ class LeaseMachine(RuleBasedStateMachine):
     def drop(self, name: str) -> None:
         known = self.held.pop(name, None)
         if known is not None:
-            self.leases.drop(known.lease)
-            self.leases.drop(known.lease)
+            self.leases.drop([known.lease])
+            self.leases.drop([known.lease])
 
     @rule(name=names, delay=st.integers(0, 30))
     def release(self, name: str, delay: int) -> None:
@@ -143,7 +143,7 @@ class LeaseMachine(RuleBasedStateMachine):
         """Settle a lease late: the lease that took its place stays."""
         lease = data.draw(st.sampled_from(self.calls)).known.lease
         if all(known.lease is not lease for known in self.held.values()):
-            self.leases.drop(lease)
+            self.leases.drop([lease])
 
     @invariant()
     def one_lease_a_message(self) -> None:
