@@ -18,6 +18,7 @@ SDK_ERRORS = (
     OSError,
     TimeoutError,
     ValueError,  # botocore's way to refuse an endpoint URL
+    RuntimeError,  # its way to say that credentials which it has just refreshed are expired
 )
 """Everything that a call of the SDK raises."""
 
@@ -96,6 +97,7 @@ _PASSING_TYPES = (
     aiohttp.ClientError,
     OSError,
     TimeoutError,
+    RuntimeError,
 )
 _USERINFO = re.compile(r"//[^/@\s]*@")
 _MAX_DETAIL = 300

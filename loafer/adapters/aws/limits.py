@@ -80,8 +80,15 @@ def _wrong_delay(delay: int | None, most: int | None) -> str | None:
 
 
 def _forbidden(message: OutgoingMessage) -> str | None:
-    texts = {f"attribute {name!r}": attribute.value for name, attribute in message.attributes.items()}
-    for what, text in {"the body": message.body, **texts}.items():
+    texts: list[tuple[str, str | bytes | None]] = [
+        ("the body", message.body),
+        ("the group", message.group),
+        ("the deduplication id", message.deduplication_id),
+    ]
+    for name, attribute in message.attributes.items():
+        what = f"attribute {name!r}"
+        texts += [(f"the name of {what}", name), (f"the type of {what}", attribute.type), (what, attribute.value)]
+    for what, text in texts:
         found = _FORBIDDEN.search(text) if isinstance(text, str) else None
         if found:
             return f"{what} holds U+{ord(found[0]):04X} at character {found.start()}, which is not allowed in a message"

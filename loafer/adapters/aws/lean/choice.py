@@ -15,9 +15,12 @@ from typing import Any, cast
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from aiobotocore.endpoint import AioEndpoint
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
+from aiohttp import ClientSession
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import create_urllib3_context, get_cert_path
+from botocore.useragent import sanitize_user_agent_string_component
 from botocore.utils import get_environ_proxies
 
 from loafer import __version__
@@ -32,8 +35,8 @@ logger = logging.getLogger(__name__)
 SWITCH = "LOAFER_SQS_TRANSPORT"
 """The environment variable that switches the lean transport off."""
 
-SDK = "aiobotocore"
-"""The value that does."""
+LEAN, SDK = "lean", "aiobotocore"
+"""Its values: the second one does."""
 
 _EVENTS = (
     "provide-client-params",
@@ -50,7 +53,13 @@ _EVENTS = (
     "after-call",
     "after-call-error",
 )
-_OF_THE_SDK = ("botocore.", "aiobotocore.")
+_WAY_OUT: tuple[tuple[type, tuple[str, ...]], ...] = (
+    (AioEndpoint, ("make_request", "_send_request", "_get_response", "_do_get_response", "_send")),
+    (AIOHTTPSession, ("send",)),
+    (ClientSession, ("__init__", "request", "_request")),
+)
+"""The methods that a call of the SDK goes through."""
+_OF_THE_SDK = ("botocore.", "aiobotocore.", "aiohttp.")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")  # what signing leaves as it is
 _OWN_PORTS = {"http": 80, "https": 443}
 
@@ -76,8 +85,7 @@ async def enter_lean_transport(stack: AsyncExitStack, client: Any, place: str, p
 
 async def _lean_transport(client: Any, session: AioSession, connections: int) -> LeanTransport:
     """Return the transport for the endpoint and the region that the client has worked out; Unusual: not for this."""
-    if os.environ.get(SWITCH, "").strip().lower() == SDK:
-        raise Unusual(f"{SWITCH} says so")
+    _check_switch()
     _check_client(client)
     _check_retries(session)
     # The one public way to have the SDK resolve an endpoint without calling it.
@@ -86,15 +94,23 @@ async def _lean_transport(client: Any, session: AioSession, connections: int) ->
     if not _PLAIN_PATH.fullmatch(signed.path) or "@" in signed.netloc or signed.fragment or not _is_signature(query):
         raise Unusual("the endpoint is no plain URL")
     endpoint = signed._replace(path=signed.path or "/", query="")
-    if get_environ_proxies(endpoint.geturl()):
+    if get_environ_proxies(endpoint.geturl()).get(endpoint.scheme):
         raise Unusual("a proxy is set")
     region = _region(query)
     tls = await asyncio.to_thread(_tls, _verify(session)) if signed.scheme == "https" else None
-    agent = f"{client.meta.config.user_agent} loafer/{__version__}"
-    signer = Signer(_host(endpoint), endpoint.path, region, agent)
+    signer = Signer(_host(endpoint), endpoint.path, region, _agent(client.meta.config))
     return LeanTransport(
         endpoint.geturl(), signer, Http(endpoint, tls, CONNECT_TIMEOUT, connections), _provider(session)
     )
+
+
+def _check_switch() -> None:
+    given = os.environ.get(SWITCH, "")
+    value = given.strip().lower()
+    if value == SDK:
+        raise Unusual(f"{SWITCH} says so")
+    if value not in {"", LEAN}:
+        logger.warning("%s=%r: unknown, and taken as %s; give %s or %s", SWITCH, given, LEAN, LEAN, SDK)
 
 
 def _check_client(client: Any) -> None:
@@ -106,9 +122,9 @@ def _check_client(client: Any) -> None:
         raise Unusual("the SDK speaks another protocol")
     # Tracing libraries put a wrapper where one of these was, and want to see every call.
     methods = [getattr_static(client, name) for name in ("_make_api_call", *OPERATIONS)]
-    for method in (*methods, getattr_static(AioEndpoint, "make_request")):
-        if not isinstance(method, FunctionType) or _is_foreign(method):
-            raise Unusual("calls of the SDK are instrumented")
+    methods += [vars(owner)[name] for owner, names in _WAY_OUT for name in names if name in vars(owner)]
+    if any(not isinstance(method, FunctionType) or _is_foreign(method) for method in methods):
+        raise Unusual("calls of the SDK are instrumented")
     if any(_is_foreign(handler) for handler in _handlers(client)):
         raise Unusual("an event hook is registered")
 
@@ -139,6 +155,13 @@ def _check_retries(session: AioSession) -> None:
 
 def _is_signature(query: Mapping[str, list[str]]) -> bool:
     return all(name.startswith("X-Amz-") for name in query)
+
+
+def _agent(config: Any) -> str:
+    """Return the user agent: the SDK's own, the application that the configuration names, and loafer."""
+    application = config.user_agent_appid
+    named = f" app/{sanitize_user_agent_string_component(application, allow_hash=True)}" if application else ""
+    return f"{config.user_agent}{named} loafer/{__version__}"
 
 
 def _region(query: Mapping[str, list[str]]) -> str:

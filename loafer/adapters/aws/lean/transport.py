@@ -62,9 +62,10 @@ class LeanTransport:
         Raises:
             ClientError: SQS refused.
             HTTPClientError, ResponseParserError, TimeoutError: there was no answer, or none that can be read.
+            ParamValidationError: the parameters are not what can be sent.
 
         """
-        body, skew = orjson.dumps(parameters, default=_encode), self._skew
+        body, skew = _body_of(parameters), self._skew
         answer = await self._post(operation, body, skew)
         refusal = _refusal(operation, answer)
         if refusal is not None and self._corrects_skew(refusal, _date_of(answer), skew):
@@ -89,7 +90,7 @@ class LeanTransport:
             raise sdk.ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
         except SSLError as error:
             raise sdk.SSLError(endpoint_url=self.endpoint, error=error) from error
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # uvloop has been seen to raise the latter for a failed connection
             raise sdk.EndpointConnectionError(endpoint_url=self.endpoint, error=error) from error
 
     def _corrects_skew(self, refusal: sdk.ClientError, date: float | None, used: float) -> bool:
@@ -126,6 +127,13 @@ def _refusal(operation: str, answer: Answer) -> sdk.ClientError | None:
         return sdk.ClientError(parser.parse(wire, None), OPERATIONS[operation])
     except (ValueError, TypeError, AttributeError) as error:
         raise ResponseParserError(f"the answer, of status {answer.status}, cannot be read: {error}") from error
+
+
+def _body_of(parameters: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(parameters, default=_encode)
+    except TypeError as error:  # a lone surrogate is one, too
+        raise sdk.ParamValidationError(report=str(error)) from error
 
 
 def _encode(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from botocore.credentials import Credentials
 from botocore.loaders import create_loader
 
 from loafer.adapters.aws import session
+from loafer.adapters.aws.lean import choice
 from loafer.adapters.aws.lean import http as module
 from loafer.adapters.aws.lean.choice import SWITCH, enter_lean_transport
 from loafer.adapters.aws.lean.http import Answer, Connection, Http
@@ -185,6 +187,16 @@ async def chosen(config: AioConfig | None = None, region: str | None = None) -> 
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(create_client("sqs", region, config or settling()))
         return await enter_lean_transport(stack, client, "queue 'orders'", 1)
+
+
+async def why_not(caplog: pytest.LogCaptureFixture, config: AioConfig | None = None) -> str:
+    """Return why the lean transport is not taken, as the log says it; "" if it is."""
+    caplog.set_level(logging.INFO, choice.__name__)
+    if await chosen(config) is not None:
+        return ""
+    [line] = [record.getMessage() for record in caplog.records if record.name == choice.__name__]
+    assert "\n" not in line
+    return line.removeprefix("queue 'orders': every call goes through aiobotocore: ")
 
 
 def use_profile(text: str, folder: Path, environ: Environ) -> None:

@@ -66,6 +66,7 @@ PASSING = [
     aiohttp.ClientPayloadError("cut off"),
     ConnectionResetError("reset"),
     TimeoutError(),
+    RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
 ]
 
 

@@ -23,6 +23,16 @@ ELEVEN = {f"a{number}": Attribute("x") for number in range(11)}
         (OutgoingMessage("\ud800"), r"the body holds U\+D800 at character 0"),
         (OutgoingMessage("\ufffe"), r"the body holds U\+FFFE at character 0"),
         (OutgoingMessage("x", {"a": Attribute("\x0b")}), r"attribute 'a' holds U\+000B at character 0"),
+        (
+            OutgoingMessage("x", {"\ud800": Attribute("x")}),
+            r"the name of attribute '\\ud800' holds U\+D800 at character 0",
+        ),
+        (
+            OutgoingMessage("x", {"a": Attribute("x", "\ud800")}),
+            r"the type of attribute 'a' holds U\+D800 at character 0",
+        ),
+        (OutgoingMessage("x", group="g\ud800"), r"the group holds U\+D800 at character 1"),
+        (OutgoingMessage("x", deduplication_id="\ud800"), r"the deduplication id holds U\+D800 at character 0"),
         (OutgoingMessage("x", ELEVEN), "11 message attributes: at most 10"),
         (OutgoingMessage("x", delay=-1), "it must be from 0 to 900"),
         (OutgoingMessage("x", delay=901), "it must be from 0 to 900"),

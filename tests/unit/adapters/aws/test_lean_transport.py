@@ -34,8 +34,9 @@ async def test_binary_attributes_go_both_ways() -> None:
 
 async def test_what_json_has_no_type_for_is_not_sent() -> None:
     transport, http = lean(answered(b"{}"))
-    with pytest.raises(TypeError):
-        await transport.call("receive_message", {"QueueUrl": object()})
+    for unsendable in (object(), "\ud800"):
+        with pytest.raises(sdk.ParamValidationError):
+            await transport.call("receive_message", {"QueueUrl": unsendable})
     assert http.requests == []
 
 
@@ -82,6 +83,7 @@ async def test_an_answer_that_cannot_be_read_is_passing_trouble(body: bytes) -> 
         (Lost("gone"), sdk.ConnectionClosedError),
         (ConnectionRefusedError(111, "refused"), sdk.EndpointConnectionError),
         (OSError("no such host"), sdk.EndpointConnectionError),
+        (RuntimeError("unable to perform operation"), sdk.EndpointConnectionError),
         (ssl.SSLError("wrong certificate"), sdk.SSLError),
         (TimeoutError(), TimeoutError),
     ],
