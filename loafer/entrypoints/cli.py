@@ -100,7 +100,8 @@ def start(context: click.Context) -> None:
         refuse_memory(settings, mistakes)
         if not mistakes.found:
             launch = partial(launch_worker, settings, _verbosity(context))
-            context.exit(Supervisor(settings.processes, launch, began, partial(click.echo, err=True)).run())
+            tell = partial(click.echo, err=True)
+            context.exit(Supervisor(settings.processes, launch, began, tell, settings.grace_period).run())
     from loafer.entrypoints.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
 
     Manager(settings, mistakes).run(began)

@@ -7,7 +7,8 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dependency_injector import containers, providers
 
 from loafer.adapters.memory.broker import MemoryBroker
-from loafer.application.dispatcher import Dispatcher, ignore
+from loafer.application.delivery import ignore
+from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.entrypoints.ending import HANDLER_THREAD
 from loafer.entrypoints.mistakes import Mistakes

@@ -17,7 +17,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Who sends one of these wants a worker to stop."""
 
 HANDLER_THREAD = "loafer-handler"
-"""How the names of the threads begin in which handlers run."""
+"""How the names of the threads begin that the end of the process leaves: handlers run in them, and hosts' look-ups."""
 
 
 @attrs.frozen
@@ -48,7 +48,7 @@ def _ending_of_exit(code: object) -> Ending:
 
 
 def end_process(end: SystemExit) -> NoReturn:
-    """End the process, also from under a handler that still runs in a thread, which Python would wait for."""
+    """End the process, also from under what still runs in a handler's thread, which Python would wait for."""
     for thread in threading.enumerate():
         if thread.name.startswith(HANDLER_THREAD):
             thread.join(timeout=0.1)

@@ -2,14 +2,15 @@
 
 import asyncio
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeAlias
 
 import attrs
 
-from loafer.application.delivery import Delivery
-from loafer.application.dispatcher import Dispatcher, ignore
+from loafer.application.delivery import Delivery, ignore
+from loafer.application.dispatcher import Dispatcher
 from loafer.entrypoints.container import Container
 from loafer.entrypoints.loops import fastest_loop
 from loafer.entrypoints.mistakes import Mistakes
@@ -18,6 +19,8 @@ from loafer.entrypoints.stopping import by_signals
 
 Stoppable: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """Lets someone call what it is given, to stop, for as long as the context lasts."""
+
+_TRANSPORT = "LOAFER_SQS_TRANSPORT"
 
 
 def _nothing() -> None:
@@ -71,21 +74,38 @@ class Manager:
             new_loop = fastest_loop()
             self.container.new_loop.override(new_loop)
             dispatcher = self.prepare()
-            if self.settings.sqs_transport != "lean":
-                os.environ["LOAFER_SQS_TRANSPORT"] = self.settings.sqs_transport  # where publishers look too
             runner = asyncio.Runner(loop_factory=new_loop)
             try:
-                runner.run(_run_until_stopped(dispatcher, began, stoppable))
+                with _environment_names(self.settings.sqs_transport):
+                    runner.run(_run_until_stopped(dispatcher, began, stoppable))
             finally:
                 _close(runner, dispatcher)
         finally:
             self.container.shutdown_resources()
 
 
+@contextmanager
+def _environment_names(transport: str) -> Iterator[None]:
+    """Let the environment name a transport that is not the default meanwhile: consumers and publishers look there."""
+    before = os.environ.get(_TRANSPORT)
+    if transport != "lean":
+        os.environ[_TRANSPORT] = transport
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(_TRANSPORT, None)
+        else:
+            os.environ[_TRANSPORT] = before
+
+
 def _close(runner: asyncio.Runner, dispatcher: Dispatcher) -> None:
     """Close the event loop, unless handlers were abandoned: closing would wait for them for ever."""
+    loop = runner.get_loop()
+    # It would wait for the loop's threads too, one of which may be looking up a host that nobody knows: it gets others.
+    loop.set_default_executor(ThreadPoolExecutor())
     if dispatcher.abandoned:
-        runner.get_loop().set_exception_handler(lambda *_: None)  # it would complain of them when it is destroyed
+        loop.set_exception_handler(lambda *_: None)  # it would complain of them when it is destroyed
     else:
         runner.close()
 

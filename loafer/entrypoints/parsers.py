@@ -85,10 +85,10 @@ def retry_delay(value: str) -> RetryDelay:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Return a parser that takes one of these words, in any case."""
+    """Return a parser that takes one of these words, in any case; nothing is the first of them."""
 
     def parse(value: str) -> str:
-        word = value.strip().lower()
+        word = value.strip().lower() or choices[0]
         if word not in choices:
             raise ValueError(f"unknown; give {' or '.join(choices)}")
         return word

@@ -134,6 +134,11 @@ class Post:
                 self._link.send("hurry")
         self.stop()
 
+    def kill(self) -> None:
+        """End the worker's process, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+
     def empty(self) -> None:
         """Forget the worker, whose process has ended."""
         self._hang_up()

@@ -32,17 +32,25 @@ def by_supervisor(link: "Link", stop: Callable[[], None]) -> Iterator[None]:
     """Let signals, and the supervisor's end, call `stop` once; only what comes over the link calls it again, for haste.
 
     For a terminal or a service manager signals the whole group of processes: what the supervisor passes on is then
-    heard twice, and meant once. At the end signals are ignored, for there is nothing left to stop.
+    heard twice, and meant once. At the end, whatever brings it, signals are ignored: there is nothing left to stop, and
+    how the worker ended is still to be told.
     """
     orders, loop = _Orders(link, stop), asyncio.get_running_loop()
-    with by_signals(orders.ask):
-        loop.add_reader(link.fileno(), orders.read)
-        try:
-            yield
-        finally:
-            loop.remove_reader(link.fileno())
+
+    def hear(*_: object) -> None:
+        loop.call_soon_threadsafe(orders.ask)
+
+    # The loop's own way to hear signals ends with a moment in which they have their default action. In this one, a
+    # signal that comes just as the loop falls asleep is heard when something wakes it: the watchdog, within a second.
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, hear)
+    loop.add_reader(link.fileno(), orders.read)
+    try:
+        yield
+    finally:
+        loop.remove_reader(link.fileno())
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 @attrs.define(eq=False)

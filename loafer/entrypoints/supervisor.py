@@ -4,6 +4,7 @@ It imports no SDK, opens no connection and runs none of the user's code, so that
 """
 
 import logging
+import math
 import os
 import signal
 import time
@@ -22,6 +23,15 @@ from loafer.entrypoints.settings import Settings, mistake_in
 from loafer.entrypoints.worker import Began
 
 logger = logging.getLogger(__name__)
+
+LONGEST_STOP = 11.0
+"""Seconds beyond the grace period, or an order to hurry, after which a worker that still runs is killed.
+
+A stop takes 10 at most, and the process has to end.
+"""
+
+LONGEST_WAIT = 3600.0
+"""Seconds between two looks at the workers; the system takes no wait that is longer than 24 days."""
 
 
 def refuse_memory(settings: Settings, mistakes: Mistakes) -> None:
@@ -62,6 +72,7 @@ class Supervisor:
         launch: Starts one.
         began: Called when the first worker has begun.
         tell: Told, once each, what the workers' endings have to say to the user.
+        grace_period: Seconds that the workers' running handlers get when they stop.
 
     """
 
@@ -69,18 +80,21 @@ class Supervisor:
     launch: Launch
     began: Callable[[], None]
     tell: Callable[[str], None]
+    grace_period: float
     clock: Callable[[], float] = time.monotonic
     _posts: list[Post] = attrs.field(factory=list, init=False)
     _begun: bool = attrs.field(default=False, init=False)
     _signalled: bool = attrs.field(default=False, init=False)
     _stopping: bool = attrs.field(default=False, init=False)
+    _kill_at: float = attrs.field(default=math.inf, init=False)
     _told: set[str] = attrs.field(factory=set, init=False)
     _status: int = attrs.field(default=0, init=False)
 
     def run(self) -> int:
         """Run until every worker has stopped, and return the worst of their exit statuses.
 
-        A worker that dies is replaced, after a pause. One that ends by its own decision ends all.
+        A worker that dies is replaced, after a pause. One that ends by its own decision ends all. One that does not
+        stop in time is killed.
         """
         self._posts = [Post(f"worker-{number + 1}", self.launch, self.clock) for number in range(self.count)]
         with heard_signals() as signals:
@@ -106,10 +120,10 @@ class Supervisor:
                     self._lost(post, f"could not be started: {error}")
 
     def _wait(self, signals: int) -> None:
-        """Wait for a signal (SIGCHLD is one), a word of a worker, or the time to launch one; and act upon it."""
-        due = [] if self._stopping else [post.due for post in self._posts if not post.filled]
-        timeout = max(0.0, min(due) - self.clock()) if due else None
-        if signals in wait([signals, *(link for post in self._posts for link in post.links)], timeout):
+        """Wait for a signal (SIGCHLD is one), a worker's word, or the time to launch or kill one; and act upon it."""
+        ready = wait([signals, *(link for post in self._posts for link in post.links)], self._patience())
+        overdue = self.clock() >= self._kill_at
+        if signals in ready:
             for number in os.read(signals, 4096):
                 if number in SIGNALS:
                     self._pass_on(number)
@@ -119,10 +133,18 @@ class Supervisor:
                 self._take(post, said)
             if exitcode is not None:
                 self._left(post, exitcode)
+        if overdue:
+            self._kill()
+
+    def _patience(self) -> float:
+        """Return the seconds until something is to be done unasked, or to be looked for."""
+        due = [self._kill_at] if self._stopping else [post.due for post in self._posts if not post.filled]
+        return min(max(0.0, min(due, default=math.inf) - self.clock()), LONGEST_WAIT)
 
     def _pass_on(self, number: int) -> None:
         logger.info("%s: the workers are stopped%s", signal.Signals(number).name, " at once" * self._signalled)
         if self._signalled:
+            self._kill_at = min(self._kill_at, self.clock() + LONGEST_STOP)
             for post in self._filled:
                 post.hurry()
         else:
@@ -131,8 +153,15 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping = True
+        self._kill_at = min(self._kill_at, self.clock() + self.grace_period + LONGEST_STOP)
         for post in self._filled:
             post.stop()
+
+    def _kill(self) -> None:
+        self._kill_at = math.inf  # once is enough
+        for post in self._filled:
+            logger.warning("%s has not stopped in time: it is killed", str(post))
+            post.kill()
 
     def _take(self, post: Post, said: Began | Ending) -> None:
         """Act upon what a worker said."""

@@ -60,6 +60,11 @@ async def blocks_the_loop_for_5_s(content: Any) -> None:
     time.sleep(5)  # noqa: ASYNC251 - the mistake that the heartbeat has to survive
 
 
+async def blocks_the_loop_for_60_s(content: Any) -> None:
+    ran(content)
+    time.sleep(60)  # noqa: ASYNC251 - as above
+
+
 async def first_takes_10_s(content: Any) -> None:
     if content["n"] == 0:
         await asyncio.sleep(10)

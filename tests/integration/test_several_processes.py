@@ -148,6 +148,34 @@ async def test_a_deleted_queue_ends_all_workers_with_one_line(fast_sqs: FastSQS,
         assert line.startswith("loafer: queue 'orders' does not exist")
 
 
+async def test_workers_that_fail_at_the_same_moment_end_with_their_own_status(
+    fast_sqs: FastSQS, tmp_path: Path
+) -> None:
+    await fast_sqs.fill("orders", 0)
+    options = ("--processes", "3", "--consumer-opts", '{"WaitTimeSeconds": 0}')
+    with Worker(tmp_path, "orders", "quick", options) as worker:
+        wait_until(lambda: worker.printed.count("frequent calls go over") == 3, 20)
+        await fast_sqs.delete("orders")
+        assert worker.process.wait(20) == 1
+        assert warnings(worker) == []
+
+
+@pytest.mark.slow
+async def test_a_worker_that_nothing_can_stop_is_killed_and_the_others_stop_cleanly(
+    fast_sqs: FastSQS, tmp_path: Path
+) -> None:
+    await fast_sqs.fill("orders", 1)
+    options = (*TWO, "--grace-period", "0")
+    with Worker(tmp_path, "orders", "blocks_the_loop_for_60_s", options) as worker:
+        began(worker, 2)
+        wait_until(lambda: len(worker.runs) == 1, 20)
+        stopped = time.monotonic()
+        assert worker.stop(20) == 137
+        assert 10 < time.monotonic() - stopped < 13
+        [killed, _] = warnings(worker)
+        assert killed.endswith("has not stopped in time: it is killed")
+
+
 async def test_system_exit_in_a_handler_ends_all_workers_with_its_status(fast_sqs: FastSQS, tmp_path: Path) -> None:
     await fast_sqs.fill("orders", 1)
     with Worker(tmp_path, "orders", "leaves_with_status_3", TWO) as worker:

@@ -3,10 +3,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from typing import Any
 
 import pytest
 
 from loafer.domain.message import OutgoingMessage
+from loafer.entrypoints.ending import HANDLER_THREAD
 from loafer.entrypoints.manager import Manager
 from loafer.entrypoints.settings import RouteSettings, Settings
 from loafer.exceptions import ConfigurationError
@@ -28,9 +31,29 @@ async def hears_two_signals_and_never_ends(message: object) -> None:
     await asyncio.Event().wait()
 
 
-def manager(handler: str, **settings: float) -> Manager:
+LET_GO = threading.Event()
+
+
+def hangs() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    LET_GO.wait(10)
+
+
+async def waits_for_a_thread(message: object) -> None:
+    await asyncio.to_thread(hangs)
+
+
+async def stops_on_the_sdk(message: object) -> None:
+    assert os.environ[TRANSPORT] == "aiobotocore"
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+TRANSPORT = "LOAFER_SQS_TRANSPORT"
+
+
+def manager(handler: str, **settings: Any) -> Manager:
     route = RouteSettings(source=SOURCE, handler=f"{__name__}.{handler}", options={"WaitTimeSeconds": 0.05})
-    managed = Manager(Settings(routes=(route,), grace_period=settings.get("grace_period", 30)))
+    managed = Manager(Settings(routes=(route,), **settings))
     managed.container.broker().queue(SOURCE).send(OutgoingMessage("1"))
     return managed
 
@@ -71,6 +94,27 @@ def test_what_a_handler_may_not_raise_ends_it_and_keeps_the_message() -> None:
         managed.run()
     assert caught.value.code == 3
     assert len(managed.container.broker().queue(SOURCE)) == 1
+
+
+def test_a_thread_of_the_loop_that_hangs_as_a_look_up_may_is_not_waited_for() -> None:
+    managed = manager("waits_for_a_thread", grace_period=0)
+    try:
+        managed.run()
+        [left] = [thread for thread in threading.enumerate() if thread.name.startswith(HANDLER_THREAD)]
+    finally:
+        LET_GO.set()
+    left.join(10)
+
+
+@pytest.mark.parametrize("before", [None, "lean"])
+def test_the_environment_names_the_transport_while_it_runs(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TRANSPORT, raising=False)
+    if before is not None:
+        monkeypatch.setenv(TRANSPORT, before)
+    managed = manager("stops_on_the_sdk", sqs_transport="aiobotocore")
+    managed.run()
+    assert os.environ.get(TRANSPORT) == before
+    assert not len(managed.container.broker().queue(SOURCE))
 
 
 def test_nothing_begins_with_mistaken_settings() -> None:

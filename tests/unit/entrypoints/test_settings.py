@@ -81,6 +81,7 @@ def test_settings_made_by_a_program_have_the_same_defaults() -> None:
         ("LOAFER_HANDLER_TIMEOUT", "2.5", "handler_timeout", 2.5),
         ("LOAFER_STALL_LIMIT", "60", "stall_limit", 60.0),
         ("LOAFER_SQS_TRANSPORT", "AIOBOTOCORE", "sqs_transport", "aiobotocore"),
+        ("LOAFER_SQS_TRANSPORT", " ", "sqs_transport", "lean"),
     ],
 )
 def test_a_key_sets_its_field(key: str, value: str, field: str, expected: object) -> None:

@@ -2,8 +2,6 @@ import itertools
 import logging
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, cast
@@ -12,9 +10,7 @@ import attrs
 import pytest
 
 from loafer.entrypoints.ending import Ending
-from loafer.entrypoints.mistakes import Mistakes
-from loafer.entrypoints.settings import RouteSettings, Settings
-from loafer.entrypoints.supervisor import Supervisor, refuse_memory
+from loafer.entrypoints.supervisor import Supervisor
 from loafer.entrypoints.worker import Began, Link
 
 if TYPE_CHECKING:
@@ -23,13 +19,14 @@ if TYPE_CHECKING:
 
 @attrs.define(eq=False)
 class Puppet:
-    """A process that does what it is told; `asked` counts how often it is asked to stop."""
+    """A process that does what it is told; counts how often it is asked to stop, and killed."""
 
     pid: int
     link: "Connection[Any, Any]"
     when_asked: "Callable[[Puppet], None]"
     exitcode: int | None = None
     asked: int = 0
+    killed: int = 0
 
     def says(self, what: Began | Ending) -> None:
         self.link.send(what)
@@ -46,6 +43,10 @@ class Puppet:
         self.asked += 1
         if self.exitcode is None:
             self.when_asked(self)
+
+    def kill(self) -> None:
+        self.killed += 1
+        self.dies(-9)
 
     def close(self) -> None:
         self.link.close()
@@ -73,10 +74,10 @@ class Stage:
     def began(self) -> None:
         self.begun += 1
 
-    def run(self, count: int) -> int:
+    def run(self, count: int, grace_period: float = 30) -> int:
         ticks = itertools.count(0.0, 100.0)  # no pause is as long as the time between two looks at this clock
         launch = cast("Launch", self.launch)
-        return Supervisor(count, launch, self.began, self.told.append, lambda: next(ticks)).run()
+        return Supervisor(count, launch, self.began, self.told.append, grace_period, lambda: next(ticks)).run()
 
 
 def begin(puppet: Puppet) -> None:
@@ -188,8 +189,43 @@ def test_a_second_signal_is_passed_on_as_an_order_to_hurry() -> None:
             orders.append(puppet.link.recv())
             puppet.ends(Ending())
 
-    assert Stage([hears_two]).run(1) == 0
+    stage = Stage([hears_two])
+    assert stage.run(1, grace_period=3600) == 0
     assert orders == ["hurry"]
+    assert stage.puppets[0].killed == 0
+
+
+def stops_never(puppet: Puppet) -> None:
+    begin(puppet)
+    puppet.when_asked = lambda puppet: None
+
+
+def test_a_worker_that_has_not_stopped_when_its_time_is_over_is_killed(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage([stops_never, begin_and_hear(signal.SIGTERM)])
+    assert stage.run(2) == 137
+    assert [(puppet.asked, puppet.killed) for puppet in stage.puppets] == [(1, 1), (1, 0)]
+    assert caplog.messages == [
+        "worker-1 (process 0) has not stopped in time: it is killed",
+        "worker-1 (process 0) was killed by SIGKILL while it was stopping",
+    ]
+
+
+def test_a_grace_period_may_be_longer_than_the_system_can_wait() -> None:
+    def hears_two(puppet: Puppet) -> None:
+        begin_and_hear(signal.SIGTERM)(puppet)
+        puppet.when_asked = lambda puppet: puppet.ends(Ending()) if puppet.asked == 2 else signal.raise_signal(15)
+
+    assert Stage([hears_two]).run(1, grace_period=1e300) == 0
+
+
+def test_a_second_signal_shortens_the_time_in_which_a_worker_has_to_stop() -> None:
+    def never_stops_but_hears_another(puppet: Puppet) -> None:
+        begin_and_hear(signal.SIGTERM)(puppet)
+        puppet.when_asked = lambda puppet: signal.raise_signal(signal.SIGTERM) if puppet.asked == 1 else None
+
+    stage = Stage([never_stops_but_hears_another])
+    assert stage.run(1, grace_period=3600) == 137
+    assert [(puppet.asked, puppet.killed) for puppet in stage.puppets] == [(2, 1)]
 
 
 def test_signals_are_given_back() -> None:
@@ -204,19 +240,3 @@ def test_what_is_done_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     Stage([begin_and_hear(signal.SIGTERM)]).run(1)
     assert caplog.messages == ["SIGTERM: the workers are stopped"]
-
-
-def test_sources_in_memory_are_refused() -> None:
-    mistakes = Mistakes()
-    routes = (RouteSettings(source="memory://orders"), RouteSettings(source="orders"))
-    refuse_memory(Settings(processes=2, routes=routes), mistakes)
-    [mistake] = map(str, mistakes.found)
-    assert mistake.startswith("LOAFER_DEFAULT_ROUTE_SOURCE='memory://orders' (default): 2 processes would each have a ")
-
-
-def test_the_supervisor_imports_nothing_heavy() -> None:
-    heavy = "{'aiobotocore', 'botocore', 'asyncio', 'dependency_injector', 'uvloop'}"
-    program = (
-        f"import sys, loafer.entrypoints.cli, loafer.entrypoints.supervisor; sys.exit(bool({heavy} & {{*sys.modules}}))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

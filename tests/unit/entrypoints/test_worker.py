@@ -1,10 +1,12 @@
+import asyncio
 import logging
 import os
 import pickle
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import Pipe
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,7 @@ from loafer.entrypoints.mistakes import Given, Mistakes
 from loafer.entrypoints.settings import RouteSettings, Settings, load_settings
 from loafer.entrypoints.stopping import by_supervisor
 from loafer.entrypoints.worker import Began, Link, work
+from loafer.exceptions import ConsumerError
 
 SOURCE = "memory://worked"
 
@@ -72,6 +75,29 @@ def test_at_its_end_a_worker_can_be_ended_by_sigterm_only(links: tuple[Link, Lin
     here.close()
     worked(settings(), there)
     assert [signal.getsignal(number) for number in SIGNALS] == [signal.SIG_IGN, signal.SIG_DFL]
+
+
+@pytest.mark.parametrize("error", [None, ConsumerError("gone"), SystemExit(3)], ids=repr)
+def test_at_no_moment_of_its_end_does_a_signal_end_a_worker(
+    error: BaseException | None, links: tuple[Link, Link], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, there = links
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `work` does
+    actions, set_action = [], signal.signal
+
+    def noted(number: int, action: Any) -> Any:
+        actions.append(action)
+        return set_action(number, action)
+
+    async def ends() -> None:
+        with by_supervisor(there, lambda: None):
+            monkeypatch.setattr(signal, "signal", noted)
+            if error is not None:
+                raise error
+
+    with suppress(ConsumerError, SystemExit):
+        asyncio.run(ends())
+    assert actions == [signal.SIG_IGN] * len(SIGNALS)
 
 
 def test_signals_that_reach_the_whole_group_mean_one_stop(links: tuple[Link, Link]) -> None:

@@ -1,0 +1,24 @@
+"""What is looked at before there is any worker, and what is not even imported."""
+
+import subprocess
+import sys
+
+from loafer.entrypoints.mistakes import Mistakes
+from loafer.entrypoints.settings import RouteSettings, Settings
+from loafer.entrypoints.supervisor import refuse_memory
+
+
+def test_sources_in_memory_are_refused() -> None:
+    mistakes = Mistakes()
+    routes = (RouteSettings(source="memory://orders"), RouteSettings(source="orders"))
+    refuse_memory(Settings(processes=2, routes=routes), mistakes)
+    [mistake] = map(str, mistakes.found)
+    assert mistake.startswith("LOAFER_DEFAULT_ROUTE_SOURCE='memory://orders' (default): 2 processes would each have a ")
+
+
+def test_the_supervisor_imports_nothing_heavy() -> None:
+    heavy = "{'aiobotocore', 'botocore', 'asyncio', 'dependency_injector', 'uvloop'}"
+    program = (
+        f"import sys, loafer.entrypoints.cli, loafer.entrypoints.supervisor; sys.exit(bool({heavy} & {{*sys.modules}}))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
