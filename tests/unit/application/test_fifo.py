@@ -1,17 +1,35 @@
 """FIFO order: heads run again in their place, followers wait and lose nothing by it."""
 
 import asyncio
+from itertools import pairwise
 from typing import Any
 
 import pytest
-from world import Faults, World, now
+from world import Faults, FlakyConsumer, World, now
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
-from loafer.domain.message import OutgoingMessage
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.exceptions import ConsumerUnavailable, IgnoreMessage
 
 NOT_ALLOWED = Failure("not allowed", retryable=False)
+
+
+def moves(monkeypatch: pytest.MonkeyPatch, troubles: list[Any]) -> list[float]:
+    """Let moves to the dead-letter queue fail or raise, one after the other; return when they are tried."""
+    tries: list[float] = []
+    move = FlakyConsumer.dead_letter
+
+    async def dead_letter(consumer: FlakyConsumer, message: Message) -> Failure | None:
+        tries.append(now())
+        trouble = troubles.pop(0) if troubles else None
+        if isinstance(trouble, Exception):
+            raise trouble
+        return trouble or await move(consumer, message)
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", dead_letter)
+    return tries
 
 
 def fifo(*messages: str, **attributes: Any) -> MemoryQueue:
@@ -89,14 +107,65 @@ async def test_a_head_without_runs_left_moves_to_the_dead_letter_queue_and_its_f
     assert [message.body for message in dead.visible] == ["a1"]
     assert len(world.queue) == 0
     assert world.dispatcher.counts["dead_lettered"] == 1
+    assert source.counts["received"] == 3, "followers are not received again"
 
 
-async def test_a_move_to_the_dead_letter_queue_that_fails_is_tried_again() -> None:
+async def test_every_head_that_is_moved_is_counted(caplog: pytest.LogCaptureFixture) -> None:
+    source = fifo("a1", "b1", max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    world = await World(source, Handler(a1=99, b1=99)).run_for(5)
+    assert world.dispatcher.counts["dead_lettered"] == 2
+    assert "message orders.fifo-1: moved to the dead-letter queue after 1 runs" in caplog.messages
+
+
+@pytest.mark.parametrize("trouble", [Failure("throttled"), ConsumerUnavailable("gone for a while")])
+async def test_a_move_to_the_dead_letter_queue_that_fails_is_tried_again_after_growing_pauses(
+    trouble: Failure | Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.random", lambda: 1.0)
     dead = MemoryQueue("dead.fifo", clock=now)
     source = fifo("a1", max_receive_count=1, dead_letters=dead)
-    faults = Faults(dead_lettering=[Failure("throttled"), Failure("throttled")])
-    await World(source, Handler(a1=99), faults=faults).run_for(10)
+    tries = moves(monkeypatch, [trouble] * 4)
+    world = await World(source, Handler(a1=99)).run_for(10)
+    pauses = [after - before for before, after in pairwise(tries)]
+    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8], abs=0.001)
     assert len(dead) == 1
+    assert world.dispatcher.counts["dead_lettered"] == 1
+
+
+async def test_a_move_is_tried_no_longer_than_the_lease_lasts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = fifo("a1", visibility_timeout=6, max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    tries = moves(monkeypatch, [Failure("throttled")] * 99)
+    await World(source, Handler(a1=99), faults=Faults(extending=[NOT_ALLOWED] * 99)).run_for(30)
+    assert 0 < tries[-1] <= 6 + 5
+    assert "message orders.fifo-1: left to the source's own redrive: its lease ended" in caplog.messages
+
+
+async def test_a_move_that_fails_during_a_stop_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    source = fifo("a1", "a2", max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    tries = moves(monkeypatch, [Failure("throttled")] * 99)
+    await World(source, Handler(a1=99)).run_for(0.15)
+    assert tries == pytest.approx([0.1, 0.2], abs=0.001)
+    assert source.in_flight == []
+
+
+async def test_a_head_that_fails_during_a_stop_is_given_back_with_its_delay() -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(2)
+        raise IgnoreMessage(delay=7)
+
+    source = fifo("a1")
+    await World(source, handle).run_for(1)
+    assert now() == pytest.approx(2, abs=0.001)
+    assert source.next_visible() == pytest.approx(7, abs=0.001)
+
+
+async def test_a_head_that_fails_during_a_stop_is_given_back_at_once_where_no_delay_is_asked_for() -> None:
+    source = fifo("a1")
+    await World(source, Handler(a1=1)).run_for(0.05)
+    assert [message.body for message in source.visible] == ["a1"]
 
 
 async def test_where_moving_is_not_allowed_the_source_moves_the_head_and_its_followers_go_on() -> None:
@@ -144,7 +213,6 @@ async def test_followers_of_a_head_that_could_not_be_deleted_are_given_back(capl
 
 async def test_messages_without_a_group_are_groups_of_their_own() -> None:
     from loafer.domain.lease import Leases
-    from loafer.domain.message import Message
     from loafer.domain.ordering import GroupOrder
 
     leases, order = Leases(30), GroupOrder()

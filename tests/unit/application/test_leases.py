@@ -3,8 +3,9 @@
 import asyncio
 from typing import Any
 
+import attrs
 import pytest
-from world import Faults, World, queue
+from world import Faults, FlakyConsumer, World, queue
 
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
@@ -54,6 +55,35 @@ async def test_an_extension_that_fails_is_tried_again_in_time() -> None:
     async with world:
         await asyncio.sleep(60)
         assert world.queue.counts["received"] == 1
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
+async def test_the_heartbeat_opens_one_consumer_a_route_and_tries_again_where_it_could_not() -> None:
+    opened = []
+
+    @attrs.define(eq=False)
+    class Counting(World):
+        def consumer(self) -> FlakyConsumer:
+            opened.append(asyncio.get_running_loop().time())
+            return super().consumer()
+
+    faults = Faults(opening=[None, ConsumerUnavailable("gone")])
+    world = Counting(queue("orders", "one", visibility_timeout=30), takes_an_hour, faults=faults)
+    async with world:
+        await asyncio.sleep(300)
+        assert world.queue.counts["received"] == 1
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+    assert opened == pytest.approx([0, 10, 11], abs=0.6), "the route's own, one that failed, and one that serves on"
+
+
+async def test_every_lease_that_is_lost_is_counted() -> None:
+    faults = Faults(extending=[Failure("the receipt is no longer valid", retryable=False)] * 2)
+    world = World(queue("orders", "one", "two", visibility_timeout=30), takes_an_hour, faults=faults)
+    async with world:
+        await asyncio.sleep(15)
+        assert world.dispatcher.counts["leases_lost"] == 2
         world.dispatcher.stop()
         world.dispatcher.stop()
 

@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 import pytest
-from world import Faults, World, queue
+from world import Faults, World, now, queue
 
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
@@ -65,6 +65,40 @@ async def test_an_acknowledgement_that_fails_ends_nothing_and_is_tried_again(err
     world = await World(queue("orders", "one"), succeed, faults=Faults(settling=[error, error])).run_for(10)
     assert len(world.queue) == 0
     assert world.dispatcher.counts["succeeded"] == 1
+
+
+async def test_an_acknowledgement_is_tried_again_after_growing_pauses(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    world = World(queue("orders", "one"), succeed, faults=Faults(settling=[AGAIN] * 4))
+    async with world:
+        for seconds, tries in ((0.09, 1), (0.02, 2), (0.2, 3), (0.4, 4), (0.8, 5)):
+            await asyncio.sleep(seconds)
+            assert len(calls(world, "acknowledge")) == tries
+    said = [(record.levelname, record.message) for record in caplog.records if "trying again" in record.message]
+    text = "message orders-1 could not be acknowledged, trying again: try again"
+    assert said == [("WARNING", text), *[("INFO", text)] * 3]
+
+
+async def test_a_stop_takes_no_longer_than_what_is_to_be_settled() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(2)
+
+    world = World(queue("orders", *"xxx"), handle, faults=Faults(delay=0.5))
+    await world.run_for(1)
+    assert len(world.queue) == 0
+    assert now() == pytest.approx(2.5, abs=0.001)
+
+
+async def test_every_stale_acknowledgement_is_counted() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(5)
+
+    source = queue("orders", "one", "two", visibility_timeout=6)
+    world = await World(source, handle, faults=Faults(extending=[NEVER, NEVER])).run_for(5.5)
+    assert world.dispatcher.counts["stale"] == 2
 
 
 async def test_an_acknowledgement_is_tried_no_longer_than_the_lease_lasts(caplog: pytest.LogCaptureFixture) -> None:

@@ -79,6 +79,30 @@ async def test_routes_are_fed_in_turn() -> None:
         task.cancel()
 
 
+async def test_routes_take_turns_to_start_a_message_however_often_they_are_ready() -> None:
+    lanes = [lane("a"), lane("b"), lane("c")]
+    slots = Slots(7, PREFETCH, lambda: 0.0, lanes)
+    for each in lanes:
+        fill(slots, each)
+    slots.ready(lanes[0])
+    started = [slots.next() for _ in range(8)]
+    assert [ready[0].route.name for ready in started if ready is not None] == ["a", "b", "c", "a", "b", "c", "a"]
+    assert started[-1] is None, "there are seven slots"
+    slots.free(lanes[0])
+    assert slots.next() is not None
+
+
+async def test_a_route_that_had_nothing_to_start_gets_its_turn_again() -> None:
+    only = lane("a")
+    slots = Slots(100, PREFETCH, lambda: 0.0, [only])
+    for _ in range(2):
+        fill(slots, only)
+        started = [slots.next() for _ in range(PREFETCH + 1)]
+        assert started[-1] is None
+        only.settled([ready[1] for ready in started if ready is not None])
+        assert len(only.leases) == 0
+
+
 async def test_a_receive_that_was_cancelled_takes_no_places() -> None:
     only = lane("a")
     slots = Slots(10, PREFETCH, lambda: 0.0, [only])
