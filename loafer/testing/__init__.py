@@ -10,18 +10,21 @@ if TYPE_CHECKING:
     from loafer.testing.delivery import Delivery, deliver
     from loafer.testing.faults import Faults
     from loafer.testing.result import Result
+    from loafer.testing.sending import Timed, outgoing
     from loafer.testing.worker import StillRunning
     from loafer.testing.world import World
 
-__all__ = ["Delivery", "Faults", "Result", "StillRunning", "World", "deliver"]
+__all__ = ["Delivery", "Faults", "Result", "StillRunning", "Timed", "World", "deliver", "outgoing"]
 
 _HOMES = {
     "Delivery": "delivery",
     "Faults": "faults",
     "Result": "result",
     "StillRunning": "worker",
+    "Timed": "sending",
     "World": "world",
     "deliver": "delivery",
+    "outgoing": "sending",
 }
 
 

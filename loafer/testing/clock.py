@@ -5,7 +5,7 @@ import math
 import selectors
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future as ThreadFuture
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import Context
 from typing import Any, TypeVar, TypeVarTuple
@@ -18,6 +18,13 @@ TURN = 1e-9
 
 ANSWER_TIME = 0.002
 """Real seconds that a thread's answer may need to arrive on the loop after its work has ended."""
+
+
+ONE_AFTER_ANOTHER = 0.05
+"""Real seconds in which a thread's work is waited for where it begins, so that threads end in the same order each time.
+
+Threads that need one another, or take longer, run at once then.
+"""
 
 
 class VirtualSelector(selectors.DefaultSelector):
@@ -58,6 +65,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.virtual = VirtualSelector()
         self._turn = 0.0
         self._taken: dict[float, float] = {}
+        self._steps = 0
+        self._interruptions: dict[int, Callable[[], object]] = {}
         super().__init__(self.virtual)
 
     def time(self) -> float:
@@ -74,8 +83,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._taken[when] = when if last is None else math.nextafter(last, math.inf)
         return super().call_at(self._taken[when], callback, *args, context=context)
 
+    def call_soon(
+        self, callback: Callable[[*Arguments], object], *args: *Arguments, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Call back in the next turn; before it whatever was to come before this step."""
+        self._steps += 1
+        if self._interruptions and (interrupt := self._interruptions.pop(self._steps, None)) is not None:
+            super().call_soon(interrupt)
+        return super().call_soon(callback, *args, context=context)
+
+    def before_step(self, steps: int, interrupt: Callable[[], object]) -> None:
+        """Call back right before so many steps from now: between any two steps of the tasks on this event loop.
+
+        A step is what is called soon; a task that goes on after an `await` is one, or the end of what it waits for is.
+        """
+        self._interruptions[self._steps + max(1, steps)] = interrupt
+
     def work_begins(self, future: "ThreadFuture[Any]") -> None:
-        """Let the time stand still until the thread has answered."""
+        """Let the time stand still until the thread has answered; what is quick has ended when this returns."""
+        wait([future], ONE_AFTER_ANOTHER)
+        if future.done():
+            return
         self.virtual.working += 1
         self.virtual.answer_time = ANSWER_TIME
         future.add_done_callback(lambda _: self.call_soon_threadsafe(self._work_ended))
@@ -114,18 +142,24 @@ def threads_stop_the_time() -> Iterator[None]:
         ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
 
 
+def refuse_within_a_coroutine() -> None:
+    """Raise RuntimeError where an event loop runs already: the time there is another one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError("an event loop runs here already; virtual time is for plain tests: write def, not async def")
+
+
 def runner() -> asyncio.Runner:
     """Return a runner on virtual time, for several coroutines one after another; whoever asks for it closes it.
 
     Raises:
-        RuntimeError: this is called by a coroutine: the time there is another one.
+        RuntimeError: this is called by a coroutine.
 
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.Runner(loop_factory=VirtualLoop)
-    raise RuntimeError("an event loop runs here already; virtual time is for plain tests: write def, not async def")
+    refuse_within_a_coroutine()
+    return asyncio.Runner(loop_factory=VirtualLoop)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

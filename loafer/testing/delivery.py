@@ -14,7 +14,7 @@ from loafer.entrypoints.loading import handler_of, import_name, translator_of
 from loafer.entrypoints.settings import RouteSettings
 from loafer.ports.consumer import Consumer
 from loafer.testing.clock import run
-from loafer.testing.sending import AttributeValue, attribute_of
+from loafer.testing.sending import AttributeValue, attributes_of
 
 DEFAULT_TRANSLATOR = RouteSettings(source="").translator
 """The translator where a test gives none: the one that a route has by default."""
@@ -75,15 +75,17 @@ def deliver(
     `handler` and `translator` are what a route takes, or its dotted name; `timeout` is as LOAFER_HANDLER_TIMEOUT.
 
     Raises:
-        TypeError: not just one of content and body is given.
+        TypeError: not just one of content and body is given, or the body or an attribute is none.
         ValueError: the handler or the translator cannot be one.
         RuntimeError: the handler waits for something that never happens, or an event loop runs here already.
 
     """
     if (content is _NOT_GIVEN) == (body is None):
         raise TypeError("deliver takes either content=, which is not translated, or body=, which is")
+    if not isinstance(body, str | None):
+        raise TypeError(f"body={body!r} is no string, which every body is; give it as content=, or as its JSON")
     translate = translator_named(translator) if body is not None else lambda _: {"content": content}
-    typed = {name: attribute_of(value) for name, value in attributes.items()}
+    typed = attributes_of(attributes)
     message = Message("message-1", body or "", "receipt-1", receive_count, attributes=typed, source="test")
     with ThreadPoolExecutor(1, thread_name_prefix="loafer-test") as pool:
         found = Contents(translate)

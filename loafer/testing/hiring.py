@@ -20,7 +20,8 @@ from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.settings import Settings
 from loafer.ports.consumer import Consumer
 from loafer.testing.delivery import Contents, named, translator_named
-from loafer.testing.faults import Chance, FaultyConsumer, Life
+from loafer.testing.faults import Chance, Life
+from loafer.testing.faulty import FaultyConsumer
 from loafer.testing.result import Journal
 
 
@@ -69,7 +70,7 @@ class Hiring:
 
     def _while_alive(self, life: Life) -> Callable[[Ended], None]:
         def observe(delivery: Ended) -> None:
-            if not life.over.is_set():
+            if not life.over:
                 self.journal.ended(delivery)
 
         return observe

@@ -1,14 +1,11 @@
 """What tests publish, and what they read back: content to bodies, bodies to content."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 
 import attrs
 
-from loafer.domain.batch import Failure
 from loafer.domain.message import Attribute, OutgoingMessage
-from loafer.exceptions import PublisherError
-from loafer.ports.publisher import Publisher
 
 AttributeValue = str | bytes | int | float | Attribute
 """A message attribute as a test may write it."""
@@ -34,21 +31,34 @@ def outgoing(
 
     Raises:
         ValueError: it is no value that JSON has.
-        TypeError: the same, of the kind of the value.
+        TypeError: the same, of the kind of the value; or an attribute is nothing that an attribute can be.
 
     """
     body = content if isinstance(content, str) else json.dumps(content, allow_nan=False)
-    typed = {name: attribute_of(value) for name, value in (attributes or {}).items()}
-    return OutgoingMessage(body, typed, delay, group, deduplication_id)
+    return OutgoingMessage(body, attributes_of(attributes or {}), delay, group, deduplication_id)
 
 
-def attribute_of(value: AttributeValue) -> Attribute:
-    """Return a message attribute: a string, bytes, or a number."""
-    if isinstance(value, Attribute):
-        return value
-    if isinstance(value, str):
-        return Attribute(value)
-    return Attribute(value, "Binary") if isinstance(value, bytes) else Attribute(str(value), "Number")
+def attributes_of(values: Mapping[str, AttributeValue]) -> dict[str, Attribute]:
+    """Return message attributes: strings, bytes, or numbers.
+
+    Raises:
+        TypeError: one is none of these.
+
+    """
+    return {name: _attribute(name, value) for name, value in values.items()}
+
+
+def _attribute(name: str, value: AttributeValue) -> Attribute:
+    match value:
+        case Attribute():
+            return value
+        case str():
+            return Attribute(value)
+        case bytes():
+            return Attribute(value, "Binary")
+        case int() | float() if not isinstance(value, bool):
+            return Attribute(str(value), "Number")
+    raise TypeError(f"attribute {name!r} is {value!r}; give a string, bytes, a number, or an Attribute")
 
 
 def content_in(body: str) -> object:
@@ -57,33 +67,3 @@ def content_in(body: str) -> object:
         return json.loads(body)
     except (ValueError, RecursionError):
         return body
-
-
-@attrs.define(eq=False)
-class CallingPublisher(Publisher):
-    """A publisher that calls a function for each message, which returns its id or raises ValueError."""
-
-    send: Callable[[OutgoingMessage], str]
-
-    async def open(self) -> None:
-        """Nothing is to be found."""
-
-    async def publish(self, message: OutgoingMessage) -> str:
-        """Send one message and return its id."""
-        try:
-            return self.send(message)
-        except ValueError as error:
-            raise PublisherError(str(error)) from error
-
-    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
-        """Send many."""
-        results: list[str | Failure] = []
-        for message in messages:
-            try:
-                results.append(self.send(message))
-            except ValueError as error:
-                results.append(Failure(str(error), retryable=False))
-        return results
-
-    async def close(self) -> None:
-        """Nothing is to be closed."""

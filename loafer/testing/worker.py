@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import Any
 
 import attrs
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.dispatcher import Dispatcher
-from loafer.testing.faults import Chance, Life
+from loafer.testing.faults import Chance, Life, tasks_but
 from loafer.testing.result import Journal
 from loafer.testing.sending import content_in
 
@@ -80,31 +79,49 @@ class Shift:
 
         """
         while not await self._one_life():
-            self.journal.crashes += 1
+            continue
 
     async def _one_life(self) -> bool:
-        """Let one worker work; tell whether it came to its end, and did not die."""
-        life = Life()
-        with self.worker(life) as dispatcher:
-            working = asyncio.create_task(_end_of(dispatcher))
-            ending = asyncio.create_task(self._end(dispatcher))
-            dying = asyncio.create_task(life.over.wait())
-            await asyncio.wait({working, ending, dying}, return_when=asyncio.FIRST_COMPLETED)
-            dying.cancel()
-            if life.over.is_set() and not working.done():
-                await _cancel_the_rest()
-                return False
-            problem = ending.exception() if ending.done() else None
-            ending.cancel()
-            dispatcher.stop()
-            while dispatcher.held and not (problem or working.done()):  # the handlers that run get their grace period
-                await self._something_happens(LOOK)
-            dispatcher.stop()
-            await asyncio.wait({working})
-            problem = problem or working.result()
-            if problem is not None:
-                raise problem
-        return True
+        """Let one worker work; tell whether it came to its end, and did not die before."""
+        life = self.chance.life = Life()
+        try:
+            with self.worker(life) as dispatcher:
+                working = asyncio.create_task(_end_of(dispatcher))
+                ending = asyncio.create_task(self._end(dispatcher))
+                await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+                died = life.over
+                if not died:
+                    await self._stop(life, dispatcher, working, ending)
+                if life.over:
+                    self.journal.crashes += 1
+                    await _cancel_the_rest()
+                return not died
+        finally:
+            life.over, self.chance.life = True, None
+
+    async def _stop(
+        self,
+        life: Life,
+        dispatcher: Dispatcher,
+        working: "asyncio.Task[BaseException | None]",
+        ending: "asyncio.Task[None]",
+    ) -> None:
+        """Stop a worker; the handlers that run get their grace period.
+
+        Raises:
+            BaseException: what ended the worker, or what is wrong with the run.
+
+        """
+        problem = ending.exception() if ending.done() else None
+        ending.cancel()
+        dispatcher.stop()
+        while dispatcher.held and not (problem or working.done() or life.over):
+            await self._something_happens(LOOK)
+        dispatcher.stop()
+        await asyncio.wait({working})
+        problem = problem or (None if working.cancelled() else working.result())
+        if problem is not None:
+            raise problem
 
     async def _end(self, dispatcher: Dispatcher) -> None:
         """Return when the worker may stop.
@@ -155,7 +172,8 @@ class Shift:
         last = self.journal.deliveries[-1] if self.journal.deliveries else None
         how = f", the last delivery: {last!r}" if last is not None else ", no handler has ended"
         held = f", {dispatcher.held} of them held now" if dispatcher.held else ""
-        right = "give the queue dead_letters, or the run seconds=…"
+        more = f"at_most={2 * self.bounds.deliveries}" if self._received() > self.bounds.deliveries else "patience=…"
+        right = f"give the queue dead_letters, or the run seconds=… or more: {more}"
         return f"{lost} there are {len(left)} on {name!r}{held}, first {content_in(body)!r}{how}; {right}"
 
 
@@ -174,15 +192,10 @@ async def _cancel_the_rest() -> None:
     """Cancel whatever else runs on this event loop, again and again, until nothing does."""
     me = asyncio.current_task()
     for _ in range(ROUNDS):
-        others = asyncio.all_tasks() - {me}
+        others = tasks_but(me)
         if not others:
             return
-        for task in sorted(others, key=_age):
+        for task in others:
             task.cancel()
         done, _pending = await asyncio.wait(others, timeout=0.001)
         await asyncio.gather(*done, return_exceptions=True)
-
-
-def _age(task: "asyncio.Task[Any]") -> tuple[int, str]:
-    """Return what sorts tasks as they were created: Task-2, Task-10; a set of them has another order each time."""
-    return len(task.get_name()), task.get_name()

@@ -8,8 +8,6 @@ from typing import Any, Self
 
 import attrs
 
-from loafer.adapters.memory import SCHEME
-from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
 from loafer.application.options import Options
@@ -17,16 +15,16 @@ from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.mistakes import Mistake, Mistakes
 from loafer.entrypoints.settings import load_settings
 from loafer.entrypoints.sources import environment_layer, warn_of_unknown_keys
-from loafer.testing.clock import runner, threads_stop_the_time
+from loafer.testing import seeds
+from loafer.testing.clock import refuse_within_a_coroutine, runner, threads_stop_the_time
 from loafer.testing.delivery import DEFAULT_TRANSLATOR
-from loafer.testing.faults import Chance, Faults, seed_given
+from loafer.testing.faults import Chance, Faults
+from loafer.testing.faulty import CallingPublisher
 from loafer.testing.hiring import Hiring
+from loafer.testing.places import Destination, Places
 from loafer.testing.result import Journal, Result
-from loafer.testing.sending import AttributeValue, CallingPublisher, Timed, content_in, outgoing
+from loafer.testing.sending import AttributeValue, Timed, content_in, outgoing
 from loafer.testing.worker import PATIENCE, Bounds, Shift, Worker
-
-Destination = MemoryQueue | MemoryTopic | str
-"""A queue or topic, or its name."""
 
 
 @attrs.define(eq=False)
@@ -34,21 +32,22 @@ class World:
     """Queues and topics in memory on one virtual clock, which begins at 0; close it in the end.
 
     Attributes:
-        seed: Decides when faults strike, and every random delay; from LOAFER_TEST_SEED, or new each time.
+        seed: Decides when faults strike, and every random delay; from LOAFER_TEST_SEED, or drawn once a process.
 
     """
 
-    seed: int = attrs.field(factory=seed_given)
+    seed: int = attrs.field(factory=seeds.seed_given, validator=seeds.check_seed)
     _runner: asyncio.Runner = attrs.field(factory=runner, init=False, repr=False)
-    _broker: MemoryBroker = attrs.field(init=False, repr=False)
+    _places: Places = attrs.field(init=False, repr=False)
     _chance: Chance = attrs.field(init=False, repr=False)
     _expected: int = attrs.field(default=0, init=False, repr=False)
     _published: list[tuple[str, object]] = attrs.field(factory=list, init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Let nothing be there yet, and nothing go wrong."""
-        self._broker = MemoryBroker(clock=self.now)
+        self._places = Places(self.now)
         self._chance = Chance(Faults(), random.Random(self.seed))
+        seeds.use(self.seed)
 
     def __enter__(self) -> Self:
         """Return the world, which is closed in the end."""
@@ -70,7 +69,7 @@ class World:
     @property
     def queues(self) -> Mapping[str, MemoryQueue]:
         """The queues by name."""
-        return self._broker.queues
+        return self._places.queues
 
     def queue(
         self,
@@ -83,39 +82,35 @@ class World:
         """Create a queue; with `.fifo` at the end of its name it is FIFO. A dead-letter queue is created if need be.
 
         Raises:
-            ValueError: there is one of that name, `max_receive_count` and `dead_letters` do not come together, or only
-                one of the queue and its dead-letter queue is FIFO.
+            ValueError: there is something of that name, `max_receive_count` and `dead_letters` do not come together,
+                only one of the queue and its dead-letter queue is FIFO, or SQS would not have such a queue.
 
         """
-        if name in self.queues:
-            raise ValueError(f"there is a queue {name!r} already; it is world.queues[{name!r}]")
-        if (max_receive_count is None) != (dead_letters is None):
-            raise ValueError(f"queue {name!r}: max_receive_count and dead_letters need each other; give both, or none")
-        target = self._broker.queue(dead_letters) if isinstance(dead_letters, str) else dead_letters
-        queue = MemoryQueue(name, visibility_timeout, max_receive_count, target, self.now)
-        if target is not None and target.fifo != queue.fifo:
-            raise ValueError(f"queue {name!r}: a FIFO queue's dead letters need a FIFO queue, and no other one's do")
-        self._broker.queues[name] = queue
-        return queue
+        return self._places.queue(name, visibility_timeout, max_receive_count, dead_letters)
 
     def topic(self, name: str) -> MemoryTopic:
         """Create a topic; with `.fifo` at the end of its name it is FIFO.
 
         Raises:
-            ValueError: there is one of that name.
+            ValueError: there is a queue or topic of that name.
 
         """
-        if name in self._broker.topics:
-            raise ValueError(f"there is a topic {name!r} already")
-        return self._broker.topic(name)
+        return self._places.topic(name)
 
-    def faults(self, seed: int | None = None, **rates: float) -> Faults:
-        """Let things go wrong from now on, at the rates that `Faults` has; a seed given here goes before all others."""
-        faults = Faults(seed, **rates)
-        if seed is not None:
-            self.seed = seed
-        self._chance = Chance(faults, random.Random(self.seed))
-        return faults
+    def faults(self, faults: Faults | None = None, /, *, seed: int | None = None, **rates: float) -> Faults:
+        """Let things go wrong from now on, at the rates that `Faults` has; a seed given here goes before all others.
+
+        Raises:
+            ValueError: a rate is not from 0 to 1, or the seed is no whole number.
+
+        """
+        changes: dict[str, Any] = {**rates} if seed is None else {**rates, "seed": seed}
+        given: Faults = attrs.evolve(faults or Faults(), **changes)
+        if given.seed is not None:
+            self.seed = given.seed
+        self._chance.faults, self._chance.random = given, random.Random(self.seed)
+        self._chance.copies.clear()
+        return given
 
     def publish(
         self,
@@ -135,18 +130,26 @@ class World:
 
         """
         message = outgoing(content, attributes=attributes, group=group, deduplication_id=deduplication_id, delay=delay)
-        return self._send(self._found(destination), message)
+        return self._send(self._places.found(destination), message)
 
     def play(self, destination: Destination, schedule: Iterable[Timed]) -> None:
-        """Publish messages later, each after its seconds; a run waits for all of them."""
-        found, loop = self._found(destination), self._runner.get_loop()
-        for timed in schedule:
+        """Publish messages later, each after its seconds; a run waits for all of them.
+
+        Raises:
+            LookupError: there is no queue or topic of that name.
+            ValueError: one of them cannot be sent there; then none is.
+
+        """
+        found, loop, all_timed = self._places.found(destination), self._runner.get_loop(), list(schedule)
+        for timed in all_timed:
+            found.check(timed.message)
+        for timed in all_timed:
             self._expected += 1
             loop.call_later(timed.after, self._send_expected, found, timed.message)
 
     def publisher(self, destination: Destination) -> CallingPublisher:
         """Return a publisher to a queue or topic, for the handler under test."""
-        return CallingPublisher(partial(self._send, self._found(destination)))
+        return CallingPublisher(partial(self._send, self._places.found(destination)), self._chance)
 
     def run(
         self,
@@ -167,11 +170,11 @@ class World:
         Raises:
             StillRunning: more than `at_most` messages were received, or `patience` virtual seconds went by.
             LookupError: there is no queue of that name.
-            ValueError: the handler or the translator cannot be one.
+            ValueError: the handler or the translator cannot be one, or an option cannot be.
             BaseException: what ended the worker.
 
         """
-        queue = self._found(source)
+        queue = self._places.found(source)
         if not isinstance(queue, MemoryQueue):
             raise LookupError(f"{queue.name!r} is a topic; run a handler on a queue that is subscribed to it")
         values = Options(**options)
@@ -192,7 +195,7 @@ class World:
         """Run what the LOAFER_ keys say, as if they were environment variables, on a source `memory://NAME`.
 
         Raises:
-            ConfigurationError: something is wrong with the settings, or the source is not in memory.
+            ConfigurationError: something is wrong with the settings, or the source is no queue of this world.
             StillRunning: more than `at_most` messages were received, or `patience` virtual seconds went by.
             BaseException: what ended the worker.
 
@@ -202,17 +205,19 @@ class World:
         warn_of_unknown_keys(layers)
         loaded = load_settings(layers, mistakes)
         source = loaded.routes[0].source
-        if source and not source.startswith(SCHEME):
-            wrong = Mistake("LOAFER_DEFAULT_ROUTE_SOURCE", source, "test", "not in memory; give memory://NAME")
-            mistakes.add(wrong)
+        wrong = self._places.mistake_in_source(source) if source else None
+        if wrong is not None:
+            mistakes.add(Mistake("LOAFER_DEFAULT_ROUTE_SOURCE", source, "test", wrong))
         mistakes.raise_if_any()
 
         def hire(hiring: Hiring) -> Worker:
-            return partial(hiring.for_settings, settings=loaded, mistakes=mistakes, broker=self._broker)
+            return partial(hiring.for_settings, settings=loaded, mistakes=mistakes, broker=self._places.broker)
 
-        return self._run(hire, [self._broker.queue(source)], Bounds(seconds, at_most, patience))
+        return self._run(hire, [self._places.broker.queue(source)], Bounds(seconds, at_most, patience))
 
     def _run(self, hire: Callable[[Hiring], Worker], sources: list[MemoryQueue], bounds: Bounds) -> Result:
+        refuse_within_a_coroutine()
+        seeds.use(self.seed)
         journal = Journal(self.now, self.queues)
         before, state = len(self._published), random.getstate()
         shift = Shift(
@@ -225,15 +230,6 @@ class World:
         finally:
             random.setstate(state)
         return journal.result(self._published[before:])
-
-    def _found(self, destination: Destination) -> MemoryQueue | MemoryTopic:
-        if not isinstance(destination, str):
-            return destination
-        found = self.queues.get(destination, self._broker.topics.get(destination))
-        if found is None:
-            there = ", ".join([*self.queues, *self._broker.topics]) or "nothing"
-            raise LookupError(f"there is no queue or topic {destination!r}, but {there}; create it first")
-        return found
 
     def _send(self, destination: MemoryQueue | MemoryTopic, message: OutgoingMessage) -> str:
         message_id = destination.send(message)

@@ -45,7 +45,10 @@ class QueueOnSQS:
         return await opened(SQSConsumer, self.url, self.wait_time, self.stack)
 
     async def send(self, message: OutgoingMessage) -> str:
-        attributes = {name: {"DataType": a.type, "StringValue": a.value} for name, a in message.attributes.items()}
+        attributes = {
+            name: {"DataType": a.type, "BinaryValue" if isinstance(a.value, bytes) else "StringValue": a.value}
+            for name, a in message.attributes.items()
+        }
         fifo = {"MessageGroupId": message.group, "MessageDeduplicationId": message.deduplication_id}
         delay = {"DelaySeconds": message.delay} if message.delay else {}
         more = fifo if message.group else {}

@@ -8,7 +8,7 @@ from aws_world import FEATURES, on_sns
 
 from loafer.testing.contracts import PublisherContract, Worlds
 
-THROUGH_A_TOPIC = attrs.evolve(FEATURES, same_id=False, max_delay=0)
+THROUGH_A_TOPIC = attrs.evolve(FEATURES, same_id=False, max_delay=0, max_bytes=262_144)
 
 
 class InEnvelopes(PublisherContract):
@@ -53,9 +53,21 @@ class TestMotoEnvelopes(InEnvelopes):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("sdk_transport")
+class TestMotoEnvelopesOnTheSDK(TestMotoEnvelopes):
+    pass
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("on_moto")
 class TestMotoRaw(Raw):
     features = attrs.evolve(
         THROUGH_A_TOPIC,
         lacks={"test_a_message_is_published_as_it_is": "moto cannot receive a binary attribute that was delivered raw"},
     )
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sdk_transport")
+class TestMotoRawOnTheSDK(TestMotoRaw):
+    pass

@@ -31,7 +31,7 @@ class MemoryBroker:
     def topic(self, name: str) -> MemoryTopic:
         """Return the topic of a name."""
         if name not in self.topics:
-            self.topics[name] = MemoryTopic(name, clock=self.clock)
+            self.topics[name] = MemoryTopic(name, self.clock, self.queues)
         return self.topics[name]
 
     def consumer(self, source: str, options: Mapping[str, Any]) -> MemoryConsumer:

@@ -9,6 +9,7 @@ from itertools import count
 
 import attrs
 
+from loafer.adapters.memory.limits import LARGEST_MESSAGE, mistake_in, mistake_in_delay, mistake_in_queue
 from loafer.adapters.memory.shelves import Entry, FifoShelf, Shelf, StandardShelf
 from loafer.domain.message import Message, OutgoingMessage
 
@@ -22,9 +23,9 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using
 
 @attrs.define(eq=False)
 class MemoryQueue:
-    """One queue: visibility timeout, delay, receive counts, redelivery, redrive, FIFO groups.
+    """One queue: visibility timeout, delay, receive counts, redelivery, redrive, FIFO groups, limits.
 
-    Any thread may use it.
+    Any thread may use it. ValueError: there is no such queue on SQS.
 
     Attributes:
         name: Its name; with the suffix `.fifo` it is a FIFO queue.
@@ -49,10 +50,14 @@ class MemoryQueue:
     _numbers: "count[int]" = attrs.field(factory=lambda: count(1), init=False)
     _seen: OrderedDict[str, tuple[float, str]] = attrs.field(factory=OrderedDict, init=False)
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
-    _waiting: "set[asyncio.Future[None]]" = attrs.field(factory=set, init=False)
+    _waiting: "dict[asyncio.Future[None], None]" = attrs.field(factory=dict, init=False)
+    """In the order in which they came: in that of a set, the same would not happen again."""
 
     def __attrs_post_init__(self) -> None:
         """Choose how messages are ordered."""
+        mistake = mistake_in_queue(self.visibility_timeout, self.max_receive_count)
+        if mistake is not None:
+            raise ValueError(f"queue {self.name!r}: {mistake}")
         self._shelf = FifoShelf() if self.fifo else StandardShelf()
 
     @property
@@ -84,15 +89,23 @@ class MemoryQueue:
         """Count the messages on the queue, hidden ones too."""
         return len(self._entries)
 
+    def check(self, message: OutgoingMessage) -> None:
+        """Raise ValueError, saying why, for a message that the queue does not take."""
+        if self.fifo and message.group is None:
+            raise ValueError(f"queue {self.name!r} is a FIFO queue: its messages need a group id")
+        mistake = mistake_in(message, LARGEST_MESSAGE) or mistake_in_delay(message.delay, fifo=self.fifo)
+        if mistake is not None:
+            raise ValueError(f"queue {self.name!r} does not take the message: {mistake}")
+
     def send(self, message: OutgoingMessage, message_id: str | None = None) -> str:
         """Put a message on the queue and return its id; one that moves here keeps its `message_id`, and is here once.
 
         Raises:
-            ValueError: a FIFO queue's message has no group.
+            ValueError: the queue does not take it.
 
         """
-        if self.fifo and message.group is None:
-            raise ValueError(f"queue {self.name!r} is a FIFO queue: its messages need a group id")
+        if message_id is None:  # what moves here was taken before
+            self.check(message)
         now = self.clock()
         with self._lock:
             if message_id is not None and message_id in self._entries:
@@ -154,12 +167,12 @@ class MemoryQueue:
         with self._lock:
             if self.changes != since:
                 return
-            self._waiting.add(waiter)
+            self._waiting[waiter] = None
         try:
             await waiter
         finally:
             with self._lock:
-                self._waiting.discard(waiter)
+                self._waiting.pop(waiter, None)
 
     def _wake(self) -> None:
         self.changes += 1

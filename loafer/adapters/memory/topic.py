@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 
+from loafer.adapters.memory.limits import LARGEST_NOTIFICATION, mistake_in
 from loafer.adapters.memory.queue import FIFO, MemoryQueue
 from loafer.domain.message import Attribute, OutgoingMessage
 
@@ -32,12 +33,14 @@ class MemoryTopic:
     Attributes:
         name: Its name.
         clock: Seconds since the epoch, which envelopes are stamped with.
+        queues: Those that can be subscribed by name.
         subscriptions: The queues it sends to.
 
     """
 
     name: str
     clock: Callable[[], float] = time.time
+    queues: Mapping[str, MemoryQueue] = attrs.field(factory=dict, repr=False)
     subscriptions: list[Subscription] = attrs.field(factory=list, init=False)
     _numbers: "count[int]" = attrs.field(factory=lambda: count(1), init=False)
 
@@ -46,28 +49,41 @@ class MemoryTopic:
         """Tell whether its messages have groups."""
         return self.name.endswith(FIFO)
 
-    def subscribe(self, queue: MemoryQueue, *, raw: bool = False) -> None:
-        """Send what is published from now on to a queue, too.
+    def subscribe(self, queue: MemoryQueue | str, *, raw: bool = False) -> None:
+        """Send what is published from now on to a queue, or to that of a name, too.
 
         Raises:
+            LookupError: there is no queue of that name.
             ValueError: a FIFO queue cannot subscribe to a topic that is not FIFO.
 
         """
+        if isinstance(queue, str):
+            if queue not in self.queues:
+                there = ", ".join(self.queues) or "none"
+                raise LookupError(f"topic {self.name!r}: there is no queue {queue!r}, but {there}; create it first")
+            queue = self.queues[queue]
         if queue.fifo and not self.fifo:
             raise ValueError(f"queue {queue.name!r} is FIFO and topic {self.name!r} is not; give it a FIFO topic")
         self.subscriptions.append(Subscription(queue, raw))
+
+    def check(self, message: OutgoingMessage) -> None:
+        """Raise ValueError, saying why, for a message that the topic does not take; topics know no delay."""
+        if message.delay is not None:
+            raise ValueError(f"topic {self.name!r}: a topic has no delay; publish to a queue, or without")
+        if self.fifo and message.group is None:
+            raise ValueError(f"topic {self.name!r} is a FIFO topic: its messages need a group id")
+        mistake = mistake_in(message, LARGEST_NOTIFICATION)
+        if mistake is not None:
+            raise ValueError(f"topic {self.name!r} does not take the message: {mistake}")
 
     def send(self, message: OutgoingMessage) -> str:
         """Send a message to every subscribed queue and return its id, which is the topic's, not a queue's.
 
         Raises:
-            ValueError: it has a delay, which topics do not know, or lacks the group that a FIFO topic needs.
+            ValueError: the topic does not take it.
 
         """
-        if message.delay is not None:
-            raise ValueError(f"topic {self.name!r}: a topic has no delay; publish to a queue, or without")
-        if self.fifo and message.group is None:
-            raise ValueError(f"topic {self.name!r} is a FIFO topic: its messages need a group id")
+        self.check(message)
         message_id = f"{self.name}-{next(self._numbers)}"
         wrapped = attrs.evolve(message, body=envelope(message, message_id, self.name, self.clock()), attributes={})
         for subscription in self.subscriptions:

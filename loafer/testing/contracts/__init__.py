@@ -6,7 +6,8 @@ a table of what is possible there, `features`; what is not possible is skipped w
 
 import pytest
 
-for _module in ("crowds", "dead_letters", "fifo", "machine", "model", "publisher", "receiving", "resuming", "settling"):
+_TESTS = ("crowds", "dead_letters", "fifo", "publisher", "receiving", "resuming", "settling")
+for _module in (*_TESTS, "machine", "model", "steps"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from loafer.testing.contracts.behaviour import Contract, behaviour  # noqa: E402 - after the names of what is rewritten

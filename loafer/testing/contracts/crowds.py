@@ -39,16 +39,17 @@ class CrowdContract(Contract):
     @behaviour()
     async def test_queues_do_not_leak_into_one_another(self, world: World) -> None:
         queues = [await world.queue() for _ in range(3)]
-        for number, queue in enumerate(queues):
-            await send_all(queue, [OutgoingMessage(f"{number}-{body}") for body in "123"])
-        for number, queue in enumerate(queues):
-            assert bodies(await received(queue, 3)) == [f"{number}-{body}" for body in "123"]
+        sends = [[OutgoingMessage(f"{number}-{body}") for body in "123"] for number in range(3)]
+        sent = await asyncio.gather(*(send_all(queue, some) for queue, some in zip(queues, sends, strict=True)))
+        came = await asyncio.gather(*(received(queue, 3) for queue in queues))
+        assert [bodies(messages) for messages in came] == sent
 
     @behaviour()
     async def test_consumers_that_are_opened_and_closed_at_once_lose_nothing(self, world: World) -> None:
-        queue = await world.queue()
+        queue = await world.queue(visibility_timeout=2)
         sent = await send_all(queue, plain(self.features.messages // 2))
         await asyncio.gather(*(opened_and_closed(queue) for _ in range(10)))
+        await world.pass_time(2.1)
         assert bodies(await received(queue, len(sent))) == sent
 
 
@@ -62,6 +63,7 @@ async def emptied(consumer: Consumer) -> list[Message]:
 
 
 async def opened_and_closed(queue: Queue) -> None:
-    """Open one more consumer, and close it."""
+    """Open one more consumer, receive something, and close it."""
     consumer = await queue.another_consumer()
+    await consumer.receive(2)
     await consumer.close()

@@ -1,8 +1,18 @@
 """What every consumer must show on queues with a dead-letter queue, and without one."""
 
-from loafer.domain.message import Attribute, OutgoingMessage
+from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import Queue, World, in_group, is_lost
+from loafer.testing.contracts.world import (
+    MOMENTS,
+    Queue,
+    World,
+    cancelled_after,
+    in_group,
+    is_lost,
+    plain,
+    received,
+    send_all,
+)
 
 
 class DeadLetterContract(Contract):
@@ -17,6 +27,19 @@ class DeadLetterContract(Contract):
         [letter] = await queue.dead_letters()
         assert (letter.body, letter.attributes) == ("bad", {"kind": Attribute("new")})
         assert await queue.counts() == (0, 0)
+
+    @behaviour("redrive")
+    async def test_a_move_that_is_cancelled_at_any_moment_loses_nothing(self, world: World) -> None:
+        queue = await world.queue(visibility_timeout=2, max_receive_count=100)
+        sent = await send_all(queue, plain(MOMENTS))
+        for turns, message in enumerate(await received(queue, MOMENTS)):
+            await cancelled_after(turns, queue.consumer.dead_letter(message), world)
+        await world.pass_time(2.1)
+        left: list[Message] = []
+        while messages := await queue.consumer.receive(10):
+            left += messages
+        letters = await queue.dead_letters()
+        assert {message.body for message in (*left, *letters)} == set(sent)
 
     @behaviour("ordered", "redrive")
     async def test_a_message_moved_from_a_fifo_queue_keeps_its_group_and_lets_its_followers_through(

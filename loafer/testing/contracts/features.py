@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from loafer.testing.clock import VirtualLoop
+
 
 @attrs.frozen(kw_only=True)
 class Features:
@@ -19,6 +21,8 @@ class Features:
         abandoned_polls: A receive that was cancelled may still be served, until its wait time is over.
         same_id: The id that a publisher returns is the id of the message that is received.
         max_delay: Seconds that a message may be delayed at most when it is published; 0: not at all.
+        max_visibility: Seconds that a message may be kept invisible at most.
+        max_bytes: Bytes of the largest message, and of all that go out in one request.
         max_batch: How many messages one receive brings at most.
         lacks: Why a test does not apply, by the test's name.
         loop: Makes the event loop of a test: the usual one, or one on virtual time.
@@ -38,6 +42,8 @@ class Features:
     abandoned_polls: bool = False
     same_id: bool = True
     max_delay: int = 900
+    max_visibility: int = 43_200
+    max_bytes: int = 1_048_576
     max_batch: int = 10
     lacks: Mapping[str, str] = attrs.field(factory=dict)
     loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
@@ -46,6 +52,11 @@ class Features:
     steps: int = 40
     slack: float = 0.01
     shrinks: bool = True
+
+    @property
+    def time_is_virtual(self) -> bool:
+        """Tell whether tests may let hours pass."""
+        return isinstance(self.loop, type) and issubclass(self.loop, VirtualLoop)
 
     def missing(self, test: str, needs: tuple[str, ...]) -> str | None:
         """Return why a test of a name, and of what it needs, does not apply; None: it does."""

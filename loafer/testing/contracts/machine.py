@@ -1,8 +1,8 @@
 """Random schedules on a consumer, compared step by step with the reference model of a queue."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
@@ -15,26 +15,27 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from loafer.domain.message import Attribute, Message, OutgoingMessage
+from loafer.domain.message import Message
 from loafer.testing.contracts.behaviour import Contract
 from loafer.testing.contracts.features import Features
-from loafer.testing.contracts.model import Model, Moment
-from loafer.testing.contracts.world import Queue, World, Worlds
+from loafer.testing.contracts.model import Model
+from loafer.testing.contracts.steps import WAIT_TIME, Steps
+from loafer.testing.contracts.world import World, Worlds
 
 T = TypeVar("T")
 
 VISIBILITY_TIMEOUT = 2
-WAIT_TIME = 1
+CONSUMERS = st.integers(0, 1)
+GROUPS = st.lists(st.sampled_from("gh"), min_size=1, max_size=4)
 DEAD_LETTERS = 10
 """How many messages there are where all of them may become dead letters: a world shows no more at once."""
 SECONDS = st.sampled_from([0, 1, 3])
 
 
 class QueueMachine(RuleBasedStateMachine):
-    """One queue, one consumer, one event loop; every rule is one call, and the model says what may have happened."""
+    """One queue, two consumers, one event loop; every rule is one call, and the model says what may have happened."""
 
-    queue: Queue
-    model: Model
+    steps: Steps
 
     def __init__(self, features: Features, world: Worlds, *, fifo: bool) -> None:
         """Open a world on an event loop of its own."""
@@ -43,7 +44,6 @@ class QueueMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner(loop_factory=features.loop)
         self.stack = AsyncExitStack()
         self.sound = True
-        self.sends = 0
         self.world: World = self.run(self.stack.enter_async_context(world()))
 
     def run(self, steps: Coroutine[Any, Any, T]) -> T:
@@ -58,55 +58,62 @@ class QueueMachine(RuleBasedStateMachine):
     def open(self, *, redriven: bool) -> None:
         """Make the queue, with a dead-letter queue or without."""
         limit = 2 if redriven and self.features.redrive else None
-        self.model = Model(
-            VISIBILITY_TIMEOUT, limit, self.fifo, self.features.slack, self.features.refuses_ended_leases
-        )
+        model = Model(VISIBILITY_TIMEOUT, limit, self.fifo, self.features.slack, self.features.refuses_ended_leases)
         making = self.world.queue(
             visibility_timeout=VISIBILITY_TIMEOUT, wait_time=WAIT_TIME, fifo=self.fifo, max_receive_count=limit
         )
-        self.queue = self.run(making)
+        self.steps = Steps(self.features, self.world, self.run(making), model)
+        self.run(self.steps.begin())
 
-    @rule(groups=st.lists(st.sampled_from("gh"), min_size=1, max_size=4), delay=SECONDS)
+    @rule(groups=GROUPS, delay=SECONDS)
     def send(self, groups: list[str], delay: int) -> None:
-        """Send one message or several."""
-        if self.model.max_receive_count is not None:
-            groups = groups[: DEAD_LETTERS - self.sends]
-        delayed = delay and not self.fifo and delay <= self.features.max_delay
-        self.run(self._send(groups, delay if delayed else None))
+        """Send one message or several, past the code under test."""
+        self.run(self.steps.send(self._fitting(groups), self._delay(delay)))
 
-    @rule(limit=st.integers(1, 5))
-    def receive(self, limit: int) -> None:
+    @precondition(lambda self: self.features.same_id)
+    @rule(groups=GROUPS, delay=SECONDS)
+    def publish_batch(self, groups: list[str], delay: int) -> None:
+        """Publish some messages at once."""
+        self.run(self.steps.publish_batch(self._fitting(groups), self._delay(delay)))
+
+    @rule(limit=st.integers(1, 5), consumer=CONSUMERS)
+    def receive(self, limit: int, consumer: int) -> None:
         """Receive, for as long as the wait time."""
-        self.run(self._receive(limit))
+        self.run(self.steps.receive(limit, consumer))
 
-    @rule(turns=st.integers(0, 4), limit=st.integers(1, 3))
-    def receive_and_cancel(self, turns: int, limit: int) -> None:
+    @rule(turns=st.integers(0, 4), limit=st.integers(1, 3), consumer=CONSUMERS)
+    def receive_and_cancel(self, turns: int, limit: int, consumer: int) -> None:
         """Cancel a receive after some turns of the event loop."""
-        self.run(self._cancel(turns, limit))
+        self.run(self.steps.receive_and_cancel(turns, limit, consumer))
 
-    @precondition(lambda self: self.model.usable(old=self.features.refuses_old_receipts))
+    @rule(consumer=CONSUMERS)
+    def close_and_open(self, consumer: int) -> None:
+        """Close a consumer, and open it again: what it holds stays its own."""
+        self.run(self.steps.close_and_open(consumer))
+
+    @precondition(lambda self: self._usable())
     @rule(data=st.data())
     def acknowledge(self, data: st.DataObject) -> None:
         """Acknowledge deliveries, old ones too, and some twice."""
-        self.run(self._acknowledge(self._some(data)))
+        self.run(self.steps.acknowledge(self._some(data)))
 
-    @precondition(lambda self: self.model.usable(old=self.features.refuses_old_receipts))
+    @precondition(lambda self: self._usable())
     @rule(data=st.data(), delay=SECONDS)
     def release(self, data: st.DataObject, delay: int) -> None:
         """Give deliveries back, old ones too."""
-        self.run(self._hide(self._some(data, unique=True), delay, extending=False))
+        self.run(self.steps.hide(self._some(data, unique=True), delay, extending=False))
 
-    @precondition(lambda self: self.model.usable(old=self.features.refuses_old_receipts))
+    @precondition(lambda self: self._usable())
     @rule(data=st.data(), seconds=st.integers(1, 4))
     def extend(self, data: st.DataObject, seconds: int) -> None:
         """Extend leases, lost ones too."""
-        self.run(self._hide(self._some(data, unique=True), seconds, extending=True))
+        self.run(self.steps.hide(self._some(data, unique=True), seconds, extending=True))
 
-    @precondition(lambda self: self.model.max_receive_count and self.model.leased(self.world.now()))
+    @precondition(lambda self: self.steps.model.max_receive_count and self.steps.leased())
     @rule(data=st.data())
     def dead_letter(self, data: st.DataObject) -> None:
         """Move a message to the dead-letter queue."""
-        self.run(self._dead_letter(data))
+        self.run(self.steps.dead_letter(data.draw(st.sampled_from(self.steps.leased()))))
 
     @rule(seconds=st.sampled_from([0.5, 1, 2.5]))
     def time_passes(self, seconds: float) -> None:
@@ -116,74 +123,29 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Receive and acknowledge what is left, and see that nothing is lost; then close the world."""
         try:
-            if self.sound and hasattr(self, "queue"):
-                self.run(self._drain())
+            if self.sound and hasattr(self, "steps"):
+                self.run(self.steps.drain())
         finally:
             with self.runner:
                 self.runner.run(self.stack.aclose())
 
+    def _fitting(self, groups: list[str]) -> list[str]:
+        limited = self.steps.model.max_receive_count is not None
+        return groups[: DEAD_LETTERS - self.steps.sends] if limited else groups
+
+    def _delay(self, seconds: int) -> int | None:
+        return seconds if seconds and not self.fifo and seconds <= self.features.max_delay else None
+
+    def _usable(self) -> list[Message]:
+        return self.steps.model.usable(old=self.features.refuses_old_receipts)
+
     def _some(self, data: st.DataObject, *, unique: bool = False) -> list[Message]:
-        deliveries = self.model.usable(old=self.features.refuses_old_receipts)[-6:]
-        chosen = data.draw(st.lists(st.integers(0, len(deliveries) - 1), min_size=1, max_size=4, unique=unique))
-        return [deliveries[position] for position in chosen]
-
-    async def _send(self, groups: Sequence[str], delay: int | None) -> None:
-        for group in groups:
-            self.sends += 1
-            body, attributes = f"{self.sends} é😀", {"number": Attribute(str(self.sends), "Number")}
-            fifo = {"group": group, "deduplication_id": str(self.sends)} if self.fifo else {}
-            message = OutgoingMessage(body, attributes, delay, **fifo)
-            began = self.world.now()
-            message_id = await self.queue.send(message)
-            self.model.sent(message_id, message, Moment(began, self.world.now()))
-
-    async def _receive(self, limit: int) -> Sequence[Message]:
-        began = self.world.now()
-        messages = await self.queue.consumer.receive(limit)
-        self.model.received(messages, limit, Moment(began, self.world.now()), WAIT_TIME)
-        return messages
-
-    async def _cancel(self, turns: int, limit: int) -> None:
-        began = self.world.now()
-        receiving = asyncio.create_task(self.queue.consumer.receive(limit))
-        for _ in range(turns):
-            await self.world.pass_time(0)
-        receiving.cancel()
-        with suppress(asyncio.CancelledError):
-            messages = await receiving
-            self.model.received(messages, limit, Moment(began, self.world.now()), 0)
-            return
-        if self.features.abandoned_polls:
-            await self.world.pass_time(WAIT_TIME + self.features.slack)
-        self.model.cancelled(Moment(began, self.world.now()), limit)
-
-    async def _acknowledge(self, messages: Sequence[Message]) -> None:
-        began = self.world.now()
-        results = await self.queue.consumer.acknowledge(messages)
-        self.model.acknowledged(messages, results, Moment(began, self.world.now()))
-
-    async def _hide(self, messages: Sequence[Message], seconds: float, *, extending: bool) -> None:
-        began, delays = self.world.now(), [seconds] * len(messages)
-        consumer = self.queue.consumer
-        results = await (consumer.extend(messages, seconds) if extending else consumer.release(messages, delays))
-        self.model.hidden(messages, delays, results, Moment(began, self.world.now()))
-
-    async def _dead_letter(self, data: st.DataObject) -> None:
-        message = data.draw(st.sampled_from(self.model.leased(self.world.now())))
-        self.model.dead_lettered(message, await self.queue.consumer.dead_letter(message))
-
-    async def _drain(self) -> None:
-        latest = max((known.hidden.ended for known in self.model.known.values()), default=0)
-        await self.world.pass_time(max(0.0, latest - self.world.now()) + 2 * self.features.slack)
-        empty = 0
-        while empty < (1 if self.model.max_receive_count is None else 2):
-            messages = await self._receive(min(10, self.features.max_batch))
-            await self._acknowledge(messages)
-            empty = 0 if messages else empty + 1
-        letters: list[Message] = []
-        while self.model.max_receive_count is not None and (found := await self.queue.dead_letters()):
-            letters += found
-        self.model.drained([letter.body for letter in letters])
+        """Draw deliveries of one consumer."""
+        newest = self._usable()[-6:]
+        consumer = data.draw(st.sampled_from(sorted({self.steps.receiver[message.receipt] for message in newest})))
+        own = [message for message in newest if self.steps.receiver[message.receipt] == consumer]
+        chosen = data.draw(st.lists(st.integers(0, len(own) - 1), min_size=1, max_size=4, unique=unique))
+        return [own[position] for position in chosen]
 
 
 class ModelContract(Contract):

@@ -10,7 +10,7 @@ from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.exceptions import PublisherError
 from loafer.ports.publisher import Publisher
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import World, bodies, failed, in_group, plain, received, restartable
+from loafer.testing.contracts.world import PECULIAR, World, bodies, failed, in_group, plain, received, restartable
 
 
 class PublisherContract(Contract):
@@ -27,6 +27,49 @@ class PublisherContract(Contract):
         assert await (await queue.publisher()).publish(OutgoingMessage("é😀", attributes))
         [message] = await received(queue, 1)
         assert (message.body, message.attributes) == ("é😀", attributes)
+
+    @behaviour()
+    async def test_peculiar_bodies_are_published_as_they_are_one_by_one_and_in_a_batch(self, world: World) -> None:
+        queue = await world.queue(wait_time=2)
+        publisher = await queue.publisher()
+        for body in PECULIAR:
+            await publisher.publish(OutgoingMessage(body))
+        await publisher.publish_batch([OutgoingMessage(body) for body in PECULIAR])
+        assert bodies(await received(queue, 2 * len(PECULIAR))) == sorted(2 * PECULIAR)
+
+    @behaviour()
+    async def test_each_of_many_is_published_with_its_own_attributes(self, world: World) -> None:
+        queue = await world.queue(wait_time=2)
+        sent = {f"{n:02}": {"kind": Attribute(f"{n} é"), "count": Attribute(str(n), "Number")} for n in range(12)}
+        await (await queue.publisher()).publish_batch([OutgoingMessage(body, those) for body, those in sent.items()])
+        assert {message.body: message.attributes for message in await received(queue, 12)} == sent
+
+    @behaviour("max_delay")
+    async def test_each_of_many_has_its_own_delay(self, world: World) -> None:
+        queue = await world.queue()
+        batch = [OutgoingMessage("now"), OutgoingMessage("soon", delay=1), OutgoingMessage("later", delay=30)]
+        await (await queue.publisher()).publish_batch(batch)
+        assert (await queue.counts())[0] == 1
+        await world.pass_time(1.1)
+        assert bodies(await received(queue, 2)) == ["now", "soon"]
+        assert not await queue.consumer.receive(1)
+
+    @behaviour()
+    async def test_many_large_messages_go_out_in_as_many_requests_as_they_need(self, world: World) -> None:
+        queue = await world.queue(wait_time=2)
+        batch = [OutgoingMessage(body * (self.features.max_bytes * 2 // 5)) for body in "abc"]
+        results = await (await queue.publisher()).publish_batch(batch)
+        assert [result for result in results if isinstance(result, Failure)] == []
+        assert bodies(await received(queue, 3)) == [message.body for message in batch]
+
+    @behaviour()
+    async def test_the_largest_message_is_published_and_a_larger_one_is_a_publisher_error(self, world: World) -> None:
+        queue, largest = await world.queue(wait_time=2), self.features.max_bytes
+        publisher = await queue.publisher()
+        await publisher.publish(OutgoingMessage("x" * largest))
+        with pytest.raises(PublisherError):
+            await publisher.publish(OutgoingMessage("x" * (largest + 1)))
+        assert [len(message.body) for message in await received(queue, 1)] == [largest]
 
     @behaviour("same_id")
     async def test_the_id_of_the_message_is_returned(self, world: World) -> None:
@@ -100,6 +143,17 @@ class PublisherContract(Contract):
             assert await publisher.publish(in_group("once"))
         [message] = await received(queue, 1)
         await queue.consumer.acknowledge([message])
+        assert not await queue.consumer.receive(1)
+
+    @behaviour("ordered", "deduplicating")
+    async def test_deduplication_ids_hold_in_batches_too(self, world: World) -> None:
+        queue = await world.queue(fifo=True, wait_time=1)
+        publisher = await queue.publisher()
+        for _ in range(2):
+            await publisher.publish_batch([in_group("1", "g"), in_group("2", "h")])
+        messages = await received(queue, 2)
+        assert bodies(messages) == ["1", "2"]
+        await queue.consumer.acknowledge(messages)
         assert not await queue.consumer.receive(1)
 
     @behaviour()

@@ -7,7 +7,7 @@ import pytest
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.ports.consumer import SourceInfo
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import World, plain, received, send_all
+from loafer.testing.contracts.world import PECULIAR, World, plain, received, send_all
 
 
 class ReceivingContract(Contract):
@@ -26,11 +26,25 @@ class ReceivingContract(Contract):
     @behaviour()
     async def test_a_message_comes_with_all_that_was_sent(self, world: World) -> None:
         queue = await world.queue()
-        message_id = await queue.send(OutgoingMessage("é😀", {"kind": Attribute("new")}))
-        [message] = await queue.consumer.receive(10)
-        assert (message.id, message.body, message.receive_count) == (message_id, "é😀", 1)
-        assert message.attributes == {"kind": Attribute("new")}
-        assert message.sent_at is not None
+        attributes = {
+            "kind": Attribute("new"),
+            "count": Attribute("-3.50", "Number"),
+            "id": Attribute("x", "String.id"),
+        }
+        sent = {await queue.send(OutgoingMessage(body, attributes)): body for body in PECULIAR}
+        messages = await received(queue, len(sent))
+        assert {message.id: message.body for message in messages} == sent
+        for message in messages:
+            assert (message.attributes, message.receive_count) == (attributes, 1)
+            assert message.sent_at is not None
+
+    @behaviour()
+    async def test_a_binary_attribute_comes_as_bytes(self, world: World) -> None:
+        queue = await world.queue()
+        attributes = {"seal": Attribute(b"\x00\xff", "Binary"), "picture": Attribute(b"x", "Binary.png")}
+        await queue.send(OutgoingMessage("here", attributes))
+        [message] = await queue.consumer.receive(1)
+        assert message.attributes == attributes
 
     @behaviour("ordered")
     async def test_a_message_of_a_fifo_queue_comes_with_its_group_and_its_deduplication_id(self, world: World) -> None:
@@ -68,6 +82,14 @@ class ReceivingContract(Contract):
         await world.pass_time(0.2)
         message_id = await queue.send(OutgoingMessage("here"))
         assert [message.id for message in await receiving] == [message_id]
+
+    @behaviour()
+    async def test_receives_that_run_at_once_do_not_wait_for_one_another(self, world: World) -> None:
+        queue = await world.queue(wait_time=1)
+        number = min(3, queue.consumer.max_polls)
+        began = world.now()
+        assert not any(await asyncio.gather(*(queue.consumer.receive(1) for _ in range(number))))
+        assert world.now() - began < 1.9
 
     @behaviour()
     async def test_a_receive_gives_the_event_loop_a_turn(self, world: World) -> None:

@@ -5,7 +5,17 @@ from contextlib import suppress
 
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import World, bodies, failed, plain, received, restartable, send_all
+from loafer.testing.contracts.world import (
+    MOMENTS,
+    World,
+    bodies,
+    cancelled_after,
+    failed,
+    plain,
+    received,
+    restartable,
+    send_all,
+)
 
 
 class ResumingContract(Contract):
@@ -15,15 +25,39 @@ class ResumingContract(Contract):
     async def test_a_receive_that_is_cancelled_at_any_moment_loses_nothing(self, world: World) -> None:
         queue = await world.queue(visibility_timeout=1, wait_time=3)
         sent = await send_all(queue, plain(3))
-        for turns in range(12):
-            receiving = asyncio.create_task(queue.consumer.receive(1))
-            for _ in range(turns):
-                await world.pass_time(0 if turns < 6 else 0.002)  # an endpoint takes some time
-            receiving.cancel()
-            with suppress(asyncio.CancelledError):
-                await receiving
+        for turns in range(MOMENTS):
+            await cancelled_after(turns, queue.consumer.receive(1), world)
         await world.pass_time(1.1)
         assert bodies(await received(queue, 3)) == sent
+
+    @behaviour()
+    async def test_a_settlement_that_is_cancelled_at_any_moment_may_be_repeated(self, world: World) -> None:
+        queue = await world.queue()
+        sent = await send_all(queue, plain(2 * MOMENTS))
+        messages = await received(queue, len(sent))
+        done, again = messages[:MOMENTS], messages[MOMENTS:]
+        for turns in range(MOMENTS):
+            await cancelled_after(turns, queue.consumer.acknowledge(done), world)
+            await cancelled_after(turns, queue.consumer.extend(again, 30), world)
+            await cancelled_after(turns, queue.consumer.release([again[turns]], [0]), world)
+        await queue.consumer.acknowledge(done)
+        await queue.consumer.release(again, [0] * len(again))
+        assert bodies(await received(queue, len(again))) == bodies(again)
+        assert not await queue.consumer.receive(1)
+
+    @behaviour()
+    async def test_closing_a_consumer_that_waits_loses_nothing(self, world: World) -> None:
+        queue = await world.queue(visibility_timeout=1, wait_time=3)
+        receiving = asyncio.create_task(queue.consumer.receive(1))
+        await world.pass_time(0.2)
+        await queue.consumer.close()
+        message_id = await queue.send(OutgoingMessage("here"))
+        await asyncio.wait({receiving}, timeout=3 + 1)
+        receiving.cancel()
+        [came] = await asyncio.gather(receiving, return_exceptions=True)
+        await queue.consumer.open()
+        found = await received(queue, 1) if isinstance(came, BaseException) or not came else came
+        assert [message.id for message in found] == [message_id]
 
     @behaviour()
     async def test_what_a_cancelled_receive_left_goes_to_another_consumer(self, world: World) -> None:

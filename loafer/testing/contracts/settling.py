@@ -2,7 +2,7 @@
 
 from loafer.domain.message import OutgoingMessage
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import World, is_lost, received
+from loafer.testing.contracts.world import World, is_lost, plain, received, send_all
 
 
 class SettlingContract(Contract):
@@ -44,6 +44,17 @@ class SettlingContract(Contract):
         assert await queue.consumer.extend(messages, 30) == [None]
         await world.pass_time(1.1)
         assert await queue.counts() == (0, 1)
+
+    @behaviour("time_is_virtual")
+    async def test_a_long_delay_and_a_long_extension_last_to_their_end_and_no_longer(self, world: World) -> None:
+        queue, longest = await world.queue(), self.features.max_visibility
+        await send_all(queue, plain(2))
+        released, extended = await received(queue, 2)
+        assert await queue.consumer.extend([extended], longest) == [None]
+        assert await queue.consumer.release([released], [longest / 2]) == [None]
+        for seconds, visible in ((longest / 2 - 1, 0), (2, 1), (longest / 2 - 2, 1), (2, 2)):
+            await world.pass_time(seconds)
+            assert await queue.counts() == (visible, 2 - visible)
 
     @behaviour()
     async def test_what_was_acknowledged_cannot_be_extended_or_released_ever_again(self, world: World) -> None:

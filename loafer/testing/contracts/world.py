@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import pytest
@@ -84,6 +84,17 @@ def in_group(body: str, group: str = "g") -> OutgoingMessage:
     return OutgoingMessage(body, group=group, deduplication_id=f"{group}-{body}")
 
 
+PECULIAR = (
+    "é😀",
+    " a blank before and after ",
+    "\t\r\na line and another\r\n",
+    '{"a": "<&>\\u00e9\\n"}',
+    "null",
+    "a+b=c%20d&e;\u2028\x7f\ufffd",
+)
+"""Bodies that do not survive everywhere."""
+
+
 def plain(number: int) -> list[OutgoingMessage]:
     """Return so many messages for a standard queue, with bodies in the order of sorting."""
     return [OutgoingMessage(f"{position:05}") for position in range(number)]
@@ -103,6 +114,23 @@ async def received(queue: Queue, number: int) -> list[Message]:
     if len(messages) != number:
         raise AssertionError(f"{number} messages should have come, and {len(messages)} came")
     return messages
+
+
+MOMENTS = 10
+"""How many moments a call is cancelled at, each a little later: a dead-letter queue shows no more letters at once."""
+
+
+async def cancelled_after(turns: int, call: Awaitable[Any], world: World) -> Any:
+    """Cancel a call after some turns of the event loop; return what it returned, or None if it was cancelled.
+
+    The later turns take some time each: an answer may be on its way.
+    """
+    calling = asyncio.ensure_future(call)
+    for turn in range(turns):
+        await world.pass_time(0 if turn < MOMENTS // 2 else 0.002)
+    calling.cancel()
+    with suppress(asyncio.CancelledError):
+        return await calling
 
 
 def bodies(messages: Sequence[Message]) -> list[str]:

@@ -43,6 +43,19 @@ async def test_running_handlers_end_within_the_grace_period_and_waiting_messages
     assert world.queue.in_flight == []
 
 
+async def test_what_runs_in_its_grace_period_is_kept_from_others_for_as_long_as_it_runs() -> None:
+    world = World(queue("orders", "one", visibility_timeout=3), takes_10_s, Options(grace_period=30))
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.stop()
+        for _ in range(8):
+            await asyncio.sleep(1)
+            assert world.queue.receive(1) == []
+        await world.ended()
+    assert len(world.queue) == 0
+    assert world.queue.counts["received"] == 1
+
+
 async def test_what_runs_longer_than_the_grace_period_is_cancelled_and_given_back() -> None:
     cancelled = []
 

@@ -74,6 +74,7 @@ class Simulation:
     succeeded: Counter[str] = attrs.field(factory=Counter)
     started: dict[str, list[int]] = attrs.field(factory=lambda: defaultdict(list))
     running: Counter[str] = attrs.field(factory=Counter)
+    kept: set[str] = attrs.field(factory=set)
     most_held: int = 0
 
     def __attrs_post_init__(self) -> None:
@@ -92,8 +93,10 @@ class Simulation:
         self.started[group].append(int(number))
         assert not self.running[content], "a message runs twice at once"
         self.running[content] += 1
+        self.kept.discard(content)
         if self.plan.fifo:
             assert sum(n for what, n in self.running.items() if what.startswith(group + ":")) == 1
+            self.check_order(group, int(number))
         self.most_held = max(self.most_held, self.worker.dispatcher.held)
         try:
             await asyncio.sleep(self.chance.random() * self.plan.slowness)
@@ -101,11 +104,21 @@ class Simulation:
             self.running[content] -= 1
         self.end(content)
 
+    def check_order(self, group: str, number: int) -> None:
+        """Check that each message before one of its group has succeeded or is dead, and is on the queue no more."""
+        left, dead = ({message.body for message in queue.messages.values()} for queue in (self.queue, self.dead))
+        for earlier in range(number % self.plan.groups, number, self.plan.groups):
+            content = f"{group}:{earlier}"
+            assert content not in left, "a message overtook another one of its group"
+            assert self.succeeded[content] or content in dead, "a message came after one of its group that is lost"
+
     def end(self, content: str) -> None:
         match self.chance.random():
             case x if x < 0.1:
+                self.kept.add(content)
                 raise ValueError
             case x if x < 0.15:
+                self.kept.add(content)
                 raise IgnoreMessage(delay=self.chance.random() * 5)
             case x if x < 0.2:
                 self.succeeded[content] += 1
@@ -134,6 +147,9 @@ class Simulation:
         for seconds in (*self.plan.stops, 3_000):
             await self.work(seconds, self.faults())
             assert self.worker.dispatcher.held == 0
+            if self.plan.trouble == 0 and not self.plan.crashes:
+                in_flight = {message.body for message in self.queue.in_flight}
+                assert in_flight <= self.kept, "a stop left hidden what no handler wanted to come back later"
             assert all(lane.asked == 0 and lane.running == 0 for lane in self.worker.dispatcher._lanes)
 
     async def work(self, seconds: float, faults: Faults) -> None:

@@ -106,12 +106,20 @@ def test_a_topic_gets_text_and_attributes(queue: MemoryQueue) -> None:
         (b"hello\n", (), '"hello"'),
         (b"two\nlines\n\n", (), json.dumps("two\nlines\n")),
         (b"a\r\n", ("--raw",), "a\r\n"),
-        (b"\xff", ("--raw",), "\udcff"),
     ],
 )
 def test_a_dash_reads_standard_input(queue: MemoryQueue, stdin: bytes, options: tuple[str, ...], body: str) -> None:
     assert run("publish_sqs", "--queue", "orders", "--msg", "-", *options, stdin=stdin).exit_code == 0
     assert [message.body for message in queue.visible] == [body]
+
+
+def test_standard_input_that_is_no_text_is_refused_in_one_line(queue: MemoryQueue) -> None:
+    refused = run("publish_sqs", "--queue", "orders", "--msg", "-", "--raw", stdin=b"\xff")
+    assert refused.exit_code == 1
+    [line] = refused.output.splitlines()
+    assert line.startswith("loafer: ")
+    assert "U+DCFF" in line
+    assert len(queue) == 0
 
 
 @pytest.mark.parametrize("options", [("--delay", "901"), ("--delay", "-1"), ("--attribute", "kind")])

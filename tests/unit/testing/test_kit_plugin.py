@@ -1,6 +1,7 @@
 """The pytest plugin: a fixture for plain tests, the seed of a failure, and no weight."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -25,6 +26,42 @@ def test_that_passes(loafer_world):
 """
 
 
+EXAMPLES = """
+from hypothesis import given, strategies as st
+from loafer.testing import World
+
+@given(st.integers(0, 50))
+def test_with_examples(number):
+    with World() as world:
+        world.queue("orders")
+        for n in range(10):
+            world.publish("orders", n)
+        world.faults(lost_acknowledgements=0.05)
+        result = world.run("loafer.example.jobs.async_example_job", source="orders")
+    assert len(result.deliveries) == 10 and number < 20
+"""
+
+AROUND = """
+import pytest
+from loafer.testing import World
+
+@pytest.fixture
+def broken():
+    with World(seed=1) as world:
+        assert world is None
+
+@pytest.fixture
+def broken_in_the_end():
+    with World(seed=2) as world:
+        yield
+        assert world is None
+
+def test_set_up(broken): pass
+def test_torn_down(broken_in_the_end): pass
+def test_without_a_world(): assert False
+"""
+
+
 def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     environ = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
     command = [sys.executable, *arguments]
@@ -34,6 +71,7 @@ def python(folder: Path, *arguments: str, **environment: str) -> subprocess.Comp
 def pytest_on(folder: Path, text: str, **environment: str) -> str:
     (folder / "test_example.py").write_text(text, encoding="utf-8")
     options = ("-p", "loafer.testing.plugin", "-p", "no:cacheprovider", "-q")
+    environment["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # the kit needs none but its own
     return python(folder, "-m", "pytest", *options, **environment).stdout
 
 
@@ -42,6 +80,20 @@ def test_a_failed_test_tells_its_seed(tmp_path: Path) -> None:
     assert "the seed: 4711" in shown
     assert "LOAFER_TEST_SEED=4711 runs it again with the same faults and delays" in shown
     assert "1 failed, 1 passed" in shown
+
+
+def test_a_failed_test_that_makes_its_worlds_itself_tells_the_one_seed_of_its_examples(tmp_path: Path) -> None:
+    shown = pytest_on(tmp_path, EXAMPLES)
+    assert "1 failed" in shown
+    assert "Flaky" not in shown
+    assert len(set(re.findall(r"LOAFER_TEST_SEED=(\d+) runs it again", shown))) == 1
+
+
+def test_a_test_that_fails_in_its_fixtures_tells_the_seed_and_one_without_a_world_tells_none(tmp_path: Path) -> None:
+    shown = pytest_on(tmp_path, AROUND)
+    assert shown.count("LOAFER_TEST_SEED=1 runs it again") == 1
+    assert shown.count("LOAFER_TEST_SEED=2 runs it again") == 1
+    assert shown.count("LOAFER_TEST_SEED") == 2
 
 
 def test_a_test_that_passes_tells_none(tmp_path: Path) -> None:

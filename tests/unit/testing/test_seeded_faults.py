@@ -15,7 +15,8 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import IgnoreMessage
 from loafer.testing import Faults, Result, World
-from loafer.testing.faults import Chance, FaultyConsumer, Life
+from loafer.testing.faults import Chance, Life
+from loafer.testing.faulty import FaultyConsumer
 from loafer.testing.result import Journal
 
 NUMBERS = list(range(30))
@@ -180,12 +181,23 @@ def happened(result: Result) -> list[Any]:
     return [(delivery.content, delivery.outcome, delivery.at) for delivery in result.deliveries]
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_the_same_seed_gives_the_same_again(seed: int) -> None:
-    elsewhere = [object() for _ in range(seed * 37)]  # what happens must not depend on where in memory tasks are
-    first = run_with(seed=seed, **EVERYTHING)
-    del elsewhere
-    assert happened(first) == happened(run_with(seed=seed, **EVERYTHING))
+def plain(content: Any) -> None:
+    pass
+
+
+async def in_a_thread(content: Any) -> None:
+    await asyncio.to_thread(plain, content)
+
+
+@pytest.mark.parametrize("rates", [{}, {"throttling": 0.2}, EVERYTHING], ids=["calm", "throttled", "everything"])
+@pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
+@pytest.mark.parametrize("handler", [succeed, plain, in_a_thread])
+def test_the_same_seed_gives_the_same_again(handler: Any, fifo: bool, rates: dict[str, Any]) -> None:
+    for seed in range(6):
+        elsewhere = [object() for _ in range(seed * 37)]  # what happens must not depend on where in memory tasks are
+        first = run_with(handler, seed=seed, fifo=fifo, **rates)
+        del elsewhere
+        assert happened(first) == happened(run_with(handler, seed=seed, fifo=fifo, **rates))
 
 
 def test_another_seed_gives_something_else() -> None:
@@ -198,15 +210,36 @@ def test_the_seed_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch)
         assert world.seed == 42
         world.faults(seed=3)
         assert world.seed == 3
-    monkeypatch.delenv("LOAFER_TEST_SEED")
+
+
+def test_without_it_every_world_of_a_process_has_one_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOAFER_TEST_SEED", raising=False)
     with World() as one, World() as other:
-        assert one.seed != other.seed
+        assert one.seed == other.seed
 
 
 def test_a_seed_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOAFER_TEST_SEED", "lucky")
     with pytest.raises(ValueError, match="LOAFER_TEST_SEED='lucky' is no seed; give a whole number"):
         World()
+
+
+@pytest.mark.parametrize("seed", ["x", 1.5, True])
+def test_a_seed_that_the_environment_could_not_give_is_refused(seed: Any) -> None:
+    text = f"^seed={seed!r} is no seed; give a whole number$"
+    with World() as world, pytest.raises(ValueError, match=text):
+        world.faults(seed=seed)
+    with pytest.raises(ValueError, match=text):
+        World(seed=seed)
+
+
+def test_faults_may_be_given_as_they_are_or_with_changes() -> None:
+    with World() as world:
+        given = Faults(3, crash=0.2)
+        assert world.faults(given) == given
+        assert world.seed == 3
+        assert world.faults(given, seed=4, duplicates=0.1) == Faults(4, crash=0.2, duplicates=0.1)
+        assert world.seed == 4
 
 
 @pytest.mark.parametrize("rate", [-0.1, 1.1])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import attrs
 
@@ -72,3 +73,121 @@ class ForgetsOrder(MemoryQueue):
 
     def __attrs_post_init__(self) -> None:
         self._shelf = StandardShelf()
+
+
+@attrs.define(eq=False)
+class StripsBodies(MemoryConsumer):
+    """Takes blanks and line ends off a body."""
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        return [attrs.evolve(message, body=message.body.strip()) for message in await super().receive(limit)]
+
+
+@attrs.define(eq=False)
+class MakesLinesEndInOneWay(MemoryConsumer):
+    """Reads a body as text files are read."""
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        return [
+            attrs.evolve(message, body=message.body.replace("\r\n", "\n")) for message in await super().receive(limit)
+        ]
+
+
+@attrs.define(eq=False)
+class DropsBinaryAttributes(MemoryConsumer):
+    """Knows only texts and numbers."""
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        return [
+            attrs.evolve(
+                message,
+                attributes={name: found for name, found in message.attributes.items() if isinstance(found.value, str)},
+            )
+            for message in await super().receive(limit)
+        ]
+
+
+@attrs.define(eq=False)
+class ShortensDelays(MemoryConsumer):
+    """Hides no message for longer than 5 seconds when it gives it back."""
+
+    async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
+        return await super().release(messages, [min(delay, 5) for delay in delays])
+
+    async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+        return await super().release(messages, [seconds] * len(messages))
+
+
+@attrs.define(eq=False)
+class DeletesBeforeItMoves(MemoryConsumer):
+    """Takes a dead letter off its queue before it is on the other one."""
+
+    async def dead_letter(self, message: Message) -> Failure | None:
+        assert self.queue.dead_letters is not None
+        self.queue.delete(message.receipt)
+        await asyncio.sleep(0)
+        self.queue.dead_letters.send(OutgoingMessage(message.body, message.attributes, None, message.group), message.id)
+        return None
+
+
+@attrs.define(eq=False)
+class ForgetsItsPollWhenClosed(MemoryConsumer):
+    """Throws away what a receive brings after it was closed."""
+
+    closed: int = 0
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        closed = self.closed
+        messages = await super().receive(limit)
+        if closed == self.closed:
+            return messages
+        for message in messages:
+            self.queue.delete(message.receipt)
+        return []
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+@attrs.define(eq=False)
+class ReceivesOneAtATime(MemoryConsumer):
+    """Says that ten receives may run at once, and lets each wait for the one before."""
+
+    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        async with self.lock:
+            return await super().receive(limit)
+
+
+@attrs.define(eq=False)
+class GivesBackWhenClosed(MemoryConsumer):
+    """Shows everything that is in flight to others when it is closed, even what it still works on."""
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        messages = await super().receive(limit)
+        self.received = [*self.received, *messages]
+        return messages
+
+    async def close(self) -> None:
+        await self.release(self.received, [0] * len(self.received))
+
+    received: list[Message] = attrs.field(factory=list)
+
+
+@attrs.define(eq=False)
+class ChangesBatches(MemoryPublisher):
+    """Publishes one message as it is, and forgets something of each of many."""
+
+    changes: dict[str, Any] = attrs.field(factory=dict)
+
+    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
+        return await super().publish_batch([attrs.evolve(message, **self.changes) for message in messages])
+
+
+@attrs.define(eq=False)
+class StripsWhatItPublishes(MemoryPublisher):
+    """Takes blanks and line ends off a body."""
+
+    async def publish(self, message: OutgoingMessage) -> str:
+        return await super().publish(attrs.evolve(message, body=message.body.strip()))
