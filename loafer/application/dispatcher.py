@@ -78,13 +78,14 @@ class Dispatcher:
         self._lanes = [Lane(route, route.consumer(), self.clock) for route in self.routes]
         slots = Slots(self.options.max_jobs, self.options.prefetch, self.clock, self._lanes)
         retention = Retention(self.options.retry_delay, self._stop)
-        jobs = Jobs(slots, retention, self._stop, self.options.handler_timeout, self.observe)
+        watchdog = Watchdog(self.clock) if self.threaded_heartbeat else None
+        jobs = Jobs(slots, retention, self._stop, self.options.handler_timeout, self.observe, watchdog)
         for lane in self._lanes:
             retention.settlements[lane] = Settlement(lane, partial(jobs.settled, lane))
         intakes = [
             Intake(lane, slots, self._stop, Trouble(lane.route.source, self.clock), jobs.admit) for lane in self._lanes
         ]
-        async with self._heartbeat():
+        async with self._heartbeat(watchdog):
             try:
                 for intake in intakes:
                     intake.start()
@@ -97,9 +98,6 @@ class Dispatcher:
         if self._stop.cause is not None:
             raise self._stop.cause
 
-    def _heartbeat(self) -> AbstractAsyncContextManager[None]:
-        limit = self.options.stall_limit
-        if self.threaded_heartbeat:
-            heartbeat = Heartbeat(self._lanes, self.clock, limit, Watchdog(self.clock))
-            return beating_on_a_thread(heartbeat, self.new_loop)
-        return beating(Heartbeat(self._lanes, self.clock, limit))
+    def _heartbeat(self, watchdog: Watchdog | None) -> AbstractAsyncContextManager[None]:
+        heartbeat = Heartbeat(self._lanes, self.clock, self.options.stall_limit, watchdog)
+        return beating(heartbeat) if watchdog is None else beating_on_a_thread(heartbeat, self.new_loop)

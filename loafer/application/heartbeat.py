@@ -11,14 +11,14 @@ from contextlib import asynccontextmanager
 import attrs
 
 from loafer.application.lane import Lane
-from loafer.application.watchdog import Watchdog
+from loafer.application.watchdog import LONGEST_TICK, Watchdog
 from loafer.domain.batch import LARGEST_BATCH, Failure
 from loafer.domain.lease import Lease
 from loafer.ports.consumer import Consumer
 
 logger = logging.getLogger(__name__)
 
-SHORTEST_TICK, LONGEST_TICK = 0.05, 0.5
+SHORTEST_TICK = 0.05
 SHORTEST_CALL, LONGEST_CALL = 0.5, 10.0
 """Bounds in seconds: of the time between two looks at the leases, and of how long one extension call may take."""
 

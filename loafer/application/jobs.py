@@ -13,6 +13,7 @@ from loafer.application.retention import Retention
 from loafer.application.shutdown import Stop
 from loafer.application.slots import Slots
 from loafer.application.tasks import start_task
+from loafer.application.watchdog import Watchdog
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 
@@ -28,6 +29,7 @@ class Jobs:
     stop: Stop
     timeout: float | None
     observe: Callable[[Delivery], None]
+    watchdog: Watchdog | None = None
     _tasks: "dict[asyncio.Task[None], tuple[Lane, Lease]]" = attrs.field(factory=dict, init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
@@ -39,6 +41,8 @@ class Jobs:
 
     def admit(self, lane: Lane, messages: Sequence[Message]) -> None:
         """Take in what a receive brought; once loafer stops, it is given back."""
+        if self.watchdog is not None:
+            self.watchdog.give_way()
         leases = lane.take(messages)
         if self.stop.requested.is_set():
             self.retention.give_back(lane, leases)

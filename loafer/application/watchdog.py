@@ -1,9 +1,14 @@
-"""Notices an event loop that something blocks, from another thread, and shows what blocks it."""
+"""Notices an event loop that something blocks, from another thread, and shows what blocks it.
+
+It also sees to it that the other thread can look: a loop that is busy all the time gives the interpreter up only for
+moments that are too short for another thread to wake up in, and was measured to keep it waiting for seconds.
+"""
 
 import asyncio
 import logging
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 
@@ -14,20 +19,44 @@ logger = logging.getLogger(__name__)
 NOTICED_AFTER = 1.0
 """Seconds of silence after which the stack that blocks the loop is logged."""
 
+LONGEST_TICK = 0.5
+"""Seconds between two looks at most."""
+
+OVERDUE_AFTER = LONGEST_TICK + 0.05
+"""Seconds since the last look after which the other thread must be waiting for the interpreter."""
+
+MOMENT = 0.0001
+"""Seconds in which it can have it."""
+
 
 @attrs.define(eq=False)
 class Watchdog:
-    """Watches the event loop and thread that created it; `blocked_for` is called from another one."""
+    """Watches the event loop and thread that created it; `blocked_for` is called from another one, again and again."""
 
     clock: Callable[[], float]
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
     _thread: int = attrs.field(factory=threading.get_ident, init=False)
+    _looked: float = attrs.field(init=False)
     _asked: float | None = attrs.field(default=None, init=False)
     _logged: bool = attrs.field(default=False, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        """Expect the first look."""
+        self._looked = self.clock()
+
+    def give_way(self, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Let the other thread look, if its look is overdue; called on the watched loop whenever there is work."""
+        if self.clock() - self._looked > OVERDUE_AFTER:
+            sleep(MOMENT)
+
     def blocked_for(self) -> float:
         """Return for how many seconds the loop has not answered; 0.0 if it does."""
-        now = self.clock()
+        try:
+            return self._silence(self.clock())
+        finally:
+            self._looked = self.clock()  # last, for asking the loop takes the interpreter once more
+
+    def _silence(self, now: float) -> float:
         if self._asked is None:
             self._asked = now
             self._loop.call_soon_threadsafe(self._answer)

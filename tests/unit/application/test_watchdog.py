@@ -59,6 +59,18 @@ async def test_the_stack_that_blocks_the_loop_is_logged_once_after_a_second(capl
     assert "answers again after 2.0 s" in caplog.text
 
 
+async def test_a_busy_loop_pauses_for_the_other_thread_only_where_that_is_overdue() -> None:
+    time, pauses = Time(), list[float]()
+    watchdog = Watchdog(time)
+    for time.now, number in ((0.5, 0), (0.6, 1), (0.7, 2)):
+        watchdog.give_way(pauses.append)
+        assert len(pauses) == number
+    while_blocked(watchdog.blocked_for)
+    for time.now, number in ((0.8, 2), (1.2, 2), (1.3, 3)):
+        watchdog.give_way(pauses.append)
+        assert len(pauses) == number
+
+
 class Blocked(Watchdog):
     """Reports a loop that has been blocked for so long."""
 
