@@ -19,7 +19,7 @@ HELD_BY_A_ROUTE = 100
 
 OF_ROUTES = (
     "Each route has a waiting room of 50 places, so a hundred of them hold up to 5 050 messages at once. "
-    "Python's garbage collector looks through all that is held, which is most of what a message costs more there."
+    "Python's garbage collector looks through all that is held, which is about half of what a message costs more there."
 )
 
 
