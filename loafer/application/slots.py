@@ -32,7 +32,7 @@ class Slots:
     pace: Pace = attrs.field(factory=Pace, init=False)
     _turns: deque[Lane] = attrs.field(factory=deque, init=False)
     """The lanes that may start a message, in the order of their turns."""
-    _hungry: "dict[Lane, deque[asyncio.Future[int]]]" = attrs.field(factory=dict, init=False)
+    _hungry: "dict[Lane, list[asyncio.Future[int]]]" = attrs.field(factory=dict, init=False)
     """Receives that wait for places."""
     _next: dict[Lane, None] = attrs.field(factory=dict, init=False)
     """Hungry lanes that are not full, in the order of their turns."""
@@ -81,7 +81,7 @@ class Slots:
     async def places(self, lane: Lane) -> int:
         """Take places for a receive on a lane and return how many; waits until there are some, and it is worthwhile."""
         turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._hungry.setdefault(lane, deque()).append(turn)
+        self._hungry.setdefault(lane, []).append(turn)
         self._changed[lane] = None
         self.feed()
         return await turn
@@ -121,7 +121,7 @@ class Slots:
     def _feed_one(self, lane: Lane, places: int) -> bool:
         """Let one receive of a lane go on; tell whether there is another."""
         turns = self._hungry[lane]
-        turn = turns.pop()
+        turn = turns.pop()  # the newest, which goes on without a turn of the event loop
         if not turn.done():  # which it is if it was cancelled
             lane.asked += places
             lane.counted_held += places

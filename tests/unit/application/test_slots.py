@@ -79,6 +79,17 @@ async def test_routes_are_fed_in_turn() -> None:
         task.cancel()
 
 
+async def test_of_the_receives_of_a_route_the_one_that_asked_last_goes_on_at_once() -> None:
+    only = lane("a")
+    slots = Slots(10, PREFETCH, lambda: 0.0, [only])
+    fill(slots, only)
+    waiting = await hungry(slots, only)
+    only.settled(only.order.drain())
+    assert await slots.places(only) == PREFETCH
+    assert not waiting[0].done()
+    waiting[0].cancel()
+
+
 async def test_routes_take_turns_to_start_a_message_however_often_they_are_ready() -> None:
     lanes = [lane("a"), lane("b"), lane("c")]
     slots = Slots(7, PREFETCH, lambda: 0.0, lanes)
