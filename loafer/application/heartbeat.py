@@ -12,8 +12,9 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.watchdog import LONGEST_TICK, Watchdog
-from loafer.domain.batch import LARGEST_BATCH, Failure
+from loafer.domain.batch import Failure
 from loafer.domain.lease import Lease
+from loafer.domain.limits import LARGEST_BATCH
 from loafer.ports.consumer import Consumer
 
 logger = logging.getLogger(__name__)

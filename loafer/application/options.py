@@ -5,7 +5,8 @@ from typing import Any
 
 import attrs
 
-from loafer.domain.retry import LONGEST_VISIBILITY, RetryDelay
+from loafer.domain.limits import LONGEST_VISIBILITY
+from loafer.domain.retry import RetryDelay
 
 
 @attrs.frozen
@@ -38,7 +39,7 @@ class Options:
         timeout, delay = self.handler_timeout, self.retry_delay
         _check(self, "handler_timeout", timeout is None or _is_time(timeout, math.inf), "0 or more seconds, or None")
         fits = delay is None or delay == "exponential" or _is_time(delay, LONGEST_VISIBILITY)
-        _check(self, "retry_delay", fits, f"0 to {LONGEST_VISIBILITY:.0f} seconds, 'exponential', or None")
+        _check(self, "retry_delay", fits, f"0 to {LONGEST_VISIBILITY} seconds, 'exponential', or None")
 
 
 def _check(options: Options, name: str, fits: bool, right: str) -> None:

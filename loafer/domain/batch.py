@@ -4,10 +4,9 @@ from typing import Generic, TypeVar
 
 import attrs
 
-T = TypeVar("T")
+from loafer.domain.limits import LARGEST_BATCH
 
-LARGEST_BATCH = 10
-"""Entries in one batch request, https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html."""
+T = TypeVar("T")
 
 LINGER = 0.010
 """Seconds that the first entry of a batch waits for others."""

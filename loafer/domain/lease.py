@@ -4,13 +4,8 @@ from collections.abc import Sequence
 
 import attrs
 
+from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
-
-LONGEST_LEASE = 12 * 60 * 60
-"""Seconds from its receipt that SQS lets a message be kept invisible.
-
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
-"""
 
 MARGIN = 5
 """Seconds by which we stay under the longest lease: SQS refuses an extension that would pass it."""
@@ -85,7 +80,7 @@ class Leases:
     def take(self, messages: Sequence[Message], now: float) -> list[Lease]:
         """Hold messages just received, and return the new leases; what is held already only takes the receipt over."""
         deadline, renew_at = now + self.visibility_timeout, now + self.interval
-        ends_at = now + LONGEST_LEASE - MARGIN
+        ends_at = now + LONGEST_VISIBILITY - MARGIN
         taken = []
         for message in messages:
             held = self._held.get(message.id)

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.exceptions import IgnoreMessage
 
 RetryDelay = float | Literal["exponential"] | None
@@ -10,12 +11,6 @@ RetryDelay = float | Literal["exponential"] | None
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 15 * 60.0
 """Bounds of the exponential retry delay, in seconds."""
-
-LONGEST_VISIBILITY = 12 * 60 * 60.0
-"""Seconds that SQS accepts as a visibility timeout.
-
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
-"""
 
 
 def backoff(attempt: int, *, first: float, longest: float, jitter: float) -> float:

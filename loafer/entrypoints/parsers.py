@@ -6,12 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.retry import RetryDelay
 
 Value = TypeVar("Value")
-
-LONGEST_DELAY = 43_200.0
-"""Seconds; SQS hides no message for longer."""
 
 
 def text(example: str) -> Callable[[str], str]:
@@ -79,7 +77,7 @@ def retry_delay(value: str) -> RetryDelay:
     if value.strip().lower() == "exponential":
         return "exponential"
     try:
-        return optional(seconds(most=LONGEST_DELAY))(value)
+        return optional(seconds(most=LONGEST_VISIBILITY))(value)
     except ValueError as error:
         raise ValueError(f"{error} seconds, or 'exponential'") from error
 

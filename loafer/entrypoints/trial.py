@@ -5,13 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import attrs
 
 from loafer.application.delivery import Delivery
+from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.manager import Manager
 from loafer.entrypoints.mistakes import Mistakes
 from loafer.entrypoints.settings import Settings
-
-NOT_WITHIN_THE_TRIAL = 12 * 60 * 60.0
-"""Seconds of visibility timeout: what is kept does not come back."""
 
 NO_WAITING = {"WaitTimeSeconds": 0.05}
 """Nobody sends anything later, so no receive has anything to wait for."""
@@ -50,7 +48,7 @@ class Trial:
         self._left = {sample.id for samples in self.samples.values() for sample in samples}
         for source, samples in self.samples.items():
             queue = self.manager.container.broker().queue(source)
-            queue.visibility_timeout = NOT_WITHIN_THE_TRIAL
+            queue.visibility_timeout = LONGEST_VISIBILITY  # what is kept does not come back
             for sample in samples:
                 queue.send(attrs.evolve(sample.message, delay=None), sample.id)
 

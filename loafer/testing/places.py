@@ -6,8 +6,9 @@ import attrs
 
 from loafer.adapters.memory import SCHEME
 from loafer.adapters.memory.broker import MemoryBroker
-from loafer.adapters.memory.queue import FIFO, MemoryQueue
+from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
+from loafer.domain.limits import FIFO
 
 Destination = MemoryQueue | MemoryTopic | str
 """A queue or topic, or its name."""

@@ -67,7 +67,7 @@ async def test_a_topic_by_its_arn_passes_attributes_on(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("options", "text", "complaint"),
     [
-        ("", b"a" * 1_048_577, "1048579 bytes: at most 1048576 are allowed"),
+        ("", b"a" * 1_048_577, "1048579 bytes; give it 1048576 at most"),
         ("--raw", b"a\x01b", "the body holds U+0001 at character 1"),
         ("--raw", b"a\xff", "U+DCFF at character 1"),
     ],

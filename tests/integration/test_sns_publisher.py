@@ -77,5 +77,5 @@ async def test_a_missing_topic_is_a_publisher_error_in_one_line(aws: str) -> Non
 
 async def test_a_body_over_the_limit_is_refused(on_ministack: str) -> None:
     async with opened(await create_topic(unique("news"))) as publisher:
-        with pytest.raises(PublisherError, match="262145 bytes: at most 262144 are allowed"):
+        with pytest.raises(PublisherError, match="262145 bytes; give it 262144 at most"):
             await publisher.publish(OutgoingMessage("x" * 262_145))

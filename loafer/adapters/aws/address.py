@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from loafer.domain.limits import FIFO
+
 _NAME = {
     "sqs": re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo"),
     "sns": re.compile(r"[A-Za-z0-9_-]{1,256}|[A-Za-z0-9_-]{1,251}\.fifo"),
@@ -35,8 +37,8 @@ class Address:
 
     @property
     def ordered(self) -> bool:
-        """True for FIFO: the services demand the suffix."""
-        return self.name.endswith(".fifo")
+        """True for FIFO."""
+        return self.name.endswith(FIFO)
 
 
 def queue_address(text: str) -> Address:

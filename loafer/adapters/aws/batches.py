@@ -6,10 +6,8 @@ from typing import Any, TypeAlias
 
 from loafer.adapters.aws.errors import is_passing
 from loafer.domain.batch import Failure
+from loafer.domain.limits import LARGEST_BATCH
 from loafer.exceptions import ConsumerUnavailable
-
-BATCH_LIMIT = 10
-"""How many entries one call takes."""
 
 Entry: TypeAlias = dict[str, Any]
 Send: TypeAlias = Callable[[list[Entry]], Awaitable[Mapping[str, Any]]]
@@ -35,7 +33,7 @@ async def settle(send: Send, entries: Sequence[Entry]) -> list[Failure | None]:
 
 
 async def _settle_unique(send: Send, entries: Sequence[Entry]) -> list[Failure | None]:
-    chunks = [entries[start : start + BATCH_LIMIT] for start in range(0, len(entries), BATCH_LIMIT)]
+    chunks = [entries[start : start + LARGEST_BATCH] for start in range(0, len(entries), LARGEST_BATCH)]
     if len(chunks) == 1:
         return await _settle_chunk(send, chunks[0])
     answers = await asyncio.gather(*(_settle_chunk(send, chunk) for chunk in chunks), return_exceptions=True)

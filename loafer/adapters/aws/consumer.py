@@ -20,6 +20,7 @@ from loafer.adapters.aws.queue import Queue
 from loafer.adapters.aws.session import POLL_MARGIN, Client, create_client, polling, settling_client
 from loafer.adapters.aws.wire import message_of
 from loafer.domain.batch import Failure
+from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
 from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
 from loafer.ports.consumer import Consumer, SourceInfo
@@ -27,7 +28,6 @@ from loafer.ports.consumer import Consumer, SourceInfo
 logger = logging.getLogger(__name__)
 
 _ASSUMED_VISIBILITY = 30
-_MAX_VISIBILITY = 43_200
 
 
 @attrs.define
@@ -195,5 +195,5 @@ class SQSConsumer(Consumer):
 
 
 def _visibility(message: Message, seconds: float) -> Entry:
-    whole = min(max(math.ceil(seconds), 0), _MAX_VISIBILITY)
+    whole = min(max(math.ceil(seconds), 0), LONGEST_VISIBILITY)
     return {"ReceiptHandle": message.receipt, "VisibilityTimeout": whole}

@@ -6,12 +6,13 @@ from typing import Any
 
 import attrs
 
+from loafer.domain.limits import LARGEST_BATCH, LONGEST_VISIBILITY, LONGEST_WAIT
 from loafer.exceptions import ConfigurationError
 
 _RANGES = {
-    "WaitTimeSeconds": (0, 20),
-    "MaxNumberOfMessages": (1, 10),
-    "VisibilityTimeout": (1, 43_200),
+    "WaitTimeSeconds": (0, LONGEST_WAIT),
+    "MaxNumberOfMessages": (1, LARGEST_BATCH),
+    "VisibilityTimeout": (1, LONGEST_VISIBILITY),
 }
 _LISTS = ("AttributeNames", "MessageAttributeNames", "MessageSystemAttributeNames")
 _OURS = {

@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from loafer.adapters.aws.address import Address, queue_address, topic_address
-from loafer.adapters.aws.limits import Limits
 from loafer.adapters.aws.publishing import Channel, Dialect
 from loafer.adapters.aws.session import Client
 from loafer.domain.batch import Failure
+from loafer.domain.limits import QUEUE, TOPIC
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import PublisherError
 from loafer.ports.publisher import Publisher
@@ -21,7 +21,7 @@ _SQS = Dialect(
     send="send_message",
     send_batch="send_message_batch",
     entries="Entries",
-    limits=Limits(size=1_048_576, delay=900),
+    limits=QUEUE,
     lean=True,
 )
 _SNS = Dialect(
@@ -32,7 +32,7 @@ _SNS = Dialect(
     send="publish",
     send_batch="publish_batch",
     entries="PublishBatchRequestEntries",
-    limits=Limits(size=262_144, delay=None),
+    limits=TOPIC,
 )
 
 

@@ -12,10 +12,10 @@ from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose, publisher_error
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.limits import Limits, check, split
 from loafer.adapters.aws.session import CALL_TIMEOUT, OPEN_TIMEOUT, Client, create_client, publishing
 from loafer.adapters.aws.wire import wire_attributes
 from loafer.domain.batch import Failure
+from loafer.domain.limits import Limits, mistake_in, split
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import PublisherError
 
@@ -73,7 +73,7 @@ class Channel:
 
     async def publish(self, message: OutgoingMessage) -> str:
         """Send one message and return its id; PublisherError if it breaks a limit (then before any call) or fails."""
-        check(message, self.dialect.limits)
+        self._check(message)
         try:
             answer = await self._call(self.dialect.send, self._entry(message))
         except SDK_ERRORS as error:
@@ -83,7 +83,7 @@ class Channel:
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> list[str | Failure]:
         """Send many, in order; PublisherError before any call if one of them breaks a limit."""
         for position, message in enumerate(messages):
-            check(message, self.dialect.limits, f"message {position}: ")
+            self._check(message, f"message {position}")
         results: list[str | Failure] = []
         for chunk in split(messages, self.dialect.limits.size):
             results += await self._publish_chunk(chunk)
@@ -94,6 +94,12 @@ class Channel:
         stack, self._stack = self._stack, None
         if stack is not None:
             await stack.aclose()
+
+    def _check(self, message: OutgoingMessage, which: str = "the message") -> None:
+        """Raise PublisherError for a message that would be refused; its one line says which."""
+        mistake = mistake_in(message, self.dialect.limits.of(self.address.name))
+        if mistake is not None:
+            raise PublisherError(f"{self.place} does not take {which}: {mistake}")
 
     async def _publish_chunk(self, chunk: Sequence[OutgoingMessage]) -> list[str | Failure]:
         entries = [{"Id": str(position), **self._entry(message)} for position, message in enumerate(chunk)]

@@ -9,16 +9,9 @@ from itertools import count
 
 import attrs
 
-from loafer.adapters.memory.limits import LARGEST_MESSAGE, mistake_in, mistake_in_delay, mistake_in_queue
 from loafer.adapters.memory.shelves import Entry, FifoShelf, Shelf, StandardShelf
+from loafer.domain.limits import DEDUPLICATION_INTERVAL, FIFO, QUEUE, mistake_in, mistake_in_queue
 from loafer.domain.message import Message, OutgoingMessage
-
-FIFO = ".fifo"
-DEDUPLICATION_INTERVAL = 5 * 60
-"""Seconds in which a FIFO queue takes a second message of the same deduplication id for the first one.
-
-https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
-"""
 
 
 @attrs.define(eq=False)
@@ -91,9 +84,7 @@ class MemoryQueue:
 
     def check(self, message: OutgoingMessage) -> None:
         """Raise ValueError, saying why, for a message that the queue does not take."""
-        if self.fifo and message.group is None:
-            raise ValueError(f"queue {self.name!r} is a FIFO queue: its messages need a group id")
-        mistake = mistake_in(message, LARGEST_MESSAGE) or mistake_in_delay(message.delay, fifo=self.fifo)
+        mistake = mistake_in(message, QUEUE.of(self.name))
         if mistake is not None:
             raise ValueError(f"queue {self.name!r} does not take the message: {mistake}")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import attrs
 
-from loafer.adapters.memory.limits import LARGEST_NOTIFICATION, mistake_in
-from loafer.adapters.memory.queue import FIFO, MemoryQueue
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.domain.limits import FIFO, TOPIC, mistake_in
 from loafer.domain.message import Attribute, OutgoingMessage
 
 ARN = "arn:aws:sns:memory:000000000000:"
@@ -68,11 +68,7 @@ class MemoryTopic:
 
     def check(self, message: OutgoingMessage) -> None:
         """Raise ValueError, saying why, for a message that the topic does not take; topics know no delay."""
-        if message.delay is not None:
-            raise ValueError(f"topic {self.name!r}: a topic has no delay; publish to a queue, or without")
-        if self.fifo and message.group is None:
-            raise ValueError(f"topic {self.name!r} is a FIFO topic: its messages need a group id")
-        mistake = mistake_in(message, LARGEST_NOTIFICATION)
+        mistake = mistake_in(message, TOPIC.of(self.name))
         if mistake is not None:
             raise ValueError(f"topic {self.name!r} does not take the message: {mistake}")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from loafer.domain.limits import LARGEST_BATCH, LARGEST_MESSAGE, LONGEST_DELAY, LONGEST_VISIBILITY
 from loafer.testing.clock import VirtualLoop
 
 
@@ -41,10 +42,10 @@ class Features:
     refuses_ended_leases: bool = True
     abandoned_polls: bool = False
     same_id: bool = True
-    max_delay: int = 900
-    max_visibility: int = 43_200
-    max_bytes: int = 1_048_576
-    max_batch: int = 10
+    max_delay: int = LONGEST_DELAY
+    max_visibility: int = LONGEST_VISIBILITY
+    max_bytes: int = LARGEST_MESSAGE
+    max_batch: int = LARGEST_BATCH
     lacks: Mapping[str, str] = attrs.field(factory=dict)
     loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     messages: int = 100

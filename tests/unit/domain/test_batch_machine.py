@@ -4,7 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from loafer.domain.batch import LARGEST_BATCH, LINGER, Batch, Failure
+from loafer.domain.batch import LINGER, Batch, Failure
+from loafer.domain.limits import LARGEST_BATCH
 
 
 class BatchMachine(RuleBasedStateMachine):

@@ -2,7 +2,8 @@
 
 import attrs
 
-from loafer.domain.lease import LONGEST_LEASE, Lease, Leases
+from loafer.domain.lease import Lease, Leases
+from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
 
 FIRST = Message(id="a", body="", receipt="a#1")
@@ -45,18 +46,18 @@ def test_an_extension_that_failed_is_tried_again_within_a_second() -> None:
 def test_a_lease_is_not_extended_past_twelve_hours_from_the_receipt() -> None:
     leases = Leases(3600)
     lease = held(leases)
-    for now in range(1200, LONGEST_LEASE, 1200):
+    for now in range(1200, LONGEST_VISIBILITY, 1200):
         assert leases.due(now) == [lease]
-        assert now + leases.extension(now, lease) <= LONGEST_LEASE - 1
+        assert now + leases.extension(now, lease) <= LONGEST_VISIBILITY - 1
         leases.extended(lease, FIRST, now + leases.extension(now, lease))
-    assert leases.extension(LONGEST_LEASE, lease) <= 0
+    assert leases.extension(LONGEST_VISIBILITY, lease) <= 0
 
 
 def test_a_redelivery_has_twelve_hours_of_its_own() -> None:
     leases = Leases(30)
     lease = held(leases)
-    leases.take([SECOND], LONGEST_LEASE)
-    assert leases.extension(LONGEST_LEASE, lease) == 30
+    leases.take([SECOND], LONGEST_VISIBILITY)
+    assert leases.extension(LONGEST_VISIBILITY, lease) == 30
 
 
 def test_a_lost_lease_is_not_extended_and_a_redelivery_makes_it_ours_again() -> None:

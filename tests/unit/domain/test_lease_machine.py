@@ -5,7 +5,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from loafer.domain.lease import LONGEST_LEASE, Lease, Leases
+from loafer.domain.lease import Lease, Leases
+from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
 
 names = st.sampled_from("abc")
@@ -87,7 +88,7 @@ class LeaseMachine(RuleBasedStateMachine):
             assert retried or self.now >= known.renewed + self.leases.interval
             seconds = self.leases.extension(self.now, lease)
             assert seconds <= self.leases.visibility_timeout
-            assert self.now + seconds <= known.received + LONGEST_LEASE
+            assert self.now + seconds <= known.received + LONGEST_VISIBILITY
             self.calls.append(Call(known, lease.message, self.now + seconds))
             known.renewed, known.failed, known.calls = self.now, None, 1
         for lease, known in by_lease.items():

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loafer.domain.retry import (
-    FIRST_RETRY,
-    LONGEST_RETRY,
-    LONGEST_VISIBILITY,
-    RetryDelay,
-    backoff,
-    retry_delay,
-)
+from loafer.domain.limits import LONGEST_VISIBILITY
+from loafer.domain.retry import FIRST_RETRY, LONGEST_RETRY, RetryDelay, backoff, retry_delay
 from loafer.exceptions import IgnoreMessage, RejectMessage
 
 attempts = st.integers(min_value=1, max_value=10_000)

@@ -138,7 +138,8 @@ def test_a_refused_message_is_told_in_a_line(queue: MemoryQueue) -> None:
     queue.name = "orders.fifo"
     done = run("publish_sqs", "--queue", "orders.fifo", "--msg", "1")
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == "loafer: queue 'orders.fifo' is a FIFO queue: its messages need a group id\n"
+    why = "it has no group, and messages of a FIFO queue need a group id"
+    assert done.stderr == f"loafer: queue 'orders.fifo' does not take the message: {why}\n"
 
 
 @pytest.mark.parametrize("publish", [publish_to_queue, publish_to_topic])

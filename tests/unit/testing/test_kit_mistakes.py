@@ -73,7 +73,7 @@ def test_what_cannot_be_sent_is_refused_when_it_is_scheduled(loafer_world: World
     loafer_world.queue("orders.fifo")
     loafer_world.topic("news").subscribe(loafer_world.queue("orders"))
     fine, wrong = Timed(1, outgoing(1, group="g")), Timed(2, outgoing(2))
-    with pytest.raises(ValueError, match="its messages need a group id"):
+    with pytest.raises(ValueError, match="messages of a FIFO queue need a group id"):
         loafer_world.play("orders.fifo", [fine, wrong])
     with pytest.raises(ValueError, match="a topic has no delay"):
         loafer_world.play("news", [Timed(1, outgoing(1, delay=3))])

@@ -4,15 +4,10 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from loafer.adapters.aws import limits as aws
-from loafer.adapters.memory import limits
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
 from loafer.domain.message import Attribute, OutgoingMessage
-from loafer.exceptions import PublisherError
 
 ELEVEN = {str(number): Attribute("x") for number in range(11)}
 
@@ -23,8 +18,8 @@ ELEVEN = {str(number): Attribute("x") for number in range(11)}
         (OutgoingMessage(""), "the body is empty; give it one character at least"),
         (OutgoingMessage("x", delay=901), "delay=901 is out of range; give 0 to 900 seconds"),
         (OutgoingMessage("x", delay=-5), "delay=-5 is out of range; give 0 to 900 seconds"),
-        (OutgoingMessage("a\0"), "U+0000 is no character that a message may hold; leave it away, or encode it"),
-        (OutgoingMessage("x", {"a": Attribute("\ufffe")}), "U+FFFE is no character that a message may hold"),
+        (OutgoingMessage("a\0"), "the body holds U+0000 at character 1, which no message may hold; encode it"),
+        (OutgoingMessage("x", {"a": Attribute("\ufffe")}), "attribute 'a' holds U+FFFE at character 0"),
         (OutgoingMessage("x", ELEVEN), "it has 11 attributes; give it 10 at most"),
         (OutgoingMessage("x" * 1_048_577), "body and attributes are 1048577 bytes; give it 1048576 at most"),
     ],
@@ -69,30 +64,3 @@ def test_what_moves_from_another_queue_is_not_looked_at_again() -> None:
 def test_a_queue_that_sqs_would_not_have_cannot_be_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^queue 'orders': {next(iter(wrong))}="):
         MemoryQueue("orders", **wrong)
-
-
-@given(
-    st.builds(
-        OutgoingMessage,
-        body=st.text(max_size=5),
-        attributes=st.dictionaries(
-            st.text("abc\ufffe", min_size=1),
-            st.builds(Attribute, st.text(max_size=3)) | st.builds(Attribute, st.binary(max_size=3), st.just("Binary")),
-            max_size=12,
-        ),
-        delay=st.none() | st.integers(-1, 901),
-        group=st.none() | st.text(max_size=3),
-        deduplication_id=st.none() | st.text(max_size=3),
-    ),
-    st.integers(1, 40),
-)
-@example(OutgoingMessage("é", {"a": Attribute("b"), "c": Attribute(b"d", "Binary.png")}), 22)
-@example(OutgoingMessage("é", {"a": Attribute("b"), "c": Attribute(b"d", "Binary.png")}), 21)
-def test_the_adapter_of_aws_refuses_the_same(message: OutgoingMessage, size: int) -> None:
-    here = limits.mistake_in(message, size) or limits.mistake_in_delay(message.delay, fifo=False)
-    try:
-        aws.check(message, aws.Limits(size=size, delay=limits.LONGEST_DELAY))
-    except PublisherError:
-        assert here is not None
-    else:
-        assert here is None

@@ -10,8 +10,9 @@ import pytest
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.publisher import MemoryPublisher
-from loafer.adapters.memory.queue import DEDUPLICATION_INTERVAL, MemoryQueue
+from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.batch import Failure
+from loafer.domain.limits import DEDUPLICATION_INTERVAL
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import PublisherError
 
@@ -166,7 +167,7 @@ def test_hiding_a_message_twice_shows_it_once(time: Time) -> None:
 
 
 def test_a_message_for_a_fifo_queue_needs_a_group() -> None:
-    with pytest.raises(ValueError, match=r"^queue 'orders.fifo' is a FIFO queue: its messages need a group id$"):
+    with pytest.raises(ValueError, match=r"^queue 'orders.fifo' does not take the message: it has no group, .* need a"):
         MemoryQueue("orders.fifo").send(OutgoingMessage("x"))
 
 
@@ -246,5 +247,5 @@ async def test_a_publisher_says_which_messages_the_queue_refused() -> None:
     assert isinstance(failure, Failure)
     assert not failure.retryable
     assert [message.id for message in queue.receive(10)] == [message_id]
-    with pytest.raises(PublisherError, match="its messages need a group id"):
+    with pytest.raises(PublisherError, match="messages of a FIFO queue need a group id"):
         await publisher.publish(OutgoingMessage("no group"))

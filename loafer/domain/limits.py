@@ -1,0 +1,164 @@
+"""SQS's and SNS's limits and rules, once: every adapter refuses the same, in the same words."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from loafer.domain.message import OutgoingMessage
+
+LONGEST_VISIBILITY = 43_200
+"""Seconds that SQS accepts as a visibility timeout, and lets a message be kept invisible from its receipt.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+"""
+
+LONGEST_DELAY = 900
+"""Seconds that a message may be delayed when it is sent.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+"""
+
+LONGEST_WAIT = 20
+"""Seconds that a receive may wait for a first message."""
+
+LARGEST_BATCH = 10
+"""Entries in one batch request, and messages in one receive.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-batch-api-actions.html
+"""
+
+LARGEST_MESSAGE = 1_048_576
+"""Bytes of a message's body and attributes on a queue, and of a whole batch's.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+"""
+
+LARGEST_NOTIFICATION = 262_144
+"""The same on a topic, https://docs.aws.amazon.com/sns/latest/api/API_Publish.html."""
+
+MOST_ATTRIBUTES = 10
+"""Attributes that a message may have."""
+
+DEDUPLICATION_INTERVAL = 5 * 60
+"""Seconds in which a FIFO queue takes a second message of the same deduplication id for the first one.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
+"""
+
+FIFO = ".fifo"
+"""How the name of a FIFO queue or topic ends: the services demand it."""
+
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@attrs.frozen
+class Limits:
+    """What one message to a queue or a topic may be.
+
+    Attributes:
+        kind: `queue` or `topic`.
+        size: Bytes of a message's body and attributes, and of a whole batch's.
+        delay: Seconds that a message may be delayed at most; None where nothing is delayed.
+        ordered: True for FIFO: a message needs a group, and has no delay of its own.
+
+    """
+
+    kind: str
+    size: int
+    delay: int | None
+    ordered: bool = False
+
+    def of(self, name: str) -> "Limits":
+        """Return these limits for a queue or topic of a name: FIFO if it ends so."""
+        return attrs.evolve(self, ordered=name.endswith(FIFO))
+
+
+QUEUE = Limits("queue", LARGEST_MESSAGE, LONGEST_DELAY)
+TOPIC = Limits("topic", LARGEST_NOTIFICATION, None)
+
+
+def mistake_in(message: OutgoingMessage, limits: Limits) -> str | None:
+    """Return in one line why a queue or topic would refuse a message; None: it takes it."""
+    if not message.body:
+        return "the body is empty; give it one character at least"
+    return (
+        _forbidden_character(message)
+        or _too_much(message, limits)
+        or _wrong_delay(message.delay, limits)
+        or _missing_group(message, limits)
+    )
+
+
+def mistake_in_queue(visibility_timeout: float, max_receive_count: int | None) -> str | None:
+    """Return in one line why there can be no queue of these attributes; None: there can."""
+    if not 0 <= visibility_timeout <= LONGEST_VISIBILITY:
+        return f"visibility_timeout={visibility_timeout} is out of range; give 0 to {LONGEST_VISIBILITY} seconds"
+    if max_receive_count is not None and max_receive_count < 1:
+        return f"max_receive_count={max_receive_count} would deliver nothing; give 1 or more"
+    return None
+
+
+def size_of(message: OutgoingMessage) -> int:
+    """Return a message's size in bytes as the services count it: body, and names, types and values of attributes."""
+    size = len(message.body.encode())
+    for name, attribute in message.attributes.items():
+        value = attribute.value if isinstance(attribute.value, bytes) else attribute.value.encode()
+        size += len(name.encode()) + len(attribute.type.encode()) + len(value)
+    return size
+
+
+def split(messages: Sequence[OutgoingMessage], largest: int) -> Iterator[list[OutgoingMessage]]:
+    """Yield batches of at most 10 messages and `largest` bytes, in order; each message fits by itself."""
+    batch: list[OutgoingMessage] = []
+    taken = 0
+    for message in messages:
+        size = size_of(message)
+        if batch and (len(batch) == LARGEST_BATCH or taken + size > largest):
+            yield batch
+            batch, taken = [], 0
+        batch.append(message)
+        taken += size
+    if batch:
+        yield batch
+
+
+def _too_much(message: OutgoingMessage, limits: Limits) -> str | None:
+    if len(message.attributes) > MOST_ATTRIBUTES:
+        return f"it has {len(message.attributes)} attributes; give it {MOST_ATTRIBUTES} at most"
+    size = size_of(message)
+    return f"body and attributes are {size} bytes; give it {limits.size} at most" if size > limits.size else None
+
+
+def _wrong_delay(delay: int | None, limits: Limits) -> str | None:
+    if delay is None:
+        return None
+    if limits.delay is None:
+        return f"delay={delay}: a {limits.kind} has no delay; publish to a queue, or without"
+    # SQS takes a delay of 0 there: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    if limits.ordered and delay:
+        return f"delay={delay}: messages of a FIFO {limits.kind} have no delay of their own; give none"
+    return None if 0 <= delay <= limits.delay else f"delay={delay} is out of range; give 0 to {limits.delay} seconds"
+
+
+def _missing_group(message: OutgoingMessage, limits: Limits) -> str | None:
+    if limits.ordered and message.group is None:
+        return f"it has no group, and messages of a FIFO {limits.kind} need a group id"
+    return None
+
+
+def _forbidden_character(message: OutgoingMessage) -> str | None:
+    texts: list[tuple[str, str | bytes | None]] = [
+        ("the body", message.body),
+        ("the group", message.group),
+        ("the deduplication id", message.deduplication_id),
+    ]
+    for name, attribute in message.attributes.items():
+        what = f"attribute {name!r}"
+        texts += [(f"the name of {what}", name), (f"the type of {what}", attribute.type), (what, attribute.value)]
+    for what, text in texts:
+        found = _FORBIDDEN.search(text) if isinstance(text, str) else None
+        if found:
+            character = f"U+{ord(found[0]):04X}"
+            return f"{what} holds {character} at character {found.start()}, which no message may hold; encode it"
+    return None

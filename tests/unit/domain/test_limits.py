@@ -1,0 +1,129 @@
+"""What SQS and SNS would refuse is known here, in words that say what would be right; and batches fit their limits."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loafer.domain.limits import (
+    LARGEST_BATCH,
+    QUEUE,
+    TOPIC,
+    Limits,
+    mistake_in,
+    mistake_in_queue,
+    size_of,
+    split,
+)
+from loafer.domain.message import Attribute, OutgoingMessage
+
+FIFO_QUEUE, FIFO_TOPIC = QUEUE.of("orders.fifo"), TOPIC.of("news.fifo")
+ELEVEN = {f"a{number}": Attribute("x") for number in range(11)}
+
+
+@pytest.mark.parametrize(
+    ("message", "limits", "said"),
+    [
+        (OutgoingMessage(""), QUEUE, "the body is empty; give it one character at least"),
+        (
+            OutgoingMessage("x" * 1_048_577),
+            QUEUE,
+            "body and attributes are 1048577 bytes; give it 1048576 at most",
+        ),
+        (
+            OutgoingMessage("é" * 131_073),
+            TOPIC,
+            "body and attributes are 262146 bytes; give it 262144 at most",
+        ),
+        (
+            OutgoingMessage("x" * 1_048_570, {"a": Attribute("x")}),
+            QUEUE,
+            "body and attributes are 1048578 bytes; give it 1048576 at most",
+        ),
+        (
+            OutgoingMessage("ab\x00"),
+            QUEUE,
+            "the body holds U+0000 at character 2, which no message may hold; encode it",
+        ),
+        (OutgoingMessage("\ud800"), QUEUE, "the body holds U+D800 at character 0"),
+        (OutgoingMessage("\ufffe"), TOPIC, "the body holds U+FFFE at character 0"),
+        (OutgoingMessage("x", {"a": Attribute("\x0b")}), QUEUE, "attribute 'a' holds U+000B at character 0"),
+        (
+            OutgoingMessage("x", {"\ud800": Attribute("x")}),
+            QUEUE,
+            r"the name of attribute '\ud800' holds U+D800 at character 0",
+        ),
+        (
+            OutgoingMessage("x", {"a": Attribute("x", "\ud800")}),
+            QUEUE,
+            "the type of attribute 'a' holds U+D800 at character 0",
+        ),
+        (OutgoingMessage("x", group="g\ud800"), QUEUE, "the group holds U+D800 at character 1"),
+        (OutgoingMessage("x", deduplication_id="\ud800"), QUEUE, "the deduplication id holds U+D800 at character 0"),
+        (OutgoingMessage("x", ELEVEN), QUEUE, "it has 11 attributes; give it 10 at most"),
+        (OutgoingMessage("x", delay=-1), QUEUE, "delay=-1 is out of range; give 0 to 900 seconds"),
+        (OutgoingMessage("x", delay=901), QUEUE, "delay=901 is out of range; give 0 to 900 seconds"),
+        (OutgoingMessage("x", delay=0), TOPIC, "delay=0: a topic has no delay; publish to a queue, or without"),
+        (
+            OutgoingMessage("x", delay=3, group="g"),
+            FIFO_QUEUE,
+            "delay=3: messages of a FIFO queue have no delay of their own; give none",
+        ),
+        (OutgoingMessage("x"), FIFO_QUEUE, "it has no group, and messages of a FIFO queue need a group id"),
+        (OutgoingMessage("x"), FIFO_TOPIC, "it has no group, and messages of a FIFO topic need a group id"),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_what_would_be_refused_is_told_in_one_line_that_says_what_would_be_right(
+    message: OutgoingMessage, limits: Limits, said: str
+) -> None:
+    mistake = mistake_in(message, limits)
+    assert mistake is not None
+    assert mistake.startswith(said)
+    assert "\n" not in mistake
+    assert re.search("; give|; publish|; encode|need", mistake)
+
+
+@pytest.mark.parametrize(
+    ("message", "limits"),
+    [
+        (OutgoingMessage("x" * 1_048_576), QUEUE),
+        (OutgoingMessage("x" * 262_144), TOPIC),
+        (OutgoingMessage("\t\n\r \ud7ff\ue000\ufffd\U00010000\U0010ffff", {"a": Attribute(b"\x00")}, delay=900), QUEUE),
+        (OutgoingMessage("x", delay=0, group="g"), FIFO_QUEUE),
+        (OutgoingMessage("x", group="g"), FIFO_TOPIC),
+        (OutgoingMessage("x", group="a tenant of a fair queue"), QUEUE),
+    ],
+    ids=["size", "size on a topic", "characters", "no delay", "group on a topic", "group on a standard queue"],
+)
+def test_what_is_just_within_the_limits_is_no_mistake(message: OutgoingMessage, limits: Limits) -> None:
+    assert mistake_in(message, limits) is None
+
+
+@pytest.mark.parametrize(
+    ("visibility_timeout", "max_receive_count", "said"),
+    [
+        (-1, None, "visibility_timeout=-1 is out of range; give 0 to 43200 seconds"),
+        (43_201, 1, "visibility_timeout=43201 is out of range; give 0 to 43200 seconds"),
+        (30, 0, "max_receive_count=0 would deliver nothing; give 1 or more"),
+        (43_200, 1, None),
+        (0, None, None),
+    ],
+)
+def test_a_queue_that_cannot_be_is_told(
+    visibility_timeout: float, max_receive_count: int | None, said: str | None
+) -> None:
+    assert mistake_in_queue(visibility_timeout, max_receive_count) == said
+
+
+def test_the_size_counts_the_body_and_the_name_type_and_value_of_every_attribute_in_bytes() -> None:
+    assert size_of(OutgoingMessage("é", {"a": Attribute("bé"), "c": Attribute(b"d", "Binary.png")})) == 2 + 10 + 12
+
+
+@given(sizes=st.lists(st.integers(1, 100), max_size=40))
+def test_batches_keep_the_order_and_both_limits(sizes: list[int]) -> None:
+    messages = [OutgoingMessage("x" * size) for size in sizes]
+    batches = list(split(messages, 100))
+    assert [message for batch in batches for message in batch] == messages
+    assert all(1 <= len(batch) <= LARGEST_BATCH and sum(map(size_of, batch)) <= 100 for batch in batches)
