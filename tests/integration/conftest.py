@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from endpoints import CREDENTIALS, OTHER_AWS_NAMES, FastSQS, lean_sqs, ministack, moto
+from strict.strict_control import StrictEndpoint, strict_sqs
 from transports import TRANSPORTS
 
 from loafer.adapters.aws.lean.choice import SDK, SWITCH
@@ -80,3 +81,17 @@ def fast_sqs(lean_sqs_url: str, aws_environ: pytest.MonkeyPatch) -> FastSQS:
     endpoint = FastSQS(lean_sqs_url)
     endpoint.reset()
     return endpoint
+
+
+@pytest.fixture(scope="session")
+def strict_endpoint() -> Iterator[StrictEndpoint]:
+    with strict_sqs() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def strict(strict_endpoint: StrictEndpoint, aws_environ: pytest.MonkeyPatch) -> StrictEndpoint:
+    """The strict endpoint, empty and calm, as the AWS endpoint of the environment."""
+    aws_environ.setenv("AWS_ENDPOINT_URL", strict_endpoint.url)
+    strict_endpoint.reset()
+    return strict_endpoint

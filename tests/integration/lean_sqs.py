@@ -13,54 +13,22 @@ POST /reset                                               forget everything
 
 import asyncio
 import random
-import re
 import sys
 from collections.abc import Callable
-from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 import orjson
+from http_connection import HTTPConnection
 from lean_queue import Answer
 from lean_service import LeanSQS, Refusal
 
-HEADERS = re.compile(rb"\r\n(content-length|x-amz-target|expect):[ \t]*([^\r]*)", re.IGNORECASE)
-"""The headers that matter; a signature is never looked at."""
-
 
 @attrs.define(eq=False)
-class Connection(asyncio.Protocol):
-    """One HTTP/1.1 connection: a request at a time, answered in order."""
+class Connection(HTTPConnection):
+    """One connection to the lean endpoint."""
 
     sqs: LeanSQS
-    transport: asyncio.Transport = attrs.field(init=False)
-    buffer: bytes = b""
-    task: asyncio.Task[None] | None = None
-    answering: bool = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Those of uvloop are of no class of asyncio.
-        self.transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self.buffer += data
-        if not self.answering:
-            self.next_request()
-
-    def next_request(self) -> None:
-        head, found, rest = self.buffer.partition(b"\r\n\r\n")
-        if not found:
-            return
-        headers = {name.lower(): value for name, value in HEADERS.findall(head)}
-        length = int(headers.get(b"content-length", 0))
-        if len(rest) < length:
-            if b"expect" in headers:
-                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            return
-        self.buffer, self.answering = rest[length:], True
-        target = headers.get(b"x-amz-target", b"").decode().removeprefix("AmazonSQS.")
-        path = head.split(b" ", 2)[1].decode("latin1")
-        self.task = asyncio.create_task(self.handle(path, target, rest[:length]))
 
     async def handle(self, path: str, operation: str, body: bytes) -> None:
         try:
@@ -69,15 +37,10 @@ class Connection(asyncio.Protocol):
             status, answer = refusal.status, {"__type": refusal.code, "message": refusal.message}
         except (KeyError, ValueError, TypeError) as error:
             status, answer = 400, {"__type": "InvalidParameterValue", "message": repr(error)}
-        self.answering = False
-        if answer is None or self.transport.is_closing():
-            self.transport.abort()
-            return
-        data = orjson.dumps(answer)
-        head = b"HTTP/1.1 %d -\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n"
-        self.transport.write(head % (status, len(data)) + data)
-        if self.buffer:
-            self.next_request()
+        if answer is None:
+            self.abort()
+        else:
+            self.write(status, orjson.dumps(answer))
 
     async def route(self, path: str, operation: str, body: bytes) -> Answer | None:
         """Return the answer, or None where the connection is to be dropped."""
