@@ -7,7 +7,7 @@ import attrs
 
 from loafer.application.handler import ThreadHandler
 from loafer.application.route import Handler, Route
-from loafer.domain.lifecycle import InvalidContent, Outcome, content_of, outcome_of
+from loafer.domain.lifecycle import InvalidTranslation, Outcome, content_of, outcome_of
 from loafer.domain.message import Message
 from loafer.exceptions import HandlerTimeout
 
@@ -102,7 +102,7 @@ def log(delivery: Delivery) -> None:
 
 def _reason(error: BaseException | None) -> str:
     """Return the kind of an error and where it was raised; its text could quote the body, ours never does."""
-    if error is None or isinstance(error, InvalidContent | HandlerTimeout):
+    if error is None or isinstance(error, InvalidTranslation | HandlerTimeout):
         return str(error)
     place = ""
     trace = error.__traceback__

@@ -27,7 +27,7 @@ class Outcome(Enum):
         self.acknowledged = value in {"succeeded", "rejected"}
 
 
-class InvalidContent(ValueError):
+class InvalidTranslation(ValueError):
     """A translator's result that is no mapping with a `content` that is not None."""
 
 
@@ -35,15 +35,15 @@ def content_of(translated: object) -> object:
     """Return the content in a translator's result; anything but None is content, `0` and `""` too.
 
     Raises:
-        InvalidContent: the result is no mapping, has no `content`, or its content is None.
+        InvalidTranslation: the result is no mapping, has no `content`, or its content is None.
 
     """
     if not (isinstance(translated, dict) or isinstance(translated, Mapping)):  # noqa: SIM101 - the usual case, at once
-        raise InvalidContent(f"the translator returned {type(translated).__name__}, not a mapping with 'content'")
+        raise InvalidTranslation(f"the translator returned {type(translated).__name__}, not a mapping with 'content'")
     content: object = translated.get("content")
     if content is None:
         what = "content None" if "content" in translated else "a mapping without 'content'"
-        raise InvalidContent(f"the translator returned {what}")
+        raise InvalidTranslation(f"the translator returned {what}")
     return content
 
 

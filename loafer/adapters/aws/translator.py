@@ -3,7 +3,7 @@
 import json
 from typing import Any, NoReturn
 
-from loafer.domain.lifecycle import InvalidContent
+from loafer.domain.lifecycle import InvalidTranslation
 
 _ENVELOPE_TYPES = ("Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation")
 
@@ -12,7 +12,7 @@ class SQSMessageTranslator:
     """The content is the body's JSON."""
 
     def translate(self, message: str) -> dict[str, Any]:
-        """Return the content of a JSON body; InvalidContent if it is not JSON."""
+        """Return the content of a JSON body; InvalidTranslation if it is not JSON."""
         return {"content": _decode(message, "the body")}
 
 
@@ -20,26 +20,26 @@ class SNSMessageTranslator:
     """The content is the JSON in the envelope's `Message`, or the body's own JSON where delivery is raw."""
 
     def translate(self, message: str) -> dict[str, Any]:
-        """Return the content of a notification; InvalidContent if it is not JSON, or an envelope without a message."""
+        """Return a notification's content; InvalidTranslation if it is not JSON, or an envelope without a message."""
         body = _decode(message, "the body")
         if not _is_envelope(body):
             return {"content": body}
         if body.get("Type") == "SubscriptionConfirmation":
-            raise InvalidContent(
+            raise InvalidTranslation(
                 "the body is an SNS SubscriptionConfirmation, not a message: confirm it at its SubscribeURL"
             )
         match body.get("Message"):
             case str(inner):
                 return {"content": _decode(inner, "the SNS envelope's 'Message'")}
             case _:
-                raise InvalidContent("the SNS envelope has no 'Message' that is a string")
+                raise InvalidTranslation("the SNS envelope has no 'Message' that is a string")
 
 
 class StringMessageTranslator:
     """The content is the body as it is."""
 
     def translate(self, message: str) -> dict[str, Any]:
-        """Return the body as content; InvalidContent if it holds lone surrogates."""
+        """Return the body as content; InvalidTranslation if it holds lone surrogates."""
         _check_text(message, "the body")
         return {"content": message}
 
@@ -72,9 +72,9 @@ def _decode(text: str, what: str) -> Any:
     try:
         content = _parse(text)
     except RecursionError as error:
-        raise InvalidContent(f"{what} is nested too deeply") from error
+        raise InvalidTranslation(f"{what} is nested too deeply") from error
     except ValueError as error:
-        raise InvalidContent(f"{what} is not JSON: {error}") from error
+        raise InvalidTranslation(f"{what} is not JSON: {error}") from error
     if "\\u" in text and ("\\ud" in text or "\\uD" in text):
         # Only an escape can still hide half a pair, so only then is the whole content looked through.
         _check_text(json.dumps(content, ensure_ascii=False), what)
@@ -85,4 +85,4 @@ def _check_text(text: str, what: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidContent(f"{what} holds a lone surrogate at character {error.start}") from error
+        raise InvalidTranslation(f"{what} holds a lone surrogate at character {error.start}") from error

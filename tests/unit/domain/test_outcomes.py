@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loafer.domain.lifecycle import InvalidContent, Outcome, content_of, outcome_of
+from loafer.domain.lifecycle import InvalidTranslation, Outcome, content_of, outcome_of
 from loafer.exceptions import IgnoreMessage, LoaferError, RejectMessage
 
 
@@ -71,7 +71,7 @@ def test_anything_but_none_is_content(content: object, others: dict[str, Any]) -
 
 @given(contents.filter(lambda result: not (isinstance(result, dict) and "content" in result)))
 def test_a_result_without_content_is_invalid(result: object) -> None:
-    with pytest.raises(InvalidContent, match=r"^the translator returned "):
+    with pytest.raises(InvalidTranslation, match=r"^the translator returned "):
         content_of(result)
 
 
@@ -85,7 +85,7 @@ def test_a_result_without_content_is_invalid(result: object) -> None:
     ],
 )
 def test_an_invalid_result_is_told_in_one_sentence(result: object, sentence: str) -> None:
-    with pytest.raises(InvalidContent) as caught:
+    with pytest.raises(InvalidTranslation) as caught:
         content_of(result)
     assert str(caught.value) == sentence
 

@@ -124,7 +124,7 @@ def test_a_replay_fails_if_a_message_would_be_kept() -> None:
         "line 1  succeeded",
         "line 2  ignored  IgnoreMessage: even numbers are for others",
         "line 3  failed  TypeError: not all arguments converted during string formatting",
-        "line 4  untranslated  InvalidContent: the translator returned content None",
+        "line 4  untranslated  InvalidTranslation: the translator returned content None",
     ]
     assert summary.startswith("4 messages: ")
     assert summary.endswith("; 1 would be acknowledged, 3 kept")
