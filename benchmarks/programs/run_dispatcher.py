@@ -8,10 +8,10 @@ import time
 from loafer.adapters.aws.translator import SQSMessageTranslator
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.calling import translator_of
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.route import Route
 from loafer.domain.message import OutgoingMessage
-from loafer.entrypoints.loading import translator_of
 
 
 def filled(messages: int) -> MemoryQueue:

@@ -2,8 +2,8 @@
 
 import sys
 
-from loafer.entrypoints.manager import Manager
-from loafer.entrypoints.settings import RouteSettings, Settings
+from loafer.entrypoints.settings.table import RouteSettings, Settings
+from loafer.entrypoints.worker.manager import Manager
 
 queue, handler, routes = sys.argv[1], sys.argv[2], int(sys.argv[3])
 options = {"MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}

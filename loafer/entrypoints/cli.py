@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from loafer import __version__
-from loafer.entrypoints.display import banner, table
-from loafer.entrypoints.ending import FAILED, end_process, ending_of
-from loafer.entrypoints.mistakes import Mistakes
-from loafer.entrypoints.options import message_options, setting_options
-from loafer.entrypoints.settings import Settings, load_settings
+from loafer.entrypoints.commands.display import banner, table
+from loafer.entrypoints.commands.options import message_options, setting_options
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import Settings, load_settings
+from loafer.entrypoints.worker.ending import FAILED, end_process, ending_of
 from loafer.exceptions import ConfigurationError, ConsumerError, PublisherError
 
 if TYPE_CHECKING:
@@ -58,18 +58,18 @@ def read_settings(
     """
     from pathlib import Path  # noqa: PLC0415 - `--help` needs neither files nor logs
 
-    from loafer.entrypoints import sources  # noqa: PLC0415
-    from loafer.entrypoints.logs import set_up_logs  # noqa: PLC0415
+    from loafer.entrypoints.settings import layers as given  # noqa: PLC0415
+    from loafer.entrypoints.worker.logs import set_up_logs  # noqa: PLC0415
 
     options = context.find_root().params
-    files = sources.read_project_files(Path.cwd(), mistakes)
+    files = given.read_project_files(Path.cwd(), mistakes)
     for name, value in files.aws.items():
         os.environ.setdefault(name, value)
-    layers = (sources.options_layer(options), sources.environment_layer(os.environ), *files.layers)
+    layers = (given.options_layer(options), given.environment_layer(os.environ), *files.layers)
     settings = load_settings(layers, mistakes, source_required=source_required)
     several = source_required and settings.processes > 1
     set_up_logs(settings, _verbosity(context), quiet=quiet, several=several)
-    sources.warn_of_unknown_keys(layers)
+    given.warn_of_unknown_keys(layers)
     return settings
 
 
@@ -94,15 +94,15 @@ def start(context: click.Context) -> None:
     settings = read_settings(context, mistakes, source_required=True)
     began = partial(click.echo, banner(settings))
     if settings.processes > 1:
-        from loafer.entrypoints.post import launch_worker  # noqa: PLC0415 - one worker needs no supervisor
-        from loafer.entrypoints.supervisor import Supervisor, refuse_memory  # noqa: PLC0415
+        from loafer.entrypoints.supervisor.post import launch_worker  # noqa: PLC0415 - one worker needs no supervisor
+        from loafer.entrypoints.supervisor.supervisor import Supervisor, refuse_memory  # noqa: PLC0415
 
         refuse_memory(settings, mistakes)
         if not mistakes.found:
             launch = partial(launch_worker, settings, _verbosity(context))
             tell = partial(click.echo, err=True)
             context.exit(Supervisor(settings.processes, launch, began, tell, settings.grace_period).run())
-    from loafer.entrypoints.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
 
     Manager(settings, mistakes).run(began)
 
@@ -121,7 +121,7 @@ def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
 
     Text that is JSON is sent as it is, other text as a JSON string, so that the default translator can read it.
     """
-    from loafer.entrypoints.publish import publish_to_queue  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.publish import publish_to_queue  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
         click.echo(publish_to_queue(queue, _outgoing(context, **options)))
@@ -136,7 +136,7 @@ def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
 
     Text that is JSON is sent as it is, other text as a JSON string, so that the SNS translator can read it.
     """
-    from loafer.entrypoints.publish import publish_to_topic  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.publish import publish_to_topic  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
         click.echo(publish_to_topic(topic, _outgoing(context, **options)))
@@ -145,7 +145,7 @@ def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
 def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
     """Return the message that the options of a publish command describe."""
     from loafer.domain.message import OutgoingMessage  # noqa: PLC0415 - `--help` needs no messages
-    from loafer.entrypoints.publish import attributes_of, text_of  # noqa: PLC0415
+    from loafer.entrypoints.commands.publish import attributes_of, text_of  # noqa: PLC0415
 
     mistakes = Mistakes()
     read_settings(context, mistakes)
@@ -175,7 +175,7 @@ def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
 @click.pass_context
 def demo(context: click.Context, messages: int, handler: str | None) -> None:
     """Show how messages end, on a queue in memory: no AWS."""
-    from loafer.entrypoints.demo import run_demo  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.demo import run_demo  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
         mistakes = Mistakes()
@@ -200,7 +200,7 @@ def replay(context: click.Context, file: TextIO, handler: str | None, translator
     FILE holds message bodies as JSON lines, the output of `aws sqs receive-message`, or a Lambda SQS event; - is
     standard input. The exit status is 1 if any message would be kept on its queue.
     """
-    from loafer.entrypoints.replay import run_replay  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.replay import run_replay  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
         mistakes = Mistakes()

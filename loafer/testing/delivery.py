@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 
 from loafer.application import delivery as application
+from loafer.application.calling import handler_of, translator_of
 from loafer.application.route import Route, Translate
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import NO_ATTRIBUTES, Message
-from loafer.entrypoints.loading import handler_of, import_name, translator_of
-from loafer.entrypoints.settings import RouteSettings
+from loafer.entrypoints.settings.table import RouteSettings
+from loafer.entrypoints.wiring.loading import import_name
 from loafer.ports.consumer import Consumer
 from loafer.testing.clock import run
 from loafer.testing.sending import AttributeValue, attributes_of

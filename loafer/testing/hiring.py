@@ -9,15 +9,15 @@ import attrs
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.calling import handler_of
 from loafer.application.delivery import Delivery as Ended
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.application.route import Route
-from loafer.entrypoints.ending import HANDLER_THREAD
-from loafer.entrypoints.loading import handler_of
-from loafer.entrypoints.manager import Manager
-from loafer.entrypoints.mistakes import Mistakes
-from loafer.entrypoints.settings import Settings
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.threads import HANDLER_THREAD
+from loafer.entrypoints.worker.manager import Manager
 from loafer.ports.consumer import Consumer
 from loafer.testing.delivery import Contents, named, translator_named
 from loafer.testing.faults import Chance, Life

@@ -16,7 +16,7 @@ from workers import Worker, wait_until
 
 QUICK = ("--consumer-opts", '{"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10}')
 TWO = ("--processes", "2", *QUICK)
-BEGAN = "loafer.entrypoints.loops"
+BEGAN = "loafer.entrypoints.worker.loops"
 """What each process logs once, when it begins."""
 
 
@@ -42,7 +42,8 @@ def numbers(worker: Worker) -> set[int]:
 
 def warnings(worker: Worker) -> list[str]:
     """Return what the supervisor warns of."""
-    return [line for line in worker.printed.splitlines() if " - loafer.entrypoints.supervisor - WARNING - " in line]
+    origin = " - loafer.entrypoints.supervisor.supervisor - WARNING - "
+    return [line for line in worker.printed.splitlines() if origin in line]
 
 
 def began(worker: Worker, times: int) -> None:

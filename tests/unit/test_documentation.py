@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from loafer import exceptions
-from loafer.entrypoints.settings import SETTINGS
+from loafer.entrypoints.settings.table import SETTINGS
 from loafer.testing.faults import SEED
 
 ROOT = Path(__file__).parents[2]

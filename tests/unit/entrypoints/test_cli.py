@@ -10,7 +10,7 @@ import pytest
 from loafer import __version__
 from loafer.domain.lifecycle import Outcome
 from loafer.entrypoints import cli as cli_module
-from loafer.entrypoints.settings import SETTINGS
+from loafer.entrypoints.settings.table import SETTINGS
 from loafer.exceptions import IgnoreMessage
 
 number = 1

@@ -1,0 +1,45 @@
+"""The options that commands share: one for each setting that has one, and what describes a message."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from loafer.entrypoints.settings.table import SETTINGS, Setting
+
+Command = Callable[..., Any]
+
+_METAVARS = {"--consumer-opts": "JSON", "--source": "QUEUE"}
+
+
+def setting_options(command: Command) -> Command:
+    """Give a command an option for each setting that has one; values stay text, so that all mistakes come at once."""
+    for setting in reversed(SETTINGS):
+        if setting.option:
+            command = click.option(setting.option, metavar=_metavar(setting), help=_help(setting))(command)
+    return command
+
+
+_MESSAGE_OPTIONS: tuple[Callable[[Command], Command], ...] = (
+    click.option("--msg", required=True, metavar="TEXT", help="The message; - reads it from standard input."),
+    click.option("--raw", is_flag=True, help="Send the text untouched, even if it is not JSON."),
+    click.option("--attribute", multiple=True, metavar="NAME=VALUE", help="A message attribute; can be repeated."),
+)
+
+
+def message_options(command: Command) -> Command:
+    """Give a command the options that say what to publish."""
+    for decorate in reversed(_MESSAGE_OPTIONS):
+        command = decorate(command)
+    return command
+
+
+def _metavar(setting: Setting) -> str:
+    if setting.meaning.startswith("Seconds"):
+        return "SECONDS"
+    return _METAVARS.get(setting.option or "", "NAME" if "." in (setting.default or "") else "N")
+
+
+def _help(setting: Setting) -> str:
+    default = "" if setting.default in {None, "None"} else f"  [default: {setting.default}]"
+    return f"{setting.meaning}{default}"

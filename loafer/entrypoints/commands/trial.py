@@ -1,0 +1,64 @@
+"""A finite run on a queue in memory, through the real container: what the demo and the replay are made of."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import attrs
+
+from loafer.adapters.aws.saved import Sample
+from loafer.application.delivery import Delivery
+from loafer.domain.limits import LONGEST_VISIBILITY
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.worker.manager import Manager
+
+NO_WAITING = {"WaitTimeSeconds": 0.05}
+"""Nobody sends anything later, so no receive has anything to wait for."""
+
+
+@attrs.define(eq=False)
+class Trial:
+    """Delivers each sample once, and stops.
+
+    Attributes:
+        settings: The routes, each from a source `memory://NAME`.
+        samples: The messages for each source.
+        observe: Told of each sample's delivery, in the order in which they end.
+
+    """
+
+    settings: Settings
+    samples: Mapping[str, Sequence[Sample]]
+    observe: Callable[[Delivery], None]
+    mistakes: Mistakes = attrs.field(factory=Mistakes)
+    manager: Manager = attrs.field(init=False)
+    _left: set[str] = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Put the samples on their queues."""
+        routes = tuple(attrs.evolve(route, options=NO_WAITING) for route in self.settings.routes)
+        self.manager = Manager(attrs.evolve(self.settings, routes=routes), self.mistakes, self._ended)
+        self._left = {sample.id for samples in self.samples.values() for sample in samples}
+        for source, samples in self.samples.items():
+            queue = self.manager.container.broker().queue(source)
+            queue.visibility_timeout = LONGEST_VISIBILITY  # what is kept does not come back
+            for sample in samples:
+                queue.send(attrs.evolve(sample.message, delay=None), sample.id)
+
+    def run(self) -> bool:
+        """Deliver everything; tell whether all of it was delivered before something stopped the run.
+
+        Raises:
+            ConfigurationError: something is wrong with the settings.
+            BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
+
+        """
+        self.manager.run()
+        return not self._left
+
+    def _ended(self, delivery: Delivery) -> None:
+        if delivery.message.id not in self._left:
+            return  # a handler asked for it back at once
+        self._left.discard(delivery.message.id)
+        self.observe(delivery)
+        if not self._left:
+            self.manager.container.dispatcher().stop()

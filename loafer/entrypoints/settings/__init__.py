@@ -1,0 +1,1 @@
+"""What can be set, where it is given, and what is wrong with it."""

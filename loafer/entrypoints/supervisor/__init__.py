@@ -1,0 +1,1 @@
+"""Several workers, each in a process of its own, and who looks after them."""

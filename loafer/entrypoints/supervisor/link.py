@@ -1,0 +1,30 @@
+"""What a worker and its supervisor say to each other, and what they say it over."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import attrs
+
+from loafer.entrypoints.worker.ending import Ending
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+
+@attrs.frozen
+class Began:
+    """What a worker says once it hears signals, before it receives anything."""
+
+
+@attrs.frozen
+class Hurry:
+    """What a supervisor says to a worker that is to stop without waiting for anything."""
+
+
+Said: TypeAlias = Began | Ending
+"""What a worker says: once that it began, and once how it ended."""
+
+WorkerLink: TypeAlias = "Connection[Said, Hurry]"
+"""The worker's end of the link."""
+
+SupervisorLink: TypeAlias = "Connection[Hurry, Said]"
+"""The supervisor's end of the link."""

@@ -1,0 +1,41 @@
+"""One worker of several, in a process of its own: runs as a single one would, and tells its supervisor how it ends."""
+
+import signal
+from contextlib import suppress
+from functools import partial
+from typing import NoReturn
+
+from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.supervisor.link import Began, Said, WorkerLink
+from loafer.entrypoints.worker.ending import Ending, end_process, ending_of
+from loafer.entrypoints.worker.logs import set_up_logs
+
+
+def work(settings: Settings, verbose: int, link: WorkerLink) -> NoReturn:
+    """Run a worker to its end and end the process, with the same status as a single worker.
+
+    Says `Began` and an `Ending` over the link. A process that ends without the latter has died.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until it begins; the supervisor hears a Ctrl-C too
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    set_up_logs(settings, verbose, several=True)
+    ending = _run(settings, verbose, link)
+    _say(link, ending)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    end_process(SystemExit(ending.status))
+
+
+def _run(settings: Settings, verbose: int, link: WorkerLink) -> Ending:
+    from loafer.entrypoints.supervisor.orders import by_supervisor  # noqa: PLC0415 - the supervisor imports this too
+    from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - as above
+
+    try:
+        Manager(settings).run(partial(_say, link, Began()), partial(by_supervisor, link))
+    except BaseException as error:  # noqa: BLE001 - whatever ends a worker, it is told
+        return ending_of(error, traced=verbose > 1)
+    return Ending()
+
+
+def _say(link: WorkerLink, what: Said) -> None:
+    with suppress(OSError):  # the supervisor may be gone
+        link.send(what)

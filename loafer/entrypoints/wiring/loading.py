@@ -1,0 +1,109 @@
+"""From dotted names to what they name, and to what a route calls."""
+
+import importlib
+import inspect
+import pkgutil
+import sys
+from concurrent.futures import Executor
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+
+from loafer.application.calling import handler_of, raised, translator_of
+from loafer.application.route import Handler, Translate
+from loafer.ports.consumer import Consumer
+
+
+def import_name(dotted: str) -> object:
+    """Return what `package.module.name` names; the working directory is importable.
+
+    Raises:
+        ValueError: there is no such thing, or importing it raised; the text says which part, and why.
+
+    """
+    parts = dotted.split(".")
+    if len(parts) == 1 or not all(part.isidentifier() for part in parts):
+        raise ValueError("not a dotted name; give one such as package.module.name")
+    make_working_directory_importable()
+    found: object = _import(parts[0])
+    if found is None:
+        raise ValueError(f"there is no module {parts[0]!r}; give the full name of something that can be imported")
+    for place in range(1, len(parts)):
+        found = _member(found, parts[:place], parts[place], last=place == len(parts) - 1)
+    return found
+
+
+def make_working_directory_importable() -> None:
+    """Put the working directory first on the import path, once."""
+    directory = str(Path.cwd())
+    if directory not in sys.path:
+        sys.path[0:0] = [directory]
+
+
+def load_handler(dotted: str, pool: Executor) -> Handler:
+    """Return the handler of a dotted name, as `handler_of` makes it.
+
+    Raises:
+        ValueError: it does not import, or cannot be a handler.
+
+    """
+    return handler_of(import_name(dotted), pool)
+
+
+def load_translator(dotted: str) -> Translate:
+    """Return the translator of a dotted name, as `translator_of` makes it.
+
+    Raises:
+        ValueError: it does not import, or cannot be a translator.
+
+    """
+    return translator_of(import_name(dotted))
+
+
+def load_consumer_class(dotted: str) -> type[Consumer]:
+    """Return the consumer class of a dotted name.
+
+    Raises:
+        ValueError: it does not import, is no subclass of `loafer.ports.consumer.Consumer`, or lacks methods of it.
+
+    """
+    named = import_name(dotted)
+    if not isinstance(named, type) or not issubclass(named, Consumer):
+        raise ValueError("not a consumer; name a subclass of loafer.ports.consumer.Consumer")
+    if inspect.isabstract(named):
+        missing = ", ".join(sorted(named.__abstractmethods__))
+        raise ValueError(f"class {named.__name__} lacks methods of a consumer; it needs {missing}")
+    return named
+
+
+def _import(name: str) -> ModuleType | None:
+    """Return a module, or None if there is none of that name.
+
+    Raises:
+        ValueError: importing it raised something.
+
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name == name:
+            return None
+        raise raised(f"importing {name}", error) from error
+    except (Exception, SystemExit) as error:  # a module's own code runs here, and may raise anything
+        raise raised(f"importing {name}", error) from error
+
+
+def _member(found: object, path: list[str], name: str, *, last: bool) -> object:
+    """Return what is called `name` in a module or object: inside a name a submodule goes first, at its end last."""
+    full = ".".join([*path, name])
+    package = isinstance(found, ModuleType) and hasattr(found, "__path__")
+    if package and not last and (module := _import(full)) is not None:
+        return module
+    if hasattr(found, name):
+        return getattr(found, name)
+    if package and (module := _import(full)) is not None:
+        return module
+    names = [*dir(found), *(module.name for module in pkgutil.iter_modules(getattr(found, "__path__", ())))]
+    near = get_close_matches(name, names, n=1)
+    right = f"did you mean {near[0]}?" if near else "give a name that is defined there"
+    raise ValueError(f"there is no {name!r} in {'.'.join(path)}; {right}")

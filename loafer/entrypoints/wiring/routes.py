@@ -1,0 +1,84 @@
+"""From the settings of a route to a route: names become what they name, and every mistake is collected."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from loafer.adapters.memory import SCHEME
+from loafer.adapters.memory.broker import MemoryBroker
+from loafer.application.route import Route
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import RouteSettings, mistake_in
+from loafer.entrypoints.wiring.loading import load_consumer_class, load_handler, load_translator
+from loafer.exceptions import ConfigurationError
+from loafer.ports.consumer import Consumer
+
+Loaded = TypeVar("Loaded")
+
+_ABOUT_THE_SOURCE = "source: "
+"""How a consumer's complaint begins that is about its source, and not about an option."""
+
+
+@attrs.frozen
+class Wiring:
+    """Makes routes; `mistakes` gets what is wrong with those that cannot be made."""
+
+    mistakes: Mistakes
+    pool: Executor
+    broker: MemoryBroker
+
+    def routes(self, settings: tuple[RouteSettings, ...]) -> list[Route]:
+        """Return a route for each of the settings that can be one."""
+        made = [self._route(route) for route in settings]
+        return [route for route in made if route is not None]
+
+    def _route(self, settings: RouteSettings) -> Route | None:
+        handle = self._loaded(settings, "handler", partial(load_handler, pool=self.pool))
+        translate = self._loaded(settings, "translator", load_translator)
+        consumer = self._consumer(settings)
+        if handle is None or translate is None or consumer is None:
+            return None
+        return Route(settings.name, settings.source, consumer, translate, handle)
+
+    def _loaded(self, settings: RouteSettings, field: str, load: Callable[[str], Loaded]) -> Loaded | None:
+        try:
+            return load(getattr(settings, field))
+        except ValueError as error:
+            self.mistakes.add(mistake_in(settings, field, str(error)))
+            return None
+
+    def _consumer(self, settings: RouteSettings) -> Callable[[], Consumer] | None:
+        """Return what creates the consumer; one is created on trial, for only it knows its options."""
+        create = self._creator(settings)
+        if create is None:
+            return None
+        try:
+            create()
+        except ConfigurationError as error:
+            for line in str(error).splitlines():
+                self._refused(settings, line)
+            return None
+        except Exception as error:  # noqa: BLE001 - a user's own class, which may raise anything
+            raised = f"creating it raised {type(error).__name__}: {error}"
+            self.mistakes.add(mistake_in(settings, "consumer", raised))
+            return None
+        return create
+
+    def _refused(self, settings: RouteSettings, line: str) -> None:
+        """Add what a consumer says about its source or its options; a source that is missing was told before."""
+        if not line.startswith(_ABOUT_THE_SOURCE):
+            self.mistakes.add(mistake_in(settings, "options", line))
+        elif settings.source:
+            self.mistakes.add(mistake_in(settings, "source", line.removeprefix(_ABOUT_THE_SOURCE)))
+
+    def _creator(self, settings: RouteSettings) -> Callable[[], Consumer] | None:
+        if settings.source.startswith(SCHEME):
+            return partial(self.broker.consumer, settings.source, settings.options)
+        consumer_class = self._loaded(settings, "consumer", load_consumer_class)
+        if consumer_class is None:
+            return None
+        create = cast("Callable[[str, Mapping[str, Any]], Consumer]", consumer_class)  # as the port's docstring says
+        return partial(create, settings.source, settings.options)

@@ -1,0 +1,1 @@
+"""One worker: its event loop, its signals, its logs, and how its process ends."""

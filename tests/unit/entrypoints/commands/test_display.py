@@ -1,0 +1,39 @@
+from loafer import __version__
+from loafer.entrypoints.commands.display import banner, table
+from loafer.entrypoints.settings.table import RouteSettings, Settings
+
+
+def test_a_table_has_its_names_to_the_left_and_its_numbers_to_the_right() -> None:
+    assert table(("what", "number"), [("a long name", 1), ("b", 1234567)]).splitlines() == [
+        "what          number",
+        "a long name        1",
+        "b            1234567",
+    ]
+
+
+def test_a_table_without_rows_is_its_head() -> None:
+    assert table(("what", "number"), []) == "what  number"
+
+
+def test_a_banner_says_what_runs() -> None:
+    routes = (RouteSettings(source="orders"), RouteSettings(source="memory://x", name="x", handler="jobs.handler"))
+    assert banner(Settings(max_jobs=7, routes=routes)).splitlines() == [
+        f"loafer {__version__}",
+        "max jobs: 7",
+        "route 'default':",
+        "  source:     orders",
+        "  handler:    loafer.example.jobs.async_example_job",
+        "  translator: loafer.aws.message_translator.SQSMessageTranslator",
+        "  consumer:   loafer.aws.consumer.Consumer",
+        "  options:    {'WaitTimeSeconds': 5, 'MaxNumberOfMessages': 5}",
+        "route 'x':",
+        "  source:     memory://x",
+        "  handler:    jobs.handler",
+        "  translator: loafer.aws.message_translator.SQSMessageTranslator",
+        "  consumer:   loafer.aws.consumer.Consumer",
+        "  options:    {'WaitTimeSeconds': 5, 'MaxNumberOfMessages': 5}",
+    ]
+
+
+def test_a_banner_says_how_many_processes_there_are_if_there_are_several() -> None:
+    assert banner(Settings(processes=3)).splitlines()[1:] == ["processes: 3", "max jobs: 10 in each"]

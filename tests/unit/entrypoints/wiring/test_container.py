@@ -1,0 +1,73 @@
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import attrs
+import pytest
+from dependency_injector import providers
+
+from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
+from loafer.adapters.memory.broker import MemoryBroker
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.delivery import Delivery
+from loafer.application.options import Options
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import OutgoingMessage
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import RouteSettings, Settings
+from loafer.entrypoints.wiring.container import Container
+from loafer.exceptions import PublisherError
+
+ROUTE = RouteSettings(source="memory://contained", handler="loafer.example.demo.function", name="contained")
+
+
+def container(settings: Settings) -> Container:
+    return Container(settings=settings, mistakes=Mistakes())
+
+
+def test_every_option_of_the_dispatcher_comes_from_its_setting() -> None:
+    given = {"max_jobs": 3, "prefetch": 4, "grace_period": 5.0, "retry_delay": 6.0, "handler_timeout": 7.0}
+    made = container(Settings(**given, stall_limit=8.0))  # type: ignore[arg-type]
+    assert attrs.asdict(made.options()) == {**given, "stall_limit": 8.0}
+    assert {field.name for field in attrs.fields(Options)} == {*given, "stall_limit"}
+
+
+def test_the_dispatcher_gets_a_route_for_each_in_the_settings() -> None:
+    made = container(Settings(routes=(ROUTE,)))
+    [route] = made.dispatcher().routes
+    assert (route.name, route.source) == ("contained", "memory://contained")
+    assert made.dispatcher() is made.dispatcher()
+    made.shutdown_resources()
+
+
+def test_the_pool_has_as_many_threads_as_were_set_and_is_closed_in_the_end() -> None:
+    made = container(Settings(max_threads=2))
+    pool = made.pool()
+    assert isinstance(pool, ThreadPoolExecutor)
+    assert pool._max_workers == 2
+    made.shutdown_resources()
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        pool.submit(print)
+
+
+def test_an_overridden_broker_is_what_the_dispatcher_runs_on() -> None:
+    broker = MemoryBroker(queues={"contained": MemoryQueue("contained")})
+    broker.queues["contained"].send(OutgoingMessage("1"))
+    made = container(Settings(routes=(attrs.evolve(ROUTE, options={"WaitTimeSeconds": 0.05}),)))
+    seen: list[Delivery] = []
+
+    def observe(delivery: Delivery) -> None:
+        seen.append(delivery)
+        made.dispatcher().stop()
+
+    with made.broker.override(providers.Object(broker)), made.observe.override(providers.Object(observe)):
+        asyncio.run(made.dispatcher().run())
+    made.shutdown_resources()
+    assert [delivery.outcome for delivery in seen] == [Outcome.SUCCEEDED]
+    assert len(broker.queues["contained"]) == 0
+
+
+def test_publishers_need_no_settings() -> None:
+    assert isinstance(Container().sqs_publisher("orders"), SQSPublisher)
+    assert isinstance(Container().sns_publisher("orders"), SNSPublisher)
+    with pytest.raises(PublisherError):
+        Container().sqs_publisher("no queue")

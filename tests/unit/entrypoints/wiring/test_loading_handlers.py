@@ -1,0 +1,138 @@
+import itertools
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from loafer.application.handler import ThreadHandler
+from loafer.entrypoints.wiring.loading import import_name, load_handler
+
+numbers = itertools.count()
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1, thread_name_prefix="pool") as executor:
+        yield executor
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of its own, full of handlers."""
+    monkeypatch.syspath_prepend(tmp_path)
+    name = f"jobs_{next(numbers)}"
+    (tmp_path / f"{name}.py").write_text(HANDLERS, encoding="utf-8")
+    return name
+
+
+HANDLERS = """
+import contextvars, functools, threading
+
+seen = []
+variable = contextvars.ContextVar("variable")
+
+async def coroutine(content): seen.append((content, threading.current_thread().name))
+def function(content): seen.append((content, threading.current_thread().name))
+def returns_awaitable(content): return coroutine(content)
+def carries(content): seen.append(variable.get())
+def two(first, second): ...
+def none(): ...
+def keyword(content, *, needed): ...
+def generator(content): yield
+async def async_generator(content): yield
+async def two_coroutine(first, second): ...
+
+@functools.wraps(two)
+def decorated(*args): return two(*args, 1)
+
+class Class:
+    made = 0
+    def __init__(self): Class.made += 1
+    def __call__(self, content): function(content)
+    def method(self, content): function(content)
+    @staticmethod
+    def static(content): function(content)
+
+class Async:
+    async def __call__(self, content): await coroutine(content)
+
+class Plain: ...
+class Needy:
+    def __init__(self, database): ...
+    def __call__(self, content): ...
+
+instance, async_instance, plain = Class(), Async(), Plain()
+method = instance.method
+partial = functools.partial(lambda extra, content: function(content), 1)
+async_partial = functools.partial(two_coroutine, 1)
+"""
+
+
+@pytest.mark.parametrize("name", ["coroutine", "async_instance", "async_partial"])
+def test_what_is_a_coroutine_function_stays_as_it_is(jobs: str, name: str, pool: ThreadPoolExecutor) -> None:
+    assert load_handler(f"{jobs}.{name}", pool) is import_name(f"{jobs}.{name}")
+
+
+@pytest.mark.parametrize("name", ["function", "instance", "method", "partial", "Class", "Class.static"])
+async def test_other_callables_run_in_a_thread(jobs: str, name: str, pool: ThreadPoolExecutor) -> None:
+    handler = load_handler(f"{jobs}.{name}", pool)
+    assert isinstance(handler, ThreadHandler)
+    await handler("content")
+    assert import_name(f"{jobs}.seen") == [("content", "pool_0")]
+
+
+async def test_a_class_is_instantiated_once(jobs: str, pool: ThreadPoolExecutor) -> None:
+    made: Any = import_name(f"{jobs}.Class")
+    before = made.made
+    handler = load_handler(f"{jobs}.Class", pool)
+    await handler(1)
+    await handler(2)
+    assert made.made == before + 1
+
+
+async def test_a_class_with_a_coroutine_as_call_runs_on_the_loop(jobs: str, pool: ThreadPoolExecutor) -> None:
+    await load_handler(f"{jobs}.Async", pool)("content")
+    assert import_name(f"{jobs}.seen") == [("content", threading.current_thread().name)]
+
+
+async def test_an_awaitable_that_a_function_returns_is_awaited(jobs: str, pool: ThreadPoolExecutor) -> None:
+    await load_handler(f"{jobs}.returns_awaitable", pool)("content")
+    assert import_name(f"{jobs}.seen") == [("content", threading.current_thread().name)]
+
+
+async def test_a_thread_sees_the_context_variables_of_its_caller(jobs: str, pool: ThreadPoolExecutor) -> None:
+    variable: Any = import_name(f"{jobs}.variable")
+    variable.set("carried")
+    await load_handler(f"{jobs}.carries", pool)("content")
+    assert import_name(f"{jobs}.seen") == ["carried"]
+
+
+def test_a_decorated_function_is_taken_for_what_it_takes(jobs: str, pool: ThreadPoolExecutor) -> None:
+    assert isinstance(load_handler(f"{jobs}.decorated", pool), ThreadHandler)
+
+
+def test_a_function_that_does_not_tell_its_signature_is_taken(pool: ThreadPoolExecutor) -> None:
+    assert isinstance(load_handler("builtins.print", pool), ThreadHandler)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("plain", "a Plain is not callable; name a function, or a class with __call__"),
+        ("Plain", "class Plain has no __call__"),
+        ("Needy", r"Needy\(\) raised TypeError: .*database"),
+        ("none", r"it takes no argument, being none\(\); a handler takes one, the content"),
+        ("two", r"it needs more than one argument, being two\(first, second\)"),
+        ("two_coroutine", "it needs more than one argument"),
+        ("keyword", r"it needs more than one argument, being keyword\(content, \*, needed\)"),
+        ("Class.method", r"it needs more than one argument, being method\(self, content\)"),
+        ("generator", "it is a generator, which would never run"),
+        ("async_generator", "it is a generator, which would never run"),
+    ],
+)
+def test_what_cannot_handle_is_refused(jobs: str, name: str, complaint: str, pool: ThreadPoolExecutor) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        load_handler(f"{jobs}.{name}", pool)

@@ -1,0 +1,103 @@
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import attrs
+import pytest
+
+from loafer.adapters.aws.consumer import SQSConsumer
+from loafer.adapters.memory.broker import MemoryBroker
+from loafer.adapters.memory.consumer import MemoryConsumer
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.domain.message import Message
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import RouteSettings
+from loafer.entrypoints.wiring.routes import Wiring
+
+ROUTE = RouteSettings(source="orders", name="orders", options={"WaitTimeSeconds": 1}, origins={"source": "a test"})
+
+
+class Own(MemoryConsumer):
+    def __init__(self, source: str, options: Mapping[str, Any]) -> None:
+        super().__init__(MemoryQueue(source), wait_time=options["WaitTimeSeconds"])
+
+
+class Shy(MemoryConsumer):
+    def __init__(self, source: str, options: Mapping[str, Any]) -> None:
+        raise OSError("not today")
+
+
+@pytest.fixture
+def wiring() -> Iterator[Wiring]:
+    with ThreadPoolExecutor(1) as pool:
+        yield Wiring(Mistakes(), pool, MemoryBroker())
+
+
+def complaints(wiring: Wiring, **fields: object) -> list[str]:
+    assert wiring.routes((attrs.evolve(ROUTE, **fields),)) == []  # type: ignore[arg-type]
+    return [str(mistake) for mistake in wiring.mistakes.found]
+
+
+def test_names_become_what_they_name(wiring: Wiring) -> None:
+    [route] = wiring.routes((ROUTE,))
+    assert (route.name, route.source) == ("orders", "orders")
+    assert route.translate(Message("1", '{"a": 1}', "r")) == {"content": {"a": 1}}
+    consumer = route.consumer()
+    assert isinstance(consumer, SQSConsumer)
+    assert (consumer.source, consumer.wait_time) == ("orders", 1)
+
+
+def test_every_consumer_is_a_new_one(wiring: Wiring) -> None:
+    [route] = wiring.routes((ROUTE,))
+    assert route.consumer() is not route.consumer()
+
+
+def test_a_memory_source_is_received_from_the_broker_whatever_the_consumer_class(wiring: Wiring) -> None:
+    [route] = wiring.routes((attrs.evolve(ROUTE, source="memory://orders", consumer="no.such"),))
+    consumer = route.consumer()
+    assert isinstance(consumer, MemoryConsumer)
+    assert consumer.queue is wiring.broker.queue("orders")
+
+
+def test_a_consumer_of_ones_own_is_created_with_the_source_and_the_options(wiring: Wiring) -> None:
+    [route] = wiring.routes((attrs.evolve(ROUTE, consumer=f"{__name__}.Own"),))
+    consumer = route.consumer()
+    assert isinstance(consumer, Own)
+    assert (consumer.queue.name, consumer.wait_time) == ("orders", 1)
+
+
+def test_a_consumer_of_ones_own_that_cannot_be_created_is_a_mistake(wiring: Wiring) -> None:
+    name = f"{__name__}.Shy"
+    assert complaints(wiring, consumer=name) == [
+        f"LOAFER_DEFAULT_CONSUMER_CLASS='{name}' (default): creating it raised OSError: not today"
+    ]
+
+
+def test_everything_that_does_not_load_is_told(wiring: Wiring) -> None:
+    told = complaints(wiring, handler="no.handler", translator="no.translator", consumer="no.consumer")
+    assert [line.split("=")[0] for line in told] == [
+        "LOAFER_DEFAULT_ROUTE_HANDLER",
+        "LOAFER_DEFAULT_MESSAGE_TRANSLATOR_CLASS",
+        "LOAFER_DEFAULT_CONSUMER_CLASS",
+    ]
+
+
+def test_what_is_no_queue_is_a_mistake_in_the_source(wiring: Wiring) -> None:
+    [told] = complaints(wiring, source="no queue")
+    assert told.startswith("LOAFER_DEFAULT_ROUTE_SOURCE='no queue' (a test): 'no queue' is not a queue name")
+
+
+def test_a_source_that_is_missing_was_told_before(wiring: Wiring) -> None:
+    assert complaints(wiring, source="") == []
+
+
+def test_each_wrong_option_is_a_mistake_in_the_options(wiring: Wiring) -> None:
+    told = complaints(wiring, options={"WaitTimeSeconds": 21, "MaxNumberOfMessages": 0})
+    assert len(told) == 2
+    assert all(line.startswith("LOAFER_DEFAULT_CONSUMER_OPTIONS=") for line in told)
+
+
+def test_a_mistake_that_two_routes_share_is_told_once(wiring: Wiring) -> None:
+    wrong = attrs.evolve(ROUTE, handler="no.such")
+    assert wiring.routes((wrong, attrs.evolve(wrong, name="again"), ROUTE))[0].name == "orders"
+    assert len(wiring.mistakes.found) == 1

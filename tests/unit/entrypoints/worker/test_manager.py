@@ -1,0 +1,128 @@
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+
+from loafer.domain.message import OutgoingMessage
+from loafer.entrypoints.settings.table import RouteSettings, Settings
+from loafer.entrypoints.wiring.threads import HANDLER_THREAD
+from loafer.entrypoints.worker.manager import Manager
+from loafer.exceptions import ConfigurationError
+
+SOURCE = "memory://managed"
+
+
+async def quick(message: object) -> None: ...
+
+
+async def leaves(message: object) -> None:
+    raise SystemExit(3)
+
+
+async def hears_two_signals_and_never_ends(message: object) -> None:
+    loop = asyncio.get_running_loop()
+    loop.call_soon(os.kill, os.getpid(), signal.SIGINT)
+    loop.call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    await asyncio.Event().wait()
+
+
+LET_GO = threading.Event()
+
+
+def hangs() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    LET_GO.wait(10)
+
+
+async def waits_for_a_thread(message: object) -> None:
+    await asyncio.to_thread(hangs)
+
+
+async def stops_on_the_sdk(message: object) -> None:
+    assert os.environ[TRANSPORT] == "aiobotocore"
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+TRANSPORT = "LOAFER_SQS_TRANSPORT"
+
+
+def manager(handler: str, **settings: Any) -> Manager:
+    route = RouteSettings(source=SOURCE, handler=f"{__name__}.{handler}", options={"WaitTimeSeconds": 0.05})
+    managed = Manager(Settings(routes=(route,), **settings))
+    managed.container.broker().queue(SOURCE).send(OutgoingMessage("1"))
+    return managed
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(number: int) -> None:
+    managed = manager("quick")
+    managed.run(lambda: os.kill(os.getpid(), number))
+    assert not managed.container.broker().queue(SOURCE).in_flight
+
+
+def test_what_has_begun_is_told_before_anything_is_received() -> None:
+    managed = manager("quick")
+    queue = managed.container.broker().queue(SOURCE)
+
+    def began() -> None:
+        assert queue.counts["received"] == 0
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    managed.run(began)
+
+
+def test_a_second_signal_waits_for_no_handler() -> None:
+    managed = manager("hears_two_signals_and_never_ends", grace_period=3600)
+    managed.run()
+    assert len(managed.container.broker().queue(SOURCE)) == 1
+
+
+def test_signals_are_given_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    manager("quick").run(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_what_a_handler_may_not_raise_ends_it_and_keeps_the_message() -> None:
+    managed = manager("leaves")
+    with pytest.raises(SystemExit) as caught:
+        managed.run()
+    assert caught.value.code == 3
+    assert len(managed.container.broker().queue(SOURCE)) == 1
+
+
+def test_a_thread_of_the_loop_that_hangs_as_a_look_up_may_is_not_waited_for() -> None:
+    managed = manager("waits_for_a_thread", grace_period=0)
+    try:
+        managed.run()
+        [left] = [thread for thread in threading.enumerate() if thread.name.startswith(HANDLER_THREAD)]
+    finally:
+        LET_GO.set()
+    left.join(10)
+
+
+@pytest.mark.parametrize("before", [None, "lean"])
+def test_the_environment_names_the_transport_while_it_runs(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(TRANSPORT, raising=False)
+    if before is not None:
+        monkeypatch.setenv(TRANSPORT, before)
+    managed = manager("stops_on_the_sdk", sqs_transport="aiobotocore")
+    managed.run()
+    assert os.environ.get(TRANSPORT) == before
+    assert not len(managed.container.broker().queue(SOURCE))
+
+
+def test_nothing_begins_with_mistaken_settings() -> None:
+    with pytest.raises(ConfigurationError, match="there is no 'no_such'"):
+        manager("no_such").run(lambda: pytest.fail("it began"))
+
+
+def test_a_single_worker_imports_nothing_that_several_need() -> None:
+    several = "{'multiprocessing.spawn', 'loafer.entrypoints.supervisor'}"
+    program = f"import sys, loafer.entrypoints.worker.manager; sys.exit(bool({several} & {{*sys.modules}}))"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
