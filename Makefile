@@ -3,10 +3,15 @@ PYTHON ?= $(or $(wildcard $(CURDIR)/.venv/bin/python),python3)
 IMPORT_LINTER := from importlinter.cli import lint_imports_command; lint_imports_command()
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-cov lint docs bench dist release
+.PHONY: help install test test-cov lint docs bench locks audit dist release
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+install:  ## Make .venv with what is locked, and this working copy
+	python3 -m venv .venv
+	.venv/bin/pip install --require-hashes -r requirements/dev.txt
+	.venv/bin/pip install --no-deps --no-build-isolation -e .
 
 test:  ## Run all tests but the slow ones
 	$(PYTHON) -m pytest -m "not slow"
@@ -19,12 +24,19 @@ lint:  ## Check style, types and the arrows between the rings
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	$(PYTHON) -c "$(IMPORT_LINTER)"
+	$(PYTHON) tools/locks.py --check
 
 docs:  ## Build the documentation into docs/_build/html
 	$(PYTHON) -m sphinx -M html docs docs/_build -W --keep-going -n
 
 bench:  ## Measure Loafer beside its peers; write the tables and the plot
 	$(PYTHON) -m benchmarks
+
+locks:  ## Write requirements/*.txt anew; UPGRADE=1 takes the newest versions
+	$(PYTHON) tools/locks.py $(if $(UPGRADE),--upgrade)
+
+audit:  ## Look for known holes in what is locked; asks the network
+	$(PYTHON) -m pip_audit --require-hashes --disable-pip -r requirements/dev.txt
 
 dist:  ## Build the source archive and the wheel into dist/
 	rm -rf dist
