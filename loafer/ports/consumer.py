@@ -72,6 +72,8 @@ class Consumer(ABC):
     async def dead_letter(self, message: Message) -> Failure | None:
         """Move a message to the source's dead-letter queue as it is, confirmed there before it is deleted here.
 
+        The copy has an id of its own; where there are deduplication ids, its is made from the message's id: what is
+        taken there for a second copy then is one, and never another message.
         A `Failure` that is not retryable says that this is not allowed: only the source itself can move it.
         """
 

@@ -7,17 +7,18 @@ from base64 import b64decode
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import Literal
 
 import attrs
 import pytest
-from endpoints import create_queue, create_redriven_queue, create_topic, queue_counts, send, subscribe, unique
+from endpoints import create_queue, create_topic, queue_counts, redrive_policy, send, subscribe, unique
 from interruptible import Relay, relayed
 from transports import check_consumer, check_publisher
 
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 from loafer.domain.message import Attribute, Message, OutgoingMessage
-from loafer.testing.contracts import Features
+from loafer.testing.contracts import Features, Queue
 
 FEATURES = Features(
     messages=20,
@@ -110,13 +111,20 @@ class WorldOfSQS:
         wait_time: int = 0,
         fifo: bool = False,
         max_receive_count: int | None = None,
+        letters_of: Queue | None = None,
+        deduplication_scope: Literal["queue", "messageGroup"] = "queue",
     ) -> QueueOnSQS:
         name, letters = unique("orders.fifo" if fifo else "orders"), None
-        timeout = str(visibility_timeout)
-        if max_receive_count is None:
-            url = await create_queue(name, VisibilityTimeout=timeout)
-        else:
-            url, letters = await create_redriven_queue(name, max_receive_count, VisibilityTimeout=timeout)
+        attributes = {"VisibilityTimeout": str(visibility_timeout)}
+        if fifo:
+            attributes["DeduplicationScope"] = deduplication_scope
+        if isinstance(letters_of, QueueOnSQS):
+            letters = letters_of.letters_url
+        elif max_receive_count is not None:
+            letters = await create_queue(unique("dead.fifo" if fifo else "dead"))
+        if letters is not None and max_receive_count is not None:
+            attributes["RedrivePolicy"] = await redrive_policy(letters, max_receive_count)
+        url = await create_queue(name, **attributes)
         consumer = await opened(SQSConsumer, url, wait_time, self.stack)
         return QueueOnSQS(url, letters, wait_time, consumer, self.stack, partial(SQSPublisher, url))
 
@@ -140,6 +148,8 @@ class WorldOfSNS(WorldOfSQS):
         wait_time: int = 0,
         fifo: bool = False,
         max_receive_count: int | None = None,
+        letters_of: Queue | None = None,
+        deduplication_scope: Literal["queue", "messageGroup"] = "queue",
     ) -> QueueOnSQS:
         queue = await WorldOfSQS.queue(
             self,
@@ -147,6 +157,8 @@ class WorldOfSNS(WorldOfSQS):
             wait_time=wait_time,
             fifo=fifo,
             max_receive_count=max_receive_count,
+            letters_of=letters_of,
+            deduplication_scope=deduplication_scope,
         )
         topic = await create_topic(unique("news.fifo" if fifo else "news"))
         await subscribe(topic, queue.url, raw=self.raw)

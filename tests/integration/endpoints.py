@@ -191,5 +191,10 @@ async def create_redriven_queue(name: str, attempts: int = 3, **attributes: str)
     """Create a queue with a dead-letter queue and return the URLs of both."""
     stem, dot, suffix = name.partition(".")
     dead_letters = await create_queue(f"{stem}-dead{dot}{suffix}")
-    policy = json.dumps({"deadLetterTargetArn": await queue_arn(dead_letters), "maxReceiveCount": attempts})
+    policy = await redrive_policy(dead_letters, attempts)
     return await create_queue(name, RedrivePolicy=policy, **attributes), dead_letters
+
+
+async def redrive_policy(dead_letters: str, attempts: int) -> str:
+    """Return the policy that moves messages to the queue with a URL."""
+    return json.dumps({"deadLetterTargetArn": await queue_arn(dead_letters), "maxReceiveCount": attempts})

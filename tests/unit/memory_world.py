@@ -1,17 +1,19 @@
 """The queue in memory as a world of the contracts, in virtual time, with any consumer and any publisher."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from itertools import count
 
 import attrs
 from virtual_time import VirtualLoop
 
 from loafer.adapters.memory.consumer import MemoryConsumer
+from loafer.adapters.memory.deduplication import Scope
 from loafer.adapters.memory.publisher import MemoryPublisher
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.message import Message, OutgoingMessage
-from loafer.testing.contracts import Features
+from loafer.testing.contracts import Features, Queue
 
 FEATURES = Features(loop=VirtualLoop)
 
@@ -50,6 +52,7 @@ class WorldInMemory:
     consumer: Callable[[MemoryQueue, float], MemoryConsumer] = MemoryConsumer
     publisher: Callable[[MemoryQueue], MemoryPublisher] = MemoryPublisher
     make_queue: Callable[..., MemoryQueue] = MemoryQueue
+    numbers: Iterator[int] = attrs.field(factory=lambda: count(1))
 
     async def queue(
         self,
@@ -58,10 +61,22 @@ class WorldInMemory:
         wait_time: int = 0,
         fifo: bool = False,
         max_receive_count: int | None = None,
+        letters_of: Queue | None = None,
+        deduplication_scope: Scope = "queue",
     ) -> QueueInMemory:
-        suffix = ".fifo" if fifo else ""
-        letters = MemoryQueue(f"dead{suffix}", clock=self.now) if max_receive_count is not None else None
-        queue = self.make_queue(f"orders{suffix}", visibility_timeout, max_receive_count, letters, self.now)
+        suffix, letters = ".fifo" if fifo else "", None
+        if isinstance(letters_of, QueueInMemory):
+            letters = letters_of.queue.dead_letters
+        elif max_receive_count is not None:
+            letters = MemoryQueue(f"dead{suffix}", clock=self.now)
+        queue = self.make_queue(
+            f"orders-{next(self.numbers)}{suffix}",
+            visibility_timeout,
+            max_receive_count,
+            letters,
+            self.now,
+            deduplication_scope,
+        )
         return QueueInMemory(self, queue, wait_time, self.consumer(queue, wait_time))
 
     async def pass_time(self, seconds: float) -> None:

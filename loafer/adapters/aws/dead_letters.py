@@ -24,13 +24,15 @@ class DeadLetters:
     async def copy(self, message: Message) -> None:
         """Send a message on as it is, unless that was done; raises as `Queue.call` does.
 
-        The receive count starts anew there: only SQS itself can carry that over.
+        The receive count starts anew there: only SQS itself can carry that over. On a FIFO queue the deduplication id
+        is the message's id, as SQS's own redrive has it: what is taken there for a duplicate is then our own earlier
+        copy, and with any other id might be another message, which would be lost.
         """
         if message.id in self._copied:
             return
         if self._queue is None:
             self._queue = await Queue(queue_address(self.arn), self.client, noun="dead-letter queue").found()
-        answer = await self._queue.call("send_message", **_parameters(message))
+        answer = await self._queue.call("send_message", **_parameters(message, ordered=self._queue.address.ordered))
         if not answer.get("MessageId"):
             raise ConsumerUnavailable(f"{self._queue.place} did not confirm the message")
         self._copied.add(message.id)
@@ -40,10 +42,10 @@ class DeadLetters:
         self._copied.discard(message.id)
 
 
-def _parameters(message: Message) -> dict[str, Any]:
+def _parameters(message: Message, *, ordered: bool) -> dict[str, Any]:
     optional: dict[str, Any] = {
         "MessageAttributes": wire_attributes(message.attributes),
         "MessageGroupId": message.group,
-        "MessageDeduplicationId": message.deduplication_id,
+        "MessageDeduplicationId": message.id if ordered else None,
     }
     return {"MessageBody": message.body, **{name: value for name, value in optional.items() if value}}

@@ -7,7 +7,7 @@ import attrs
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.batch import Failure
-from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.message import Message
 from loafer.ports.consumer import Consumer, SourceInfo
 
 NOT_IN_FLIGHT = Failure("the message is not in flight", retryable=False)
@@ -63,17 +63,8 @@ class MemoryConsumer(Consumer):
 
     async def dead_letter(self, message: Message) -> Failure | None:
         """Move a message to the dead-letter queue, if there is one."""
-        target = self.queue.dead_letters
-        if target is None:
+        if not self.queue.move(message):
             return Failure(f"queue {self.queue.name!r} has no dead-letter queue", retryable=False)
-        moved = OutgoingMessage(
-            body=message.body,
-            attributes=message.attributes,
-            group=message.group,
-            deduplication_id=message.deduplication_id,
-        )
-        target.send(moved, message.id)
-        self.queue.delete(message.receipt)
         return None
 
     async def close(self) -> None:

@@ -3,14 +3,15 @@
 import asyncio
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from itertools import count
 
 import attrs
 
+from loafer.adapters.memory.deduplication import Deduplication, Scope
 from loafer.adapters.memory.shelves import Entry, FifoShelf, Shelf, StandardShelf
-from loafer.domain.limits import DEDUPLICATION_INTERVAL, FIFO, QUEUE, mistake_in, mistake_in_queue
+from loafer.domain.limits import FIFO, QUEUE, mistake_in, mistake_in_queue
 from loafer.domain.message import Message, OutgoingMessage
 
 
@@ -26,6 +27,7 @@ class MemoryQueue:
         max_receive_count: Deliveries after which a message goes to `dead_letters`; None: never.
         dead_letters: The dead-letter queue; without one a message stays, however often it is delivered.
         clock: Seconds; everything on the queue happens by this time.
+        deduplication_scope: Within what a FIFO queue looks for a deduplication id: the `queue` or the `messageGroup`.
         counts: What happened so far: `sent`, `received`, `deleted`, `released`, `dead_lettered`.
         changes: How often something was sent, released, deleted or extended.
 
@@ -36,12 +38,15 @@ class MemoryQueue:
     max_receive_count: int | None = None
     dead_letters: "MemoryQueue | None" = None
     clock: Callable[[], float] = time.monotonic
+    deduplication_scope: Scope = "queue"
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
     changes: int = attrs.field(default=0, init=False)
     _shelf: Shelf = attrs.field(init=False)
     _entries: dict[str, Entry] = attrs.field(factory=dict, init=False)
     _numbers: "count[int]" = attrs.field(factory=lambda: count(1), init=False)
-    _seen: OrderedDict[str, tuple[float, str]] = attrs.field(factory=OrderedDict, init=False)
+    _deduplication: Deduplication = attrs.field(
+        default=attrs.Factory(lambda self: Deduplication(self.deduplication_scope), takes_self=True), init=False
+    )
     _lock: threading.RLock = attrs.field(factory=threading.RLock, init=False)
     _waiting: "dict[asyncio.Future[None], None]" = attrs.field(factory=dict, init=False)
     """In the order in which they came: in that of a set, the same would not happen again."""
@@ -97,14 +102,37 @@ class MemoryQueue:
         """
         if message_id is None:  # what moves here was taken before
             self.check(message)
+        return self._put(message, message_id)
+
+    def move(self, message: Message) -> bool:
+        """Move a received message to the dead-letter queue as another consumer than SQS does; False: there is none.
+
+        The copy has an id of its own; on a FIFO queue the message's id is its deduplication id, so that it is there
+        once, however often it is moved.
+        """
+        if self.dead_letters is None:
+            return False
+        copy = OutgoingMessage(message.body, message.attributes, group=message.group)
+        self._put_letter(copy, message.id, None)
+        self.delete(message.receipt)
+        return True
+
+    def _put_letter(self, message: OutgoingMessage, source_id: str, letter_id: str | None) -> None:
+        # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+        assert self.dead_letters is not None  # noqa: S101 - whoever calls this has looked
+        deduplication_id = source_id if self.fifo else None
+        letter = attrs.evolve(message, delay=None, deduplication_id=deduplication_id)
+        self.dead_letters._put(letter, letter_id)  # noqa: SLF001 - a queue, too
+
+    def _put(self, message: OutgoingMessage, message_id: str | None) -> str:
         now = self.clock()
         with self._lock:
             if message_id is not None and message_id in self._entries:
                 return message_id
             sequence = next(self._numbers)
             entry_id = message_id or f"{self.name}-{sequence}"
-            if message_id is None and (earlier := self._duplicate_of(message, entry_id, now)) is not None:
-                return earlier
+            if self.fifo and (first := self._deduplication.first_of(message, entry_id, now)) != entry_id:
+                return first
             entry = Entry(entry_id, sequence, message, now, now + (message.delay or 0))
             self._entries[entry.id] = entry
             self._shelf.put(entry, now)
@@ -171,14 +199,6 @@ class MemoryQueue:
             waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
         self._waiting.clear()
 
-    def _duplicate_of(self, message: OutgoingMessage, entry_id: str, now: float) -> str | None:
-        if not self.fifo or message.deduplication_id is None:
-            return None
-        while self._seen and now - next(iter(self._seen.values()))[0] >= DEDUPLICATION_INTERVAL:
-            self._seen.popitem(last=False)
-        _, first = self._seen.setdefault(message.deduplication_id, (now, entry_id))
-        return None if first == entry_id else first
-
     def _entry_of(self, receipt: str) -> Entry | None:
         entry = self._entries.get(receipt.rpartition("#")[0])
         return entry if entry is not None and entry.receipt == receipt else None
@@ -206,7 +226,7 @@ class MemoryQueue:
         if limit is None or target is None or entry.receive_count < limit:
             return False
         self._drop(entry)
-        target.send(attrs.evolve(entry.message, delay=None), entry.id)
+        self._put_letter(entry.message, entry.id, entry.id)
         self.counts["dead_lettered"] += 1
         return True
 

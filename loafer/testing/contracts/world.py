@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 import pytest
 
@@ -53,8 +53,10 @@ class World(Protocol):
         wait_time: int = 0,
         fifo: bool = False,
         max_receive_count: int | None = None,
+        letters_of: Queue | None = None,
+        deduplication_scope: Literal["queue", "messageGroup"] = "queue",
     ) -> Queue:
-        """Make a queue; with a `max_receive_count` it has a dead-letter queue."""
+        """Make a queue; with a `max_receive_count` it has a dead-letter queue: one of its own, or another queue's."""
         ...
 
     async def pass_time(self, seconds: float) -> None:

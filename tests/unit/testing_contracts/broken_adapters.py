@@ -131,6 +131,18 @@ class DeletesBeforeItMoves(MemoryConsumer):
 
 
 @attrs.define(eq=False)
+class MovesUnderTheDeduplicationIdOfTheSource(MemoryConsumer):
+    """Takes a dead-letter queue's word that it has a copy, when it has another message of that deduplication id."""
+
+    async def dead_letter(self, message: Message) -> Failure | None:
+        assert self.queue.dead_letters is not None
+        copy = OutgoingMessage(message.body, message.attributes, None, message.group, message.deduplication_id)
+        self.queue.dead_letters.send(copy)
+        self.queue.delete(message.receipt)
+        return None
+
+
+@attrs.define(eq=False)
 class ForgetsItsPollWhenClosed(MemoryConsumer):
     """Throws away what a receive brings after it was closed."""
 

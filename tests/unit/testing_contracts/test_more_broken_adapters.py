@@ -23,6 +23,14 @@ AS_SENT = "test_a_message_comes_with_all_that_was_sent"
         (broken.DropsBinaryAttributes, {"test_a_binary_attribute_comes_as_bytes"}),
         (broken.ShortensDelays, {"test_a_long_delay_and_a_long_extension_last_to_their_end_and_no_longer"}),
         (broken.DeletesBeforeItMoves, {"test_a_move_that_is_cancelled_at_any_moment_loses_nothing"}),
+        (
+            broken.MovesUnderTheDeduplicationIdOfTheSource,
+            {
+                "test_queues_that_share_a_dead_letter_queue_lose_nothing_of_equal_deduplication_ids",
+                "test_a_queue_that_deduplicates_within_groups_loses_nothing_of_equal_deduplication_ids",
+                "test_a_message_that_is_moved_and_redriven_and_moved_again_is_there",
+            },
+        ),
         (broken.ForgetsItsPollWhenClosed, {"test_closing_a_consumer_that_waits_loses_nothing"}),
         (broken.ReceivesOneAtATime, {"test_receives_that_run_at_once_do_not_wait_for_one_another"}),
         (broken.GivesBackWhenClosed, {STANDARD, FIFO}),

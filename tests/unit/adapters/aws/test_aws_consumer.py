@@ -216,9 +216,21 @@ async def test_delays_are_whole_seconds_rounded_up_within_the_limits(sqs: FakeSQ
 async def test_a_dead_letter_goes_on_as_it_is_and_is_deleted_then(sqs: FakeSQS) -> None:
     assert await (await opened()).dead_letter(MESSAGE) is None
     [sent] = sqs.said("send_message")
-    assert (sent["MessageBody"], sent["MessageGroupId"], sent["MessageDeduplicationId"]) == ("b", "g", "d")
+    assert (sent["MessageBody"], sent["MessageGroupId"]) == ("b", "g")
+    assert "MessageDeduplicationId" not in sent, "a standard queue refuses one"
     assert sent["MessageAttributes"] == {"a": {"DataType": "String", "StringValue": "x"}}
     assert [name for name, _ in sqs.calls][-2:] == ["send_message", "delete_message_batch"]
+
+
+async def test_the_deduplication_id_of_a_dead_letter_is_the_id_of_the_message_and_not_its_own(sqs: FakeSQS) -> None:
+    policy = REDRIVE.replace(":dead", ":dead.fifo")
+    sqs.answers["get_queue_attributes"] = {"Attributes": {"VisibilityTimeout": "45", "RedrivePolicy": policy}}
+    consumer = SQSConsumer("orders.fifo")
+    await consumer.open()
+    assert await consumer.dead_letter(MESSAGE) is None
+    [sent] = sqs.said("send_message")
+    assert (MESSAGE.id, MESSAGE.deduplication_id) == ("1", "d")
+    assert (sent["MessageGroupId"], sent["MessageDeduplicationId"]) == ("g", "1")
 
 
 @pytest.mark.parametrize(

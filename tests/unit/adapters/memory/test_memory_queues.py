@@ -67,7 +67,28 @@ def test_deduplication_ids_are_forgotten_after_five_minutes(time: Time) -> None:
     for number in range(1000):
         time.now += 1
         queue.send(order("x", str(number)))
-    assert len(queue._seen) == DEDUPLICATION_INTERVAL
+    assert len(queue._deduplication._seen) == DEDUPLICATION_INTERVAL
+
+
+def test_deduplication_ids_hold_within_a_group_where_the_queue_says_so(time: Time) -> None:
+    queue = MemoryQueue("orders.fifo", clock=time, deduplication_scope="messageGroup")
+    for group in "ghg":
+        queue.send(OutgoingMessage(group, group=group, deduplication_id="d"))
+    assert bodies(queue) == ["g", "h"]
+
+
+def test_a_copy_that_another_consumer_moved_and_one_that_the_queue_redrives_are_one(time: Time) -> None:
+    letters = MemoryQueue("dead.fifo", clock=time)
+    queue = MemoryQueue("orders.fifo", 1, 1, letters, time)
+    queue.send(order("bad", "d"))
+    [bad] = queue.receive(1)
+    stale = attrs.evolve(bad, receipt="of a consumer that died before it deleted the message")
+    assert queue.move(stale)
+    time.now = 1
+    assert queue.receive(1) == []
+    [letter] = letters.receive(10)
+    assert (letter.body, letter.deduplication_id) == ("bad", bad.id)
+    assert letter.id != bad.id, "only SQS itself can carry the id over"
 
 
 def test_messages_without_a_deduplication_id_and_those_of_a_standard_queue_are_all_taken(time: Time) -> None:
@@ -97,7 +118,7 @@ def test_a_message_goes_to_the_dead_letter_queue_as_it_is_and_under_its_own_id(t
         time.now += 5
     assert [message.body for message in queue.receive(1)] == ["good"]
     [letter] = letters.receive(1)
-    assert (letter.id, letter.body, letter.group, letter.deduplication_id) == (message_id, "bad", "g", "d")
+    assert (letter.id, letter.body, letter.group, letter.deduplication_id) == (message_id, "bad", "g", message_id)
     assert letter.receive_count == 1
     assert queue.counts["dead_lettered"] == 1
 
