@@ -14,19 +14,16 @@ from loafer.exceptions import HandlerTimeout
 logger = logging.getLogger(__name__)
 
 
-Ending = tuple[Outcome, BaseException | None]
-"""What is to become of a message, and what the translator or the handler raised; None if it returned."""
-
-
-@attrs.frozen(slots=True)
+@attrs.define(slots=True)
 class Delivery:
-    """How one delivery ended, for those who want to know.
+    """How one delivery ended.
 
     Attributes:
         route: The name of its route.
         message: The message.
         outcome: What is to become of it.
         error: What the translator or the handler raised; None if it returned.
+        content: What the handler was given; None if there was nothing to give.
 
     """
 
@@ -34,6 +31,7 @@ class Delivery:
     message: Message
     outcome: Outcome
     error: BaseException | None = None
+    content: object = attrs.field(default=None, repr=False)
 
     @property
     def fatal(self) -> BaseException | None:
@@ -45,7 +43,7 @@ def ignore(_: Delivery) -> None:
     """Want to know nothing."""
 
 
-async def deliver(route: Route, message: Message, limit: float | None) -> Ending:
+async def deliver(route: Route, message: Message, limit: float | None) -> Delivery:
     """Translate a message, give it to the handler, and return what came of it; raises nothing.
 
     After `limit` seconds a coroutine is cancelled, which is an error like any other. A thread cannot be cancelled:
@@ -54,15 +52,15 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Ending
     try:
         content = content_of(route.translate(message))
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
-        return Outcome.UNTRANSLATED, error
+        return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
     try:
         if limit is None:
             await route.handle(content)
         else:
             await _handle_within(limit, route.handle, content, message)
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
-        return outcome_of(content, error), error
-    return Outcome.SUCCEEDED, None
+        return Delivery(route.name, message, outcome_of(content, error), error, content)
+    return Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
 
 
 async def _handle_within(limit: float, handle: Handler, content: object, message: Message) -> None:

@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 
 import attrs
 
@@ -15,11 +14,10 @@ from loafer.application.intake import Intake
 from loafer.application.jobs import Jobs
 from loafer.application.lane import Lane
 from loafer.application.options import Options
-from loafer.application.retention import Retention
 from loafer.application.route import Route
-from loafer.application.settlement import Settlement
-from loafer.application.shutdown import Stop, shut_down
+from loafer.application.shutdown import shut_down
 from loafer.application.slots import Slots
+from loafer.application.stop import Stop
 from loafer.application.trouble import Trouble
 from loafer.application.watchdog import Watchdog
 
@@ -28,8 +26,8 @@ from loafer.application.watchdog import Watchdog
 class Dispatcher:
     """Runs routes until it is asked to stop; can run once.
 
-    Intake receives into a lane, Jobs take what may start from there and deliver it, Settlement and Retention act upon
-    the outcome, and the heartbeat keeps what is held meanwhile.
+    Intake receives into a lane, Jobs take what may start from there and deliver it, Settlement acts upon the outcome,
+    and the heartbeat keeps what is held meanwhile.
 
     Attributes:
         routes: What to run.
@@ -51,6 +49,7 @@ class Dispatcher:
     """Handlers that had not ended when the dispatcher stopped."""
     _stop: Stop = attrs.field(factory=Stop, init=False)
     _lanes: list[Lane] = attrs.field(factory=list, init=False)
+    _slots: Slots = attrs.field(init=False)
 
     def stop(self) -> None:
         """Ask to stop: no new work, running handlers get the grace period; asked twice, they are cancelled at once."""
@@ -76,14 +75,12 @@ class Dispatcher:
 
         """
         self._lanes = [Lane(route, route.consumer(), self.clock) for route in self.routes]
-        slots = Slots(self.options.max_jobs, self.options.prefetch, self.clock, self._lanes)
-        retention = Retention(self.options.retry_delay, self._stop)
+        slots = self._slots = Slots(self.options.max_jobs, self.options.prefetch, self.clock, self._lanes)
         watchdog = Watchdog(self.clock) if self.threaded_heartbeat else None
-        jobs = Jobs(slots, retention, self._stop, self.options.handler_timeout, self.observe, watchdog)
-        for lane in self._lanes:
-            retention.settlements[lane] = Settlement(lane, partial(jobs.settled, lane))
+        jobs = Jobs(slots, self._stop, self.options, self.observe)
+        admit = jobs.admit if watchdog is None else watchdog.giving_way(jobs.admit)
         intakes = [
-            Intake(lane, slots, self._stop, Trouble(lane.route.source, self.clock), jobs.admit) for lane in self._lanes
+            Intake(lane, slots, self._stop, Trouble(lane.route.source, self.clock), admit) for lane in self._lanes
         ]
         async with self._heartbeat(watchdog):
             try:

@@ -1,4 +1,4 @@
-"""How messages come in: places first, then a receive; more receives at once while there is work."""
+"""How messages come in: seats first, then a receive; more receives at once while there is work."""
 
 import asyncio
 import logging
@@ -8,8 +8,8 @@ from functools import partial
 import attrs
 
 from loafer.application.lane import Lane
-from loafer.application.shutdown import Stop
 from loafer.application.slots import Slots
+from loafer.application.stop import Stop
 from loafer.application.trouble import Trouble
 from loafer.domain.message import Message
 from loafer.exceptions import ConsumerError, ConsumerUnavailable
@@ -82,20 +82,20 @@ class Intake:
 
     async def _poll(self, *, extra: bool) -> None:
         while not self.stop.requested.is_set():
-            places = await self.slots.places(self.lane)
-            messages = await self._receive(places)
+            seats = await self.slots.seats(self.lane)
+            messages = await self._receive(seats)
             if not messages and extra:
                 return
             if len(messages) >= self.lane.batch_size and len(self._polls) < self.lane.consumer.max_polls:
                 self._start_poll(partial(self._poll, extra=True))
 
-    async def _receive(self, places: int) -> Sequence[Message]:
+    async def _receive(self, seats: int) -> Sequence[Message]:
         """Return what a receive brought, already admitted; none after trouble, when that has been waited for."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         self._receiving.add(task)
         try:
-            messages = await self.lane.consumer.receive(places)
+            messages = await self.lane.consumer.receive(seats)
         except (ConsumerUnavailable, ConsumerError) as error:
             wait = self.trouble.wait(error)
         else:
@@ -104,7 +104,7 @@ class Intake:
             return messages
         finally:
             self._receiving.discard(task)
-            self.slots.give_back(self.lane, places)
+            self.slots.vacate(self.lane, seats)
         if not self.stop.requested.is_set():
             await asyncio.sleep(wait)
         return ()

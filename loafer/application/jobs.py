@@ -9,11 +9,11 @@ import attrs
 
 from loafer.application.delivery import Delivery, deliver, ignore, log
 from loafer.application.lane import Lane
-from loafer.application.retention import Retention
-from loafer.application.shutdown import Stop
+from loafer.application.options import Options
+from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
+from loafer.application.stop import Stop
 from loafer.application.tasks import start_task
-from loafer.application.watchdog import Watchdog
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 
@@ -25,29 +25,29 @@ class Jobs:
     """Runs the handlers of all lanes: each message in a task of its own, never more at once than there are slots."""
 
     slots: Slots
-    retention: Retention
     stop: Stop
-    timeout: float | None
+    options: Options
     observe: Callable[[Delivery], None]
-    watchdog: Watchdog | None = None
+    _settlements: dict[Lane, Settlement] = attrs.field(init=False)
     _tasks: "dict[asyncio.Task[None], tuple[Lane, Lease]]" = attrs.field(factory=dict, init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _starting: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Start again what is retried in its place."""
-        self.retention.restart = self.start
+        """Give each lane its settlement."""
+        delay = self.options.retry_delay
+        self._settlements = {
+            lane: Settlement(lane, self.slots, self.stop, delay, self.start) for lane in self.slots.lanes
+        }
 
     def admit(self, lane: Lane, messages: Sequence[Message]) -> None:
         """Take in what a receive brought; once loafer stops, it is given back."""
-        if self.watchdog is not None:
-            self.watchdog.give_way()
-        leases = lane.take(messages)
+        leases, settlement = lane.take(messages), self._settlements[lane]
         if self.stop.requested.is_set():
-            self.retention.give_back(lane, leases)
+            settlement.release(leases)
             return
-        lane.order.add(self.retention.startable(lane, leases))
+        lane.order.add(settlement.sorted_out(leases))
         self.start(lane)
 
     def start(self, lane: Lane) -> None:
@@ -62,25 +62,19 @@ class Jobs:
         finally:
             self._starting = False
 
-    def settled(self, lane: Lane, leases: Sequence[Lease], *, confirmed: bool) -> None:
-        """Let go of settled messages: what waited for them may start, unless their settlement was not confirmed."""
-        if not confirmed:
-            for lease in leases:
-                self.retention.give_back(lane, lane.order.followers(lease))
-        lane.settled(leases)
-        if lane.order.startable:
-            self.start(lane)
-        self.slots.changed(lane)
-
-    def release_waiting(self, lanes: Sequence[Lane]) -> None:
+    def release_waiting(self) -> None:
         """Give back what waits."""
-        for lane in lanes:
-            self.retention.give_back(lane, lane.order.drain())
+        for lane, settlement in self._settlements.items():
+            settlement.release(lane.order.drain())
 
     async def ended(self) -> None:
         """Wait until no handler runs."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def drained(self) -> None:
+        """Wait until every message is settled or given up; nothing waits for company any more."""
+        await asyncio.gather(*(settlement.drained() for settlement in self._settlements.values()))
 
     def cancel(self) -> None:
         """Cancel what runs; a function that has started in its thread goes on."""
@@ -102,7 +96,7 @@ class Jobs:
         if not lease.is_valid(now):
             logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
             self.slots.free(lane)
-            self.settled(lane, [lease], confirmed=False)
+            self._settlements[lane].let_go([lease])
             return
         lease.runs += 1
         task = start_task(self._run(lane, lease, now), self._context.copy())
@@ -114,17 +108,13 @@ class Jobs:
         self._tasks.pop(task, None)
 
     async def _run(self, lane: Lane, lease: Lease, began: float) -> None:
-        message = lease.message  # which a newer delivery replaces
-        outcome, error = await deliver(lane.route, message, self.timeout)
+        delivery = await deliver(lane.route, lease.message, self.options.handler_timeout)
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
-        lane.counts[outcome.word] += 1
-        if error is not None or self.observe is not ignore:
-            self._tell(Delivery(lane.route.name, message, outcome, error))
-        if outcome.acknowledged:
-            self.retention.settlements[lane].acknowledge(lease, now)
-        else:
-            self.retention.keep(lane, lease, error)
+        lane.counts[delivery.outcome] += 1
+        if delivery.error is not None or self.observe is not ignore:
+            self._tell(delivery)
+        self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now)
         if not self._starting:  # a handler that ended at once leaves that to its starter
             self.start(lane)
 

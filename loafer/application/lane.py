@@ -20,11 +20,6 @@ class Lane:
     """The state of a running route. Its leases are shared with the heartbeat's thread, under `lock`.
 
     Attributes:
-        asked: Messages that running receives may still bring.
-        running: Messages whose handler runs.
-        has_turn: Whether it is among the lanes that may start a message.
-        counted_waiting: What of its waiting messages the totals over all routes know.
-        counted_held: What of its held messages they know.
         counts: What happened so far: outcomes by name, `received`, `duplicates`, `leases_lost`, `stale`.
 
     """
@@ -37,11 +32,6 @@ class Lane:
     order: ArrivalOrder | GroupOrder = attrs.field(factory=ArrivalOrder, init=False)
     spent: Spent = attrs.field(factory=Spent, init=False)
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    asked: int = attrs.field(default=0, init=False)
-    running: int = attrs.field(default=0, init=False)
-    has_turn: bool = attrs.field(default=False, init=False)
-    counted_waiting: int = attrs.field(default=0, init=False)
-    counted_held: int = attrs.field(default=0, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
 
     def opened(self, info: SourceInfo) -> None:
@@ -55,11 +45,6 @@ class Lane:
         """How many messages a receive is worth at most."""
         return 1 if self.spent.any(self.clock()) else self.consumer.batch_size
 
-    @property
-    def held(self) -> int:
-        """Count the messages that are held, and those that running receives may still bring."""
-        return len(self.leases) + self.asked
-
     def take(self, messages: Sequence[Message]) -> list[Lease]:
         """Hold the messages of a receive; those that are held already take over the newer receipt and are left out."""
         now = self.clock()
@@ -69,8 +54,8 @@ class Lane:
         self.counts["duplicates"] += len(messages) - len(leases)
         return leases
 
-    def settled(self, leases: Sequence[Lease]) -> None:
+    def finished(self, leases: Sequence[Lease]) -> None:
         """Hold messages no longer, and let what waited for them start."""
         with self.lock:
             self.leases.drop(leases)
-        self.order.settled(leases)
+        self.order.finished(leases)

@@ -1,175 +1,160 @@
-"""How messages are settled: acknowledged or released in batches, failed entries again, until their lease ends."""
+"""What becomes of a message whose handling has ended: deleted, left, given back, or on a FIFO queue run again."""
 
 import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 import attrs
 
 from loafer.application.lane import Lane
-from loafer.application.tasks import start_task
-from loafer.domain.batch import Batch, Failure
+from loafer.application.outbox import Outbox, Results
+from loafer.application.redrive import Redrive
+from loafer.application.slots import Slots
+from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
-from loafer.domain.retry import backoff
-from loafer.exceptions import AccessDenied, ConsumerError, LoaferError
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.ordering import GroupOrder
+from loafer.domain.retry import RetryDelay, retry_delay
 
 logger = logging.getLogger(__name__)
-
-FIRST_WAIT = 0.1
-LONGEST_WAIT = 5.0
-"""Bounds of the wait before a failed entry is tried again, in seconds."""
 
 EXTENSION_CHECK = 0.01
 """Seconds between two looks whether an extension that is under way has ended."""
 
-Results = Sequence[Failure | None]
-
-
-class Settled(Protocol):
-    """Told once of every message that its settlement ended, and whether the source confirmed it."""
-
-    def __call__(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
-        """Take note."""
-
-
-@attrs.define(eq=False)
-class Outbox:
-    """One kind of settlement of one lane: entries wait for company, go out in a batch, and come back if they fail."""
-
-    verb: str
-    lane: Lane
-    send: Callable[[Sequence[Lease]], Awaitable[Results]]
-    settled: "Settled"
-    closing: bool = attrs.field(default=False, init=False)
-    _batch: Batch[Lease] = attrs.field(factory=Batch, init=False)
-    _will_look: bool = attrs.field(default=False, init=False)
-    _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
-    _sending: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
-    _pending: int = attrs.field(default=0, init=False)
-    _emptied: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-
-    def put(self, lease: Lease, now: float) -> None:
-        """Settle a message, soon."""
-        self._pending += 1
-        self._join(lease, now)
-
-    async def drained(self) -> None:
-        """Send what waits, and wait until everything is settled or given up."""
-        self.closing = True
-        self._flush(self.lane.clock())
-        while self._pending:
-            self._emptied.clear()
-            await self._emptied.wait()
-
-    def _join(self, lease: Lease, now: float) -> None:
-        self._batch.add(lease, now)
-        if self._batch.full:
-            self._flush(now)
-        elif not self._will_look:  # once for all that ends in this turn
-            self._will_look = True
-            asyncio.get_running_loop().call_soon(self._look)
-
-    def _join_again(self, lease: Lease) -> None:
-        self._join(lease, self.lane.clock())
-
-    def _look(self) -> None:
-        self._will_look = False
-        self._flush(self.lane.clock())
-
-    def _flush(self, now: float) -> None:
-        """Send every batch that is due now, and look again when the next one will be."""
-        others_may_join = not self.closing and bool(self.lane.running or self.lane.order.startable)
-        while entries := self._batch.take(now, others_may_join=others_may_join):
-            task = start_task(self._settle(entries))
-            if not task.done():
-                self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
-        if self._batch.due_at is not None and self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._batch.due_at - now, self._due)
-
-    def _due(self) -> None:
-        self._timer = None
-        self._flush(self.lane.clock())
-
-    async def _settle(self, leases: Sequence[Lease]) -> None:
-        messages = [lease.message for lease in leases]
-        results = await self._results(leases)
-        done = []
-        for lease, message, failure in zip(leases, messages, results, strict=True):
-            if failure is not None:
-                self._failed(lease, failure)
-            elif lease.message is message or lease.released:
-                done.append(lease)
-            else:
-                self._join_again(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
-        if done:
-            self._done(done, confirmed=True)
-
-    async def _results(self, leases: Sequence[Lease]) -> Results:
-        try:
-            return await self.send(leases)
-        except LoaferError as error:
-            fatal = isinstance(error, ConsumerError) and not isinstance(error, AccessDenied)
-            return [Failure(str(error), retryable=not fatal)] * len(leases)
-        except Exception as error:  # a consumer that breaks its contract must not take the worker with it
-            logger.exception("the consumer of %r broke", self.lane.route.source)
-            return [Failure(f"{type(error).__name__}: {error}")] * len(leases)
-
-    def _failed(self, lease: Lease, failure: Failure) -> None:
-        if failure.retryable and lease.is_valid(self.lane.clock()):
-            lease.failures += 1
-            wait = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
-            log = logger.warning if lease.failures == 1 else logger.info
-            log("message %s could not be %s, trying again: %s", lease.message.id, self.verb, failure.reason)
-            asyncio.get_running_loop().call_later(wait, self._join_again, lease)
-        else:
-            logger.warning("message %s was not %s and comes back: %s", lease.message.id, self.verb, failure.reason)
-            self._done([lease], confirmed=False)
-
-    def _done(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
-        self._pending -= len(leases)
-        if not self._pending:
-            self._emptied.set()
-        self.settled(leases, confirmed=confirmed)
-
 
 @attrs.define(eq=False)
 class Settlement:
-    """Settles the messages of one lane; `settled` is told of each once, when it is confirmed or given up."""
+    """Settles the messages of one lane.
+
+    Attributes:
+        lane: Whose messages they are.
+        slots: Told when a message is held no longer.
+        stop: Once it is requested, what is kept is given back.
+        retry_delay: When a kept message comes back.
+        start: Called when a message of the lane may start.
+
+    """
 
     lane: Lane
-    settled: "Settled"
+    slots: Slots
+    stop: Stop
+    retry_delay: RetryDelay
+    start: Callable[[Lane], None]
     _acknowledged: Outbox = attrs.field(init=False)
     _released: Outbox = attrs.field(init=False)
+    _redrive: Redrive = attrs.field(init=False)
+    _moves: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make an outbox for each kind of batch."""
-        self._acknowledged = Outbox("acknowledged", self.lane, self._acknowledge, self.settled)
-        self._released = Outbox("released", self.lane, self._release, self.settled)
+        self._acknowledged = self._outbox("acknowledged", self._acknowledge)
+        self._released = self._outbox("released", self._release)
+        self._redrive = Redrive(self.lane, self.stop)
 
-    def acknowledge(self, lease: Lease, now: float) -> None:
-        """Delete a message, whose handler has ended now."""
-        self._acknowledged.put(lease, now)
+    def settle(self, lease: Lease, outcome: Outcome, error: BaseException | None, now: float) -> None:
+        """Act upon the outcome of a message whose handling has ended now, with `error` if it raised."""
+        if outcome.acknowledged:
+            self._acknowledged.put(lease, now)
+        else:
+            self._keep(lease, error, now)
 
-    def release(self, lease: Lease, delay: float) -> None:
-        """Give a message back, visible again after `delay` seconds."""
-        lease.release_delay = delay
-        self._released.put(lease, self.lane.clock())
+    def release(self, leases: Sequence[Lease], delay: float = 0) -> None:
+        """Give messages back, in their order, visible again after `delay` seconds."""
+        now = self.lane.clock()
+        for lease in leases:
+            lease.release_delay = delay
+            self._released.put(lease, now)
+
+    def let_go(self, leases: Sequence[Lease]) -> None:
+        """Leave started messages to their leases, and give back what waits for them."""
+        self._finished(leases, confirmed=False)
+
+    def sorted_out(self, leases: Sequence[Lease]) -> Sequence[Lease]:
+        """Return which of the messages that came together may wait for their start; the others are given back.
+
+        A message without runs left is given back until its source has moved it: each receive brings that nearer.
+        """
+        now = self.lane.clock()
+        if not self.lane.spent.any(now):
+            return leases
+        spent = self.lane.spent.among([lease.message for lease in leases], now)
+        self.release([lease for lease in leases if lease.message.id in spent])
+        return [lease for lease in leases if lease.message.id not in spent]
 
     async def drained(self) -> None:
-        """Wait until everything is settled or given up; nothing waits for company any more."""
+        """Wait until every message is settled or given up; nothing waits for company any more."""
+        if self._moves:
+            await asyncio.wait(self._moves)
         await asyncio.gather(self._acknowledged.drained(), self._released.drained())
+
+    def _keep(self, lease: Lease, error: BaseException | None, now: float) -> None:
+        delay = retry_delay(self.retry_delay, error, lease.attempts, random.random())
+        if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
+            self.release([lease])
+        elif isinstance(self.lane.order, GroupOrder):
+            self._keep_in_place(self.lane.order, lease, delay, now)
+        elif delay is None:
+            self.lane.finished([lease])
+        else:
+            self.release([lease], delay)
+
+    def _keep_in_place(self, order: GroupOrder, lease: Lease, delay: float | None, now: float) -> None:
+        """Keep the head of a group: it runs again after its delay, and its followers wait for that."""
+        limit = self.lane.info.max_receive_count
+        if self.stop.requested.is_set():
+            self.release([lease], delay or 0)
+        elif limit is not None and lease.attempts >= limit:
+            move = asyncio.get_running_loop().create_task(self._move_on(order, lease))
+            self._moves.add(move)
+            move.add_done_callback(self._moves.discard)
+        else:
+            wait = max(0.0, lease.deadline - now) if delay is None else delay
+            order.retry(lease, now + wait)
+            asyncio.get_running_loop().call_later(wait, self._wake, order, now + wait)
+
+    def _wake(self, order: GroupOrder, at: float) -> None:
+        """Let those start whose time is `at`: the loop's clock may be a little ahead of ours."""
+        order.wake(at)
+        self.start(self.lane)
+
+    async def _move_on(self, order: GroupOrder, lease: Lease) -> None:
+        """Move a message that has no runs left to the dead-letter queue, or leave that to the source."""
+        failure = await self._redrive.move(lease)
+        message = lease.message
+        if failure is None:
+            logger.warning("message %s: moved to the dead-letter queue after %d runs", message.id, lease.attempts)
+            self.lane.counts["dead_lettered"] += 1
+            self._finished([lease], confirmed=True)
+            return
+        logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
+        self.lane.spent.add(message, self.lane.clock())
+        self.release([lease, *order.followers(lease)])
+
+    def _finished(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
+        """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed."""
+        if not confirmed:
+            for lease in leases:
+                self.release(self.lane.order.followers(lease))
+        self.lane.finished(leases)
+        if self.lane.order.startable:
+            self.start(self.lane)
+        self.slots.changed(self.lane)
+
+    def _outbox(self, verb: str, send: Callable[[Sequence[Lease]], Awaitable[Results]]) -> Outbox:
+        return Outbox(verb, self.lane, send, self._finished, self._others_may_join)
+
+    def _others_may_join(self) -> bool:
+        return self.slots.is_running(self.lane) or self.lane.order.startable > 0
 
     async def _acknowledge(self, leases: Sequence[Lease]) -> Results:
         now = self.lane.clock()
-        outdated = [place for place, lease in enumerate(leases) if not lease.is_valid(now)]
+        outdated = [index for index, lease in enumerate(leases) if not lease.is_valid(now)]
         results = await self.lane.consumer.acknowledge([lease.message for lease in leases])
-        for place in outdated:
-            if results[place] is None:
+        for index in outdated:
+            if results[index] is None:
                 self.lane.counts["stale"] += 1
-                logger.warning("message %s: stale: acknowledged after its lease had ended", leases[place].message.id)
+                logger.warning("message %s: stale: acknowledged after its lease had ended", leases[index].message.id)
         return results
 
     async def _release(self, leases: Sequence[Lease]) -> Results:

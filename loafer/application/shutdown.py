@@ -1,14 +1,11 @@
-"""The wish to stop, and the order in which everything ends."""
+"""The order in which everything ends."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
 
-import attrs
-
-if TYPE_CHECKING:
-    from loafer.application.intake import Intake
-    from loafer.application.jobs import Jobs
+from loafer.application.intake import Intake
+from loafer.application.jobs import Jobs
+from loafer.application.stop import Stop
 
 BOUND = 9.5
 CANCELLING = 3.0
@@ -18,38 +15,10 @@ FLUSHING = 2.5
 and, in any case, for what is left to be settled."""
 
 
-@attrs.define(eq=False)
-class Stop:
-    """Whether to stop, how urgently, and why; belongs to the event loop it was created in.
-
-    Attributes:
-        requested: Set once no new work is to begin.
-        hurried: Set once running work is not to be waited for either.
-        cause: The error that ended everything; None after an ordinary request.
-
-    """
-
-    requested: asyncio.Event = attrs.field(factory=asyncio.Event)
-    hurried: asyncio.Event = attrs.field(factory=asyncio.Event)
-    cause: BaseException | None = None
-
-    def request(self) -> None:
-        """Ask to stop; who asks twice is in a hurry."""
-        if self.requested.is_set():
-            self.hurried.set()
-        self.requested.set()
-
-    def fail(self, cause: BaseException) -> None:
-        """Stop because of an error; the first one is the one that is reported."""
-        if self.cause is None:
-            self.cause = cause
-        self.requested.set()
-
-
 async def shut_down(
     stop: Stop,
-    jobs: "Jobs",
-    intakes: Sequence["Intake"],
+    jobs: Jobs,
+    intakes: Sequence[Intake],
     grace_period: float,
     clock: Callable[[], float],
 ) -> int:
@@ -61,7 +30,7 @@ async def shut_down(
     end = clock() + grace_period + BOUND
     for intake in intakes:
         intake.end()
-    jobs.release_waiting([intake.lane for intake in intakes])
+    jobs.release_waiting()
     await _within(grace_period, jobs.ended(), stop.hurried)
     jobs.cancel()
     await _within(CANCELLING, jobs.ended())
@@ -71,7 +40,7 @@ async def shut_down(
     for intake in intakes:
         intake.abort()
     await _within(ABORTING, asyncio.gather(*(intake.ended() for intake in intakes)))
-    await _within(FLUSHING if stop.hurried.is_set() else max(FLUSHING, end - clock()), jobs.retention.drained())
+    await _within(FLUSHING if stop.hurried.is_set() else max(FLUSHING, end - clock()), jobs.drained())
     return abandoned
 
 

@@ -11,10 +11,13 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from typing import ParamSpec
 
 import attrs
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 NOTICED_AFTER = 1.0
 """Seconds of silence after which the stack that blocks the loop is logged."""
@@ -48,6 +51,15 @@ class Watchdog:
         """Let the other thread look, if its look is overdue; called on the watched loop whenever there is work."""
         if self.clock() - self._looked > OVERDUE_AFTER:
             sleep(MOMENT)
+
+    def giving_way(self, admit: Callable[P, None]) -> Callable[P, None]:
+        """Return what does the same as `admit`, and lets the other thread look first."""
+
+        def admit_then(*args: P.args, **kwargs: P.kwargs) -> None:
+            self.give_way()
+            admit(*args, **kwargs)
+
+        return admit_then
 
     def blocked_for(self) -> float:
         """Return for how many seconds the loop has not answered; 0.0 if it does."""

@@ -1,12 +1,12 @@
 """The rules of a delivery's end: what counts as content, what the outcome is, who is acknowledged."""
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import StrEnum
 
 from loafer.exceptions import IgnoreMessage, RejectMessage
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """How the delivery of one message ended; the only thing that settlement acts upon."""
 
     SUCCEEDED = "succeeded"
@@ -15,15 +15,11 @@ class Outcome(Enum):
     FAILED = "failed"
     UNTRANSLATED = "untranslated"
 
-    word: str
-    """The value, without the call that an Enum makes of it: it is read for every message."""
-
     acknowledged: bool
     """True if the message is to be deleted, False if it stays on its queue."""
 
     def __init__(self, value: str) -> None:
-        """Decide once per outcome what is read for every message."""
-        self.word = value
+        """Decide once what is read for every message."""
         self.acknowledged = value in {"succeeded", "rejected"}
 
 

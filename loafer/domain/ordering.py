@@ -31,7 +31,7 @@ class Order(Protocol):
         """Take the message that starts now; None: none may."""
         ...
 
-    def settled(self, leases: Sequence[Lease]) -> None:
+    def finished(self, leases: Sequence[Lease]) -> None:
         """Note that started messages are confirmed as settled: what waited for them may start."""
         ...
 
@@ -63,7 +63,7 @@ class ArrivalOrder:
         """Take the message that starts now."""
         return self._waiting.popleft() if self._waiting else None
 
-    def settled(self, leases: Sequence[Lease]) -> None:
+    def finished(self, leases: Sequence[Lease]) -> None:
         """Nobody waited for them."""
 
     def followers(self, lease: Lease) -> list[Lease]:  # noqa: ARG002 - nobody waits for anybody
@@ -120,7 +120,7 @@ class GroupOrder:
         group.started = group.waiting.popleft()
         return group.started
 
-    def settled(self, leases: Sequence[Lease]) -> None:
+    def finished(self, leases: Sequence[Lease]) -> None:
         """Let the next of each group start, or forget the group."""
         for lease in leases:
             group = self._groups.get(_name(lease.message))

@@ -135,8 +135,7 @@ def translator_named(given: object) -> Translate:
 
 
 async def _deliver(route: Route, found: Contents, message: Message, limit: float | None) -> Delivery:
-    ended = application.Delivery(route.name, message, *await application.deliver(route, message, limit))
-    return found.of(ended, asyncio.get_running_loop().time())
+    return found.of(await application.deliver(route, message, limit), asyncio.get_running_loop().time())
 
 
 def _no_consumer() -> Consumer:

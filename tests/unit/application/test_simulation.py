@@ -150,7 +150,8 @@ class Simulation:
             if self.plan.trouble == 0 and not self.plan.crashes:
                 in_flight = {message.body for message in self.queue.in_flight}
                 assert in_flight <= self.kept, "a stop left hidden what no handler wanted to come back later"
-            assert all(lane.asked == 0 and lane.running == 0 for lane in self.worker.dispatcher._lanes)
+            tallies = self.worker.dispatcher._slots._tallies.values()
+            assert all(tally.asked == 0 and tally.running == 0 for tally in tallies)
 
     async def work(self, seconds: float, faults: Faults) -> None:
         """Let a worker work until the queue is empty, the time is over, or it crashes; it ends in time."""

@@ -34,7 +34,7 @@ def fill(slots: Slots, lane: Lane) -> None:
 
 
 async def hungry(slots: Slots, *lanes: Lane) -> list["asyncio.Task[int]"]:
-    tasks = [asyncio.ensure_future(slots.places(lane)) for lane in lanes]
+    tasks = [asyncio.ensure_future(slots.seats(lane)) for lane in lanes]
     await asyncio.sleep(0)
     return tasks
 
@@ -84,8 +84,8 @@ async def test_of_the_receives_of_a_route_the_one_that_asked_last_goes_on_at_onc
     slots = Slots(10, PREFETCH, lambda: 0.0, [only])
     fill(slots, only)
     waiting = await hungry(slots, only)
-    only.settled(only.order.drain())
-    assert await slots.places(only) == PREFETCH
+    only.finished(only.order.drain())
+    assert await slots.seats(only) == PREFETCH
     assert not waiting[0].done()
     waiting[0].cancel()
 
@@ -110,11 +110,11 @@ async def test_a_route_that_had_nothing_to_start_gets_its_turn_again() -> None:
         fill(slots, only)
         started = [slots.next() for _ in range(PREFETCH + 1)]
         assert started[-1] is None
-        only.settled([ready[1] for ready in started if ready is not None])
+        only.finished([ready[1] for ready in started if ready is not None])
         assert len(only.leases) == 0
 
 
-async def test_a_receive_that_was_cancelled_takes_no_places() -> None:
+async def test_a_receive_that_was_cancelled_takes_no_seats() -> None:
     only = lane("a")
     slots = Slots(10, PREFETCH, lambda: 0.0, [only])
     fill(slots, only)
@@ -122,7 +122,7 @@ async def test_a_receive_that_was_cancelled_takes_no_places() -> None:
     cancelled.cancel()
     await asyncio.sleep(0)
     for lease in only.order.drain():
-        only.settled([lease])
+        only.finished([lease])
     [next_one] = await hungry(slots, only)
     assert next_one.result() == PREFETCH
-    assert only.asked == PREFETCH
+    assert slots._tallies[only].asked == PREFETCH

@@ -65,8 +65,8 @@ class GroupOrderMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
         lease = data.draw(st.sampled_from(self.started))
-        self.order.settled([lease])
-        self.order.settled([lease])
+        self.order.finished([lease])
+        self.order.finished([lease])
         self.group_of(lease).started = None
 
     @rule(data=st.data())
@@ -74,7 +74,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
         waiting = [lease for group in self.model.values() for lease in group.waiting]
         if waiting:
             lease = data.draw(st.sampled_from(waiting))
-            self.order.settled([lease])
+            self.order.finished([lease])
             assert self.order.followers(lease) == []
 
     @precondition(lambda self: self.started)
@@ -118,7 +118,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.drain()
         for lease in self.started:
-            self.order.settled([lease])
+            self.order.finished([lease])
         assert (self.order.startable, self.order.next(), self.order.drain()) == (0, None, [])
 
 

@@ -30,7 +30,7 @@ def test_on_a_standard_queue_nobody_waits_for_anybody() -> None:
     first, second, third = waiting(order, "g1", "g2", "g3")
     assert order.next() is first
     assert order.followers(first) == []
-    order.settled([first])
+    order.finished([first])
     assert order.drain() == [second, third]
     assert order.drain() == []
     assert order.next() is None
@@ -41,9 +41,9 @@ def test_groups_start_in_parallel_and_one_message_of_each_at_a_time() -> None:
     g1, g2, h1, h2 = waiting(order, "g1", "g2", "h1", "h2")
     assert order.startable == 2
     assert [order.next(), order.next(), order.next()] == [g1, h1, None]
-    order.settled([h1])
+    order.finished([h1])
     assert [order.next(), order.next()] == [h2, None]
-    order.settled([g1])
+    order.finished([g1])
     assert order.next() is g2
 
 
@@ -63,9 +63,9 @@ def test_a_retried_message_starts_before_its_followers_and_not_before_its_time()
     assert order.next() is None
     order.wake(5.0)
     assert [order.next(), order.next()] == [first, None]
-    order.settled([first])
+    order.finished([first])
     assert order.next() is second
-    order.settled([second])
+    order.finished([second])
     assert order.next() is third
 
 

@@ -1,0 +1,143 @@
+"""How settlements go out: in batches, at once where nothing could join, and what failed again until its lease ends."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+import attrs
+
+from loafer.application.lane import Lane
+from loafer.application.tasks import start_task
+from loafer.domain.batch import Batch, Failure
+from loafer.domain.lease import Lease
+from loafer.domain.retry import backoff
+from loafer.exceptions import AccessDenied, ConsumerError, LoaferError
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT = 0.1
+LONGEST_WAIT = 5.0
+"""Bounds of the wait before a failed entry is tried again, in seconds."""
+
+Results = Sequence[Failure | None]
+
+
+class Finished(Protocol):
+    """Told once of every message that its settlement has ended, and whether the source confirmed it."""
+
+    def __call__(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
+        """Take note."""
+
+
+@attrs.define(eq=False)
+class Outbox:
+    """One kind of settlement of one lane: entries wait for company, go out in a batch, and come back if they fail.
+
+    Attributes:
+        verb: What is done to a message, for the log.
+        lane: Whose messages they are.
+        send: Sends a batch and returns a result an entry.
+        finished: Told of each message once, when it is confirmed or given up.
+        others_may_join: Tells whether another message may soon be settled in the same way.
+        closing: True once nothing waits for company any more.
+
+    """
+
+    verb: str
+    lane: Lane
+    send: Callable[[Sequence[Lease]], Awaitable[Results]]
+    finished: Finished
+    others_may_join: Callable[[], bool]
+    closing: bool = attrs.field(default=False, init=False)
+    _batch: Batch[Lease] = attrs.field(factory=Batch, init=False)
+    _will_look: bool = attrs.field(default=False, init=False)
+    _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _sending: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _pending: int = attrs.field(default=0, init=False)
+    _emptied: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def put(self, lease: Lease, now: float) -> None:
+        """Settle a message, soon."""
+        self._pending += 1
+        self._join(lease, now)
+
+    async def drained(self) -> None:
+        """Send what waits, and wait until everything is settled or given up."""
+        self.closing = True
+        self._flush(self.lane.clock())
+        while self._pending:
+            self._emptied.clear()
+            await self._emptied.wait()
+
+    def _join(self, lease: Lease, now: float) -> None:
+        self._batch.add(lease, now)
+        if self._batch.full:
+            self._flush(now)
+        elif not self._will_look:  # once for all that ends in this turn
+            self._will_look = True
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _join_again(self, lease: Lease) -> None:
+        self._join(lease, self.lane.clock())
+
+    def _look(self) -> None:
+        self._will_look = False
+        self._flush(self.lane.clock())
+
+    def _flush(self, now: float) -> None:
+        """Send every batch that is due now, and look again when the next one will be."""
+        others_may_join = not self.closing and self.others_may_join()
+        while entries := self._batch.take(now, others_may_join=others_may_join):
+            task = start_task(self._settle(entries))
+            if not task.done():
+                self._sending.add(task)
+                task.add_done_callback(self._sending.discard)
+        if self._batch.due_at is not None and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._batch.due_at - now, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        self._flush(self.lane.clock())
+
+    async def _settle(self, leases: Sequence[Lease]) -> None:
+        messages = [lease.message for lease in leases]
+        results = await self._results(leases)
+        done = []
+        for lease, message, failure in zip(leases, messages, results, strict=True):
+            if failure is not None:
+                self._failed(lease, failure)
+            elif lease.message is message or lease.released:
+                done.append(lease)
+            else:
+                self._join_again(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
+        if done:
+            self._done(done, confirmed=True)
+
+    async def _results(self, leases: Sequence[Lease]) -> Results:
+        try:
+            return await self.send(leases)
+        except LoaferError as error:
+            fatal = isinstance(error, ConsumerError) and not isinstance(error, AccessDenied)
+            return [Failure(str(error), retryable=not fatal)] * len(leases)
+        except Exception as error:  # a consumer that breaks its contract must not take the worker with it
+            logger.exception("the consumer of %r broke", self.lane.route.source)
+            return [Failure(f"{type(error).__name__}: {error}")] * len(leases)
+
+    def _failed(self, lease: Lease, failure: Failure) -> None:
+        if failure.retryable and lease.is_valid(self.lane.clock()):
+            lease.failures += 1
+            wait = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
+            log = logger.warning if lease.failures == 1 else logger.info
+            log("message %s could not be %s, trying again: %s", lease.message.id, self.verb, failure.reason)
+            asyncio.get_running_loop().call_later(wait, self._join_again, lease)
+        else:
+            logger.warning("message %s was not %s and comes back: %s", lease.message.id, self.verb, failure.reason)
+            self._done([lease], confirmed=False)
+
+    def _done(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
+        self._pending -= len(leases)
+        if not self._pending:
+            self._emptied.set()
+        self.finished(leases, confirmed=confirmed)

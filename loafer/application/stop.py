@@ -1,0 +1,33 @@
+"""The wish to stop: whether, how urgently, and why."""
+
+import asyncio
+
+import attrs
+
+
+@attrs.define(eq=False)
+class Stop:
+    """Whether to stop, how urgently, and why; belongs to the event loop it was created in.
+
+    Attributes:
+        requested: Set once no new work is to begin.
+        hurried: Set once running work is not to be waited for either.
+        cause: The error that ended everything; None after an ordinary request.
+
+    """
+
+    requested: asyncio.Event = attrs.field(factory=asyncio.Event)
+    hurried: asyncio.Event = attrs.field(factory=asyncio.Event)
+    cause: BaseException | None = None
+
+    def request(self) -> None:
+        """Ask to stop; who asks twice is in a hurry."""
+        if self.requested.is_set():
+            self.hurried.set()
+        self.requested.set()
+
+    def fail(self, cause: BaseException) -> None:
+        """Stop because of an error; the first one is the one that is reported."""
+        if self.cause is None:
+            self.cause = cause
+        self.requested.set()
