@@ -15,11 +15,14 @@ from loafer.entrypoints.commands.display import banner, table
 from loafer.entrypoints.commands.options import message_options, setting_options
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings, load_settings
-from loafer.entrypoints.worker.ending import FAILED, end_process, ending_of
+from loafer.entrypoints.worker.ending import FAILED, end_process, ending_of, ends_within
 from loafer.exceptions import ConfigurationError, ConsumerError, PublisherError
 
 if TYPE_CHECKING:
     from loafer.domain.message import OutgoingMessage
+
+TELLING = 0.5
+"""Seconds that a text of ours may take where nobody reads it; then it is left to be read whenever it is."""
 
 MANY_MESSAGES = 1000
 """A progress bar is shown for more messages than this."""
@@ -41,7 +44,7 @@ def errors_in_one_line(context: click.Context) -> Iterator[None]:
         yield
     except (ConfigurationError, ConsumerError, PublisherError) as error:
         ending = ending_of(error, traced=_verbosity(context) > 1)
-        click.echo(ending.text, err=True)
+        ends_within(TELLING, partial(click.echo, ending.text, err=True))
         context.exit(ending.status)
 
 
@@ -90,21 +93,27 @@ def cli(context: click.Context, /, **_: object) -> None:
 
 def start(context: click.Context) -> None:
     """Run the worker, or several, until stopped."""
+    from loafer.entrypoints.worker.log_queue import queued_logs  # noqa: PLC0415 - `--help` needs no logs
+
     mistakes = Mistakes()
     settings = read_settings(context, mistakes, source_required=True)
-    began = partial(click.echo, banner(settings))
-    if settings.processes > 1:
-        from loafer.entrypoints.supervisor.post import launch_worker  # noqa: PLC0415 - one worker needs no supervisor
-        from loafer.entrypoints.supervisor.supervisor import Supervisor, refuse_memory  # noqa: PLC0415
+    with queued_logs() as writer:
 
-        refuse_memory(settings, mistakes)
-        if not mistakes.found:
-            launch = partial(launch_worker, settings, _verbosity(context))
-            tell = partial(click.echo, err=True)
-            context.exit(Supervisor(settings.processes, launch, began, tell, settings.grace_period).run())
-    from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
+        def tell(text: str, *, err: bool = True) -> None:
+            writer.put(partial(click.echo, text, err=err), len(text))
 
-    Manager(settings, mistakes).run(began)
+        began = partial(tell, banner(settings), err=False)
+        if settings.processes > 1:
+            from loafer.entrypoints.supervisor.post import launch_worker  # noqa: PLC0415 - one needs no supervisor
+            from loafer.entrypoints.supervisor.supervisor import Supervisor, refuse_memory  # noqa: PLC0415
+
+            refuse_memory(settings, mistakes)
+            if not mistakes.found:
+                launch = partial(launch_worker, settings, _verbosity(context))
+                context.exit(Supervisor(settings.processes, launch, began, tell, settings.grace_period).run())
+        from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
+
+        Manager(settings, mistakes).run(began)
 
 
 @cli.command("publish_sqs")
@@ -224,3 +233,6 @@ def main() -> None:
         cli(prog_name="loafer")
     except SystemExit as end:
         end_process(end)
+    except BaseException as error:  # noqa: BLE001 - it ends the process, as it would anyway, but for its traceback
+        ends_within(TELLING, partial(sys.excepthook, type(error), error, error.__traceback__))
+        end_process(SystemExit(FAILED))

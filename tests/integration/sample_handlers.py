@@ -1,6 +1,7 @@
 """Handlers for workers under test: each writes a line to the file RUNS when it starts, for the test to read."""
 
 import asyncio
+import logging
 import os
 import random
 import time
@@ -81,3 +82,17 @@ async def fails_at_random(content: Any) -> None:
     await asyncio.sleep(0.001)
     if content["n"] == ALWAYS_FAILS or random.random() < 0.2:
         raise ValueError("as it happens")
+
+
+if "STUCK_LOG" in os.environ:
+    logging.getLogger().addHandler(logging.FileHandler(os.environ["STUCK_LOG"]))
+
+
+async def logs_much_in_8_s(content: Any) -> None:
+    """Log more than a pipe holds; the message number 0 blocks the loop too, so that the heartbeat's thread logs."""
+    ran(content)
+    for _ in range(100):
+        logging.getLogger(__name__).debug("x" * 1000)
+    if content["n"] == 0:
+        time.sleep(2)  # noqa: ASYNC251 - as above
+    await asyncio.sleep(8)

@@ -8,6 +8,7 @@ from typing import NoReturn
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.supervisor.link import Began, Said, WorkerLink
 from loafer.entrypoints.worker.ending import Ending, end_process, ending_of
+from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.entrypoints.worker.logs import set_up_logs
 
 
@@ -19,7 +20,8 @@ def work(settings: Settings, verbose: int, link: WorkerLink) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until it begins; the supervisor hears a Ctrl-C too
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     set_up_logs(settings, verbose, several=True)
-    ending = _run(settings, verbose, link)
+    with queued_logs():
+        ending = _run(settings, verbose, link)
     _say(link, ending)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_process(SystemExit(ending.status))

@@ -4,18 +4,30 @@ import os
 import signal
 import sys
 import threading
-from typing import NoReturn
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
 from loafer.exceptions import ConfigurationError, LoaferError
 
+if TYPE_CHECKING:
+    import logging
+
 FAILED, MISUSED = 1, 2
 """Exit statuses: something refused to work; the command or its configuration was wrong."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 """Who sends one of these wants a worker to stop."""
+
+WRITING_THREAD = "loafer-writes"
+"""The name of threads that write what may block: those that are left at the end are blocked."""
+
+FLUSHING, FLUSHING_BLOCKED = 3.0, 0.5
+"""Seconds that the end of the process gives to what is still to be written; and where something is blocked."""
 
 
 @attrs.frozen
@@ -45,18 +57,58 @@ def _ending_of_exit(code: object) -> Ending:
     return Ending() if code is None else Ending(FAILED, str(code))
 
 
-def end_process(end: SystemExit) -> NoReturn:
-    """End the process, also from under what still runs in a handler's thread, which Python would wait for."""
-    for thread in threading.enumerate():
-        if thread.name.startswith(HANDLER_THREAD):
-            thread.join(timeout=0.1)
-            if thread.is_alive():
-                if isinstance(end.code, str):
-                    sys.stderr.write(f"{end.code}\n")
-                import logging  # noqa: PLC0415 - as above
+def ends_within(seconds: float, act: Callable[[], object]) -> bool:
+    """Do something that may block on a thread of its own, and tell whether it ended in time; what it raises is lost."""
 
-                logging.shutdown()
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(end.code if isinstance(end.code, int) else int(end.code is not None))
-    raise end
+    def run() -> None:
+        with suppress(Exception):
+            act()
+
+    thread = threading.Thread(target=run, name=WRITING_THREAD, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # there can be no more threads
+        return False
+    thread.join(seconds)
+    return not thread.is_alive()
+
+
+def end_process(end: SystemExit) -> NoReturn:
+    """End the process, also from under what Python would wait for: a handler in a thread, an output that is blocked."""
+    status, text = (end.code, "") if isinstance(end.code, int) else (int(end.code is not None), end.code or "")
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith((HANDLER_THREAD, WRITING_THREAD))]
+    left = [thread.name for thread in threads if _runs(thread)]
+    seconds = FLUSHING_BLOCKED if WRITING_THREAD in left else FLUSHING
+    flushed = ends_within(seconds, partial(_write_all, f"{text}\n" if text else ""))
+    if left or not flushed:
+        os._exit(status)
+    raise SystemExit(status)
+
+
+def _runs(thread: threading.Thread) -> bool:
+    thread.join(timeout=0.1)
+    return thread.is_alive()
+
+
+def _write_all(text: str) -> None:
+    """Write a last text, and what the standard streams and the log's handlers still have to write."""
+    sys.stderr.write(text)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # nobody reads it any more; it is closed
+            stream.flush()
+    if "logging" in sys.modules:
+        import logging  # noqa: PLC0415 - as above
+
+        for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+            for handler in getattr(logger, "handlers", ()):
+                _flush(handler)
+
+
+def _flush(handler: "logging.Handler") -> None:
+    handler.acquire()
+    try:
+        handler.flush()
+    except Exception:  # noqa: BLE001, S110 - there are others, and nobody is left to be told
+        pass
+    finally:
+        handler.release()

@@ -164,3 +164,18 @@ def test_a_replay_tells_the_mistakes_of_options_too() -> None:
 def test_without_a_traceback_wish_there_is_none() -> None:
     assert "Traceback" not in run("--max-jobs", "0").stderr
     assert "Traceback" in run("-vv", "--max-jobs", "0").stderr
+
+
+def test_an_error_that_nobody_expects_is_shown_and_the_status_is_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Odd(BaseException): ...
+
+    def raises(**_: object) -> None:
+        raise Odd("so odd")
+
+    monkeypatch.setattr(cli_module, "cli", raises)
+    with pytest.raises(SystemExit) as caught:
+        cli_module.main()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err.endswith("Odd: so odd\n")

@@ -1,9 +1,10 @@
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from loafer.entrypoints.worker.ending import Ending, end_process, ending_of
+from loafer.entrypoints.worker.ending import Ending, end_process, ending_of, ends_within
 from loafer.exceptions import ConfigurationError, ConsumerError
 
 
@@ -49,3 +50,42 @@ def test_a_traceback_is_told_of_unknown_errors_and_where_it_is_wished() -> None:
     assert ending_of(ConsumerError("gone"), traced=True) == Ending(
         1, "loafer.exceptions.ConsumerError: gone\nloafer: gone"
     )
+
+
+def test_what_blocks_is_left_after_its_time_and_what_fails_has_ended() -> None:
+    go_on = threading.Event()
+    assert not ends_within(0, go_on.wait)
+    go_on.set()
+    assert ends_within(10, go_on.wait)
+    assert ends_within(10, lambda: 1 / 0)
+
+
+FULL_PIPE = """
+import os, sys, threading
+readable, writable = os.pipe()
+os.set_blocking(writable, False)
+try:
+    while True:
+        os.write(writable, b"x" * 1024)
+except BlockingIOError:
+    os.set_blocking(writable, True)
+"""
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        "sys.stdout = open(writable, 'w'); print('left in the buffer')",
+        "sys.stderr = open(writable, 'w', buffering=1)",
+        "import logging; handler = logging.Handler(); logging.root.addHandler(handler); handler.acquire()",
+        "from loafer.entrypoints.worker.ending import ends_within; ends_within(0.1, lambda: os.write(writable, b'x'))",
+    ],
+    ids=["standard output", "standard error", "a handler of the log", "a text"],
+)
+def test_the_process_ends_whatever_output_is_blocked(blocks: str) -> None:
+    end = "from loafer.entrypoints.worker import ending; ending.FLUSHING = 0.2; ending.end_process(SystemExit('text'))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{FULL_PIPE}\n{blocks}\n{end}"], timeout=20, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "Fatal" not in done.stderr

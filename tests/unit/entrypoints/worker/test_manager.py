@@ -11,6 +11,7 @@ import pytest
 from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
+from loafer.entrypoints.worker.log_queue import HEARTBEAT
 from loafer.entrypoints.worker.manager import Manager
 from loafer.exceptions import ConfigurationError
 
@@ -29,6 +30,11 @@ async def hears_two_signals_and_never_ends(message: object) -> None:
     loop.call_soon(os.kill, os.getpid(), signal.SIGINT)
     loop.call_soon(os.kill, os.getpid(), signal.SIGTERM)
     await asyncio.Event().wait()
+
+
+def sees_the_heartbeats_thread(message: object) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert HEARTBEAT in {thread.name for thread in threading.enumerate()}
 
 
 LET_GO = threading.Event()
@@ -104,6 +110,12 @@ def test_a_thread_of_the_loop_that_hangs_as_a_look_up_may_is_not_waited_for() ->
     finally:
         LET_GO.set()
     left.join(10)
+
+
+def test_the_heartbeats_thread_has_the_name_by_which_the_log_knows_it() -> None:
+    managed = manager("sees_the_heartbeats_thread")
+    managed.run()
+    assert not len(managed.container.broker().queue(SOURCE))
 
 
 @pytest.mark.parametrize("before", [None, "lean"])
