@@ -6,7 +6,17 @@ from typing import Any
 import attrs
 
 from loafer.domain.limits import LONGEST_VISIBILITY
-from loafer.domain.retry import RetryDelay
+from loafer.domain.retry import Retry, RetryDelay, retry_of
+from loafer.exceptions import ConfigurationError
+
+_RIGHT = f"0 to {LONGEST_VISIBILITY} seconds, 'exponential', a Retry, or None"
+
+
+def _retry(given: RetryDelay | Retry) -> Retry:
+    try:
+        return retry_of(given)
+    except ConfigurationError as error:
+        raise ValueError(f"retry_delay={given!r} cannot be; give {_RIGHT}") from error
 
 
 @attrs.frozen
@@ -17,7 +27,7 @@ class Options:
         max_jobs: Handlers that run at once.
         prefetch: Messages that wait for a handler, per route.
         grace_period: Seconds that running handlers get once loafer is asked to stop.
-        retry_delay: Seconds until a kept message comes back, or `exponential`; None: when its visibility runs out.
+        retry_delay: When a kept message comes back: a Retry, or what settings write for one.
         handler_timeout: Seconds after which a coroutine is cancelled; None: never.
         stall_limit: Seconds of a blocked event loop after which its leases are let go.
 
@@ -26,7 +36,7 @@ class Options:
     max_jobs: int = 10
     prefetch: int = 10
     grace_period: float = 30.0
-    retry_delay: RetryDelay = None
+    retry_delay: Retry = attrs.field(default=None, converter=_retry)
     handler_timeout: float | None = None
     stall_limit: float = 15 * 60.0
 
@@ -36,10 +46,8 @@ class Options:
             _check(self, name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "1 or more")
         for name in ("grace_period", "stall_limit"):
             _check(self, name, _is_time(getattr(self, name), math.inf), "0 or more seconds")
-        timeout, delay = self.handler_timeout, self.retry_delay
+        timeout = self.handler_timeout
         _check(self, "handler_timeout", timeout is None or _is_time(timeout, math.inf), "0 or more seconds, or None")
-        fits = delay is None or delay == "exponential" or _is_time(delay, LONGEST_VISIBILITY)
-        _check(self, "retry_delay", fits, f"0 to {LONGEST_VISIBILITY} seconds, 'exponential', or None")
 
 
 def _check(options: Options, name: str, fits: bool, right: str) -> None:

@@ -15,7 +15,7 @@ from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.ordering import GroupOrder
-from loafer.domain.retry import RetryDelay, retry_delay
+from loafer.domain.retry import Retry, retry_delay
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Settlement:
         lane: Whose messages they are.
         slots: Told when a message is held no longer.
         stop: Once it is requested, what is kept is given back.
-        retry_delay: When a kept message comes back.
+        retry: When a kept message comes back.
         start: Called when a message of the lane may start.
 
     """
@@ -39,7 +39,7 @@ class Settlement:
     lane: Lane
     slots: Slots
     stop: Stop
-    retry_delay: RetryDelay
+    retry: Retry
     start: Callable[[Lane], None]
     _acknowledged: Outbox = attrs.field(init=False)
     _released: Outbox = attrs.field(init=False)
@@ -89,7 +89,7 @@ class Settlement:
         await asyncio.gather(self._acknowledged.drained(), self._released.drained())
 
     def _keep(self, lease: Lease, error: BaseException | None, now: float) -> None:
-        delay = retry_delay(self.retry_delay, error, lease.attempts, random.random())
+        delay = retry_delay(self.retry, error, lease.attempts, random.random())
         if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
             self.release([lease])
         elif isinstance(self.lane.order, GroupOrder):

@@ -1,16 +1,88 @@
 """When a kept message comes back, and how long to wait before trying anything again."""
 
-from typing import Literal
+import math
+from typing import Literal, TypeAlias
+
+import attrs
 
 from loafer.domain.limits import LONGEST_VISIBILITY
-from loafer.exceptions import IgnoreMessage
-
-RetryDelay = float | Literal["exponential"] | None
-"""Seconds until a kept message comes back; `exponential`: by its attempts; None: when its visibility runs out."""
+from loafer.exceptions import ConfigurationError, IgnoreMessage
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 15 * 60.0
-"""Bounds of the exponential retry delay, in seconds."""
+"""Bounds of an exponential retry delay that names none, in seconds."""
+
+RetryDelay: TypeAlias = float | Literal["exponential"] | None
+"""How settings write a Retry: seconds until a kept message comes back; None: when its visibility runs out."""
+
+
+def _is_delay(value: object) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= LONGEST_VISIBILITY
+
+
+@attrs.frozen(kw_only=True)
+class Retry:
+    """When a kept message comes back.
+
+    With nothing set it comes back when its visibility runs out. ConfigurationError: it cannot be; one sentence.
+
+    Attributes:
+        delay: Seconds until it comes back, 0 to 43200.
+        first: Seconds after the first attempt; they double with each attempt, and each is a random part of that.
+        longest: Seconds that they do not exceed.
+
+    """
+
+    delay: float | None = None
+    first: float | None = None
+    longest: float | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what would only be found out while messages are handled."""
+        for name in ("delay", "first", "longest"):
+            if not _is_delay(value := getattr(self, name)):
+                raise ConfigurationError(f"Retry({name}={value!r}) cannot be; give 0 to {LONGEST_VISIBILITY} seconds")
+        if self.delay is not None and self._bounds is not None:
+            raise ConfigurationError("Retry: delay= and first= or longest= exclude one another; give the one you mean")
+        if self._bounds is not None and self._bounds[0] > self._bounds[1]:
+            first, longest = self._bounds
+            raise ConfigurationError(f"Retry: the first delay, {first:g} s, is above the longest, {longest:g} s")
+
+    def after(self, attempts: int, jitter: float) -> float | None:
+        """Return seconds until a message comes back after so many attempts (from 1); None: nothing is asked for.
+
+        `jitter` is a random number from 0 to 1.
+        """
+        if self._bounds is None:
+            return self.delay
+        first, longest = self._bounds
+        return backoff(attempts, first=first, longest=longest, jitter=jitter)
+
+    @property
+    def _bounds(self) -> tuple[float, float] | None:
+        first, longest = self.first, self.longest
+        if first is None and longest is None:
+            return None
+        if first is None:
+            first = FIRST_RETRY if longest is None else min(FIRST_RETRY, longest)
+        return first, max(LONGEST_RETRY, first) if longest is None else longest
+
+
+EXPONENTIAL = Retry(first=FIRST_RETRY, longest=LONGEST_RETRY)
+
+
+def retry_of(given: "RetryDelay | Retry") -> Retry:
+    """Return the Retry that settings write as seconds, as `exponential`, or not at all; a Retry as it is.
+
+    Raises:
+        ConfigurationError: it cannot be.
+
+    """
+    if isinstance(given, Retry):
+        return given
+    return EXPONENTIAL if given == "exponential" else Retry(delay=given)
 
 
 def backoff(attempt: int, *, first: float, longest: float, jitter: float) -> float:
@@ -23,14 +95,12 @@ def backoff(attempt: int, *, first: float, longest: float, jitter: float) -> flo
     return min(longest, first * float(2**exponent)) * jitter
 
 
-def retry_delay(policy: RetryDelay, error: BaseException | None, attempts: int, jitter: float) -> float | None:
+def retry_delay(retry: Retry, error: BaseException | None, attempts: int, jitter: float) -> float | None:
     """Return after how many seconds a kept message is wanted back; None: nothing is asked of the source.
 
-    What the handler says with `IgnoreMessage(delay=…)` goes before the policy.
+    What the handler says with `IgnoreMessage(delay=…)` goes first.
     """
     asked = error.delay if isinstance(error, IgnoreMessage) else None
     if asked is not None:
         return min(max(0.0, asked), LONGEST_VISIBILITY)
-    if policy == "exponential":
-        return backoff(attempts, first=FIRST_RETRY, longest=LONGEST_RETRY, jitter=jitter)
-    return policy
+    return retry.after(attempts, jitter)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from loafer.domain.limits import LONGEST_VISIBILITY
-from loafer.domain.retry import RetryDelay
+from loafer.domain.retry import EXPONENTIAL, Retry
 
 Value = TypeVar("Value")
 
@@ -67,17 +67,17 @@ def optional(parse: Callable[[str], Value]) -> Callable[[str], Value | None]:
     return parse_unless_unset
 
 
-def retry_delay(value: str) -> RetryDelay:
-    """Return seconds (0 to 43200), `exponential`, or None where it is unset.
+def retry_delay(value: str) -> Retry:
+    """Return the Retry of seconds (0 to 43200), of `exponential`, or of nothing where it is unset.
 
     Raises:
         ValueError: it is none of these.
 
     """
     if value.strip().lower() == "exponential":
-        return "exponential"
+        return EXPONENTIAL
     try:
-        return optional(seconds(most=LONGEST_VISIBILITY))(value)
+        return Retry(delay=optional(seconds(most=LONGEST_VISIBILITY))(value))
     except ValueError as error:
         raise ValueError(f"{error} seconds, or 'exponential'") from error
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from loafer.domain.retry import RetryDelay
+from loafer.domain.retry import Retry
 from loafer.entrypoints.settings import parsers
 from loafer.entrypoints.settings.mistakes import Layer, Mistake, Mistakes
 
@@ -135,7 +135,7 @@ class Settings:
     grace_period: float = _setting(
         "LOAFER_GRACE_PERIOD", "30", parsers.seconds(), "Seconds that running handlers get on a stop.", "--grace-period"
     )
-    retry_delay: RetryDelay = _setting(  # noqa: RUF009 - the alias hides that it is immutable
+    retry_delay: Retry = _setting(  # noqa: RUF009 - ruff does not see that a Retry is frozen
         "LOAFER_RETRY_DELAY",
         "None",
         parsers.retry_delay,

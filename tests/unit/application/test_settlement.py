@@ -10,6 +10,7 @@ from world import Faults, World, now, queue
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.lifecycle import Outcome
+from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, IgnoreMessage
 
 AGAIN = Failure("try again")
@@ -164,6 +165,19 @@ async def test_a_kept_message_comes_back_after_the_retry_delay() -> None:
     async with world:
         await asyncio.sleep(11)
     assert len(world.deliveries) == 3
+
+
+async def test_a_kept_message_comes_back_as_its_retry_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("random.random", lambda: 1.0)
+
+    async def handle(content: Any) -> None:
+        raise ValueError
+
+    world = World(queue("orders", "one"), handle, Options(retry_delay=Retry(first=2, longest=5)))
+    async with world:
+        for seconds, deliveries in ((0.5, 1), (2, 2), (4, 3), (5, 4), (5, 5)):
+            await asyncio.sleep(seconds)
+            assert len(world.deliveries) == deliveries
 
 
 async def test_the_exponential_retry_delay_grows_with_the_receive_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,14 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loafer.domain.limits import LONGEST_VISIBILITY
-from loafer.domain.retry import FIRST_RETRY, LONGEST_RETRY, RetryDelay, backoff, retry_delay
-from loafer.exceptions import IgnoreMessage, RejectMessage
+from loafer.domain.retry import EXPONENTIAL, FIRST_RETRY, LONGEST_RETRY, Retry, backoff, retry_delay, retry_of
+from loafer.exceptions import ConfigurationError, IgnoreMessage, RejectMessage
 
 attempts = st.integers(min_value=1, max_value=10_000)
 seconds = st.floats(min_value=0.01, max_value=100)
 jitters = st.floats(min_value=0, max_value=1)
-EXPONENTIAL: RetryDelay = "exponential"
-policies = st.sampled_from([None, EXPONENTIAL, 0.0, 17.5, 43_200.0])
+policies = st.sampled_from([Retry(), EXPONENTIAL, Retry(delay=0), Retry(delay=17.5), Retry(delay=43_200)])
 
 
 @given(attempts, seconds, st.floats(min_value=1, max_value=1000), jitters)
@@ -44,7 +43,7 @@ def test_the_first_backoff_is_the_first(first: float) -> None:
 
 @given(policies, attempts, jitters, st.floats(min_value=0, max_value=LONGEST_VISIBILITY))
 def test_what_the_handler_asks_for_goes_before_the_policy(
-    policy: RetryDelay, attempt: int, jitter: float, delay: float
+    policy: Retry, attempt: int, jitter: float, delay: float
 ) -> None:
     assert retry_delay(policy, IgnoreMessage(delay=delay), attempt, jitter) == delay
 
@@ -59,19 +58,62 @@ def test_a_delay_that_is_no_number_is_the_handlers_error(delay: Any) -> None:
     ("asked", "given_"), [(-1, 0), (-math.inf, 0), (math.inf, LONGEST_VISIBILITY), (1e9, LONGEST_VISIBILITY)]
 )
 def test_what_the_handler_asks_for_is_kept_within_what_sqs_accepts(asked: float, given_: float) -> None:
-    assert retry_delay(None, IgnoreMessage(delay=asked), 1, 1) == given_
+    assert retry_delay(Retry(), IgnoreMessage(delay=asked), 1, 1) == given_
 
 
 @pytest.mark.parametrize("error", [None, ValueError(), IgnoreMessage("no delay"), RejectMessage(), SystemExit()])
 def test_without_a_wish_the_policy_counts(error: BaseException | None) -> None:
-    assert retry_delay(None, error, 3, 0.5) is None
-    assert retry_delay(17.5, error, 3, 0.5) == 17.5
-    assert retry_delay("exponential", error, 3, 0.5) == 2
+    assert retry_delay(Retry(), error, 3, 0.5) is None
+    assert retry_delay(Retry(delay=17.5), error, 3, 0.5) == 17.5
+    assert retry_delay(EXPONENTIAL, error, 3, 0.5) == 2
 
 
 @given(attempts, jitters)
 def test_an_exponential_delay_stays_within_its_bounds(attempt: int, jitter: float) -> None:
-    delay = retry_delay("exponential", None, attempt, jitter)
+    delay = retry_delay(EXPONENTIAL, None, attempt, jitter)
     assert delay is not None
     assert 0 <= delay <= LONGEST_RETRY
-    assert retry_delay("exponential", None, 1, 1) == FIRST_RETRY
+    assert retry_delay(EXPONENTIAL, None, 1, 1) == FIRST_RETRY
+
+
+@given(attempts, jitters, st.floats(min_value=0, max_value=100), st.floats(min_value=100, max_value=43_200))
+def test_a_retry_doubles_from_its_first_delay_to_its_longest(
+    attempt: int, jitter: float, first: float, longest: float
+) -> None:
+    delay = Retry(first=first, longest=longest).after(attempt, jitter)
+    assert delay == backoff(attempt, first=first, longest=longest, jitter=jitter)
+
+
+def test_a_retry_with_one_bound_has_the_usual_other_one() -> None:
+    assert Retry(first=5).after(1, 1) == 5
+    assert Retry(first=5).after(100, 1) == LONGEST_RETRY
+    assert Retry(first=1000).after(100, 1) == 1000
+    assert Retry(longest=60).after(1, 1) == FIRST_RETRY
+    assert Retry(longest=60).after(100, 1) == 60
+    assert Retry(longest=0.5).after(1, 1) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"first": -1}, "Retry(first=-1) cannot be; give 0 to 43200 seconds"),
+        ({"delay": math.nan}, "Retry(delay=nan) cannot be; give 0 to 43200 seconds"),
+        ({"longest": 43_201}, "Retry(longest=43201) cannot be; give 0 to 43200 seconds"),
+        ({"delay": "5"}, "Retry(delay='5') cannot be; give 0 to 43200 seconds"),
+        ({"delay": 1, "first": 1}, "Retry: delay= and first= or longest= exclude one another; give the one you mean"),
+        ({"first": 9, "longest": 8}, "Retry: the first delay, 9 s, is above the longest, 8 s"),
+    ],
+)
+def test_a_retry_that_cannot_be_is_a_configuration_error_of_one_sentence(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Retry(**wrong)
+    assert str(caught.value) == said
+
+
+def test_what_settings_write_is_a_retry() -> None:
+    assert retry_of(None) == Retry()
+    assert retry_of("exponential") == Retry(first=1, longest=900)
+    assert retry_of(5) == Retry(delay=5)
+    assert retry_of(Retry(first=3)) == Retry(first=3)
+    with pytest.raises(ConfigurationError):
+        retry_of("linear")  # type: ignore[arg-type]

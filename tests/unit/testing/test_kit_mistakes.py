@@ -7,6 +7,7 @@ import pytest
 
 from loafer.application.options import Options
 from loafer.domain.message import OutgoingMessage
+from loafer.domain.retry import Retry
 from loafer.exceptions import ConfigurationError
 from loafer.testing import StillRunning, World, deliver
 from loafer.testing.sending import Timed, outgoing
@@ -100,8 +101,8 @@ def test_a_source_that_is_no_queue_of_the_world_is_a_mistake_in_the_settings(sou
         ({"grace_period": -1}, "0 or more seconds"),
         ({"stall_limit": float("nan")}, "0 or more seconds"),
         ({"handler_timeout": "a"}, "0 or more seconds, or None"),
-        ({"retry_delay": "exp"}, "0 to 43200 seconds, 'exponential', or None"),
-        ({"retry_delay": 43_201}, "0 to 43200 seconds, 'exponential', or None"),
+        ({"retry_delay": "exp"}, "0 to 43200 seconds, 'exponential', a Retry, or None"),
+        ({"retry_delay": 43_201}, "0 to 43200 seconds, 'exponential', a Retry, or None"),
     ],
 )
 def test_an_option_that_cannot_be_is_refused(wrong: dict[str, Any], right: str, loafer_world: World) -> None:
@@ -112,7 +113,7 @@ def test_an_option_that_cannot_be_is_refused(wrong: dict[str, Any], right: str, 
 
 
 def test_an_option_at_its_limit_is_taken() -> None:
-    assert Options(1, 1, 0, 43_200, 0, 0).retry_delay == 43_200
+    assert Options(1, 1, 0, 43_200, 0, 0).retry_delay == Retry(delay=43_200)
     assert Options(grace_period=float("inf"), retry_delay="exponential").handler_timeout is None
 
 

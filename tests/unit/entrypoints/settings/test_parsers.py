@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loafer.domain.retry import Retry
 from loafer.entrypoints.settings import parsers
 
 plain = st.recursive(
@@ -55,12 +56,12 @@ def test_seconds_out_of_their_range_are_refused() -> None:
 @pytest.mark.parametrize("value", ["", "None", "none", " NONE "])
 def test_none_and_nothing_mean_unset(value: str) -> None:
     assert parsers.optional(parsers.whole_number(1))(value) is None
-    assert parsers.retry_delay(value) is None
+    assert parsers.retry_delay(value) == Retry()
 
 
 def test_a_retry_delay_is_seconds_or_exponential() -> None:
-    assert parsers.retry_delay("Exponential") == "exponential"
-    assert parsers.retry_delay("43200") == 43200
+    assert parsers.retry_delay("Exponential") == Retry(first=1, longest=900)
+    assert parsers.retry_delay("43200") == Retry(delay=43200)
     for value in ("43201", "-1", "nan", "linear"):
         with pytest.raises(ValueError, match="give 0 to 43200 seconds, or 'exponential'"):
             parsers.retry_delay(value)

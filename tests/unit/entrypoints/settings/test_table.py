@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loafer.domain.retry import EXPONENTIAL, Retry
 from loafer.entrypoints.settings.mistakes import Given, Layer, Mistakes
 from loafer.entrypoints.settings.table import (
     KEYS,
@@ -57,7 +58,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         ),
         prefetch=10,
         grace_period=30.0,
-        retry_delay=None,
+        retry_delay=Retry(),
         handler_timeout=None,
         stall_limit=900.0,
     )
@@ -77,7 +78,7 @@ def test_settings_made_by_a_program_have_the_same_defaults() -> None:
         ("LOAFER_PROCESSES", "2", "processes", 2),
         ("LOAFER_PREFETCH", "1", "prefetch", 1),
         ("LOAFER_GRACE_PERIOD", "0", "grace_period", 0.0),
-        ("LOAFER_RETRY_DELAY", "exponential", "retry_delay", "exponential"),
+        ("LOAFER_RETRY_DELAY", "exponential", "retry_delay", EXPONENTIAL),
         ("LOAFER_HANDLER_TIMEOUT", "2.5", "handler_timeout", 2.5),
         ("LOAFER_STALL_LIMIT", "60", "stall_limit", 60.0),
         ("LOAFER_SQS_TRANSPORT", "AIOBOTOCORE", "sqs_transport", "aiobotocore"),

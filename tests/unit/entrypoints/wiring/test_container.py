@@ -12,6 +12,7 @@ from loafer.application.delivery import Delivery
 from loafer.application.options import Options
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
+from loafer.domain.retry import Retry
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring.container import Container
@@ -25,9 +26,9 @@ def container(settings: Settings) -> Container:
 
 
 def test_every_option_of_the_dispatcher_comes_from_its_setting() -> None:
-    given = {"max_jobs": 3, "prefetch": 4, "grace_period": 5.0, "retry_delay": 6.0, "handler_timeout": 7.0}
+    given = {"max_jobs": 3, "prefetch": 4, "grace_period": 5.0, "retry_delay": Retry(delay=6), "handler_timeout": 7.0}
     made = container(Settings(**given, stall_limit=8.0))  # type: ignore[arg-type]
-    assert attrs.asdict(made.options()) == {**given, "stall_limit": 8.0}
+    assert attrs.asdict(made.options(), recurse=False) == {**given, "stall_limit": 8.0}
     assert {field.name for field in attrs.fields(Options)} == {*given, "stall_limit"}
 
 
