@@ -133,7 +133,8 @@ def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
     from loafer.entrypoints.commands.publish import publish_to_queue  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
-        click.echo(publish_to_queue(queue, _outgoing(context, **options)))
+        settings = _settings(context)
+        click.echo(publish_to_queue(queue, _outgoing(context, **options), settings))
 
 
 @cli.command("publish_sns")
@@ -148,7 +149,16 @@ def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
     from loafer.entrypoints.commands.publish import publish_to_topic  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
-        click.echo(publish_to_topic(topic, _outgoing(context, **options)))
+        settings = _settings(context)
+        click.echo(publish_to_topic(topic, _outgoing(context, **options), settings))
+
+
+def _settings(context: click.Context, *, quiet: bool = False) -> Settings:
+    """Return the settings of a command that can add no mistakes of its own; ConfigurationError: there are some."""
+    mistakes = Mistakes()
+    settings = read_settings(context, mistakes, quiet=quiet)
+    mistakes.raise_if_any()
+    return settings
 
 
 def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
@@ -156,9 +166,6 @@ def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
     from loafer.domain.message import OutgoingMessage  # noqa: PLC0415 - `--help` needs no messages
     from loafer.entrypoints.commands.publish import attributes_of, text_of  # noqa: PLC0415
 
-    mistakes = Mistakes()
-    read_settings(context, mistakes)
-    mistakes.raise_if_any()
     message, raw = options["msg"], options["raw"]
     if message == "-":
         message = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
@@ -187,9 +194,7 @@ def demo(context: click.Context, messages: int, handler: str | None) -> None:
     from loafer.entrypoints.commands.demo import run_demo  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
-        mistakes = Mistakes()
-        settings = read_settings(context, mistakes, quiet=True)
-        mistakes.raise_if_any()
+        settings = _settings(context, quiet=True)
         hidden = messages <= MANY_MESSAGES or not sys.stderr.isatty()
         with click.progressbar(length=messages, label="delivering", file=sys.stderr, hidden=hidden) as bar:
             report = run_demo(settings, messages, handler, lambda: bar.update(1))

@@ -1,5 +1,6 @@
 """Where a world's workers come from: real dispatchers, between which and their queues stand the faults."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ class Hiring:
         try:
             handle = handler_of(named(handler), pool)
             route = Route(queue.name, queue.name, lambda: MemoryConsumer(queue), translator_named(translator), handle)
-            dispatcher = Dispatcher([route], options, observe=self._while_alive(life))
+            dispatcher = Dispatcher([route], options, self._while_alive(life), self.journal.clock)
             yield self._prepared(dispatcher, life)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
@@ -61,12 +62,10 @@ class Hiring:
             ConfigurationError: something is wrong with the settings.
 
         """
-        manager = Manager(settings, mistakes, self._while_alive(life))
-        manager.container.broker.override(broker)
-        try:
-            yield self._prepared(manager.prepare(), life)
-        finally:
-            manager.container.shutdown_resources()
+        observe, clock = self._while_alive(life), self.journal.clock
+        manager = Manager(settings, mistakes, observe, broker, clock, asyncio.new_event_loop)
+        with manager.prepared() as dispatcher:
+            yield self._prepared(dispatcher, life)
 
     def _while_alive(self, life: Life) -> Callable[[Ended], None]:
         def observe(delivery: Ended) -> None:
@@ -77,7 +76,7 @@ class Hiring:
 
     def _prepared(self, dispatcher: Dispatcher, life: Life) -> Dispatcher:
         """Let a dispatcher live in virtual time, with faults between its routes and their sources."""
-        dispatcher.clock, dispatcher.threaded_heartbeat = self.journal.clock, False
+        dispatcher.threaded_heartbeat = False
         dispatcher.routes = [self._watched(route, life) for route in dispatcher.routes]
         return dispatcher
 

@@ -59,10 +59,15 @@ class SQSConsumer(Consumer):
     """Receives from the queue that `source` names (name, URL or ARN); `options` are ReceiveMessage's parameters.
 
     Creating one raises ConfigurationError if the source is no queue or an option is wrong.
+
+    Attributes:
+        transport: What carries the frequent calls, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
+
     """
 
     source: str
     options: Mapping[str, Any] = attrs.field(factory=dict)
+    transport: str | None = attrs.field(default=None, kw_only=True)
     batch_size: int = attrs.field(init=False)
     wait_time: float = attrs.field(init=False)
     _address: Address = attrs.field(init=False)
@@ -86,7 +91,7 @@ class SQSConsumer(Consumer):
             client = await self._enter(stack, settling_client(self._address.region))
             queue = await Queue(self._address, client).found()
             attributes = await self._attributes_of(queue)
-            lean = await enter_lean_transport(stack, queue.client, queue.place, self.max_polls)
+            lean = await enter_lean_transport(stack, queue.client, queue.place, self.max_polls, self.transport)
             queue = attrs.evolve(queue, lean=lean)
             self._opened = self._describe(stack, queue, attributes)
             if lean is not None:

@@ -38,14 +38,20 @@ _SNS = Dialect(
 
 @attrs.define(eq=False)
 class SQSPublisher(Publisher):
-    """Publishes to the queue with a name, a URL or an ARN; PublisherError where it is created if it is none of them."""
+    """Publishes to the queue with a name, a URL or an ARN; PublisherError where it is created if it is none of them.
+
+    Attributes:
+        transport: What carries batches, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
+
+    """
 
     queue: str
+    transport: str | None = attrs.field(default=None, kw_only=True)
     _channel: Channel = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Check what names the queue."""
-        self._channel = Channel(_SQS, _address(queue_address, self.queue))
+        self._channel = Channel(_SQS, _address(queue_address, self.queue), self.transport)
 
     async def open(self) -> None:
         """Look the queue up; PublisherError within 10 seconds if that fails."""

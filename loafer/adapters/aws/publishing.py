@@ -42,10 +42,16 @@ class Dialect:
 
 @attrs.define
 class Channel:
-    """One queue or topic that is published to, over a client that is open between `open` and `close`."""
+    """One queue or topic that is published to, over a client that is open between `open` and `close`.
+
+    Attributes:
+        transport: What carries the frequent calls, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
+
+    """
 
     dialect: Dialect
     address: Address
+    transport: str | None = None
     _stack: AsyncExitStack | None = attrs.field(init=False, default=None)
     _client: Client = attrs.field(init=False, default=None)
     _target: str = attrs.field(init=False, default="")
@@ -66,7 +72,7 @@ class Channel:
                     self._client = await stack.enter_async_context(client)
                     self._target = await find(self._client)
                     if self.dialect.lean:
-                        self._lean = await enter_lean_transport(stack, self._client, self.place, polls=0)
+                        self._lean = await enter_lean_transport(stack, self._client, self.place, 0, self.transport)
             except SDK_ERRORS as error:
                 raise publisher_error(error, self.place, self._region()) from error
             self._stack = stack.pop_all()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from loafer.adapters.aws.strict_json import is_json
 from loafer.domain.message import Attribute, OutgoingMessage
+from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.container import Container
 from loafer.ports.publisher import Publisher
 
@@ -33,24 +34,28 @@ def attributes_of(pairs: Iterable[str]) -> dict[str, Attribute]:
     return attributes
 
 
-def publish_to_queue(queue: str, message: OutgoingMessage) -> str:
+def publish_to_queue(queue: str, message: OutgoingMessage, settings: Settings) -> str:
     """Send a message to a queue (name, URL or ARN) and return its id.
 
     Raises:
         PublisherError: it was not sent.
 
     """
-    return asyncio.run(_publish(Container().sqs_publisher(queue), message))
+    return asyncio.run(_publish(_container(settings).sqs_publisher(queue), message))
 
 
-def publish_to_topic(topic: str, message: OutgoingMessage) -> str:
+def publish_to_topic(topic: str, message: OutgoingMessage, settings: Settings) -> str:
     """Send a message to a topic (name or ARN) and return its id.
 
     Raises:
         PublisherError: it was not sent.
 
     """
-    return asyncio.run(_publish(Container().sns_publisher(topic), message))
+    return asyncio.run(_publish(_container(settings).sns_publisher(topic), message))
+
+
+def _container(settings: Settings) -> Container:
+    return Container(transport=settings.sqs_transport)
 
 
 async def _publish(publisher: Publisher, message: OutgoingMessage) -> str:

@@ -1,6 +1,7 @@
 """A finite run on a queue in memory, through the real container: what the demo and the replay are made of."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import attrs
 
@@ -10,6 +11,7 @@ from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.worker.manager import Manager
+from loafer.entrypoints.worker.signals import by_signals
 
 NO_WAITING = {"WaitTimeSeconds": 0.05}
 """Nobody sends anything later, so no receive has anything to wait for."""
@@ -32,6 +34,7 @@ class Trial:
     mistakes: Mistakes = attrs.field(factory=Mistakes)
     manager: Manager = attrs.field(init=False)
     _left: set[str] = attrs.field(init=False)
+    _stop: Callable[[], None] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Put the samples on their queues."""
@@ -39,7 +42,7 @@ class Trial:
         self.manager = Manager(attrs.evolve(self.settings, routes=routes), self.mistakes, self._ended)
         self._left = {sample.id for samples in self.samples.values() for sample in samples}
         for source, samples in self.samples.items():
-            queue = self.manager.container.broker().queue(source)
+            queue = self.manager.broker.queue(source)
             queue.visibility_timeout = LONGEST_VISIBILITY  # what is kept does not come back
             for sample in samples:
                 queue.send(attrs.evolve(sample.message, delay=None), sample.id)
@@ -52,8 +55,14 @@ class Trial:
             BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
 
         """
-        self.manager.run()
+        self.manager.run(stoppable=self._until_all_ended)
         return not self._left
+
+    @contextmanager
+    def _until_all_ended(self, stop: Callable[[], None]) -> Iterator[None]:
+        self._stop = stop
+        with by_signals(stop):
+            yield
 
     def _ended(self, delivery: Delivery) -> None:
         if delivery.message.id not in self._left:
@@ -61,4 +70,4 @@ class Trial:
         self._left.discard(delivery.message.id)
         self.observe(delivery)
         if not self._left:
-            self.manager.container.dispatcher().stop()
+            self._stop()

@@ -1,11 +1,8 @@
 """The one place where everything is put together; nothing else knows the container library."""
 
-import asyncio
-
 from dependency_injector import containers, providers
 
 from loafer.adapters.memory.broker import MemoryBroker
-from loafer.application.delivery import ignore
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.entrypoints.settings.mistakes import Mistakes
@@ -15,10 +12,10 @@ from loafer.entrypoints.wiring.threads import handler_threads
 from loafer.ports.publisher import Publisher
 
 
-def _sqs_publisher(queue: str) -> Publisher:
+def _sqs_publisher(queue: str, transport: str) -> Publisher:
     from loafer.adapters.aws.publisher import SQSPublisher  # noqa: PLC0415 - the SDK is slow to import, and rarely needed
 
-    return SQSPublisher(queue)
+    return SQSPublisher(queue, transport=transport)
 
 
 def _sns_publisher(topic: str) -> Publisher:
@@ -28,19 +25,22 @@ def _sns_publisher(topic: str) -> Publisher:
 
 
 class Container(containers.DeclarativeContainer):
-    """Wires a dispatcher and publishers from settings.
+    """Wires a dispatcher and publishers from what it is given where it is created; nothing is replaced in it later.
 
-    Opens the thread pool when the dispatcher is first asked for: call `shutdown_resources()` in the end.
+    Opens the thread pool when the dispatcher is first asked for: call `shutdown_resources()` in the end. A publisher
+    needs the transport alone.
     """
 
     settings = providers.Dependency(instance_of=Settings)
     mistakes = providers.Dependency(instance_of=Mistakes)
-    observe = providers.Object(ignore)
-    new_loop = providers.Object(asyncio.new_event_loop)
+    broker = providers.Dependency(instance_of=MemoryBroker)
+    observe = providers.Dependency(instance_of=object)
+    new_loop = providers.Dependency(instance_of=object)
+    clock = providers.Dependency(instance_of=object)
+    transport = providers.Dependency(instance_of=str)
 
-    broker = providers.Singleton(MemoryBroker)
     pool = providers.Resource(handler_threads, settings.provided.max_threads)
-    wiring = providers.Singleton(Wiring, mistakes=mistakes, pool=pool, broker=broker)
+    wiring = providers.Singleton(Wiring, mistakes=mistakes, pool=pool, broker=broker, transport=transport)
     options = providers.Singleton(
         Options,
         max_jobs=settings.provided.max_jobs,
@@ -55,7 +55,8 @@ class Container(containers.DeclarativeContainer):
         routes=wiring.provided.routes.call(settings.provided.routes),
         options=options,
         observe=observe,
+        clock=clock,
         new_loop=new_loop,
     )
-    sqs_publisher = providers.Factory(_sqs_publisher)
+    sqs_publisher = providers.Factory(_sqs_publisher, transport=transport)
     sns_publisher = providers.Factory(_sns_publisher)

@@ -76,6 +76,11 @@ def load_consumer_class(dotted: str) -> type[Consumer]:
     return named
 
 
+def takes(created: type, keyword: str) -> bool:
+    """Tell whether a class can be created with an argument of this name; one hidden behind `**keywords` counts not."""
+    return keyword in inspect.signature(created).parameters
+
+
 def _import(name: str) -> ModuleType | None:
     """Return a module, or None if there is none of that name.
 

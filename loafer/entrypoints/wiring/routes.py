@@ -1,9 +1,9 @@
 """From the settings of a route to a route: names become what they name, and every mistake is collected."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import attrs
 
@@ -12,7 +12,7 @@ from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.route import Route
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, mistake_in
-from loafer.entrypoints.wiring.loading import load_consumer_class, load_handler, load_translator
+from loafer.entrypoints.wiring.loading import load_consumer_class, load_handler, load_translator, takes
 from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
 
@@ -24,11 +24,20 @@ _ABOUT_THE_SOURCE = "source: "
 
 @attrs.frozen
 class Wiring:
-    """Makes routes; `mistakes` gets what is wrong with those that cannot be made."""
+    """Makes routes.
+
+    Attributes:
+        mistakes: Gets what is wrong with those that cannot be made.
+        pool: Runs handlers that are no coroutines.
+        broker: Has the queues in memory.
+        transport: What carries frequent calls to SQS; given to consumers that can be created with a `transport`.
+
+    """
 
     mistakes: Mistakes
     pool: Executor
     broker: MemoryBroker
+    transport: str | None = None
 
     def routes(self, settings: tuple[RouteSettings, ...]) -> list[Route]:
         """Return a route for each of the settings that can be one."""
@@ -80,5 +89,6 @@ class Wiring:
         consumer_class = self._loaded(settings, "consumer", load_consumer_class)
         if consumer_class is None:
             return None
-        create = cast("Callable[[str, Mapping[str, Any]], Consumer]", consumer_class)  # as the port's docstring says
-        return partial(create, settings.source, settings.options)
+        create = cast("Callable[..., Consumer]", consumer_class)  # with a source and options, as its docstring says
+        keywords = {"transport": self.transport} if takes(consumer_class, "transport") else {}
+        return partial(create, settings.source, settings.options, **keywords)

@@ -1,7 +1,7 @@
 """Prepares everything needed to run, sets up the event loop and its signals, and starts the dispatcher."""
 
 import asyncio
-import os
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -9,18 +9,17 @@ from typing import TypeAlias
 
 import attrs
 
+from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.delivery import Delivery, ignore
 from loafer.application.dispatcher import Dispatcher
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.container import Container
-from loafer.entrypoints.worker.loops import fastest_loop
+from loafer.entrypoints.worker.loops import NewLoop, fastest_loop
 from loafer.entrypoints.worker.signals import by_signals
 
 Stoppable: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """Lets someone call what it is given, to stop, for as long as the context lasts."""
-
-_TRANSPORT = "LOAFER_SQS_TRANSPORT"
 
 
 def _nothing() -> None:
@@ -35,29 +34,42 @@ class Manager:
         settings: What to run.
         mistakes: What is known to be wrong with the settings already.
         observe: Told of every delivery.
+        broker: Has the queues in memory.
+        clock: Seconds that never go back.
+        new_loop: Creates event loops.
 
     """
 
     settings: Settings
     mistakes: Mistakes = attrs.field(factory=Mistakes)
     observe: Callable[[Delivery], None] = ignore
-    container: Container = attrs.field(init=False)
+    broker: MemoryBroker = attrs.field(factory=MemoryBroker)
+    clock: Callable[[], float] = time.monotonic
+    new_loop: NewLoop = attrs.field(factory=fastest_loop)
 
-    def __attrs_post_init__(self) -> None:
-        """Give the settings to the container."""
-        self.container = Container(settings=self.settings, mistakes=self.mistakes)
-        self.container.observe.override(self.observe)
-
-    def prepare(self) -> Dispatcher:
-        """Return the dispatcher, ready to run.
+    @contextmanager
+    def prepared(self) -> Iterator[Dispatcher]:
+        """Give the dispatcher, ready to run; what was opened for it is closed in the end.
 
         Raises:
             ConfigurationError: something is wrong with the settings; all of it is said.
 
         """
-        dispatcher = self.container.dispatcher()
-        self.mistakes.raise_if_any()
-        return dispatcher
+        container = Container(
+            settings=self.settings,
+            mistakes=self.mistakes,
+            broker=self.broker,
+            observe=self.observe,
+            new_loop=self.new_loop,
+            clock=self.clock,
+            transport=self.settings.sqs_transport,
+        )
+        try:
+            dispatcher = container.dispatcher()
+            self.mistakes.raise_if_any()
+            yield dispatcher
+        finally:
+            container.shutdown_resources()
 
     def run(self, began: Callable[[], None] = _nothing, stoppable: Stoppable = by_signals) -> None:
         """Dispatch until stopped; the first SIGINT or SIGTERM stops cleanly, the second one at once.
@@ -70,33 +82,12 @@ class Manager:
             BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
 
         """
-        try:
-            new_loop = fastest_loop()
-            self.container.new_loop.override(new_loop)
-            dispatcher = self.prepare()
-            runner = asyncio.Runner(loop_factory=new_loop)
+        with self.prepared() as dispatcher:
+            runner = asyncio.Runner(loop_factory=self.new_loop)
             try:
-                with _environment_names(self.settings.sqs_transport):
-                    runner.run(_run_until_stopped(dispatcher, began, stoppable))
+                runner.run(_run_until_stopped(dispatcher, began, stoppable))
             finally:
                 _close(runner, dispatcher)
-        finally:
-            self.container.shutdown_resources()
-
-
-@contextmanager
-def _environment_names(transport: str) -> Iterator[None]:
-    """Let the environment name a transport that is not the default meanwhile: consumers and publishers look there."""
-    before = os.environ.get(_TRANSPORT)
-    if transport != "lean":
-        os.environ[_TRANSPORT] = transport
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(_TRANSPORT, None)
-        else:
-            os.environ[_TRANSPORT] = before
 
 
 def _close(runner: asyncio.Runner, dispatcher: Dispatcher) -> None:

@@ -33,7 +33,7 @@ from loafer.adapters.aws.session import CONNECT_TIMEOUT, SETTLEMENT_CONNECTIONS,
 logger = logging.getLogger(__name__)
 
 SWITCH = "LOAFER_SQS_TRANSPORT"
-"""The environment variable that switches the lean transport off."""
+"""The setting that switches the lean transport off; code that runs outside of a worker sets it in the environment."""
 
 LEAN, SDK = "lean", "aiobotocore"
 """Its values: the second one does."""
@@ -68,12 +68,16 @@ class Unusual(Exception):
     """Why the calls of a client are the SDK's business."""
 
 
-async def enter_lean_transport(stack: AsyncExitStack, client: Any, place: str, polls: int) -> LeanTransport | None:
+async def enter_lean_transport(
+    stack: AsyncExitStack, client: Any, place: str, polls: int, asked: str | None = None
+) -> LeanTransport | None:
     """Return the transport for a client's frequent calls, which the stack closes; None where the client carries them.
 
-    `place` is what the log calls the queue; there may be so many `polls` at once.
+    `place` is what the log calls the queue; there may be so many `polls` at once. `asked` is the transport that is
+    asked for; None: what the environment variable says.
     """
     try:
+        _check_switch(os.environ.get(SWITCH, "") if asked is None else asked)
         transport = await _lean_transport(client, shared_session(), SETTLEMENT_CONNECTIONS + polls)
     except (Unusual, *SDK_ERRORS) as reason:
         logger.info("%s: every call goes through aiobotocore: %s", place, reason)
@@ -85,7 +89,6 @@ async def enter_lean_transport(stack: AsyncExitStack, client: Any, place: str, p
 
 async def _lean_transport(client: Any, session: AioSession, connections: int) -> LeanTransport:
     """Return the transport for the endpoint and the region that the client has worked out; Unusual: not for this."""
-    _check_switch()
     _check_client(client)
     _check_retries(session)
     # The one public way to have the SDK resolve an endpoint without calling it.
@@ -104,8 +107,7 @@ async def _lean_transport(client: Any, session: AioSession, connections: int) ->
     )
 
 
-def _check_switch() -> None:
-    given = os.environ.get(SWITCH, "")
+def _check_switch(given: str) -> None:
     value = given.strip().lower()
     if value == SDK:
         raise Unusual(f"{SWITCH} says so")

@@ -1,6 +1,7 @@
 """Which transport carries the calls, and why: reasons for the SDK in its configuration, and the log's line."""
 
 import logging
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from botocore.utils import get_environ_proxies
 from lean_fakes import Environ, aws_environ, chosen, use_profile, why_not
 
 from loafer.adapters.aws.lean import choice as module
-from loafer.adapters.aws.lean.choice import SWITCH
+from loafer.adapters.aws.lean.choice import SDK, SWITCH, enter_lean_transport
 from loafer.adapters.aws.session import create_client, settling, shared_session
 
 __all__ = ["aws_environ"]
@@ -96,6 +97,16 @@ async def test_an_unknown_transport_is_a_warning_and_taken_as_lean(
     assert await chosen() is not None
     [warning] = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert warning == f"{SWITCH}='aiobotocor': unknown, and taken as lean; give lean or aiobotocore"
+
+
+@pytest.mark.parametrize(("asked", "lean"), [("lean", True), (SDK, False), (None, False)])
+async def test_what_is_asked_for_goes_before_the_environment(
+    asked: str | None, lean: bool, aws_environ: Environ
+) -> None:
+    aws_environ.setenv(SWITCH, SDK)
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(create_client("sqs", None, settling()))
+        assert (await enter_lean_transport(stack, client, "queue 'orders'", 1, asked) is not None) is lean
 
 
 @pytest.mark.parametrize("named", ["billing", "a b\r\nX: y", "é#1", ""])

@@ -1,29 +1,28 @@
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import click.testing
 import pytest
-from dependency_injector import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loafer.adapters.aws import publisher as aws
 from loafer.adapters.memory.publisher import MemoryPublisher
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.entrypoints.cli import cli
 from loafer.entrypoints.commands.publish import attributes_of, publish_to_queue, publish_to_topic, text_of
-from loafer.entrypoints.wiring.container import Container
+from loafer.entrypoints.settings.table import Settings
 from loafer.exceptions import PublisherError
 
 
 @pytest.fixture
-def queue() -> Iterator[MemoryQueue]:
+def queue(monkeypatch: pytest.MonkeyPatch) -> MemoryQueue:
     """A queue that the publish commands send to, whatever destination they name."""
     queue = MemoryQueue("orders", clock=lambda: 0.0)
-    to_memory = providers.Factory(lambda _: MemoryPublisher(queue))
-    with Container.sqs_publisher.override(to_memory), Container.sns_publisher.override(to_memory):
-        yield queue
+    for publisher in ("SQSPublisher", "SNSPublisher"):
+        monkeypatch.setattr(aws, publisher, lambda _, **__: MemoryPublisher(queue))
+    return queue
 
 
 @pytest.fixture(autouse=True)
@@ -146,4 +145,4 @@ def test_a_refused_message_is_told_in_a_line(queue: MemoryQueue) -> None:
 def test_what_is_no_destination_is_refused_before_anything_is_opened(publish: object) -> None:
     assert callable(publish)
     with pytest.raises(PublisherError, match="'no destination' is not a"):
-        publish("no destination", OutgoingMessage("1"))
+        publish("no destination", OutgoingMessage("1"), Settings())

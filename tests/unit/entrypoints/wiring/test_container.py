@@ -1,14 +1,14 @@
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
-from dependency_injector import providers
 
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.queue import MemoryQueue
-from loafer.application.delivery import Delivery
+from loafer.application.delivery import Delivery, ignore
 from loafer.application.options import Options
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
@@ -21,8 +21,16 @@ from loafer.exceptions import PublisherError
 ROUTE = RouteSettings(source="memory://contained", handler="loafer.example.demo.function", name="contained")
 
 
-def container(settings: Settings) -> Container:
-    return Container(settings=settings, mistakes=Mistakes())
+def container(settings: Settings, **given: object) -> Container:
+    inputs = {
+        "broker": MemoryBroker(),
+        "observe": ignore,
+        "new_loop": asyncio.new_event_loop,
+        "clock": time.monotonic,
+        "transport": "lean",
+        **given,
+    }
+    return Container(settings=settings, mistakes=Mistakes(), **inputs)
 
 
 def test_every_option_of_the_dispatcher_comes_from_its_setting() -> None:
@@ -50,25 +58,35 @@ def test_the_pool_has_as_many_threads_as_were_set_and_is_closed_in_the_end() -> 
         pool.submit(print)
 
 
-def test_an_overridden_broker_is_what_the_dispatcher_runs_on() -> None:
+def test_what_it_is_given_is_what_the_dispatcher_runs_on() -> None:
     broker = MemoryBroker(queues={"contained": MemoryQueue("contained")})
     broker.queues["contained"].send(OutgoingMessage("1"))
-    made = container(Settings(routes=(attrs.evolve(ROUTE, options={"WaitTimeSeconds": 0.05}),)))
     seen: list[Delivery] = []
 
     def observe(delivery: Delivery) -> None:
         seen.append(delivery)
         made.dispatcher().stop()
 
-    with made.broker.override(providers.Object(broker)), made.observe.override(providers.Object(observe)):
-        asyncio.run(made.dispatcher().run())
+    settings = Settings(routes=(attrs.evolve(ROUTE, options={"WaitTimeSeconds": 0.05}),))
+    made = container(settings, broker=broker, observe=observe)
+    asyncio.run(made.dispatcher().run())
     made.shutdown_resources()
     assert [delivery.outcome for delivery in seen] == [Outcome.SUCCEEDED]
     assert len(broker.queues["contained"]) == 0
 
 
-def test_publishers_need_no_settings() -> None:
-    assert isinstance(Container().sqs_publisher("orders"), SQSPublisher)
+def test_every_input_reaches_the_dispatcher() -> None:
+    clock, new_loop = (lambda: 0.0), asyncio.SelectorEventLoop
+    made = container(Settings(), observe=print, clock=clock, new_loop=new_loop)
+    dispatcher = made.dispatcher()
+    made.shutdown_resources()
+    assert (dispatcher.observe, dispatcher.clock, dispatcher.new_loop) == (print, clock, new_loop)
+
+
+def test_publishers_need_no_settings_but_the_transport() -> None:
+    publisher = Container(transport="aiobotocore").sqs_publisher("orders")
+    assert isinstance(publisher, SQSPublisher)
+    assert publisher.transport == "aiobotocore"
     assert isinstance(Container().sns_publisher("orders"), SNSPublisher)
     with pytest.raises(PublisherError):
-        Container().sqs_publisher("no queue")
+        Container(transport="lean").sqs_publisher("no queue")

@@ -66,6 +66,15 @@ def test_a_consumer_of_ones_own_is_created_with_the_source_and_the_options(wirin
     assert (consumer.queue.name, consumer.wait_time) == ("orders", 1)
 
 
+def test_a_consumer_that_can_be_created_with_a_transport_gets_it(wiring: Wiring) -> None:
+    told = attrs.evolve(wiring, transport="aiobotocore")
+    [route, own] = told.routes((ROUTE, attrs.evolve(ROUTE, consumer=f"{__name__}.Own")))
+    consumer = route.consumer()
+    assert isinstance(consumer, SQSConsumer)
+    assert consumer.transport == "aiobotocore"
+    assert isinstance(own.consumer(), Own)
+
+
 def test_a_consumer_of_ones_own_that_cannot_be_created_is_a_mistake(wiring: Wiring) -> None:
     name = f"{__name__}.Shy"
     assert complaints(wiring, consumer=name) == [

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
@@ -49,18 +50,13 @@ async def waits_for_a_thread(message: object) -> None:
     await asyncio.to_thread(hangs)
 
 
-async def stops_on_the_sdk(message: object) -> None:
-    assert os.environ[TRANSPORT] == "aiobotocore"
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 TRANSPORT = "LOAFER_SQS_TRANSPORT"
 
 
 def manager(handler: str, **settings: Any) -> Manager:
     route = RouteSettings(source=SOURCE, handler=f"{__name__}.{handler}", options={"WaitTimeSeconds": 0.05})
     managed = Manager(Settings(routes=(route,), **settings))
-    managed.container.broker().queue(SOURCE).send(OutgoingMessage("1"))
+    managed.broker.queue(SOURCE).send(OutgoingMessage("1"))
     return managed
 
 
@@ -68,12 +64,12 @@ def manager(handler: str, **settings: Any) -> Manager:
 def test_a_signal_stops_it_cleanly(number: int) -> None:
     managed = manager("quick")
     managed.run(lambda: os.kill(os.getpid(), number))
-    assert not managed.container.broker().queue(SOURCE).in_flight
+    assert not managed.broker.queue(SOURCE).in_flight
 
 
 def test_what_has_begun_is_told_before_anything_is_received() -> None:
     managed = manager("quick")
-    queue = managed.container.broker().queue(SOURCE)
+    queue = managed.broker.queue(SOURCE)
 
     def began() -> None:
         assert queue.counts["received"] == 0
@@ -85,7 +81,7 @@ def test_what_has_begun_is_told_before_anything_is_received() -> None:
 def test_a_second_signal_waits_for_no_handler() -> None:
     managed = manager("hears_two_signals_and_never_ends", grace_period=3600)
     managed.run()
-    assert len(managed.container.broker().queue(SOURCE)) == 1
+    assert len(managed.broker.queue(SOURCE)) == 1
 
 
 def test_signals_are_given_back() -> None:
@@ -99,7 +95,7 @@ def test_what_a_handler_may_not_raise_ends_it_and_keeps_the_message() -> None:
     with pytest.raises(SystemExit) as caught:
         managed.run()
     assert caught.value.code == 3
-    assert len(managed.container.broker().queue(SOURCE)) == 1
+    assert len(managed.broker.queue(SOURCE)) == 1
 
 
 def test_a_thread_of_the_loop_that_hangs_as_a_look_up_may_is_not_waited_for() -> None:
@@ -115,18 +111,26 @@ def test_a_thread_of_the_loop_that_hangs_as_a_look_up_may_is_not_waited_for() ->
 def test_the_heartbeats_thread_has_the_name_by_which_the_log_knows_it() -> None:
     managed = manager("sees_the_heartbeats_thread")
     managed.run()
-    assert not len(managed.container.broker().queue(SOURCE))
+    assert not len(managed.broker.queue(SOURCE))
 
 
-@pytest.mark.parametrize("before", [None, "lean"])
-def test_the_environment_names_the_transport_while_it_runs(before: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_transport_of_the_settings_reaches_the_consumer_and_not_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv(TRANSPORT, raising=False)
-    if before is not None:
-        monkeypatch.setenv(TRANSPORT, before)
-    managed = manager("stops_on_the_sdk", sqs_transport="aiobotocore")
-    managed.run()
-    assert os.environ.get(TRANSPORT) == before
-    assert not len(managed.container.broker().queue(SOURCE))
+    route = RouteSettings(source="orders", handler=f"{__name__}.quick")
+    with Manager(Settings(routes=(route,), sqs_transport="aiobotocore")).prepared() as dispatcher:
+        consumer = dispatcher.routes[0].consumer()
+    assert isinstance(consumer, SQSConsumer)
+    assert consumer.transport == "aiobotocore"
+    assert TRANSPORT not in os.environ
+
+
+def test_what_was_opened_is_closed_when_the_settings_are_mistaken() -> None:
+    before = {*threading.enumerate()}
+    with pytest.raises(ConfigurationError), manager("no_such").prepared():
+        pytest.fail("it is ready")
+    assert {*threading.enumerate()} == before
 
 
 def test_nothing_begins_with_mistaken_settings() -> None:
