@@ -1,18 +1,19 @@
 """A message's way: received, started, translated, handled, settled; in one direction, each step in one place."""
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import attrs
 
+from loafer.application.clock import lease_clock
 from loafer.application.delivery import Delivery, ignore
 from loafer.application.heartbeat import Heartbeat, beating, beating_on_a_thread
 from loafer.application.intake import Intake
 from loafer.application.jobs import Jobs
 from loafer.application.lane import Lane
+from loafer.application.lookout import Lookout
 from loafer.application.options import Options
 from loafer.application.route import Route
 from loafer.application.shutdown import shut_down
@@ -42,7 +43,7 @@ class Dispatcher:
     routes: Sequence[Route]
     options: Options = attrs.field(factory=Options)
     observe: Callable[[Delivery], None] = ignore
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = lease_clock
     threaded_heartbeat: bool = True
     new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     abandoned: int = attrs.field(default=0, init=False)
@@ -76,13 +77,15 @@ class Dispatcher:
         """
         self._lanes = [Lane(route, route.consumer(), self.clock) for route in self.routes]
         slots = self._slots = Slots(self.options.max_jobs, self.options.prefetch, self.clock, self._lanes)
-        watchdog = Watchdog(self.clock) if self.threaded_heartbeat else None
+        lookout = Lookout(self.clock)
+        watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None
         jobs = Jobs(slots, self._stop, self.options, self.observe)
         admit = jobs.admit if watchdog is None else watchdog.giving_way(jobs.admit)
         intakes = [
-            Intake(lane, slots, self._stop, Trouble(lane.route.source, self.clock), admit) for lane in self._lanes
+            Intake(lane, slots, self._stop, Trouble(f"source {lane.route.source!r}", self.clock), lookout, admit)
+            for lane in self._lanes
         ]
-        async with self._heartbeat(watchdog):
+        async with self._heartbeat(watchdog, lookout):
             try:
                 for intake in intakes:
                     intake.start()
@@ -95,6 +98,11 @@ class Dispatcher:
         if self._stop.cause is not None:
             raise self._stop.cause
 
-    def _heartbeat(self, watchdog: Watchdog | None) -> AbstractAsyncContextManager[None]:
-        heartbeat = Heartbeat(self._lanes, self.clock, self.options.stall_limit, watchdog)
+    def _heartbeat(self, watchdog: Watchdog | None, lookout: Lookout) -> AbstractAsyncContextManager[None]:
+        look, loop = lookout.look if watchdog is None else watchdog.blocked_for, asyncio.get_running_loop()
+
+        def fail(cause: BaseException) -> None:
+            loop.call_soon_threadsafe(self._stop.fail, cause)
+
+        heartbeat = Heartbeat(self._lanes, self.clock, self.options.stall_limit, look, fail)
         return beating(heartbeat) if watchdog is None else beating_on_a_thread(heartbeat, self.new_loop)

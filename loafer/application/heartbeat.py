@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,17 +12,25 @@ from contextlib import asynccontextmanager
 import attrs
 
 from loafer.application.lane import Lane
-from loafer.application.watchdog import LONGEST_TICK, Watchdog
+from loafer.application.trouble import Trouble
 from loafer.domain.batch import Failure
 from loafer.domain.lease import Lease
 from loafer.domain.limits import LARGEST_BATCH
+from loafer.domain.message import Message
+from loafer.exceptions import ConsumerUnavailable
 from loafer.ports.consumer import Consumer
 
 logger = logging.getLogger(__name__)
 
-SHORTEST_TICK = 0.05
+SHORTEST_TICK, LONGEST_TICK = 0.05, 1.0
 SHORTEST_CALL, LONGEST_CALL = 0.5, 10.0
 """Bounds in seconds: of the time between two looks at the leases, and of how long one extension call may take."""
+
+LOOKS = 12
+"""How often the heartbeat looks at the leases while one lasts."""
+
+SHOWN = 10
+"""How many message ids one line of the log names."""
 
 CLOSING = 1.0
 """Seconds that the heartbeat gets to close its connections."""
@@ -29,15 +38,34 @@ CLOSING = 1.0
 
 @attrs.define(eq=False)
 class Heartbeat:
-    """Extends the leases of all lanes; runs on whichever event loop awaits `run`."""
+    """Extends the leases of all lanes; runs on whichever event loop awaits `run`.
+
+    Attributes:
+        lanes: Whose leases it extends.
+        clock: Seconds that never go back.
+        stall_limit: Seconds of a blocked event loop after which its leases are let go.
+        look: Looks after the event loop, and returns for how many seconds it has been blocked.
+        fail: Called from this thread with what stops the worker.
+
+    """
 
     lanes: Sequence[Lane]
     clock: Callable[[], float]
     stall_limit: float
-    watchdog: Watchdog | None = None
+    look: Callable[[], float]
+    fail: Callable[[BaseException], object]
     _consumers: dict[Lane, asyncio.Task[Consumer]] = attrs.field(factory=dict, init=False)
+    _troubles: dict[Lane, Trouble] = attrs.field(init=False)
+    _suffered: set[Lane] = attrs.field(factory=set, init=False)
+    """Lanes of which a lease has ended since extensions are denied."""
     _calls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _let_go: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin without trouble."""
+        self._troubles = {
+            lane: Trouble(f"extending leases on {lane.route.source!r}", self.clock) for lane in self.lanes
+        }
 
     async def run(self) -> None:
         """Extend leases until cancelled."""
@@ -52,8 +80,8 @@ class Heartbeat:
             await self._close()
 
     def _tick(self) -> float:
-        intervals = (lane.leases.interval for lane in self.lanes)
-        return min(max(SHORTEST_TICK, min(intervals, default=LONGEST_TICK) / 4), LONGEST_TICK)
+        shortest = min((lane.leases.visibility_timeout for lane in self.lanes), default=math.inf)
+        return min(max(SHORTEST_TICK, shortest / LOOKS), LONGEST_TICK)
 
     def _beat(self) -> None:
         if self._stalled():
@@ -61,7 +89,9 @@ class Heartbeat:
         for lane in self.lanes:
             now = self.clock()
             with lane.lock:
-                due = lane.leases.due(now)
+                ended, due = lane.leases.ended(now), lane.leases.due(now)
+            if ended:
+                self._tell_of(lane, ended)
             by_seconds = defaultdict(list)
             for lease in due:
                 by_seconds[lane.leases.extension(now, lease)].append(lease)
@@ -73,12 +103,20 @@ class Heartbeat:
 
     def _stalled(self) -> bool:
         """Tell whether the watched loop has been blocked for so long that its leases are let go."""
-        blocked = self.watchdog.blocked_for() if self.watchdog is not None else 0.0
+        blocked = self.look()
         stalled = blocked > self.stall_limit
         if stalled and not self._let_go:
             logger.error("the event loop has been blocked for %.0f s: its leases are let go", blocked)
         self._let_go = stalled
         return stalled
+
+    def _tell_of(self, lane: Lane, ended: Sequence[Lease]) -> None:
+        """Warn of leases that have ended without an extension."""
+        lane.counts["leases_ended"] += len(ended)
+        ids = ", ".join(lease.message.id for lease in ended[:SHOWN]) + ", …" * (len(ended) > SHOWN)
+        text = "%d leases on %r have ended without an extension, and others may run these messages: %s"
+        logger.warning(text, len(ended), lane.route.source, ids)
+        self._suffered.add(lane)
 
     async def _extend(self, lane: Lane, leases: Sequence[Lease], seconds: float) -> None:
         messages = [lease.message for lease in leases]
@@ -88,11 +126,7 @@ class Heartbeat:
             if seconds <= 0:
                 results = [Failure("it has been held for 12 hours", retryable=False)] * len(leases)
             else:
-                limit = min(max(SHORTEST_CALL, lane.leases.interval / 2), LONGEST_CALL)
-                async with asyncio.timeout(limit):
-                    results = await (await self._consumer(lane)).extend(messages, seconds)
-        except Exception as error:  # noqa: BLE001 - whatever it is, there is time for another try
-            logger.info("leases on %r could not be extended, trying again: %r", lane.route.source, error)
+                results = await self._call(lane, messages, seconds)
         finally:
             with lane.lock:
                 for lease, message, failure in zip(leases, messages, results, strict=True):
@@ -100,9 +134,29 @@ class Heartbeat:
                         lane.leases.extended(lease, message, sent + seconds)
                     elif failure.retryable:
                         lane.leases.not_extended(lease, self.clock())
-                    elif lane.leases.refused(lease, message) and not lease.released:
+                    elif lane.leases.refused(lease, message):
                         lane.counts["leases_lost"] += 1
                         logger.warning("message %s: its lease is lost: %s", message.id, failure.reason)
+
+    async def _call(self, lane: Lane, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+        """Return what became of an extension; whatever went wrong, there may be time for another try."""
+        trouble = self._troubles[lane]
+        limit = min(max(SHORTEST_CALL, lane.leases.interval / 2), LONGEST_CALL)
+        try:
+            async with asyncio.timeout(limit):
+                results = await (await self._consumer(lane)).extend(messages, seconds)
+        except TimeoutError:
+            error: Exception = ConsumerUnavailable(f"no answer within {limit:g} s")
+        except Exception as raised:  # noqa: BLE001 - a consumer that breaks its contract must not end the heartbeat
+            error = raised
+        else:
+            trouble.over()
+            self._suffered.discard(lane)
+            return results
+        trouble.note(error)
+        if trouble.denied_too_long and lane in self._suffered:
+            self.fail(error)
+        return [Failure(str(error))] * len(messages)
 
     async def _consumer(self, lane: Lane) -> Consumer:
         """Return the heartbeat's own consumer of a lane's source, opened when it is first needed."""

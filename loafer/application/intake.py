@@ -8,6 +8,7 @@ from functools import partial
 import attrs
 
 from loafer.application.lane import Lane
+from loafer.application.lookout import Lookout
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.trouble import Trouble
@@ -28,7 +29,8 @@ class Intake:
     slots: Slots
     stop: Stop
     trouble: Trouble
-    admit: Callable[[Lane, Sequence[Message]], None]
+    lookout: Lookout
+    admit: Callable[[Lane, Sequence[Message], float], None]
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _receiving: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
@@ -94,13 +96,14 @@ class Intake:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         self._receiving.add(task)
+        asked = self.lookout.clock()
         try:
             messages = await self.lane.consumer.receive(seats)
         except (ConsumerUnavailable, ConsumerError) as error:
             wait = self.trouble.wait(error)
         else:
             self.trouble.over()
-            self.admit(self.lane, messages)
+            self.admit(self.lane, messages, self.lookout.earliest(asked))
             return messages
         finally:
             self._receiving.discard(task)

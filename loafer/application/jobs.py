@@ -41,9 +41,9 @@ class Jobs:
             lane: Settlement(lane, self.slots, self.stop, delay, self.start) for lane in self.slots.lanes
         }
 
-    def admit(self, lane: Lane, messages: Sequence[Message]) -> None:
-        """Take in what a receive brought; once loafer stops, it is given back."""
-        leases, settlement = lane.take(messages), self._settlements[lane]
+    def admit(self, lane: Lane, messages: Sequence[Message], since: float) -> None:
+        """Take in what a receive brought, at the time `since` at the earliest; once loafer stops, it is given back."""
+        leases, settlement = lane.take(messages, since), self._settlements[lane]
         if self.stop.requested.is_set():
             settlement.release(leases)
             return

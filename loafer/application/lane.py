@@ -45,11 +45,13 @@ class Lane:
         """How many messages a receive is worth at most."""
         return 1 if self.spent.any(self.clock()) else self.consumer.batch_size
 
-    def take(self, messages: Sequence[Message]) -> list[Lease]:
-        """Hold the messages of a receive; those that are held already take over the newer receipt and are left out."""
-        now = self.clock()
+    def take(self, messages: Sequence[Message], since: float) -> list[Lease]:
+        """Hold messages that were received at the time `since` at the earliest.
+
+        Those that are held already take over the newer receipt and are left out.
+        """
         with self.lock:
-            leases = self.leases.take(messages, now)
+            leases = self.leases.take(messages, since)
         self.counts["received"] += len(messages)
         self.counts["duplicates"] += len(messages) - len(leases)
         return leases

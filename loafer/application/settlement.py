@@ -55,6 +55,7 @@ class Settlement:
     def settle(self, lease: Lease, outcome: Outcome, error: BaseException | None, now: float) -> None:
         """Act upon the outcome of a message whose handling has ended now, with `error` if it raised."""
         if outcome.acknowledged:
+            lease.settling = True
             self._acknowledged.put(lease, now)
         else:
             self._keep(lease, error, now)

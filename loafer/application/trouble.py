@@ -1,4 +1,4 @@
-"""Trouble upstream: how long to wait before the next try, and two lines in the log however long it takes."""
+"""Trouble upstream: how long to wait before the next try, and few lines in the log however long it takes."""
 
 import logging
 import random
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from loafer.domain.retry import backoff
-from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
+from loafer.exceptions import AccessDenied, ConsumerError
 
 logger = logging.getLogger(__name__)
 
@@ -18,46 +18,68 @@ LONGEST_WAIT = 30.0
 PATIENCE_WHEN_DENIED = 5 * 60.0
 """Seconds that a refusal is taken for trouble after access had worked: policies change during deployments."""
 
+TOLD_EVERY = 5 * 60.0
+"""Seconds between two lines in the log about trouble that lasts."""
+
 
 @attrs.define(eq=False)
 class Trouble:
-    """What has gone wrong with one source since it last worked."""
+    """What has gone wrong with one kind of call since it last worked.
 
-    source: str
+    Attributes:
+        what: What does not work, for the log: a source, or something that is done there.
+        tries: How often it has failed since it last worked.
+        worked: Whether it ever worked.
+
+    """
+
+    what: str
     clock: Callable[[], float]
     tries: int = attrs.field(default=0, init=False)
-    _worked: bool = attrs.field(default=False, init=False)
+    worked: bool = attrs.field(default=False, init=False)
     _since: float = attrs.field(default=0.0, init=False)
+    _told_at: float = attrs.field(default=0.0, init=False)
     _denied_since: float | None = attrs.field(default=None, init=False)
 
+    @property
+    def denied_too_long(self) -> bool:
+        """Tell whether access has been denied for longer than a deployment takes."""
+        return self._denied_since is not None and self.clock() - self._denied_since >= PATIENCE_WHEN_DENIED
+
     def over(self) -> None:
-        """Note that the source works."""
+        """Note that it works."""
         if self.tries:
             seconds = self.clock() - self._since
-            logger.info("source %r works again after %.1f s and %d tries", self.source, seconds, self.tries)
-        self._worked, self.tries, self._denied_since = True, 0, None
+            logger.info("%s works again after %.1f s and %d tries", self.what, seconds, self.tries)
+        self.worked, self.tries, self._denied_since = True, 0, None
 
-    def wait(self, error: ConsumerUnavailable | ConsumerError) -> float:
-        """Return for how many seconds to wait before the next try.
+    def note(self, error: Exception) -> None:
+        """Note that it does not work: a line in the log when that begins, and one each five minutes that it lasts."""
+        now = self.clock()
+        if not isinstance(error, AccessDenied):
+            self._denied_since = None
+        elif self._denied_since is None:
+            self._denied_since = now
+        if not self.tries:
+            self._since = self._told_at = now
+            logger.warning("trouble with %s, trying again until it works: %s", self.what, error)
+        elif now - self._told_at >= TOLD_EVERY:
+            self._told_at = now
+            text = "trouble with %s for %.0f minutes, trying again until it works: %s"
+            logger.warning(text, self.what, (now - self._since) / 60, error)
+        self.tries += 1
+
+    def wait(self, error: Exception) -> float:
+        """Note it, and return for how many seconds to wait before the next try.
 
         Raises:
             ConsumerError: there is no next try: the error is no passing one.
 
         """
-        now = self.clock()
-        if isinstance(error, ConsumerError):
-            self._be_patient(error, now)
-        else:
-            self._denied_since = None
-        if not self.tries:
-            self._since = now
-            logger.warning("trouble with source %r, trying again until it works: %s", self.source, error)
-        self.tries += 1
+        self.note(error)
+        if isinstance(error, ConsumerError) and not self._may_pass(error):
+            raise error
         return backoff(self.tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
 
-    def _be_patient(self, error: ConsumerError, now: float) -> None:
-        if not (self._worked and isinstance(error, AccessDenied)):
-            raise error
-        self._denied_since = now if self._denied_since is None else self._denied_since
-        if now - self._denied_since >= PATIENCE_WHEN_DENIED:
-            raise error
+    def _may_pass(self, error: ConsumerError) -> bool:
+        return isinstance(error, AccessDenied) and self.worked and not self.denied_too_long

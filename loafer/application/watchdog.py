@@ -15,6 +15,8 @@ from typing import ParamSpec
 
 import attrs
 
+from loafer.application.lookout import Lookout
+
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
@@ -22,11 +24,8 @@ P = ParamSpec("P")
 NOTICED_AFTER = 1.0
 """Seconds of silence after which the stack that blocks the loop is logged."""
 
-LONGEST_TICK = 0.5
-"""Seconds between two looks at most."""
-
-OVERDUE_AFTER = LONGEST_TICK + 0.05
-"""Seconds since the last look after which the other thread must be waiting for the interpreter."""
+OVERDUE_AFTER = 1.05
+"""Seconds since the last look after which the other thread, which looks each second, waits for the interpreter."""
 
 MOMENT = 0.0001
 """Seconds in which it can have it."""
@@ -37,6 +36,7 @@ class Watchdog:
     """Watches the event loop and thread that created it; `blocked_for` is called from another one, again and again."""
 
     clock: Callable[[], float]
+    lookout: Lookout
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
     _thread: int = attrs.field(factory=threading.get_ident, init=False)
     _looked: float = attrs.field(init=False)
@@ -80,6 +80,7 @@ class Watchdog:
         return silence
 
     def _answer(self) -> None:
+        self.lookout.looked()
         if self._logged and self._asked is not None:
             logger.warning("the event loop answers again after %.1f s", self.clock() - self._asked)
         self._asked, self._logged = None, False

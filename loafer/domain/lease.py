@@ -28,6 +28,8 @@ class Lease:
         release_delay: Seconds after which the message is to be visible again, once it is to be given back; None before.
         failures: How often settling it has failed.
         extending: True while an extension is under way; a release waits for it, for the last call wins.
+        settling: True once it is to be acknowledged: an extension that is refused then crossed the deletion.
+        overdue: True once its deadline has passed without an extension.
 
     """
 
@@ -40,6 +42,8 @@ class Lease:
     release_delay: float | None = None
     failures: int = 0
     extending: bool = False
+    settling: bool = False
+    overdue: bool = False
 
     def is_valid(self, now: float) -> bool:
         """Tell whether the message is still ours, as far as we can know."""
@@ -77,10 +81,13 @@ class Leases:
         """Seconds between two renewals: one may fail, and there is still time for another."""
         return self.visibility_timeout / 3
 
-    def take(self, messages: Sequence[Message], now: float) -> list[Lease]:
-        """Hold messages just received, and return the new leases; what is held already only takes the receipt over."""
-        deadline, renew_at = now + self.visibility_timeout, now + self.interval
-        ends_at = now + LONGEST_VISIBILITY - MARGIN
+    def take(self, messages: Sequence[Message], since: float) -> list[Lease]:
+        """Hold messages received at the time `since`, and return the new leases.
+
+        What is held already only takes the newer receipt over.
+        """
+        deadline, renew_at = since + self.visibility_timeout, since + self.interval
+        ends_at = since + LONGEST_VISIBILITY - MARGIN
         taken = []
         for message in messages:
             held = self._held.get(message.id)
@@ -95,7 +102,7 @@ class Leases:
     def drop(self, leases: Sequence[Lease]) -> None:
         """Hold messages no longer."""
         for lease in leases:
-            if self._held.get(lease.message.id) is lease:
+            if self._holds(lease):
                 del self._held[lease.message.id]
 
     def next_renewal(self) -> float | None:
@@ -118,15 +125,31 @@ class Leases:
         """Note that the delivery `message` of a lease was extended; a newer delivery knows better."""
         lease.extending = False
         if lease.message is message:
-            lease.deadline = until
+            lease.deadline, lease.overdue = until, False
 
     def refused(self, lease: Lease, message: Message) -> bool:
-        """Note that the source refused to extend the delivery `message`; tell whether the lease is lost by that."""
+        """Note that the source refused to extend the delivery `message`; tell whether the lease is lost by that.
+
+        It is not if a newer delivery was taken over, or if the message is being settled: the two calls crossed.
+        """
         lease.extending = False
-        lease.lost = lease.lost or lease.message is message
-        return lease.lost
+        if lease.message is not message or lease.settling or lease.released or not self._holds(lease):
+            return False
+        lease.lost = True
+        return True
 
     def not_extended(self, lease: Lease, now: float) -> None:
         """Note that an extension failed and may be tried again soon."""
         lease.extending = False
         lease.renew_at = min(lease.renew_at, now + RETRY_AFTER)
+
+    def ended(self, now: float) -> list[Lease]:
+        """Take note of the leases that have ended without an extension, and return them, each once."""
+        held = (x for x in self._held.values() if x.deadline <= now)
+        ended = [x for x in held if not (x.overdue or x.lost or x.released or x.settling)]
+        for lease in ended:
+            lease.overdue = True
+        return ended
+
+    def _holds(self, lease: Lease) -> bool:
+        return self._held.get(lease.message.id) is lease

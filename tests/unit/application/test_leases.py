@@ -1,15 +1,18 @@
 """What is held stays ours: the heartbeat in virtual time, on the same loop."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import pytest
+from virtual_time import VirtualLoop
 from world import Faults, FlakyConsumer, World, queue
 
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
-from loafer.exceptions import ConsumerUnavailable
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.exceptions import AccessDenied, ConsumerUnavailable
 
 
 async def takes_an_hour(content: Any) -> None:
@@ -75,7 +78,7 @@ async def test_the_heartbeat_opens_one_consumer_a_route_and_tries_again_where_it
         assert world.queue.counts["received"] == 1
         world.dispatcher.stop()
         world.dispatcher.stop()
-    assert opened == pytest.approx([0, 10, 11], abs=0.6), "the route's own, one that failed, and one that serves on"
+    assert opened == pytest.approx([0, 10, 11], abs=1.1), "the route's own, one that failed, and one that serves on"
 
 
 async def test_every_lease_that_is_lost_is_counted() -> None:
@@ -158,3 +161,114 @@ async def test_a_message_is_released_only_when_its_extension_has_ended() -> None
         assert world.queue.counts["received"] == 2
         world.dispatcher.stop()
         world.dispatcher.stop()
+
+
+def block(seconds: float) -> None:
+    """Stand still for so many seconds, as a blocked loop or a stopped process does: no timer runs meanwhile."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.virtual.now += seconds
+
+
+@attrs.define(eq=False)
+class Unread(FlakyConsumer):
+    """A consumer whose answers with messages lie in the socket for so many seconds, since the loop is blocked."""
+
+    unread: float = 0.0
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        messages = await super().receive(limit)
+        if messages:
+            block(self.unread)
+            await asyncio.sleep(0)  # what the loop reads in one turn, it hands on in another
+        return messages
+
+
+@attrs.define(eq=False)
+class StandingStill(World):
+    unread: float = 0.0
+
+    def consumer(self) -> FlakyConsumer:
+        return Unread(self.queue, self.wait_time, self.batch_size, self.faults, unread=self.unread)
+
+
+async def test_a_message_whose_answer_lay_unread_for_longer_than_its_lease_is_not_started(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handled: list[str] = []
+
+    async def handle(content: str) -> None:
+        handled.append(content)
+
+    world = StandingStill(queue("orders", visibility_timeout=6), handle, unread=7)
+    async with world:
+        await asyncio.sleep(0.5)  # the poll has waited since before the message was sent
+        world.queue.send(OutgoingMessage("one"))
+        await asyncio.sleep(7.1)
+        assert handled == []
+        assert "it is not started" in caplog.text
+        world.dispatcher.stop()
+
+
+async def test_a_lease_is_counted_from_before_its_answer_lay_unread_and_extended_at_once() -> None:
+    world = StandingStill(queue("orders", visibility_timeout=6), takes_an_hour, unread=4)
+    async with world:
+        await asyncio.sleep(3)
+        world.queue.send(OutgoingMessage("one"))
+        await asyncio.sleep(4.6)
+        assert ("extend", 1) in world.faults.calls
+        await asyncio.sleep(60)
+        assert world.queue.counts["received"] == 1
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
+async def test_a_lease_that_passes_its_deadline_unextended_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    faults = Faults(extending=[ConsumerUnavailable("gone")] * 25)
+    world = World(queue("orders", "one", visibility_timeout=9), takes_an_hour, faults=faults)
+    async with world:
+        await asyncio.sleep(40)
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+    assert world.dispatcher.counts["leases_ended"] == 1
+    assert caplog.text.count("have ended without an extension") == 1
+    assert caplog.text.count("trouble with extending leases") == 1
+
+
+async def test_extensions_that_are_denied_are_told_at_once_and_end_the_worker_when_a_lease_has_ended_for_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    faults = Faults(extending=[AccessDenied("no ChangeMessageVisibility")] * 1000)
+    world = World(queue("orders", "one", visibility_timeout=30), takes_an_hour, faults=faults)
+    async with world:
+        await asyncio.sleep(12)
+        assert "no ChangeMessageVisibility" in caplog.text
+        await asyncio.sleep(280)
+        assert not world.dispatcher._stop.requested.is_set()
+        with pytest.raises(AccessDenied):
+            await world.ended()
+
+
+async def test_a_worker_that_may_not_extend_goes_on_while_its_handlers_are_short() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(11)
+
+    faults = Faults(extending=[AccessDenied("no")] * 10_000)
+    world = World(queue("orders", *"x" * 60, visibility_timeout=30), handle, Options(max_jobs=1, prefetch=1), faults)
+    async with world:
+        await asyncio.sleep(700)
+        assert len(world.queue) == 0
+    assert world.dispatcher.counts["leases_ended"] == 0
+
+
+async def test_an_extension_that_crosses_the_messages_own_deletion_loses_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(10.2)
+
+    world = World(queue("orders", "one", visibility_timeout=30), handle, faults=Faults(extension_delay=0.8))
+    await world.run_for(13)  # the extension at 10 s is still under way when the message is deleted
+    assert world.queue.counts["deleted"] == 1
+    assert world.dispatcher.counts["leases_lost"] == 0
+    assert "its lease is lost" not in caplog.text

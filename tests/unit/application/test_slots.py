@@ -29,7 +29,7 @@ def lane(name: str) -> Lane:
 
 def fill(slots: Slots, lane: Lane) -> None:
     """Let messages wait until the lane's room is full."""
-    lane.order.add(lane.take([Message(f"{lane.route.name}-{number}", "1", "r") for number in range(PREFETCH)]))
+    lane.order.add(lane.take([Message(f"{lane.route.name}-{number}", "1", "r") for number in range(PREFETCH)], 0.0))
     slots.ready(lane)
 
 

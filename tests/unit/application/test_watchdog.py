@@ -11,6 +11,7 @@ from world import World, now, queue
 
 from loafer.application.heartbeat import Heartbeat
 from loafer.application.lane import Lane
+from loafer.application.lookout import Lookout
 from loafer.application.watchdog import Watchdog
 
 
@@ -34,7 +35,7 @@ def while_blocked(look: Callable[[], Any]) -> Any:
 
 async def test_a_loop_that_answers_is_not_blocked() -> None:
     time = Time()
-    watchdog = Watchdog(time)
+    watchdog = Watchdog(time, Lookout(time))
     assert while_blocked(watchdog.blocked_for) == 0
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -44,7 +45,7 @@ async def test_a_loop_that_answers_is_not_blocked() -> None:
 
 async def test_the_stack_that_blocks_the_loop_is_logged_once_after_a_second(caplog: pytest.LogCaptureFixture) -> None:
     time = Time()
-    watchdog = Watchdog(time)
+    watchdog = Watchdog(time, Lookout(time))
     while_blocked(watchdog.blocked_for)
     time.now = 0.9
     assert while_blocked(watchdog.blocked_for) == 0.9
@@ -61,14 +62,18 @@ async def test_the_stack_that_blocks_the_loop_is_logged_once_after_a_second(capl
 
 async def test_a_busy_loop_pauses_for_the_other_thread_only_where_that_is_overdue() -> None:
     time, pauses = Time(), list[float]()
-    watchdog = Watchdog(time)
-    for time.now, number in ((0.5, 0), (0.6, 1), (0.7, 2)):
+    watchdog = Watchdog(time, Lookout(time))
+    for time.now, number in ((1.0, 0), (1.1, 1), (1.2, 2)):
         watchdog.give_way(pauses.append)
         assert len(pauses) == number
     while_blocked(watchdog.blocked_for)
-    for time.now, number in ((0.8, 2), (1.2, 2), (1.3, 3)):
+    for time.now, number in ((1.3, 2), (2.2, 2), (2.3, 3)):
         watchdog.give_way(pauses.append)
         assert len(pauses) == number
+
+
+def ignore(_: BaseException) -> None:
+    """Stop nothing."""
 
 
 class Blocked(Watchdog):
@@ -87,9 +92,9 @@ async def test_the_leases_of_a_loop_blocked_beyond_the_limit_are_let_go(caplog: 
     world = World(queue("orders", "one", visibility_timeout=3), never)
     lane = Lane(world.route(), world.consumer(), now)
     lane.opened(await lane.consumer.open())
-    lane.take(await lane.consumer.receive(1))
-    blocked = Blocked(now)
-    beating = asyncio.create_task(Heartbeat([lane], now, stall_limit=10, watchdog=blocked).run())
+    lane.take(await lane.consumer.receive(1), now())
+    blocked = Blocked(now, Lookout(now))
+    beating = asyncio.create_task(Heartbeat([lane], now, 10, blocked.blocked_for, ignore).run())
     blocked.seconds = 9
     await asyncio.sleep(1.5)
     assert ("extend", 1) in world.faults.calls
