@@ -1,10 +1,12 @@
 """Settlements in batches: split to the service's limit, every entry with its own result."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from loafer.adapters.aws.answers import placed
 from loafer.adapters.aws.errors import is_passing
+from loafer.adapters.aws.telling import told, told_code
 from loafer.domain.batch import Failure
 from loafer.domain.limits import LARGEST_BATCH
 from loafer.exceptions import ConsumerUnavailable
@@ -57,16 +59,16 @@ async def _settle_chunk(send: Send, chunk: Sequence[Entry]) -> list[Failure | No
 def results_of(answer: Mapping[str, Any], size: int) -> list[Failure | None]:
     """Return the results in a batch call's answer; an entry that it does not mention has failed."""
     results: list[Failure | None] = [Failure("the answer does not mention this entry")] * size
-    for done in answer.get("Successful", ()):
-        results[int(done["Id"])] = None
-    for failed in answer.get("Failed", ()):
-        results[int(failed["Id"])] = failure_of(failed)
+    for position, _ in placed(answer, "Successful", size):
+        results[position] = None
+    for position, failed in placed(answer, "Failed", size):
+        results[position] = failure_of(failed)
     return results
 
 
-def failure_of(entry: Mapping[str, Any]) -> Failure:
-    """Return the failure that a batch call's answer reports for one entry."""
-    code = str(entry.get("Code", "no error code"))
+def failure_of(entry: Mapping[str, Any], sent: Iterable[str] = ()) -> Failure:
+    """Return the failure that a batch call's answer reports for one entry, in which these texts were sent."""
+    code = told_code(str(entry.get("Code") or "")) or "no error code"
     lost = code in _LEASE_LOST or bool(entry.get("SenderFault"))
-    message = entry.get("Message")
+    message = told(str(entry.get("Message") or ""), sent)
     return Failure(f"{code}: {message}" if message else code, retryable=is_passing(code) or not lost)

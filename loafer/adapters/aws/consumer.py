@@ -1,16 +1,17 @@
 """The SQS consumer: one queue, received from by long polls and settled in batches."""
 
 import asyncio
-import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from functools import partial
 from typing import Any
 
 import attrs
 
 from loafer.adapters.aws.address import Address, queue_address
+from loafer.adapters.aws.answers import count_in, mapping_in, messages_in, redrive_policy_in
 from loafer.adapters.aws.batches import Entry, settle
 from loafer.adapters.aws.dead_letters import DeadLetters
 from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
@@ -18,7 +19,6 @@ from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
 from loafer.adapters.aws.session import POLL_MARGIN, Client, create_client, polling, settling_client
-from loafer.adapters.aws.wire import message_of
 from loafer.domain.batch import Failure
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
@@ -103,13 +103,14 @@ class SQSConsumer(Consumer):
         """Return what one long poll brings."""
         opened = self._need()
         poller = opened.poller or await self._open_poller(opened)
-        answer = await poller.call(
+        most = min(limit, self.batch_size)
+        return await poller.read(
+            partial(messages_in, source=self.source, most=most),
             "receive_message",
             within=self.wait_time + POLL_MARGIN,
-            MaxNumberOfMessages=min(limit, self.batch_size),
+            MaxNumberOfMessages=most,
             **opened.parameters,
         )
-        return [message_of(entry, self.source) for entry in answer.get("Messages", ())]
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
         """Delete messages with DeleteMessageBatch."""
@@ -156,7 +157,8 @@ class SQSConsumer(Consumer):
         try:
             return await stack.enter_async_context(client)
         except SDK_ERRORS as error:
-            raise consumer_error(error, f"queue {self._address.name!r}", self._address.region) from error
+            told = consumer_error(error, f"queue {self._address.name!r}", self._address.region)
+        raise told
 
     async def _open_poller(self, opened: _Opened) -> Queue:
         # Only when first needed: the consumer that extends leases on another thread never polls.
@@ -167,22 +169,21 @@ class SQSConsumer(Consumer):
                 opened.poller = attrs.evolve(opened.queue, client=client)
             return opened.poller
 
-    async def _attributes_of(self, queue: Queue) -> Mapping[str, str]:
+    async def _attributes_of(self, queue: Queue) -> Mapping[str, Any]:
         names = ["VisibilityTimeout", "RedrivePolicy"]
         try:
-            answer = await queue.call("get_queue_attributes", AttributeNames=names)
+            return await queue.read(
+                partial(mapping_in, name="Attributes"), "get_queue_attributes", AttributeNames=names
+            )
         except AccessDenied as error:
             logger.warning("attributes are unknown, so visibility timeout and redrive policy are assumed: %s", error)
             return {}
-        attributes: Mapping[str, str] = answer.get("Attributes", {})
-        return attributes
 
-    def _describe(self, stack: AsyncExitStack, queue: Queue, attributes: Mapping[str, str]) -> _Opened:
+    def _describe(self, stack: AsyncExitStack, queue: Queue, attributes: Mapping[str, Any]) -> _Opened:
         # Where the queue's own timeout is unknown or 0, every poll says how long a lease is, so that it is known.
-        own = int(attributes.get("VisibilityTimeout", 0))
+        own = min(count_in(attributes, "VisibilityTimeout"), LONGEST_VISIBILITY)
         explicit = self._receive.visibility_timeout or (None if own else _ASSUMED_VISIBILITY)
-        policy = json.loads(attributes.get("RedrivePolicy") or "{}")
-        attempts, arn = int(policy.get("maxReceiveCount", 0)), policy.get("deadLetterTargetArn")
+        attempts, arn = redrive_policy_in(attributes)
         parameters: dict[str, Any] = {"WaitTimeSeconds": self._receive.wait_time, **self._receive.parameters}
         if explicit:
             parameters["VisibilityTimeout"] = explicit

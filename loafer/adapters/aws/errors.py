@@ -1,6 +1,7 @@
 """What the SDK raises, turned into loafer's errors: the one place that knows the error codes."""
 
 import re
+from collections.abc import Iterable
 from enum import Enum, auto
 
 import aiohttp
@@ -8,9 +9,16 @@ import attrs
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from loafer.adapters.aws.telling import told, told_code, told_of_ours
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, PublisherError
 
+
+class UnreadableAnswer(Exception):
+    """An answer that cannot be read, or is not read on; the text says why, and quotes nothing of it."""
+
+
 SDK_ERRORS = (
+    UnreadableAnswer,
     sdk.BotoCoreError,
     sdk.ClientError,
     ResponseParserError,
@@ -20,7 +28,7 @@ SDK_ERRORS = (
     ValueError,  # botocore's way to refuse an endpoint URL
     RuntimeError,  # its way to say that credentials which it has just refreshed are expired
 )
-"""Everything that a call of the SDK raises."""
+"""Everything that a call raises, whichever transport carries it."""
 
 
 class Kind(Enum):
@@ -94,20 +102,26 @@ _PASSING_TYPES = (
     sdk.SSOError,
     sdk.IncompleteReadError,
     ResponseParserError,
+    UnreadableAnswer,
     aiohttp.ClientError,
     OSError,
     TimeoutError,
     RuntimeError,
 )
-_USERINFO = re.compile(r"//[^/@\s]*@")
-_MAX_DETAIL = 300
+_SIGNATURE = {"InvalidSignatureException", "SignatureDoesNotMatch"}
+"""Codes whose message repeats the signed headers, the session token among them: it is of no use to anyone else."""
+_REDIRECTS = range(300, 400)
+_PARAMETER = re.compile(r"parameter (?:in input: \")?([A-Za-z0-9.\[\]]{1,100})")
 
 
-def diagnose(error: Exception, place: str, region: str | None = None) -> Diagnosis:
-    """Return what an error of the SDK means; `place` names the queue or topic, as in "queue 'orders'"."""
+def diagnose(error: Exception, place: str, region: str | None = None, sent: Iterable[str] = ()) -> Diagnosis:
+    """Return what an error of the SDK means; `place` names the queue or topic, as in "queue 'orders'".
+
+    `sent` are the texts that the call sent, bodies and attributes: the sentence quotes none of them.
+    """
     match error:
         case sdk.ClientError():
-            return _diagnose_answer(error, place, region)
+            return _diagnose_answer(error, place, region, sent)
         case sdk.NoCredentialsError() | sdk.PartialCredentialsError():
             advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
             return Diagnosis(Kind.FATAL, f"{place}: no complete AWS credentials found: {advice}")
@@ -125,10 +139,10 @@ def is_passing(code: str) -> bool:
 
 
 def consumer_error(
-    error: Exception, place: str, region: str | None = None
+    error: Exception, place: str, region: str | None = None, sent: Iterable[str] = ()
 ) -> AccessDenied | ConsumerError | ConsumerUnavailable:
     """Return the error to raise from a consumer for an error of the SDK."""
-    found = diagnose(error, place, region)
+    found = diagnose(error, place, region, sent)
     kinds: dict[Kind, type[AccessDenied | ConsumerError | ConsumerUnavailable]] = {
         Kind.PASSING: ConsumerUnavailable,
         Kind.DENIED: AccessDenied,
@@ -137,12 +151,14 @@ def consumer_error(
     return kinds[found.kind](found.sentence)
 
 
-def publisher_error(error: Exception, place: str, region: str | None = None) -> PublisherError:
+def publisher_error(
+    error: Exception, place: str, region: str | None = None, sent: Iterable[str] = ()
+) -> PublisherError:
     """Return the error to raise from a publisher for an error of the SDK."""
-    return PublisherError(diagnose(error, place, region).sentence)
+    return PublisherError(diagnose(error, place, region, sent).sentence)
 
 
-def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None) -> Diagnosis:
+def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None, sent: Iterable[str]) -> Diagnosis:
     answer = error.response
     code = str(answer.get("Error", {}).get("Code", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
@@ -150,25 +166,45 @@ def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None) -> 
         where = f" in region {region}" if region else ""
         advice = "create it or correct its name"
         return Diagnosis(Kind.FATAL, f"{place} does not exist{where} (or belongs to another account): {advice}")
+    if status in _REDIRECTS:
+        return Diagnosis(Kind.PASSING, f"{place} answers with a redirect (status {status}), which is not followed")
     if is_passing(code) or status >= _SERVER_TROUBLE or status in _PASSING_STATUS:
-        return Diagnosis(Kind.PASSING, f"{place} does not answer for now ({_said(error, code)})")
+        return Diagnosis(Kind.PASSING, f"{place} does not answer for now ({_said(error, code, sent)})")
     if code in _DENIED or code.startswith("AccessDenied"):
         advice = "correct the credentials or the policy"
-        return Diagnosis(Kind.DENIED, f"{place}: access denied ({_said(error, code)}): {advice}")
-    return Diagnosis(Kind.FATAL, f"{place}: the request was refused ({_said(error, code)})")
+        return Diagnosis(Kind.DENIED, f"{place}: access denied ({_said(error, code, sent)}): {advice}")
+    return Diagnosis(Kind.FATAL, f"{place}: the request was refused ({_said(error, code, sent)})")
 
 
-def _said(error: sdk.ClientError, code: str) -> str:
-    if code == "SignatureDoesNotMatch":
-        return code  # its message repeats the signed headers, the session token among them
-    message = str(error.response.get("Error", {}).get("Message", ""))
-    return f"{code}: {_short(message)}" if message else code or "no error code"
+def _said(error: sdk.ClientError, code: str, sent: Iterable[str]) -> str:
+    code = told_code(code) or "no error code"
+    if code in _SIGNATURE:
+        return code
+    message = told(str(error.response.get("Error", {}).get("Message", "")), sent)
+    return f"{code}: {message}" if message else code
 
 
 def _detail(error: Exception) -> str:
-    text = _short(str(error)) or ("no answer in time" if isinstance(error, TimeoutError) else "")
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text}" if (text := _text_of(error)) else type(error).__name__
 
 
-def _short(text: str) -> str:
-    return _USERINFO.sub("//", " ".join(text.split()))[:_MAX_DETAIL]
+def _text_of(error: Exception) -> str:
+    match error:
+        case UnreadableAnswer():
+            return str(error)
+        case ResponseParserError():
+            return "the answer cannot be read"  # its text repeats the whole answer
+        case sdk.ParamValidationError():
+            return _parameters_in(str(error))
+        case TimeoutError():
+            return told_of_ours(str(error)) or "no answer in time"
+        case OSError() | sdk.ProfileNotFound() | sdk.ConfigNotFound() | sdk.ConfigParseError():
+            return told_of_ours(str(error))
+        case _:
+            return told(str(error))
+
+
+def _parameters_in(report: str) -> str:
+    """Return which parameters the SDK refuses; it also shows their values, bodies among them."""
+    names = dict.fromkeys(_PARAMETER.findall(report))
+    return f"the SDK does not take {', '.join(names)}" if names else told(report.partition("value:")[0])

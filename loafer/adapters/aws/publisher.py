@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from loafer.adapters.aws.address import Address, queue_address, topic_address
+from loafer.adapters.aws.answers import text_in
 from loafer.adapters.aws.publishing import Channel, Dialect
-from loafer.adapters.aws.session import Client
+from loafer.adapters.aws.session import Client, called, reading
 from loafer.domain.batch import Failure
 from loafer.domain.limits import QUEUE, TOPIC
 from loafer.domain.message import OutgoingMessage
@@ -74,7 +75,7 @@ class SQSPublisher(Publisher):
         if address.url:
             return address.url
         owner = {"QueueOwnerAWSAccountId": address.account} if address.account else {}
-        return str((await client.get_queue_url(QueueName=address.name, **owner))["QueueUrl"])
+        return text_in(await called(client, "get_queue_url", {"QueueName": address.name, **owner}), "QueueUrl")
 
 
 @attrs.define(eq=False)
@@ -108,11 +109,12 @@ class SNSPublisher(Publisher):
         address = self._channel.address
         if address.arn:
             return address.arn
-        async for page in client.get_paginator("list_topics").paginate():
-            for topic in page.get("Topics", ()):
-                arn: str = topic["TopicArn"]
-                if arn.rpartition(":")[2] == address.name:
-                    return arn
+        with reading():
+            async for page in client.get_paginator("list_topics").paginate():
+                for topic in page.get("Topics", ()):
+                    arn: str = topic["TopicArn"]
+                    if arn.rpartition(":")[2] == address.name:
+                        return arn
         region = client.meta.region_name
         raise PublisherError(f"topic {address.name!r} does not exist in region {region}: create it or correct its name")
 

@@ -8,12 +8,13 @@ from typing import Any
 import attrs
 
 from loafer.adapters.aws.address import Address
+from loafer.adapters.aws.answers import placed, text_in
 from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose, publisher_error
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.session import CALL_TIMEOUT, OPEN_TIMEOUT, Client, create_client, publishing
-from loafer.adapters.aws.wire import wire_attributes
+from loafer.adapters.aws.session import CALL_TIMEOUT, OPEN_TIMEOUT, Client, called, create_client, publishing
+from loafer.adapters.aws.wire import texts_in, wire_attributes
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in, split
 from loafer.domain.message import OutgoingMessage
@@ -73,18 +74,21 @@ class Channel:
                     self._target = await find(self._client)
                     if self.dialect.lean:
                         self._lean = await enter_lean_transport(stack, self._client, self.place, 0, self.transport)
+                    self._stack = stack.pop_all()
+                    return
             except SDK_ERRORS as error:
-                raise publisher_error(error, self.place, self._region()) from error
-            self._stack = stack.pop_all()
+                told = publisher_error(error, self.place, self._region())
+        raise told  # without what the SDK raised: its text may repeat what was signed and sent
 
     async def publish(self, message: OutgoingMessage) -> str:
         """Send one message and return its id; PublisherError if it breaks a limit (then before any call) or fails."""
         self._check(message)
+        entry = self._entry(message)
         try:
-            answer = await self._call(self.dialect.send, self._entry(message))
+            return text_in(await self._call(self.dialect.send, entry), "MessageId")
         except SDK_ERRORS as error:
-            raise publisher_error(error, self.place, self._region()) from error
-        return str(answer["MessageId"])
+            told = publisher_error(error, self.place, self._region(), texts_in(entry))
+        raise told
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> list[str | Failure]:
         """Send many, in order; PublisherError before any call if one of them breaks a limit."""
@@ -109,16 +113,18 @@ class Channel:
 
     async def _publish_chunk(self, chunk: Sequence[OutgoingMessage]) -> list[str | Failure]:
         entries = [{"Id": str(position), **self._entry(message)} for position, message in enumerate(chunk)]
+        parameters = {self.dialect.entries: entries}
         try:
-            answer = await self._call(self.dialect.send_batch, {self.dialect.entries: entries})
+            answer = await self._call(self.dialect.send_batch, parameters)
         except SDK_ERRORS as error:
-            found = diagnose(error, self.place, self._region())
+            found = diagnose(error, self.place, self._region(), texts_in(parameters))
             return [Failure(found.sentence, retryable=found.kind is Kind.PASSING)] * len(chunk)
         results: list[str | Failure] = [Failure("the answer does not mention this message")] * len(chunk)
-        for sent in answer.get("Successful", ()):
-            results[int(sent["Id"])] = sent["MessageId"]
-        for failed in answer.get("Failed", ()):
-            results[int(failed["Id"])] = failure_of(failed)
+        for position, sent in placed(answer, "Successful", len(chunk)):
+            identity = sent.get("MessageId")
+            results[position] = identity if isinstance(identity, str) else Failure("the answer has no id for it")
+        for position, failed in placed(answer, "Failed", len(chunk)):
+            results[position] = failure_of(failed, texts_in(entries[position]))
         return results
 
     async def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -133,8 +139,7 @@ class Channel:
                 if diagnose(error, self.place).kind is not Kind.PASSING:
                     raise
         # The SDK tries again by itself.
-        answer: dict[str, Any] = await getattr(self._client, operation)(**parameters)
-        return answer
+        return await called(self._client, operation, parameters)
 
     def _entry(self, message: OutgoingMessage) -> dict[str, Any]:
         parameters: dict[str, Any] = {

@@ -1,14 +1,19 @@
 """One SQS queue over an open client: found once, then called with a deadline and loafer's errors."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import attrs
 
 from loafer.adapters.aws.address import Address
-from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
+from loafer.adapters.aws.answers import text_in
+from loafer.adapters.aws.errors import SDK_ERRORS, UnreadableAnswer, consumer_error
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.session import CALL_TIMEOUT, Client
+from loafer.adapters.aws.session import CALL_TIMEOUT, Client, called
+from loafer.adapters.aws.wire import texts_in
+
+Values = TypeVar("Values")
 
 
 @attrs.frozen
@@ -43,23 +48,45 @@ class Queue:
             ConsumerError: it never will be; AccessDenied where it is a matter of permission.
 
         """
-        return await self._call(operation, within, {"QueueUrl": self.url, **parameters})
-
-    async def found(self) -> "Queue":
-        """Return this queue with its URL looked up; raises as `call` does."""
-        if self.address.url:
-            return attrs.evolve(self, url=self.address.url)
-        owner = {"QueueOwnerAWSAccountId": self.address.account} if self.address.account else {}
-        answer = await self._call("get_queue_url", CALL_TIMEOUT, {"QueueName": self.address.name, **owner})
-        return attrs.evolve(self, url=answer["QueueUrl"])
-
-    async def _call(self, operation: str, within: float, parameters: dict[str, Any]) -> dict[str, Any]:
+        if self.url:
+            parameters = {"QueueUrl": self.url, **parameters}
         # The SDK's own timeouts leave out the look-up of the host and the wait for a connection of the pool.
         try:
             async with asyncio.timeout(within):
                 if self.lean is not None and operation in OPERATIONS:
                     return await self.lean.call(operation, parameters)
-                answer: dict[str, Any] = await getattr(self.client, operation)(**parameters)
-                return answer
+                return await called(self.client, operation, parameters)
         except SDK_ERRORS as error:
-            raise consumer_error(error, self.place, self.client.meta.region_name) from error
+            told = consumer_error(error, self.place, self.client.meta.region_name, texts_in(parameters))
+        raise told  # without what the SDK raised: its text may repeat what was signed and sent
+
+    async def read(
+        self,
+        values: Callable[[dict[str, Any]], Values],
+        operation: str,
+        *,
+        within: float = CALL_TIMEOUT,
+        **parameters: Any,
+    ) -> Values:
+        """Return what `values` makes of the answer that `call` returns; raises as that does.
+
+        An answer that cannot be read is ConsumerUnavailable: the next one may be.
+        """
+        answer = await self.call(operation, within=within, **parameters)
+        try:
+            return values(answer)
+        except UnreadableAnswer as error:
+            told = consumer_error(error, self.place)
+        raise told
+
+    async def found(self) -> "Queue":
+        """Return this queue with its URL looked up; raises as `call` does."""
+        if self.address.url:
+            return attrs.evolve(self, url=self.address.url)
+        owner: dict[str, Any] = {"QueueOwnerAWSAccountId": self.address.account} if self.address.account else {}
+        url = await self.read(_url_in, "get_queue_url", QueueName=self.address.name, **owner)
+        return attrs.evolve(self, url=url)
+
+
+def _url_in(answer: dict[str, Any]) -> str:
+    return text_in(answer, "QueueUrl")

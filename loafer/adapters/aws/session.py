@@ -3,14 +3,15 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, TypeAlias
 
 import attrs
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
+from loafer.adapters.aws.errors import UnreadableAnswer
 from loafer.adapters.aws.sdk_data import data_loader
 
 Client: TypeAlias = Any
@@ -57,6 +58,23 @@ def create_client(service: str, region: str | None, config: AioConfig) -> Abstra
         config=config,
     )
     return client
+
+
+async def called(client: Client, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Return the answer of a client's operation; raises what the SDK raises, and UnreadableAnswer."""
+    call = getattr(client, operation)
+    with reading():
+        answer: dict[str, Any] = await call(**parameters)
+    return answer
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Raise UnreadableAnswer for what the SDK's parser raises where an answer is not as the service's model says."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
+        raise UnreadableAnswer("the answer is not made as the SDK expects") from error
 
 
 @attrs.define(eq=False)

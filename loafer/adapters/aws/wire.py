@@ -1,5 +1,6 @@
 """Messages as SQS and SNS write them, to and from the domain's values."""
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,21 +8,34 @@ from loafer.domain.message import NO_ATTRIBUTES, Attribute, Message
 
 
 def message_of(entry: Mapping[str, Any], source: str) -> Message:
-    """Return the message in an entry of ReceiveMessage's answer; what an endpoint leaves out gets its default."""
-    system: Mapping[str, str] = entry.get("Attributes") or {}
-    sent = system.get("SentTimestamp")
-    attributes = entry.get("MessageAttributes")
-    return Message(
-        entry["MessageId"],
-        entry.get("Body", ""),
-        entry["ReceiptHandle"],
-        int(system.get("ApproximateReceiveCount", 1)),
-        system.get("MessageGroupId"),
-        system.get("MessageDeduplicationId"),
-        int(sent) / 1000 if sent else None,
-        _attributes_of(attributes) if attributes else NO_ATTRIBUTES,
-        source,
-    )
+    """Return the message in an entry of ReceiveMessage's answer; what an endpoint leaves out gets its default.
+
+    Raises:
+        ValueError: it is no message; the text says why, and quotes nothing of it.
+
+    """
+    try:
+        identity, receipt, body = entry["MessageId"], entry["ReceiptHandle"], entry.get("Body", "")
+        # They are sent back: SQS makes them of nothing else.
+        if not (identity and receipt and identity.isascii() and receipt.isascii()):
+            raise ValueError("its id or its receipt is none")
+        system: Mapping[str, Any] = entry.get("Attributes") or {}
+        group, deduplication_id = system.get("MessageGroupId"), system.get("MessageDeduplicationId")
+        attributes = entry.get("MessageAttributes")
+        count, sent_at = _numbers(system.get("ApproximateReceiveCount"), system.get("SentTimestamp"))
+        return Message(
+            identity,
+            body if isinstance(body, str) else _text_or_none(body) or "",
+            receipt,
+            count,
+            group if group is None else _text_or_none(group),
+            deduplication_id if deduplication_id is None else _text_or_none(deduplication_id),
+            sent_at,
+            _attributes_of(attributes) if attributes else NO_ATTRIBUTES,
+            source,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("it is not made as a message is") from error
 
 
 def wire_attributes(attributes: Mapping[str, Attribute]) -> dict[str, dict[str, str | bytes]]:
@@ -35,8 +49,47 @@ def wire_attributes(attributes: Mapping[str, Attribute]) -> dict[str, dict[str, 
     }
 
 
+def texts_in(parameters: Mapping[str, Any]) -> list[str]:
+    """Return the bodies and the attributes in a call's parameters: what the world has no business to see."""
+    entries = [parameters, *parameters.get("Entries", ()), *parameters.get("PublishBatchRequestEntries", ())]
+    bodies = [entry[name] for entry in entries for name in ("MessageBody", "Message") if name in entry]
+    attributes = [value for entry in entries for value in (entry.get("MessageAttributes") or {}).values()]
+    return [*bodies, *(value["StringValue"] for value in attributes if "StringValue" in value)]
+
+
+def _text_or_none(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError
+
+
+def _numbers(count: Any, sent: Any) -> tuple[int, float | None]:
+    """Return how often a message was received, and when it was sent in seconds; what is no number is missing."""
+    try:
+        received = int(count)
+        return received if received > 0 else 1, int(sent) / 1000
+    except (ValueError, TypeError, OverflowError):
+        milliseconds = _number_or_none(sent)
+        return max(int(_number_or_none(count) or 1), 1), None if milliseconds is None else milliseconds / 1000
+
+
+def _number_or_none(written: Any) -> float | None:
+    try:
+        return float(int(written))
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 def _attributes_of(wire: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
     return {
-        name: Attribute(value.get("StringValue", value.get("BinaryValue", "")), value.get("DataType", "String"))
-        for name, value in wire.items()
+        name: Attribute(_value_of(written), _text_or_none(written.get("DataType")) or "String")
+        for name, written in wire.items()
     }
+
+
+def _value_of(written: Mapping[str, Any]) -> str | bytes:
+    text, value = _text_or_none(written.get("StringValue")), written.get("BinaryValue")
+    if text is not None or value is None:
+        return text or ""
+    # The SDK has decoded it; over the lean transport it comes as it was sent.
+    return value if isinstance(value, bytes) else base64.b64decode(value)

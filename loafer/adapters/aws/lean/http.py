@@ -1,17 +1,16 @@
-"""HTTP/1.1 to one host, with as little as a request needs: kept connections, and a parser written in C."""
+"""HTTP/1.1 to one host, with as little as a request needs: connections that are kept."""
 
 import asyncio
 import socket
 import ssl
 import time
 from collections import deque
-from collections.abc import Sequence
-from typing import cast
 from urllib.parse import SplitResult
 
 import aiohappyeyeballs
 import attrs
-import httptools
+
+from loafer.adapters.aws.lean.connection import LARGEST_ANSWER, Answer, Connection, Lost
 
 IDLE_LIMIT = 12
 """Seconds after which an idle connection is not used again: something on the way may have forgotten it (as the SDK)."""
@@ -21,126 +20,6 @@ ADDRESS_DELAY = 0.25
 
 https://datatracker.ietf.org/doc/html/rfc8305#section-5
 """
-
-_INFORMATIONAL = 200
-_LENGTHS = {b"content-length", b"transfer-encoding"}  # headers that tell where a body ends
-
-
-class Lost(ConnectionError):
-    """The connection ended before the answer was complete."""
-
-
-@attrs.frozen(slots=True)
-class Answer:
-    """What an HTTP request was answered with."""
-
-    status: int
-    raw_headers: Sequence[tuple[bytes, bytes]]
-    body: bytes = attrs.field(repr=False)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers, their names in lower case."""
-        return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self.raw_headers}
-
-
-@attrs.define(eq=False, repr=False)
-class Connection(asyncio.Protocol):
-    """One connection, which carries one request at a time.
-
-    Attributes:
-        idle_since: When its last answer was complete.
-        heard: True once something of the current answer has come.
-        usable: True until the connection has ended or is to end.
-
-    """
-
-    idle_since: float = 0.0
-    heard: bool = False
-    usable: bool = False
-    _transport: asyncio.Transport = attrs.field(init=False)
-    _parser: httptools.HttpResponseParser = attrs.field(init=False)
-    _answer: "asyncio.Future[Answer] | None" = attrs.field(default=None, init=False)
-    _in_body: bool = attrs.field(default=False, init=False)
-    _headers: list[tuple[bytes, bytes]] = attrs.field(factory=list, init=False)
-    _body: list[bytes] = attrs.field(factory=list, init=False)
-
-    async def ask(self, request: bytes) -> Answer:
-        """Send a whole request and return its answer; Lost if the connection ends before."""
-        self.heard = False
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        try:
-            return await self._answer
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._answer = None
-
-    def close(self) -> None:
-        """End the connection, whatever it carries."""
-        self.usable = False
-        self._transport.abort()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over the transport."""
-        self._transport = cast("asyncio.Transport", transport)
-        self._parser = httptools.HttpResponseParser(self)
-        self.usable = True
-
-    def data_received(self, data: bytes) -> None:
-        """Read on in the answer; what nobody asked for, or is no HTTP, ends the connection."""
-        self.heard = True
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._fail(Lost(f"the answer is no HTTP: {error}"))
-
-    def eof_received(self) -> None:
-        """Take the end of the connection as the end of an answer that tells no other."""
-        if self._in_body and not _LENGTHS & {name.lower() for name, _ in self._headers}:
-            self.on_message_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Fail what waits for an answer."""
-        self._fail(Lost(str(exc) if exc else "the connection was closed before the answer was complete"))
-
-    def on_message_begin(self) -> None:
-        """Begin to read an answer; one that nobody asked for must not become that of the next request."""
-        self._headers, self._body = [], []
-        if self._answer is None or self._answer.done():
-            self.close()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Read a header."""
-        self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Expect the body."""
-        self._in_body = True
-
-    def on_body(self, body: bytes) -> None:
-        """Read a part of the body."""
-        self._body.append(body)
-
-    def on_message_complete(self) -> None:
-        """Hand the answer over."""
-        self._in_body = False
-        status = self._parser.get_status_code()
-        if status < _INFORMATIONAL:
-            return
-        self.idle_since = time.monotonic()
-        # An answer to half a request leaves a server that may not want the other half.
-        if not self._parser.should_keep_alive() or self._transport.get_write_buffer_size():
-            self.close()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(Answer(status, self._headers, b"".join(self._body)))
-
-    def _fail(self, error: Lost) -> None:
-        self.close()
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
 
 
 @attrs.define(eq=False)
@@ -167,33 +46,37 @@ class Http:
         """Make the places."""
         self._places = asyncio.Semaphore(self.limit)
 
-    async def post(self, request: bytes) -> Answer:
-        """Send a whole request and return its answer.
+    async def post(self, request: bytes, room: int = LARGEST_ANSWER) -> Answer:
+        """Send a whole request and return its answer, of `room` bytes at most.
 
         Raises:
             OSError: there is no connection; TimeoutError and ssl.SSLError are such.
-            Lost: there was one, and it ended.
+            Lost: there was one, and it ended; Excess where that was for what it brought.
 
         """
         async with self._places:
             kept = self._take_idle()
             if kept is not None:
                 try:
-                    return await self._ask(kept, request)
+                    return await self._ask(kept, request, room)
                 except Lost:
                     if kept.heard:
                         raise
                     # It was closed from the other side while it lay idle: that says nothing about a new one.
-            return await self._ask(await self._connect(), request)
+            return await self._ask(await self._connect(), request, room)
 
     def close(self) -> None:
         """Close what is idle, and what is in use once it has its answer."""
         self._closed = True
+        self.close_idle()
+
+    def close_idle(self) -> None:
+        """Close what is idle."""
         while self._idle:
             self._idle.pop().close()
 
-    async def _ask(self, connection: Connection, request: bytes) -> Answer:
-        answer = await connection.ask(request)
+    async def _ask(self, connection: Connection, request: bytes, room: int) -> Answer:
+        answer = await connection.ask(request, room)
         if self._closed:
             connection.close()
         elif connection.usable:

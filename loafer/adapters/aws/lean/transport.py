@@ -1,21 +1,28 @@
 """SQS's frequent operations over the lean transport: signed, sent, decoded, with the SDK's own errors."""
 
 import base64
-import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import partial
 from ssl import SSLError
 from typing import Any
 
 import attrs
 import orjson
 from botocore import exceptions as sdk
-from botocore.parsers import ResponseParserError, create_parser
+from botocore.parsers import create_parser
 
-from loafer.adapters.aws.lean.http import Answer, Http, Lost
+from loafer.adapters.aws.errors import UnreadableAnswer
+from loafer.adapters.aws.lean.aside import aside
+from loafer.adapters.aws.lean.connection import LARGEST_ANSWER, Answer, Excess, Lost
+from loafer.adapters.aws.lean.http import Http
+from loafer.adapters.aws.lean.sieve import is_plain, sifted, value_of
 from loafer.adapters.aws.lean.signature import Credentials, Signer
+
+logger = logging.getLogger(__name__)
 
 OPERATIONS = {
     "receive_message": "ReceiveMessage",
@@ -28,6 +35,15 @@ OPERATIONS = {
 LARGEST_SKEW = 240
 """Seconds by which a clock may differ from the server's; signatures that are off by 300 are refused."""
 
+LARGEST_BELIEVED_SKEW = 24 * 3600
+"""Seconds by which it may differ at most: a server that says more is not believed."""
+
+ON_LOOP = 1024 * 1024
+"""Bytes of an answer that is decoded at once; a larger one is on a thread, so that the event loop goes on."""
+
+_LARGEST_MESSAGE = 6 * 1024 * 1024  # a megabyte that is nothing but escapes, of six characters each
+_AROUND_MESSAGES = 64 * 1024
+_LARGEST_REFUSAL = 64 * 1024  # that is decoded
 _ERROR = 300
 _SKEWED = {
     "InvalidSignatureException",
@@ -55,9 +71,10 @@ class LeanTransport:
     http: Http
     credentials: Callable[[], Awaitable[Credentials]]
     _skew: float = attrs.field(default=0.0, init=False)
+    _disbelieved: bool = attrs.field(default=False, init=False)
 
     async def call(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the answer to one of OPERATIONS, given and answered in the SDK's terms.
+        """Return the answer to one of OPERATIONS, given in the SDK's terms; the answer's binary values are base64.
 
         Raises:
             ClientError: SQS refused.
@@ -66,26 +83,33 @@ class LeanTransport:
 
         """
         body, skew = _body_of(parameters), self._skew
-        answer = await self._post(operation, body, skew)
+        entries, room = _asked_for(parameters)
+        answer = await self._post(operation, body, skew, room)
         refusal = _refusal(operation, answer)
         if refusal is not None and self._corrects_skew(refusal, _date_of(answer), skew):
-            answer = await self._post(operation, body, self._skew)
+            answer = await self._post(operation, body, self._skew, room)
             refusal = _refusal(operation, answer)
         if refusal is not None:
             raise refusal
-        return _decode(answer.body)
+        try:
+            return await _decode(answer.body, entries)
+        except Excess as error:
+            self.http.close_idle()  # its connection among them
+            raise UnreadableAnswer(str(error)) from error
 
     def close(self) -> None:
         """Let go of connections."""
         self.http.close()
 
-    async def _post(self, operation: str, body: bytes, skew: float) -> Answer:
+    async def _post(self, operation: str, body: bytes, skew: float, room: int) -> Answer:
         now = time.time() + skew
         head = self.signer.head("AmazonSQS." + OPERATIONS[operation], body, await self.credentials(), now)
         try:
-            return await self.http.post(head + body)
+            return await self.http.post(head + body, room)
         except TimeoutError:
             raise
+        except Excess as error:
+            raise UnreadableAnswer(str(error)) from error
         except Lost as error:
             raise sdk.ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
         except SSLError as error:
@@ -102,10 +126,28 @@ class LeanTransport:
         if date is None or refusal.response.get("Error", {}).get("Code") not in _SKEWED:
             return False
         skew = date - time.time()
+        if abs(skew) > LARGEST_BELIEVED_SKEW:
+            self._disbelieve(skew)
+            return False
         changed = abs(skew - used) >= LARGEST_SKEW
         if changed:
             self._skew = skew
         return changed
+
+    def _disbelieve(self, skew: float) -> None:
+        if not self._disbelieved:
+            self._disbelieved = True
+            text = "%s says that this clock is wrong by %.0f hours, which is not believed: if it is, set it"
+            logger.warning(text, self.endpoint, skew / 3600)
+
+
+def _asked_for(parameters: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many entries and how many bytes the answer to a call may have."""
+    entries = parameters.get("Entries")
+    if entries is not None:
+        return len(entries), LARGEST_ANSWER
+    messages = parameters.get("MaxNumberOfMessages", 1)
+    return messages, messages * _LARGEST_MESSAGE + _AROUND_MESSAGES
 
 
 def _date_of(answer: Answer) -> float | None:
@@ -120,13 +162,15 @@ def _refusal(operation: str, answer: Answer) -> sdk.ClientError | None:
     """Return the error that an answer is; None where it is none."""
     if answer.status < _ERROR:
         return None
+    if len(answer.body) > _LARGEST_REFUSAL:
+        raise UnreadableAnswer(f"the answer, of status {answer.status}, is larger than an error of SQS")
     # The SDK's own parser: what it makes of an error is what the rest of loafer knows.
     parser: Any = create_parser("json")
-    wire = {"status_code": answer.status, "headers": answer.headers, "body": answer.body}
+    wire = {"status_code": answer.status, "headers": answer.headers, "body": bytes(answer.body)}
     try:
         return sdk.ClientError(parser.parse(wire, None), OPERATIONS[operation])
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ResponseParserError(f"the answer, of status {answer.status}, cannot be read: {error}") from error
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise UnreadableAnswer(f"the answer, of status {answer.status}, cannot be read") from error
 
 
 def _body_of(parameters: Mapping[str, Any]) -> bytes:
@@ -143,22 +187,20 @@ def _encode(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no place in a request")
 
 
-def _decode(body: bytes) -> dict[str, Any]:
+async def _decode(body: bytes | bytearray, entries: int) -> dict[str, Any]:
+    """Return the object that an answer is; Excess if it has more than so many entries."""
+    if not body:
+        return {}
     try:
-        decoded = _json_of(body) if body else {}
-        for message in decoded.get("Messages") or ():
-            for attribute in (message.get("MessageAttributes") or {}).values():
-                if attribute.get("BinaryValue") is not None:
-                    attribute["BinaryValue"] = base64.b64decode(attribute["BinaryValue"])
-    except (ValueError, TypeError, AttributeError) as error:
-        raise ResponseParserError(f"the answer cannot be read: {error}") from error
-    return decoded
-
-
-def _json_of(body: bytes) -> dict[str, Any]:
-    try:
-        decoded: dict[str, Any] = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        # orjson refuses lone surrogates, which one message must not make of all that came with it.
-        decoded = json.loads(body)
+        if len(body) <= ON_LOOP and is_plain(body):
+            decoded = value_of(body)
+        else:
+            decoded = await aside(partial(sifted, body, entries))
+    except ValueError as error:
+        raise UnreadableAnswer("the answer is not JSON") from error
+    if not isinstance(decoded, dict):
+        raise UnreadableAnswer("the answer is no JSON object")
+    for value in decoded.values():
+        if isinstance(value, list) and len(value) > entries:
+            raise Excess(f"the answer has {len(value)} entries where {entries} were asked for")
     return decoded

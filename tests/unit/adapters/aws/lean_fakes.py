@@ -20,9 +20,11 @@ from botocore.loaders import create_loader
 
 from loafer.adapters.aws import session
 from loafer.adapters.aws.lean import choice
+from loafer.adapters.aws.lean import connection as connections
 from loafer.adapters.aws.lean import http as module
 from loafer.adapters.aws.lean.choice import SWITCH, enter_lean_transport
-from loafer.adapters.aws.lean.http import Answer, Connection, Http
+from loafer.adapters.aws.lean.connection import Answer, Connection
+from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.signature import Signer
 from loafer.adapters.aws.lean.transport import LeanTransport
 from loafer.adapters.aws.session import create_client, settling
@@ -116,7 +118,8 @@ class FakeHost:
 
 def http_to(host: FakeHost, monkeypatch: pytest.MonkeyPatch, limit: int = 10) -> Http:
     """Return the client of a host; to be called in a coroutine test, whose time is the client's too."""
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=asyncio.get_running_loop().time))
+    for place in (module, connections):
+        monkeypatch.setattr(place, "time", SimpleNamespace(monotonic=asyncio.get_running_loop().time))
     monkeypatch.setattr(Http, "_connect", host.connect)
     return Http(urlsplit("http://host"), None, 5, limit)
 
@@ -127,9 +130,15 @@ class FakeHttp:
 
     answers: list[Answer | Exception]
     requests: list[bytes] = attrs.field(factory=list)
+    rooms: list[int] = attrs.field(factory=list)
+    idle_closed: bool = False
 
-    async def post(self, request: bytes) -> Answer:
+    def close_idle(self) -> None:
+        self.idle_closed = True
+
+    async def post(self, request: bytes, room: int) -> Answer:
         self.requests.append(request)
+        self.rooms.append(room)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer

@@ -11,15 +11,22 @@ import attrs
 import pytest
 from aiobotocore.awsrequest import AioAWSResponse
 from botocore import exceptions as sdk
-from botocore.parsers import ResponseParserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lean_fakes import MESSAGE, answered, clean, lean
 
-from loafer.adapters.aws.errors import SDK_ERRORS, diagnose
-from loafer.adapters.aws.lean.http import Answer
+from loafer.adapters.aws.answers import messages_in
+from loafer.adapters.aws.batches import results_of
+from loafer.adapters.aws.errors import SDK_ERRORS, UnreadableAnswer, diagnose
+from loafer.adapters.aws.lean.connection import Answer
 from loafer.adapters.aws.session import create_client, settling
 from loafer.testing.clock import run, runner
+
+QUEUE = {"QueueUrl": "http://host/1/q"}
+PARAMETERS: dict[str, Any] = {
+    "receive_message": {**QUEUE, "MaxNumberOfMessages": 10},
+    "delete_message_batch": {**QUEUE, "Entries": [{"Id": str(number), "ReceiptHandle": "r"} for number in range(2)]},
+}
 
 
 @attrs.define
@@ -37,14 +44,13 @@ class Theirs:
 
     async def read(self) -> bytes:
         assert self.answer is not None
-        return self.answer.body
+        return bytes(self.answer.body)
 
     def makes_of(self, answer: Answer, operation: str = "receive_message") -> Any:
         """Return what the SDK makes of an answer: what it returns, or the error it raises."""
         self.answer = answer
-        entries = {} if operation == "receive_message" else {"Entries": [{"Id": "0", "ReceiptHandle": "r"}]}
         try:
-            return self.runner.run(getattr(self.client, operation)(QueueUrl="http://host/1/q", **entries))
+            return self.runner.run(getattr(self.client, operation)(**PARAMETERS[operation]))
         except Exception as error:  # noqa: BLE001 - whatever it is
             return error
 
@@ -70,7 +76,7 @@ def theirs() -> Iterator[Theirs]:
 
 def of_ours(answer: Answer, operation: str = "receive_message") -> Any:
     try:
-        return run(lean(answer)[0].call(operation, {"QueueUrl": "http://host/1/q"}))
+        return run(lean(answer)[0].call(operation, PARAMETERS[operation]))
     except SDK_ERRORS as error:
         return error
 
@@ -143,25 +149,38 @@ def test_any_refusal_that_the_sdk_can_read_is_that_of_the_sdk(answer: Answer, th
     if isinstance(expected, sdk.ClientError):
         assert told(found) == told(expected)
     else:
-        assert isinstance(found, ResponseParserError | sdk.ClientError)
+        assert isinstance(found, UnreadableAnswer | sdk.ClientError)
 
 
-ACCEPTED = {
+ACCEPTED: dict[str, dict[str, Any]] = {
     "messages": {"Messages": [MESSAGE, {**MESSAGE, "MessageId": "2"}]},
     "none": {},
-    "nulls": {"Messages": [{"MessageId": "1", "Body": "b", "ReceiptHandle": "r"}]},
+    "null": {"Messages": None},
+    "little": {"Messages": [{"MessageId": "1", "Body": "b", "ReceiptHandle": "r"}]},
+    "nulls": {"Messages": [{**MESSAGE, "Attributes": None, "MessageAttributes": None, "Body": None}]},
+    "null values": {
+        "Messages": [
+            {**MESSAGE, "MessageAttributes": {"a": {"StringValue": "x", "BinaryValue": None, "DataType": None}}},
+            {**MESSAGE, "Attributes": {"MessageGroupId": None, "SentTimestamp": None}},
+        ]
+    },
 }
 
 
 @pytest.mark.parametrize("kind", ACCEPTED)
 def test_messages_are_those_of_the_sdk(kind: str, theirs: Theirs) -> None:
     answer = answered(json.dumps(ACCEPTED[kind]).encode())
-    expected = theirs.makes_of(answer)
-    assert of_ours(answer) == {name: value for name, value in expected.items() if name != "ResponseMetadata"}
+    found, expected = (messages_in(given, "orders", 10) for given in (of_ours(answer), theirs.makes_of(answer)))
+    assert found == expected
+    assert len(found) == len(ACCEPTED[kind].get("Messages") or ())
 
 
 def test_the_results_of_a_batch_are_those_of_the_sdk(theirs: Theirs) -> None:
     failed = [{"Id": "1", "Code": "InternalError", "Message": "try", "SenderFault": False}]
     answer = answered(json.dumps({"Successful": [{"Id": "0"}], "Failed": failed}).encode())
-    expected = theirs.makes_of(answer, "delete_message_batch")
-    assert of_ours(answer, "delete_message_batch") == {name: expected[name] for name in ("Successful", "Failed")}
+    found, expected = (
+        results_of(given, 2)
+        for given in (of_ours(answer, "delete_message_batch"), theirs.makes_of(answer, "delete_message_batch"))
+    )
+    assert found == expected
+    assert found[0] is None

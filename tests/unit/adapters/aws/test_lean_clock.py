@@ -11,7 +11,7 @@ from botocore import exceptions as sdk
 from lean_fakes import answered, lean
 
 from loafer.adapters.aws.lean import transport as module
-from loafer.adapters.aws.lean.http import Answer
+from loafer.adapters.aws.lean.connection import Answer
 from loafer.adapters.aws.lean.transport import LeanTransport
 
 NOW = 1_700_000_000.0
@@ -55,8 +55,15 @@ async def test_a_clock_that_is_wrong_is_set_by_the_servers_once_and_for_all(seco
         skewed(3600, Date="yesterday"),
         skewed(3600, Date="Fri, 99 Foo 2023 99:99:99 GMT"),
         skewed(3600, Date="Tue, 14 Nov 2023 22:13:20 +99999999999999"),
+        skewed(3600, Date="Fri, 31 Dec 9999 23:59:59 GMT"),
+        skewed(3600, Date="Mon, 01 Jan 0001 00:00:00 GMT"),
+        skewed(86_401),
+        skewed(-86_401),
     ],
-    ids=["right", "fast", "slow", "denied", "no date", "words", "no such day", "no such zone"],
+    ids=[
+        *("right", "fast", "slow", "denied", "no date", "words", "no such day", "no such zone"),
+        *("9999", "0001", "tomorrow", "yesterday"),
+    ],
 )
 async def test_a_refusal_that_the_clock_does_not_explain_is_not_repeated(refusal: Answer, now: SimpleNamespace) -> None:
     transport, http = lean(refusal)
@@ -70,6 +77,19 @@ async def test_a_request_that_is_refused_with_the_servers_time_too_is_not_repeat
     with pytest.raises(sdk.ClientError, match="InvalidSignatureException"):
         await transport.call("receive_message", {})
     assert len(http.requests) == 2
+
+
+async def test_a_date_of_another_day_is_not_believed_and_told_once(
+    now: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    transport, http = lean(skewed(3600), answered(b"{}"), skewed(0, Date="Fri, 31 Dec 9999 23:59:59 GMT"))
+    await transport.call("receive_message", {})
+    for _ in range(3):
+        with pytest.raises(sdk.ClientError):
+            await transport.call("receive_message", {})
+    assert http.dates[1:] == [time_of_day(NOW + 3600)] * 4
+    [line] = caplog.messages
+    assert "says that this clock is wrong by 699" in line
 
 
 async def test_a_date_without_a_zone_is_in_gmt(now: SimpleNamespace) -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from lean_fakes import GONE, FakeHost, answer, http_to
 
-from loafer.adapters.aws.lean.http import Lost
+from loafer.adapters.aws.lean.connection import Lost
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

@@ -13,7 +13,8 @@ from botocore.httpsession import get_cert_path
 from lean_fakes import Environ, aws_environ, chosen, use_profile
 
 from loafer.adapters.aws.lean import choice as module
-from loafer.adapters.aws.lean.http import Answer, Http
+from loafer.adapters.aws.lean.connection import Answer
+from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.session import create_client, settling
 
 __all__ = ["aws_environ"]
@@ -70,7 +71,7 @@ async def of_ours(environ: Environ) -> Request:
     assert transport is not None
     seen = []
 
-    async def post(_: Http, request: bytes) -> Answer:
+    async def post(_: Http, request: bytes, room: int) -> Answer:
         seen.append(request)
         return Answer(200, [], b"{}")
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lean_fakes import GONE, FakeHost, answer, http_to
 
-from loafer.adapters.aws.lean.http import Answer, Lost
+from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.testing.clock import run
 
 BODY = bytes(range(256))
@@ -62,7 +62,7 @@ def test_an_answer_is_the_same_however_it_is_cut(kind: str, cuts: list[int]) -> 
 @settings(deadline=None)
 @given(bodies=st.lists(st.binary(max_size=50), min_size=1, max_size=4), cuts=st.lists(st.integers(0, 300)))
 def test_answers_on_a_kept_connection_do_not_mix(bodies: list[bytes], cuts: list[int]) -> None:
-    async def all_asked() -> list[bytes]:
+    async def all_asked() -> list[bytes | bytearray]:
         connection = await FakeHost([pieces_of(answer(body), cuts) for body in bodies]).connect()
         return [(await connection.ask(b"request")).body for _ in bodies]
 
