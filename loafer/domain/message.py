@@ -18,6 +18,24 @@ NO_ATTRIBUTES: Mapping[str, Attribute] = MappingProxyType({})
 
 
 @attrs.frozen(slots=True)
+class Notification:
+    """What a topic says of a message that came through it; a translator has checked as much of it as it was told to.
+
+    Attributes:
+        topic: The ARN of the topic.
+        id: The id that the topic gave the message; on each queue it has another one.
+        subject: The subject that it was published with; None where there is none.
+        type: What kind of notice it is: `Notification`.
+
+    """
+
+    topic: str
+    id: str
+    subject: str | None = None
+    type: str = "Notification"
+
+
+@attrs.frozen(slots=True)
 class Message:
     """A message as a consumer received it.
 
@@ -31,6 +49,7 @@ class Message:
         sent_at: When it was sent, in seconds since the epoch; None where the source does not say.
         attributes: The message attributes by name.
         source: The source it came from, as the route names it.
+        notification: What the topic says of it; None until its translator has said so, and where there is no topic.
 
     """
 
@@ -43,6 +62,7 @@ class Message:
     sent_at: float | None = None
     attributes: Mapping[str, Attribute] = NO_ATTRIBUTES
     source: str = ""
+    notification: Notification | None = None
 
 
 @attrs.frozen(slots=True)

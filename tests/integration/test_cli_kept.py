@@ -14,11 +14,13 @@ BODIES = [
     '{"size": NaN}',
     "[" * 100_000 + "]" * 100_000,
 ]
+TOPIC = '"MessageId": "1", "TopicArn": "arn:aws:sns:sa-east-1:123456789012:orders"'
 ENVELOPES = [
     '{"Type": "Notification"}',
-    '{"Type": "Notification", "Message": 5}',
-    '{"Type": "Notification", "Message": "not JSON"}',
-    '{"Type": "Notification", "Message": "null"}',
+    '{"Message": "\\"from anybody\\""}',
+    f'{{"Type": "Notification", {TOPIC}, "Message": 5}}',
+    f'{{"Type": "Notification", {TOPIC}, "Message": "not JSON"}}',
+    f'{{"Type": "Notification", {TOPIC}, "Message": "null"}}',
     '{"Type": "SubscriptionConfirmation", "SubscribeURL": "x"}',
 ]
 JOBS = """

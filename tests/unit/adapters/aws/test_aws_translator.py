@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loafer.aws.message_translator import SNSMessageTranslator, SQSMessageTranslator, StringMessageTranslator
+from loafer.domain.message import Message, Notification
+from loafer.exceptions import ConfigurationError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 JSON = st.recursive(
@@ -16,6 +18,8 @@ JSON = st.recursive(
     max_leaves=12,
 )
 SQS, SNS = SQSMessageTranslator(), SNSMessageTranslator()
+TOPIC = "arn:aws:sns:sa-east-1:123456789012:orders"
+ENVELOPE = {"Type": "Notification", "MessageId": "n-1", "TopicArn": TOPIC, "Message": '"hello"'}
 REFUSED = {
     "no JSON": "here I am",
     "an empty body": "",
@@ -36,8 +40,7 @@ def test_the_content_of_a_json_body_is_its_json(content: Any, ascii_only: bool) 
 
 @given(content=JSON)
 def test_the_content_of_a_notification_is_the_json_in_its_message(content: Any) -> None:
-    envelope = {"Type": "Notification", "MessageId": "1", "Message": json.dumps(content)}
-    assert SNS.translate(json.dumps(envelope)) == {"content": content}
+    assert SNS.translate(json.dumps(ENVELOPE | {"Message": json.dumps(content)})) == {"content": content}
 
 
 @given(content=JSON.filter(lambda content: not isinstance(content, dict)))
@@ -57,7 +60,7 @@ def test_a_body_that_is_no_strict_json_is_refused(
 @pytest.mark.parametrize("body", [text for name, text in REFUSED.items() if name != "a literal lone surrogate"])
 def test_an_inner_message_that_is_no_strict_json_is_refused(body: str) -> None:
     with pytest.raises(ValueError, match="the SNS envelope's 'Message'"):
-        SNS.translate(json.dumps({"Type": "Notification", "Message": body}))
+        SNS.translate(json.dumps(ENVELOPE | {"Message": body}))
 
 
 def test_json_null_is_content_none() -> None:
@@ -68,8 +71,16 @@ def test_a_pair_of_escaped_surrogates_is_one_character() -> None:
     assert SQS.translate('"\\ud83d\\ude00 \\\\ud800"') == {"content": "\U0001f600 \\ud800"}
 
 
-def test_an_object_with_nothing_but_a_message_is_an_envelope() -> None:
-    assert SNS.translate(json.dumps({"Message": json.dumps("here I am")})) == {"content": "here I am"}
+def test_an_object_with_nothing_but_a_message_is_no_envelope() -> None:
+    with pytest.raises(ValueError, match="the SNS envelope has no 'Type' and no 'MessageId' and no 'TopicArn'"):
+        SNS.translate(json.dumps({"Message": json.dumps("here I am")}))
+
+
+@pytest.mark.parametrize("field", ["MessageId", "TopicArn", "Message"])
+@pytest.mark.parametrize("value", [None, 1, {"a": 1}, ["x"]])
+def test_an_envelope_without_what_sns_always_says_is_refused(field: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"the SNS envelope has no '{field}' that is a string"):
+        SNS.translate(json.dumps(ENVELOPE | {field: value}))
 
 
 @pytest.mark.parametrize("body", [{"Message": "hello", "more": 1}, {"Type": "order"}, {"Type": ["Notification"]}, {}])
@@ -77,15 +88,50 @@ def test_any_other_object_is_a_raw_delivery(body: dict[str, Any]) -> None:
     assert SNS.translate(json.dumps(body)) == {"content": body}
 
 
-@pytest.mark.parametrize("message", [None, 1, {"a": 1}, ["x"]])
-def test_an_envelope_whose_message_is_no_string_is_refused(message: Any) -> None:
-    with pytest.raises(ValueError, match="no 'Message' that is a string"):
-        SNS.translate(json.dumps({"Type": "Notification", "Message": message}))
+@pytest.mark.parametrize("kind", ["SubscriptionConfirmation", "UnsubscribeConfirmation"])
+def test_what_sns_says_of_a_subscription_is_no_message(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"an SNS {kind}, not a message"):
+        SNS.translate(json.dumps(ENVELOPE | {"Type": kind}))
 
 
-def test_a_subscription_confirmation_is_refused_and_says_so() -> None:
-    with pytest.raises(ValueError, match="SubscriptionConfirmation, not a message"):
-        SNS.translate(json.dumps({"Type": "SubscriptionConfirmation", "Message": "1"}))
+def test_whoever_gives_the_whole_message_also_gets_the_notification() -> None:
+    translated = SNS.translate(json.dumps(ENVELOPE | {"Subject": "greeting"}), Message("1", "", "r"))
+    assert translated == {"content": "hello", "notification": Notification(TOPIC, "n-1", "greeting", "Notification")}
+
+
+@pytest.mark.parametrize("subject", [{}, {"Subject": None}, {"Subject": 7}])
+def test_a_notification_may_have_no_subject(subject: dict[str, Any]) -> None:
+    assert SNS.translate(json.dumps(ENVELOPE | subject), Message("1", "", "r"))["notification"].subject is None
+
+
+def test_raw_delivery_has_no_notification() -> None:
+    assert SNS.translate('{"a": 1}', Message("1", "", "r")) == {"content": {"a": 1}}
+
+
+ORDERS = SNSMessageTranslator([TOPIC])
+
+
+def test_a_message_of_a_topic_that_was_named_is_taken() -> None:
+    assert ORDERS.translate(json.dumps(ENVELOPE)) == {"content": "hello"}
+
+
+@pytest.mark.parametrize("topic", [TOPIC + "s", TOPIC.replace("123456789012", "210987654321"), "orders", "", "x\ny"])
+def test_a_message_of_another_topic_is_refused(topic: str) -> None:
+    with pytest.raises(ValueError, match="topic is none of those to be taken") as refused:
+        ORDERS.translate(json.dumps(ENVELOPE | {"TopicArn": topic}))
+    assert str(refused.value).endswith(f", but {topic}" if topic.startswith("arn:") else "to be taken")
+
+
+@pytest.mark.parametrize("body", ['"hello"', "{}", '{"Message": "hello", "more": 1}', '{"Type": "order"}'])
+def test_a_body_that_tells_no_topic_is_refused_where_topics_were_named(body: str) -> None:
+    with pytest.raises(ValueError, match="no SNS envelope, which alone tells its topic"):
+        ORDERS.translate(body)
+
+
+@pytest.mark.parametrize("topics", [[], TOPIC, ["orders"], [TOPIC, "orders"], [1], [TOPIC.replace("sns", "sqs")], 5])
+def test_topics_that_are_no_arns_are_a_mistake(topics: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"no ARN of a topic; give a list of them, as topics=\['arn:aws:sns:"):
+        SNSMessageTranslator(topics)
 
 
 @given(body=TEXT)
