@@ -1,17 +1,55 @@
-"""JSON as its standard has it: Python would also take NaN and Infinity."""
+"""JSON as its standard has it: Python would also take NaN and Infinity, and read 1e999 as infinity."""
 
 import json
+import math
+import re
+from typing import Any, NoReturn
+
+_NO_LONE_SURROGATE = re.compile(
+    r"(?:[^\\]++"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
+    r"|\\(?!u[dD][89a-fA-F]).)*+"
+)
 
 
-def decode(text: str) -> object:
-    """Return the value of a JSON text.
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if math.isinf(value):
+        raise ValueError("a number in it is larger than a float can be")
+    return value
+
+
+_DECODER: Any = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def parse(text: str) -> Any:
+    """Return the value of a JSON text, at half the cost of `json.loads` where nothing stands around it.
 
     Raises:
-        ValueError: it is not JSON, or nested too deeply to be read.
+        ValueError: it is not JSON, or holds a number that no float can be.
+        RecursionError: it is nested too deeply.
 
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        value, end = _DECODER.scan_once(text, 0)
+    except StopIteration:
+        end = -1
+    return value if end == len(text) else _DECODER.decode(text)
+
+
+def decode(text: str) -> Any:
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: it is not JSON, holds a number that no float can be, or is nested too deeply to be read.
+
+    """
+    try:
+        return parse(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -25,5 +63,10 @@ def is_json(text: str) -> bool:
     return True
 
 
-def _refuse(constant: str) -> object:
-    raise ValueError(f"{constant} is not JSON")
+def lone_surrogate(text: str) -> int | None:
+    """Return where in a JSON text half a pair of surrogates is escaped; None where there is none."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return None
+    whole = _NO_LONE_SURROGATE.match(text)
+    end = whole.end() if whole else 0
+    return end if end < len(text) else None

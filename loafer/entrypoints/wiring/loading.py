@@ -15,7 +15,7 @@ from loafer.ports.consumer import Consumer
 
 
 def import_name(dotted: str) -> object:
-    """Return what `package.module.name` names; the working directory is importable.
+    """Return what `package.module.name` names; the working directory is importable, unless Python is told otherwise.
 
     Raises:
         ValueError: there is no such thing, or importing it raised; the text says which part, and why.
@@ -27,14 +27,18 @@ def import_name(dotted: str) -> object:
     make_working_directory_importable()
     found: object = _import(parts[0])
     if found is None:
-        raise ValueError(f"there is no module {parts[0]!r}; give the full name of something that can be imported")
+        safe = " (not from the working directory: PYTHONSAFEPATH is set)" if sys.flags.safe_path else ""
+        right = f"give the full name of something that can be imported{safe}"
+        raise ValueError(f"there is no module {parts[0]!r}; {right}")
     for place in range(1, len(parts)):
         found = _member(found, parts[:place], parts[place], last=place == len(parts) - 1)
     return found
 
 
 def make_working_directory_importable() -> None:
-    """Put the working directory first on the import path, once."""
+    """Put the working directory first on the import path, once; PYTHONSAFEPATH keeps it off, as from Python itself."""
+    if sys.flags.safe_path:
+        return
     directory = str(Path.cwd())
     if directory not in sys.path:
         sys.path[0:0] = [directory]

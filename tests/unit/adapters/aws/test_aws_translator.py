@@ -1,6 +1,8 @@
 """The translators: strict JSON, SNS envelopes, plain text."""
 
 import json
+import sys
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loafer.aws.message_translator import SNSMessageTranslator, SQSMessageTranslator, StringMessageTranslator
+from loafer.domain.lifecycle import InvalidTranslation
 from loafer.domain.message import Message, Notification
 from loafer.exceptions import ConfigurationError
 
@@ -81,6 +84,48 @@ def test_an_object_with_nothing_but_a_message_is_no_envelope() -> None:
 def test_an_envelope_without_what_sns_always_says_is_refused(field: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"the SNS envelope has no '{field}' that is a string"):
         SNS.translate(json.dumps(ENVELOPE | {field: value}))
+
+
+@pytest.mark.parametrize("body", ["1e999", "-1e999", '{"price": [1E+400]}', f"{'9' * 400}.0"])
+@pytest.mark.parametrize("translator", [SQS, SNS], ids=["sqs", "sns"])
+def test_a_number_that_no_float_can_be_does_not_become_infinity(
+    translator: SQSMessageTranslator | SNSMessageTranslator, body: str
+) -> None:
+    with pytest.raises(InvalidTranslation, match="the body is not JSON: a number in it is larger than a float can be"):
+        translator.translate(body)
+
+
+def test_the_largest_and_the_smallest_numbers_are_read() -> None:
+    assert SQS.translate("[1.7976931348623157e308, 1e-999, -0.0, 12345678901234567890]") == {
+        "content": [1.7976931348623157e308, 0.0, -0.0, 12345678901234567890]
+    }
+
+
+@pytest.mark.parametrize("brackets", ["[]", ('{"a":', "}")], ids=["lists", "objects"])
+def test_surrogates_are_looked_for_at_any_depth_that_can_be_read(brackets: tuple[str, str]) -> None:
+    before, after = brackets
+    for depth in range(sys.getrecursionlimit()):
+        pair, half = (f"{before * depth}{text}{after * depth}" for text in ('"\\ud83d\\ude00"', '"\\ud83d"'))
+        with suppress(InvalidTranslation):
+            SQS.translate(pair)
+        with pytest.raises(InvalidTranslation, match=r"nested too deeply|lone surrogate at character"):
+            SQS.translate(half)
+
+
+@given(st.text('\\u"dD8cCeE0 ', max_size=24))
+def test_lone_surrogates_are_found_wherever_the_content_holds_one(text: str) -> None:
+    body = f'"{text}"'
+    try:
+        content = json.loads(body)
+    except ValueError:
+        return
+    try:
+        content.encode()
+    except UnicodeEncodeError:
+        with pytest.raises(InvalidTranslation, match="lone surrogate"):
+            SQS.translate(body)
+    else:
+        assert SQS.translate(body) == {"content": content}
 
 
 @pytest.mark.parametrize("body", [{"Message": "hello", "more": 1}, {"Type": "order"}, {"Type": ["Notification"]}, {}])

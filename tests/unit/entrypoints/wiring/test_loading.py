@@ -1,9 +1,12 @@
 import itertools
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import loafer
 from loafer.domain.message import Message
 from loafer.entrypoints.wiring.loading import import_name, load_consumer_class, load_translator
 from loafer.ports.consumer import Consumer
@@ -31,6 +34,21 @@ def test_the_working_directory_is_importable_and_put_on_the_path_once(here: Path
     assert import_name(f"{name}.here") == 1
     assert import_name(f"{name}.there") == 2
     assert sys.path.count(str(here)) == 1
+
+
+@pytest.mark.parametrize(("safe", "status"), [({}, 0), ({"PYTHONSAFEPATH": "1"}, 1)], ids=["usual", "safe"])
+def test_python_can_be_told_to_import_nothing_from_the_working_directory(
+    here: Path, safe: dict[str, str], status: int
+) -> None:
+    (here / "planted.py").write_text("name = 1\n", encoding="utf-8")
+    program = here / "app" / "program.py"  # Python puts its folder on the path, and not the working directory
+    program.parent.mkdir()
+    program.write_text("from loafer.entrypoints.wiring.loading import import_name\nimport_name('planted.name')\n")
+    environ = {**os.environ, "PYTHONPATH": str(Path(loafer.__file__).parents[1]), **safe}
+    command = [sys.executable, str(program)]
+    done = subprocess.run(command, cwd=here, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    assert ("not from the working directory: PYTHONSAFEPATH is set" in done.stderr) is bool(safe)
 
 
 def test_a_member_of_a_class_is_found() -> None:
