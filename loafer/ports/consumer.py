@@ -11,18 +11,21 @@ from loafer.domain.message import Message
 
 @attrs.frozen(slots=True)
 class SourceInfo:
-    """What a consumer found out about its source when it opened.
+    """What a consumer found out about its source when it opened, or looked again.
 
     Attributes:
-        visibility_timeout: Seconds that a received message stays invisible.
+        visibility_timeout: Seconds that a received message stays invisible: what each receive from now on asks for.
         ordered: True if messages of one group must run one at a time, in order (FIFO).
-        max_receive_count: After how many deliveries the source moves a message to its dead-letter queue; None: never.
+        max_receive_count: After how many deliveries the source moves a message to its dead-letter queue; None: never,
+            or nobody knows.
+        redrive_known: False if that could not be found out: None then does not say that there is no limit.
 
     """
 
     visibility_timeout: float
     ordered: bool = False
     max_receive_count: int | None = None
+    redrive_known: bool = True
 
 
 class Consumer(ABC):
@@ -48,6 +51,14 @@ class Consumer(ABC):
     @abstractmethod
     async def open(self) -> SourceInfo:
         """Find the source and return what it is; needs to be awaited once before the rest."""
+
+    async def look_again(self) -> SourceInfo | None:
+        """Find out anew what the source is, for it may have changed; None: it cannot have, or nobody looks.
+
+        A receive that begins afterwards asks for the visibility timeout that was returned; one that was under way, and
+        any before, has asked for the earlier one, and what it brings is ours for no longer.
+        """
+        return None
 
     @abstractmethod
     async def receive(self, limit: int) -> Sequence[Message]:

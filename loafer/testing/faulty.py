@@ -37,6 +37,11 @@ class FaultyConsumer(Consumer):
         self._info = await self.inner.open()
         return self._info
 
+    async def look_again(self) -> SourceInfo | None:
+        """Let the consumer inside look."""
+        self._info = await self.inner.look_again() or self._info
+        return self._info
+
     async def receive(self, limit: int) -> Sequence[Message]:
         """Receive: throttled, once more, in another order, or for the last time."""
         await self.life.goes_on()

@@ -11,7 +11,7 @@ from typing import Literal
 
 import attrs
 import pytest
-from endpoints import create_queue, create_topic, queue_counts, redrive_policy, send, subscribe, unique
+from endpoints import create_queue, create_topic, queue_counts, redrive_policy, send, set_attributes, subscribe, unique
 from interruptible import Relay, relayed
 from transports import check_consumer, check_publisher
 
@@ -61,6 +61,9 @@ class QueueOnSQS:
         await publisher.open()
         check_publisher(publisher)
         return publisher
+
+    async def change(self, *, visibility_timeout: int) -> None:
+        await set_attributes(self.url, VisibilityTimeout=str(visibility_timeout))
 
     async def counts(self) -> tuple[int, int]:
         return await queue_counts(self.url)

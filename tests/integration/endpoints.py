@@ -167,6 +167,11 @@ async def queue_attributes(url: str, *names: str) -> dict[str, str]:
     return dict(answer["Attributes"])
 
 
+async def set_attributes(url: str, **attributes: str) -> None:
+    async with client("sqs") as sqs:
+        await sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+
+
 async def queue_counts(url: str) -> tuple[int, int]:
     """Return how many messages of a queue are visible, and how many are in flight."""
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")

@@ -266,5 +266,5 @@ async def test_a_dead_letter_of_a_fifo_queue_keeps_its_group_and_frees_its_follo
     assert await queue_counts(url) == (0, 0)
     async with opened(dead_url) as dead_letters:
         [letter] = await dead_letters.receive(10)
-    assert (letter.body, letter.group, letter.deduplication_id) == ("bad", "g", "d1")
+    assert (letter.body, letter.group, letter.deduplication_id) == ("bad", "g", head.id)
     assert letter.attributes == {"kind": Attribute("new")}

@@ -28,13 +28,16 @@ class QueueInMemory:
     consumer: MemoryConsumer
 
     async def another_consumer(self) -> MemoryConsumer:
-        return self.world.consumer(self.queue, self.wait_time)
+        return await self.world.opened(self.queue, self.wait_time)
 
     async def send(self, message: OutgoingMessage) -> str:
         return self.queue.send(message)
 
     async def publisher(self) -> MemoryPublisher:
         return self.world.publisher(self.queue)
+
+    async def change(self, *, visibility_timeout: int) -> None:
+        self.queue.visibility_timeout = visibility_timeout
 
     async def counts(self) -> tuple[int, int]:
         return len(self.queue.visible), len(self.queue.in_flight)
@@ -77,7 +80,12 @@ class WorldInMemory:
             self.now,
             deduplication_scope,
         )
-        return QueueInMemory(self, queue, wait_time, self.consumer(queue, wait_time))
+        return QueueInMemory(self, queue, wait_time, await self.opened(queue, wait_time))
+
+    async def opened(self, queue: MemoryQueue, wait_time: float) -> MemoryConsumer:
+        consumer = self.consumer(queue, wait_time)
+        await consumer.open()
+        return consumer
 
     async def pass_time(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

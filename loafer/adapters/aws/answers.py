@@ -95,7 +95,7 @@ def redrive_policy_in(attributes: Mapping[str, Any]) -> tuple[int, str | None]:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         arn = None
     if arn is None:
-        logger.warning("the queue's redrive policy cannot be read, and is taken for missing")
+        logger.warning("the queue's redrive policy cannot be read, and is unknown")
         return 0, None
     return count_in(policy, "maxReceiveCount"), arn
 

@@ -11,7 +11,8 @@ from typing import Any
 import attrs
 
 from loafer.adapters.aws.address import Address, queue_address
-from loafer.adapters.aws.answers import count_in, mapping_in, messages_in, redrive_policy_in
+from loafer.adapters.aws.answers import messages_in
+from loafer.adapters.aws.attributes import UNKNOWN, Attributes, attributes_of
 from loafer.adapters.aws.batches import Entry, settle
 from loafer.adapters.aws.dead_letters import DeadLetters
 from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
@@ -37,8 +38,7 @@ class _Opened:
     Attributes:
         stack: Closes the clients.
         queue: The queue over the client for settlements.
-        info: What the queue is.
-        parameters: What every ReceiveMessage says.
+        attributes: What the queue's attributes say.
         dead_letters: The queue of the redrive policy; None where there is none, or none that we may know of.
         poller: The queue over the client for polls; None before the first poll.
         lock: Held while the client for polls is created.
@@ -47,8 +47,7 @@ class _Opened:
 
     stack: AsyncExitStack
     queue: Queue
-    info: SourceInfo
-    parameters: Mapping[str, Any]
+    attributes: Attributes
     dead_letters: DeadLetters | None
     poller: Queue | None = None
     lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
@@ -91,13 +90,26 @@ class SQSConsumer(Consumer):
             client = await self._enter(stack, settling_client(self._address.region))
             queue = await Queue(self._address, client).found()
             attributes = await self._attributes_of(queue)
+            letters = self._dead_letters(attributes, client)
             lean = await enter_lean_transport(stack, queue.client, queue.place, self.max_polls, self.transport)
             queue = attrs.evolve(queue, lean=lean)
-            self._opened = self._describe(stack, queue, attributes)
-            if lean is not None:
-                self._opened.poller = queue  # whose connections are enough for everything
-            self._opened.stack = stack.pop_all()
-        return self._opened.info
+            # The connections of the lean transport are enough for everything.
+            poller = queue if lean is not None else None
+            self._opened = _Opened(stack.pop_all(), queue, attributes, letters, poller)
+        return self._info(attributes)
+
+    async def look_again(self) -> SourceInfo:
+        """Ask for the queue's attributes again; what may not be asked for any more is taken as it was."""
+        opened = self._need()
+        try:
+            found = await attributes_of(opened.queue)
+        except AccessDenied as error:
+            logger.debug("attributes are taken as they were: %s", error)
+            return self._info(opened.attributes)
+        if found.dead_letters != opened.attributes.dead_letters:
+            opened.dead_letters = self._dead_letters(found, opened.queue.client)
+        opened.attributes = found
+        return self._info(found)
 
     async def receive(self, limit: int) -> Sequence[Message]:
         """Return what one long poll brings."""
@@ -109,7 +121,9 @@ class SQSConsumer(Consumer):
             "receive_message",
             within=self.wait_time + POLL_MARGIN,
             MaxNumberOfMessages=most,
-            **opened.parameters,
+            VisibilityTimeout=self._visibility_timeout(opened.attributes),
+            WaitTimeSeconds=self._receive.wait_time,
+            **self._receive.parameters,
         )
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
@@ -169,31 +183,28 @@ class SQSConsumer(Consumer):
                 opened.poller = attrs.evolve(opened.queue, client=client)
             return opened.poller
 
-    async def _attributes_of(self, queue: Queue) -> Mapping[str, Any]:
-        names = ["VisibilityTimeout", "RedrivePolicy"]
+    async def _attributes_of(self, queue: Queue) -> Attributes:
         try:
-            return await queue.read(
-                partial(mapping_in, name="Attributes"), "get_queue_attributes", AttributeNames=names
-            )
+            return await attributes_of(queue)
         except AccessDenied as error:
             logger.warning("attributes are unknown, so visibility timeout and redrive policy are assumed: %s", error)
-            return {}
+            return UNKNOWN
 
-    def _describe(self, stack: AsyncExitStack, queue: Queue, attributes: Mapping[str, Any]) -> _Opened:
-        # Where the queue's own timeout is unknown or 0, every poll says how long a lease is, so that it is known.
-        own = min(count_in(attributes, "VisibilityTimeout"), LONGEST_VISIBILITY)
-        explicit = self._receive.visibility_timeout or (None if own else _ASSUMED_VISIBILITY)
-        attempts, arn = redrive_policy_in(attributes)
-        parameters: dict[str, Any] = {"WaitTimeSeconds": self._receive.wait_time, **self._receive.parameters}
-        if explicit:
-            parameters["VisibilityTimeout"] = explicit
-        return _Opened(
-            stack,
-            queue,
-            SourceInfo(explicit or own, self._address.ordered, attempts or None),
-            parameters,
-            DeadLetters(arn, queue.client) if arn else None,
+    def _info(self, attributes: Attributes) -> SourceInfo:
+        return SourceInfo(
+            self._visibility_timeout(attributes),
+            self._address.ordered,
+            attributes.max_receive_count,
+            attributes.redrive_known,
         )
+
+    def _visibility_timeout(self, attributes: Attributes) -> int:
+        # Every receive says it: a queue whose own is changed would else end leases that count on the one from before.
+        return self._receive.visibility_timeout or attributes.visibility_timeout or _ASSUMED_VISIBILITY
+
+    @staticmethod
+    def _dead_letters(attributes: Attributes, client: Client) -> DeadLetters | None:
+        return DeadLetters(attributes.dead_letters, client) if attributes.dead_letters else None
 
     async def _settle(self, operation: str, entries: Sequence[Entry]) -> list[Failure | None]:
         queue = self._need().queue

@@ -20,24 +20,27 @@ class MemoryConsumer(Consumer):
     queue: MemoryQueue
     wait_time: float = 5.0
     batch_size: int = 10
+    _visibility_timeout: float | None = attrs.field(default=None, init=False)
 
     async def open(self) -> SourceInfo:
         """Return what the queue is."""
-        queue = self.queue
-        limit = queue.max_receive_count if queue.dead_letters is not None else None
-        return SourceInfo(queue.visibility_timeout, queue.fifo, limit)
+        return self._look()
+
+    async def look_again(self) -> SourceInfo:
+        """Return what the queue is now."""
+        return self._look()
 
     async def receive(self, limit: int) -> Sequence[Message]:
         """Return messages as soon as there are some; a cancelled receive has taken none."""
         await asyncio.sleep(0)
-        limit = min(limit, self.batch_size)
-        messages = self.queue.receive(limit)
+        limit, hidden_for = min(limit, self.batch_size), self._visibility_timeout
+        messages = self.queue.receive(limit, hidden_for)
         if messages or not self.wait_time:
             return messages
         try:
             async with asyncio.timeout(self.wait_time):
                 changes = self.queue.changes
-                while not (messages := self.queue.receive(limit)):
+                while not (messages := self.queue.receive(limit, hidden_for)):
                     await self._something_visible(changes)
                     changes = self.queue.changes
         except TimeoutError:
@@ -69,6 +72,12 @@ class MemoryConsumer(Consumer):
 
     async def close(self) -> None:
         """Nothing is to be closed."""
+
+    def _look(self) -> SourceInfo:
+        queue = self.queue
+        limit = queue.max_receive_count if queue.dead_letters is not None else None
+        self._visibility_timeout = queue.visibility_timeout
+        return SourceInfo(queue.visibility_timeout, queue.fifo, limit)
 
     async def _something_visible(self, changes: int) -> None:
         try:

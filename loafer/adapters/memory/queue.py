@@ -140,13 +140,14 @@ class MemoryQueue:
             self._wake()
         return entry.id
 
-    def receive(self, limit: int) -> list[Message]:
-        """Deliver up to `limit` visible messages, and hide them for the visibility timeout."""
+    def receive(self, limit: int, visibility_timeout: float | None = None) -> list[Message]:
+        """Deliver up to `limit` visible messages, and hide them for a visibility timeout; None: the queue's own."""
         now = self.clock()
+        hidden_for = self.visibility_timeout if visibility_timeout is None else visibility_timeout
         messages: list[Message] = []
         with self._lock:
             while not messages and (taken := self._shelf.take(now, limit)):
-                messages = [self._deliver(entry, now) for entry in taken if not self._redriven(entry)]
+                messages = [self._deliver(entry, now, hidden_for) for entry in taken if not self._redriven(entry)]
             self.counts["received"] += len(messages)
         return messages
 
@@ -203,10 +204,10 @@ class MemoryQueue:
         entry = self._entries.get(receipt.rpartition("#")[0])
         return entry if entry is not None and entry.receipt == receipt else None
 
-    def _deliver(self, entry: Entry, now: float) -> Message:
+    def _deliver(self, entry: Entry, now: float, hidden_for: float) -> Message:
         entry.receive_count += 1
         entry.receipt = f"{entry.id}#{entry.receive_count}"
-        entry.visible_at = now + self.visibility_timeout
+        entry.visible_at = now + hidden_for
         self._shelf.put(entry, now)
         sent = entry.message
         return Message(

@@ -15,9 +15,16 @@ from loafer.testing.contracts.consumer import ConsumerContract  # noqa: E402
 from loafer.testing.contracts.features import Features  # noqa: E402
 from loafer.testing.contracts.machine import ModelContract  # noqa: E402
 from loafer.testing.contracts.publisher import PublisherContract  # noqa: E402
-from loafer.testing.contracts.world import Queue, Restartable, World, Worlds  # noqa: E402
+from loafer.testing.contracts.world import (  # noqa: E402
+    Changeable,
+    Queue,
+    Restartable,
+    World,
+    Worlds,
+)
 
 __all__ = [
+    "Changeable",
     "ConsumerContract",
     "Contract",
     "Features",

@@ -7,7 +7,7 @@ import pytest
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.ports.consumer import SourceInfo
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import PECULIAR, World, plain, received, send_all
+from loafer.testing.contracts.world import PECULIAR, World, changeable, plain, received, send_all
 
 
 class ReceivingContract(Contract):
@@ -22,6 +22,28 @@ class ReceivingContract(Contract):
     async def test_a_consumer_tells_that_its_source_is_ordered_and_redrives(self, world: World) -> None:
         queue = await world.queue(fifo=True, max_receive_count=3)
         assert await queue.consumer.open() == SourceInfo(30, ordered=True, max_receive_count=3)
+
+    @behaviour()
+    async def test_the_visibility_timeout_that_a_consumer_told_holds_until_it_looks_again(self, world: World) -> None:
+        queue = await world.queue(visibility_timeout=30)
+        await changeable(queue).change(visibility_timeout=1)
+        await queue.send(OutgoingMessage("here"))
+        await queue.consumer.receive(1)
+        await world.pass_time(1.1)
+        assert await queue.counts() == (0, 1)
+
+    @behaviour()
+    async def test_a_consumer_that_looks_again_receives_with_the_visibility_timeout_of_now(self, world: World) -> None:
+        queue = await world.queue(visibility_timeout=30)
+        await changeable(queue).change(visibility_timeout=1)
+        info = await queue.consumer.look_again()
+        if info is None:
+            pytest.skip("this consumer does not look again")
+        assert info == SourceInfo(1)
+        await queue.send(OutgoingMessage("here"))
+        await queue.consumer.receive(1)
+        await world.pass_time(1.1)
+        assert await queue.counts() == (1, 0)
 
     @behaviour()
     async def test_a_message_comes_with_all_that_was_sent(self, world: World) -> None:

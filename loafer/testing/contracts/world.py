@@ -145,6 +145,22 @@ def is_lost(result: Failure | None) -> bool:
     return result is not None and not result.retryable
 
 
+@runtime_checkable
+class Changeable(Protocol):
+    """A queue whose attributes can be changed while there are consumers of it."""
+
+    async def change(self, *, visibility_timeout: int) -> None:
+        """Let received messages stay invisible for so many seconds, where a receive does not say for how long."""
+        ...
+
+
+def changeable(queue: Queue) -> Changeable:
+    """Return the queue whose attributes can be changed; skip the test where that cannot be done."""
+    if not isinstance(queue, Changeable):
+        pytest.skip("the attributes of this queue cannot be changed")
+    return queue
+
+
 def restartable(world: World) -> Restartable:
     """Return the world whose endpoint can be restarted; skip the test where that cannot be done."""
     if not isinstance(world, Restartable):

@@ -34,7 +34,7 @@ class LosesOnCancellation(MemoryConsumer):
             self.queue.change_visibility(message.receipt, 1_000_000)
         await asyncio.sleep(0)
         for message in messages:
-            self.queue.change_visibility(message.receipt, self.queue.visibility_timeout)
+            self.queue.change_visibility(message.receipt, self._visibility_timeout or 0)
         return messages
 
 

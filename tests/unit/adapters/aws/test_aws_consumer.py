@@ -1,94 +1,21 @@
 """The consumer over a hand-made client: no sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
-import attrs
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import EndpointConnectionError
+from sqs_fakes import MESSAGE, REDRIVE, FakeSQS, faked_sqs, opened, refusal
 
 from loafer.adapters.aws import consumer as module
-from loafer.adapters.aws import session
 from loafer.adapters.aws.consumer import SQSConsumer
-from loafer.domain.message import Attribute, Message
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
-
-MESSAGE = Message("1", "b", "r", group="g", deduplication_id="d", attributes={"a": Attribute("x")})
-REDRIVE = '{"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:123456789012:dead", "maxReceiveCount": "3"}'
-
-
-def refusal(code: str, status: int = 400) -> ClientError:
-    response: Any = {"Error": {"Code": code, "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(response, "Operation")
-
-
-@attrs.define(eq=False)
-class FakeSQS:
-    """A client whose answers are set by operation; an exception is raised. It notes every call."""
-
-    answers: dict[str, Any] = attrs.field(factory=dict)
-    calls: list[tuple[str, dict[str, Any]]] = attrs.field(factory=list)
-    seconds: float = 0
-    opened: int = 0
-    closed: int = 0
-    meta: Any = attrs.field(factory=lambda: SimpleNamespace(region_name="eu-west-1"))
-
-    def __getattr__(self, operation: str) -> Any:
-        async def call(**parameters: Any) -> Any:
-            await asyncio.sleep(self.seconds)
-            self.calls.append((operation, parameters))
-            answer = self.answers.get(operation, {})
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        return call
-
-    @asynccontextmanager
-    async def create(self, *_: object) -> AsyncIterator[Any]:
-        self.opened += 1
-        try:
-            yield self
-        finally:
-            self.closed += 1
-
-    async def lean_call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        self.calls.append((f"lean {operation}", parameters))
-        return {}
-
-    def said(self, operation: str) -> list[dict[str, Any]]:
-        return [parameters for name, parameters in self.calls if name == operation]
 
 
 @pytest.fixture
 def sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSQS:
-    fake = FakeSQS(
-        {
-            "get_queue_url": {"QueueUrl": "https://host/1/orders"},
-            "get_queue_attributes": {"Attributes": {"VisibilityTimeout": "45", "RedrivePolicy": REDRIVE}},
-            "send_message": {"MessageId": "copy"},
-            "delete_message_batch": {"Successful": [{"Id": "0"}]},
-            "change_message_visibility_batch": {"Successful": [{"Id": "0"}]},
-        }
-    )
-    for place in (module, session):
-        monkeypatch.setattr(place, "create_client", fake.create)
-    monkeypatch.setenv("LOAFER_SQS_TRANSPORT", "aiobotocore")
-    return fake
-
-
-async def opened(**options: int) -> SQSConsumer:
-    consumer = SQSConsumer("orders", options)
-    await consumer.open()
-    return consumer
-
-
-async def test_opening_says_what_the_queue_is(sqs: FakeSQS) -> None:
-    info = await SQSConsumer("orders").open()
-    assert (info.visibility_timeout, info.ordered, info.max_receive_count) == (45, False, 3)
+    return faked_sqs(monkeypatch)
 
 
 async def test_a_poll_that_does_not_answer_is_given_up_ten_seconds_after_its_wait_time(sqs: FakeSQS) -> None:
@@ -106,38 +33,6 @@ async def test_a_settlement_that_does_not_answer_may_be_repeated(sqs: FakeSQS) -
     [failure] = await consumer.acknowledge([MESSAGE])
     assert failure is not None
     assert failure.retryable
-
-
-async def test_a_fifo_queue_is_ordered(sqs: FakeSQS) -> None:
-    assert (await SQSConsumer("orders.fifo").open()).ordered
-
-
-async def test_the_visibility_option_wins_and_is_said_in_every_poll(sqs: FakeSQS) -> None:
-    consumer = SQSConsumer("orders", {"VisibilityTimeout": 7})
-    assert (await consumer.open()).visibility_timeout == 7
-    await consumer.receive(1)
-    assert sqs.said("receive_message")[0]["VisibilityTimeout"] == 7
-
-
-async def test_without_the_option_the_queue_says_how_long(sqs: FakeSQS) -> None:
-    await (await opened()).receive(1)
-    assert "VisibilityTimeout" not in sqs.said("receive_message")[0]
-
-
-@pytest.mark.parametrize("answer", [refusal("AccessDenied", 403), {"Attributes": {"VisibilityTimeout": "0"}}])
-async def test_a_lease_of_unknown_or_no_length_is_30_seconds_by_every_poll(sqs: FakeSQS, answer: Any) -> None:
-    sqs.answers["get_queue_attributes"] = answer
-    consumer = SQSConsumer("orders")
-    info = await consumer.open()
-    await consumer.receive(1)
-    assert (info.visibility_timeout, info.max_receive_count) == (30, None)
-    assert sqs.said("receive_message")[0]["VisibilityTimeout"] == 30
-
-
-async def test_attributes_that_may_not_be_read_are_one_warning(sqs: FakeSQS, caplog: pytest.LogCaptureFixture) -> None:
-    sqs.answers["get_queue_attributes"] = refusal("AccessDenied", 403)
-    await SQSConsumer("orders").open()
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 async def test_the_url_is_looked_up_once(sqs: FakeSQS) -> None:

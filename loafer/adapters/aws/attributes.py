@@ -1,0 +1,46 @@
+"""What the attributes of a queue say: how long a lease lasts, and where messages go that fail too often."""
+
+from functools import partial
+
+import attrs
+
+from loafer.adapters.aws.answers import count_in, mapping_in, redrive_policy_in
+from loafer.adapters.aws.queue import Queue
+from loafer.domain.limits import LONGEST_VISIBILITY
+
+_NAMES = ["VisibilityTimeout", "RedrivePolicy"]
+
+
+@attrs.frozen
+class Attributes:
+    """A queue's attributes, as far as they are known.
+
+    Attributes:
+        visibility_timeout: Seconds that a received message stays invisible; 0: it does not, or nobody knows.
+        max_receive_count: After how many deliveries SQS moves a message on; None: never, or nobody knows.
+        dead_letters: The ARN of the queue to which it is moved.
+        redrive_known: False if the redrive policy could not be read.
+
+    """
+
+    visibility_timeout: int = 0
+    max_receive_count: int | None = None
+    dead_letters: str | None = None
+    redrive_known: bool = True
+
+
+UNKNOWN = Attributes(redrive_known=False)
+"""What is known where nobody may ask."""
+
+
+async def attributes_of(queue: Queue) -> Attributes:
+    """Ask SQS for a queue's attributes; raises as `Queue.call` does."""
+    read = partial(mapping_in, name="Attributes")
+    said = await queue.read(read, "get_queue_attributes", AttributeNames=_NAMES)
+    attempts, target = redrive_policy_in(said)
+    return Attributes(
+        min(count_in(said, "VisibilityTimeout"), LONGEST_VISIBILITY),
+        attempts or None,
+        target,
+        redrive_known=bool(attempts and target) or not said.get("RedrivePolicy"),
+    )
