@@ -113,9 +113,10 @@ class LeaseMachine(RuleBasedStateMachine):
     def refused(self, data: st.DataObject) -> None:
         call, newest, before = self.end_of_a_call(data)
         lease = call.known.lease
-        assert self.leases.refused(lease, call.message) is newest
-        call.known.lost = newest
-        assert (lease.message, lease.deadline, lease.lost) == (*before[:2], newest)
+        lost = newest and any(known is call.known for known in self.held.values())  # what is settled cannot be
+        assert self.leases.refused(lease, call.message) is lost
+        call.known.lost = lost
+        assert (lease.message, lease.deadline, lease.lost) == (*before[:2], lost)
 
     @precondition(lambda self: self.calls)
     @rule(data=st.data())
