@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -19,18 +19,27 @@ LOAFER = Path(sys.executable).parent / "loafer"
 
 @attrs.define
 class Worker:
-    """A running `loafer`, started in a folder of its own; its output goes to the file `log`."""
+    """A running `loafer`, started in a folder of its own; its output goes to the file `log`.
+
+    Attributes:
+        handler: The name of one in sample_handlers.py, or a full name.
+        environ: What is different in its environment.
+
+    """
 
     folder: Path
     source: str
     handler: str
     options: tuple[str, ...] = ()
+    environ: Mapping[str, str] = attrs.field(factory=dict)
     process: "subprocess.Popen[bytes]" = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Start the process."""
-        command = [str(LOAFER), "--source", self.source, "--handler", f"sample_handlers.{self.handler}", *self.options]
+        handler = self.handler if "." in self.handler else f"sample_handlers.{self.handler}"
+        command = [str(LOAFER), "--source", self.source, "--handler", handler, *self.options]
         environ = {**os.environ, "PYTHONPATH": str(HERE), "RUNS": str(self.folder / "runs"), "LOAFER_LOGLEVEL": "INFO"}
+        environ |= self.environ
         with self.log.open("ab") as log:
             # In a session of its own, so that a test can signal the whole group as a terminal does.
             self.process = subprocess.Popen(

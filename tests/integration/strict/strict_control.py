@@ -38,19 +38,28 @@ class StrictEndpoint:
         self.call("CreateQueue", QueueName=name, Attributes={**fifo, **{k: str(v) for k, v in attributes.items()}})
         return name
 
-    def create_redriven(self, name: str, attempts: int, **attributes: object) -> tuple[str, str]:
+    def create_redriven(self, name: str, attempts: int, dead: str = "", **attributes: object) -> tuple[str, str]:
         """Create a queue and its dead-letter queue, and return the names of both."""
         stem, dot, suffix = name.partition(".")
-        dead_letters = self.create(f"{stem}-dead{dot}{suffix}")
+        dead_letters = self.create(dead or f"{stem}-dead{dot}{suffix}")
         arn = f"arn:aws:sqs:us-east-1:000000000000:{dead_letters}"
         policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": attempts})
         return self.create(name, RedrivePolicy=policy, **attributes), dead_letters
 
-    def fill(self, queue: str, bodies: Sequence[object], groups: Sequence[str] | None = None) -> None:
+    def fill(
+        self,
+        queue: str,
+        bodies: Sequence[object],
+        groups: Sequence[str] | None = None,
+        deduplication: str | None = None,
+    ) -> None:
         """Send bodies, as JSON unless they are text, each to its group if there are groups."""
         texts = [body if isinstance(body, str) else json.dumps(body) for body in bodies]
         named: Sequence[str | None] = groups or [None] * len(texts)
-        messages = [{"body": body, "group": group} for body, group in zip(texts, named, strict=True)]
+        messages = [
+            {"body": body, "group": group, "deduplication": deduplication}
+            for body, group in zip(texts, named, strict=True)
+        ]
         self._post(f"/fill?queue={queue}", messages)
 
     def numbers(self, queue: str, count: int, start: int = 0) -> None:
@@ -64,6 +73,10 @@ class StrictEndpoint:
     def lost_leases_are(self, code: str) -> None:
         """Tell of lost leases with another code."""
         self._post(f"/dialect?lost={code}", {})
+
+    def redrive(self, dead_letters: str, queue: str) -> None:
+        """Move all messages back, as SQS does."""
+        self._post(f"/redrive?queue={dead_letters}&to={queue}", {})
 
     def counts(self, queue: str) -> dict[str, int]:
         """Return how many messages of a queue are visible, in_flight, and delayed."""

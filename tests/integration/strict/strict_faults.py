@@ -32,7 +32,8 @@ class Fault:
         throttled: The rate, 0 to 1, at which they are throttled.
         lost: The rate at which they are applied and the connection is closed instead of an answer.
         failed: The rate at which the entries of a batch fail, unapplied.
-        before: Up to how many seconds they wait before they are applied.
+        hold: How many seconds they wait before they are applied.
+        before: Up to how many seconds they wait before that, besides.
         after: Up to how many seconds they wait afterwards, before they are answered.
         times: How many more calls it is for; None: all.
 
@@ -43,6 +44,7 @@ class Fault:
     throttled: float = 0.0
     lost: float = 0.0
     failed: float = 0.0
+    hold: float = 0.0
     before: float = 0.0
     after: float = 0.0
     times: int | None = None

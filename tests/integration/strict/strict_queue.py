@@ -25,7 +25,6 @@ class StrictQueue:
     Attributes:
         find: Returns the queue of a name: where a redrive policy moves messages.
         history: All that happened.
-        changes: How often something may have become visible.
 
     """
 
@@ -33,7 +32,6 @@ class StrictQueue:
     settings: Settings
     find: Callable[[str], "StrictQueue | None"] = lambda _: None
     history: list[Event] = attrs.field(factory=list)
-    changes: int = 0
     stored: dict[str, Stored] = attrs.field(factory=dict)
     _numbers: "count[int]" = attrs.field(factory=lambda: count(1))
     _seen: dict[tuple[str, str], tuple[float, str, int]] = attrs.field(factory=dict)
@@ -53,10 +51,21 @@ class StrictQueue:
                 self._note(now, "repeated", message, worker, message.body)
                 return attrs.evolve(message, id=first, sequence=sequence)
             self._seen[key] = now, message.id, message.sequence
+        return self.store(message, now, worker)
+
+    def store(self, message: Stored, now: float, worker: str = "") -> Stored:
+        """Store a message whatever its deduplication id."""
         self.stored[message.id] = message
         self._note(now, "sent", message, worker, message.body)
-        self.changes += 1
         return message
+
+    def take_all(self, now: float) -> list[Stored]:
+        """Take all visible messages away."""
+        taken = [message for message in self.stored.values() if message.visible_at <= now]
+        for message in taken:
+            del self.stored[message.id]
+            self._note(now, "moved", message)
+        return taken
 
     def receive(self, limit: int, visibility: float, now: float, worker: str = "", detail: str = "") -> list[Stored]:
         """Take up to `limit` visible messages; what has been received often enough moves to the dead-letter queue."""
@@ -88,7 +97,6 @@ class StrictQueue:
             return
         del self.stored[message.id]
         self._note(now, "deleted", message, worker)
-        self.changes += 1
 
     def change_visibility(self, receipt: str, seconds: float, now: float, worker: str = "") -> None:
         """Hide the message of a receipt for so many seconds from now; Refusal if it is not in flight with it."""
@@ -97,16 +105,16 @@ class StrictQueue:
             raise Refusal(INVALID, f"Value {seconds} for parameter VisibilityTimeout is invalid.")
         message = self._message_of(receipt)
         try:
-            self._check_change(message, receipt, seconds, now)
+            checked = self._check_change(message, receipt, seconds, now)
         except Refusal:
-            if message is not None:
-                self._note(now, "refused", message, worker, f"visibility {seconds}")
+            receives = message.receives if message else 0
+            self.history.append(
+                Event(now, "refused", receipt.partition("#")[0], worker, receives, f"visibility {seconds}")
+            )
             raise
-        assert message is not None
-        message.visible_at = now + seconds
-        message.noticed = not seconds
-        self._note(now, "extended" if seconds else "released", message, worker, str(seconds) if seconds else "")
-        self.changes += 1
+        checked.visible_at = now + seconds
+        checked.noticed = not seconds
+        self._note(now, "extended" if seconds else "released", checked, worker, str(seconds) if seconds else "")
 
     def purge(self, now: float, worker: str = "") -> None:
         if now - self._purged_at < 60:
@@ -159,7 +167,7 @@ class StrictQueue:
             raise Refusal("ReceiptHandleIsInvalid", f'The input receipt handle "{receipt}" is not a valid one.', 404)
         return self.stored.get(message_id)
 
-    def _check_change(self, message: Stored | None, receipt: str, seconds: float, now: float) -> None:
+    def _check_change(self, message: Stored | None, receipt: str, seconds: float, now: float) -> Stored:
         if message is not None and self.fifo and not (message.receipt == receipt and message.in_flight(now)):
             raise _expired(receipt)
         if message is None or message.receipt != receipt:
@@ -170,6 +178,7 @@ class StrictQueue:
         if now + seconds > message.received_at + LONGEST_VISIBILITY:
             reason = f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST_VISIBILITY} seconds]"
             raise Refusal(INVALID, f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: {reason}")
+        return message
 
     def _note(self, now: float, what: str, message: Stored, worker: str = "", detail: str = "") -> None:
         self.history.append(Event(now, what, message.id, worker, message.receives, detail[:_DETAIL]))

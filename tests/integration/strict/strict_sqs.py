@@ -4,7 +4,8 @@ python -m strict.strict_sqs PORT
 
 GET  /stats                    calls by operation and by worker, and each queue's counts
 GET  /history?queue=Q          all that happened on a queue, with times
-POST /fill?queue=Q             send messages: a JSON list of {"body": B, "group": G}
+POST /fill?queue=Q             send messages: a JSON list of {"body": B, "group": G, "deduplication": D}
+POST /redrive?queue=Q&to=R     move all visible messages as SQS's redrive does: new ids, all else as it is
 POST /faults[?seed=N]          have these faults and no others: JSON, {operation: {what: how}}; see strict_faults.py
 POST /dialect?lost=CODE        tell of lost leases with this code, as localstack does
 POST /reset                    forget everything
@@ -55,6 +56,8 @@ class StrictSQS:
                 return [attrs.asdict(event) for event in queue.history]
             case "/fill":
                 self.fill(options["queue"], orjson.loads(body))
+            case "/redrive":
+                self.redrive(options["queue"], options["to"])
             case "/faults":
                 self.faults.set(orjson.loads(body), int(options["seed"]) if "seed" in options else None)
             case "/dialect":
@@ -73,8 +76,15 @@ class StrictSQS:
         for each in messages:
             message = new_message(str(uuid4()), each["body"], now)
             message.group = each.get("group")
-            message.deduplication_id = message.id if place.queue.fifo else None
+            message.deduplication_id = (each.get("deduplication") or message.id) if place.queue.fifo else None
             place.queue.send(message, now)
+        place.wake()
+
+    def redrive(self, name: str, target: str) -> None:
+        place, now = self.service.places[target], self.service.now()
+        for message in self.service.places[name].queue.take_all(now):
+            moved = attrs.evolve(message, id=str(uuid4()), sent_at=now, visible_at=now, receives=0, receipt="")
+            place.queue.store(moved, now)
         place.wake()
 
 
@@ -91,7 +101,7 @@ class Connection(HTTPConnection):
             self.write(200, orjson.dumps(self.sqs.control(parts.path, options, body)))
             return
         fault = self.sqs.faults.of(operation)
-        await asyncio.sleep(self.sqs.faults.lag(fault.before))
+        await asyncio.sleep(fault.hold + self.sqs.faults.lag(fault.before))
         signed = _ACCESS_KEY.search(self.head)
         caller = Caller(signed[1].decode() if signed else "", self.transport.is_closing)
         self.sqs.count(operation, caller.name)

@@ -1,0 +1,97 @@
+"""Leases: what is held stays held, what is not is not run, and no settlement is lost between two receipts."""
+
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from strict.hiring import POLLS, QUICK, hire, noted_of, once, runs_of
+from strict.strict_control import StrictEndpoint
+from workers import wait_until
+
+NO_EXTENSION = {"ChangeMessageVisibility": {"denied": True}, "ChangeMessageVisibilityBatch": {"denied": True}}
+
+
+def emptied(strict: StrictEndpoint, queue: str, seconds: float = 20) -> None:
+    wait_until(lambda: strict.left(queue) == 0, seconds)
+
+
+@pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
+def test_what_a_frozen_worker_was_answered_does_not_run_once_another_may_have_it(
+    strict: StrictEndpoint, tmp_path: Path, queue: str
+) -> None:
+    strict.create(queue, VisibilityTimeout=2)
+    with hire(tmp_path, "frozen", queue, "quick", ("--consumer-opts", POLLS % 5)) as frozen:
+        wait_until(lambda: strict.calls("ReceiveMessage") > 0)
+        frozen.process.send_signal(signal.SIGSTOP)
+        strict.fill(queue, [{"n": number} for number in range(4)], list("abcd"))
+        with hire(tmp_path, "other", queue, "quick") as other:
+            emptied(strict, queue)
+            frozen.process.send_signal(signal.SIGCONT)
+            strict.fill(queue, [{"n": 4}], ["e"])
+            emptied(strict, queue)
+            time.sleep(0.5)
+            assert other.stop() == 0
+        assert frozen.stop() == 0
+    assert {event.worker for event in strict.history(queue, "received")} == {"frozen", "other"}
+    assert runs_of(tmp_path) == once(5)
+
+
+def test_what_was_answered_to_a_blocked_loop_does_not_run_once_another_may_have_it(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue = strict.create("orders", VisibilityTimeout=2)
+    strict.fill(queue, [{"n": 0, "seconds": 6}])
+    with hire(tmp_path, "blocked", queue, "blocks_the_loop_as_told", ("--consumer-opts", POLLS % 5)) as blocked:
+        wait_until(lambda: len(noted_of(tmp_path)) == 1)
+        strict.numbers(queue, 4, start=1)
+        wait_until(lambda: len(strict.history(queue, "received")) > 1, 5)
+        with hire(tmp_path, "other", queue, "quick") as other:
+            emptied(strict, queue)
+            time.sleep(0.5)
+            assert other.stop() == 0
+        assert blocked.stop() == 0
+    assert runs_of(tmp_path) == once(5)
+
+
+CREDENTIAL_PROCESS = """
+import json, os, sys, time
+from datetime import datetime, timedelta, UTC
+with open("asked", "a") as file:
+    file.write("x")
+first = os.stat("asked").st_size <= 2
+time.sleep(0 if first else 3)
+expires = datetime.now(UTC) + timedelta(seconds=904 if first else 7200)
+print(json.dumps({"Version": 1, "AccessKeyId": "k", "SecretAccessKey": "s", "SessionToken": "t",
+                  "Expiration": expires.isoformat()}))
+"""
+"""Credentials that must be refreshed after four seconds; a refresh takes three seconds more."""
+
+
+def test_a_message_whose_extension_is_denied_runs_once_in_its_worker_and_is_warned_of_at_once(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue = strict.create("orders", VisibilityTimeout=3)
+    strict.fill(queue, [{"n": number, "seconds": 5} for number in range(3)])
+    strict.faults(NO_EXTENSION)
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told") as worker:
+        wait_until(lambda: len(noted_of(tmp_path)) == 3)
+        wait_until(lambda: re.search("WARNING.*denied", worker.printed) is not None, 3)
+        emptied(strict, queue)
+        assert worker.stop() == 0
+    assert runs_of(tmp_path) == once(3)
+
+
+def test_an_extension_that_crosses_its_messages_acknowledgement_is_no_lost_lease(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue = strict.create("orders", VisibilityTimeout=3)
+    strict.fill(queue, [{"n": number, "seconds": 0.5 + number % 20 / 20} for number in range(60)])
+    strict.faults({"ChangeMessageVisibilityBatch": {"hold": 0.4}})
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told", (*QUICK, "--max-jobs", "20")) as worker:
+        emptied(strict, queue)
+        assert worker.stop() == 0
+        assert [line for line in worker.printed.splitlines() if re.search("lost|ended|stale", line)] == []
+    assert strict.history(queue, "refused")  # they did cross
+    assert runs_of(tmp_path) == once(60)
