@@ -44,6 +44,9 @@ class PublisherError(LoaferError):
 class IgnoreMessage(LoaferError):
     """Raised by a handler to keep its message on the queue: it is not acknowledged and comes back."""
 
+    delay: float | None = None
+    """Seconds until it comes back; None also where a subclass does not say."""
+
     def __init__(self, *args: object, delay: float | None = None) -> None:
         """Keep the message, and ask for it back after `delay` seconds (None: as LOAFER_RETRY_DELAY says).
 

@@ -76,7 +76,9 @@ class Dispatcher:
 
         """
         self._lanes = [Lane(route, route.consumer(), self.clock) for route in self.routes]
-        slots = self._slots = Slots(self.options.max_jobs, self.options.prefetch, self.clock, self._lanes)
+        slots = self._slots = Slots(
+            self.options.max_jobs, self.options.prefetch, self.options.bounds(len(self.routes)), self.clock, self._lanes
+        )
         lookout = Lookout(self.clock)
         watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None
         jobs = Jobs(slots, self._stop, self.options, self.observe)

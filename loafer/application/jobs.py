@@ -108,18 +108,28 @@ class Jobs:
         self._tasks.pop(task, None)
 
     async def _run(self, lane: Lane, lease: Lease, began: float) -> None:
-        delivery = await deliver(lane.route, lease.message, self.options.handler_timeout)
+        message = lease.message
+        if lease.runs > 1:
+            message = attrs.evolve(message, runs_before=lease.runs - 1)
+        delivery = await deliver(lane.route, message, self.options.handler_timeout)
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
         lane.counts[delivery.outcome] += 1
         if delivery.error is not None or self.observe is not ignore:
             self._tell(delivery)
-        self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now)
+        try:
+            self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now)
+        except Exception:  # a user's error may raise where it is looked at, and its message must not stay held
+            logger.exception("message %s could not be settled: it is left to its lease", message.id)
+            self._settlements[lane].let_go([lease])
         if not self._starting:  # a handler that ended at once leaves that to its starter
             self.start(lane)
 
     def _tell(self, delivery: Delivery) -> None:
-        self.observe(delivery)
-        log(delivery)
+        try:
+            self.observe(delivery)
+            log(delivery)
+        except Exception:  # whoever is told must not keep the message from its settlement
+            logger.exception("message %s: its end could not be told", delivery.message.id)
         if delivery.fatal is not None:
             self.stop.fail(delivery.fatal)

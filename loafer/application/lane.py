@@ -43,7 +43,8 @@ class Lane:
     @property
     def batch_size(self) -> int:
         """How many messages a receive is worth at most."""
-        return 1 if self.spent.any(self.clock()) else self.consumer.batch_size
+        alone = self.info.ordered and self.info.max_receive_count == 1  # or followers would be moved away unrun
+        return 1 if alone or self.spent.any(self.clock()) else self.consumer.batch_size
 
     def take(self, messages: Sequence[Message], since: float) -> list[Lease]:
         """Hold messages that were received at the time `since` at the earliest.

@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from loafer.domain.demand import Bounds
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.retry import Retry, RetryDelay, retry_of
 from loafer.exceptions import ConfigurationError
@@ -26,6 +27,8 @@ class Options:
     Attributes:
         max_jobs: Handlers that run at once.
         prefetch: Messages that wait for a handler, per route.
+        held_bytes: Bytes of the bodies that are held at once.
+        fifo_followers: Messages that wait behind others of their FIFO groups, per route.
         grace_period: Seconds that running handlers get once loafer is asked to stop.
         retry_delay: When a kept message comes back: a Retry, or what settings write for one.
         handler_timeout: Seconds after which a coroutine is cancelled; None: never.
@@ -39,15 +42,21 @@ class Options:
     retry_delay: Retry = attrs.field(default=None, converter=_retry)
     handler_timeout: float | None = None
     stall_limit: float = 15 * 60.0
+    held_bytes: int = 64 * 1024 * 1024
+    fifo_followers: int = 1000
 
     def __attrs_post_init__(self) -> None:
         """Refuse what would only be found out while messages are handled."""
-        for name in ("max_jobs", "prefetch"):
+        for name in ("max_jobs", "prefetch", "held_bytes", "fifo_followers"):
             _check(self, name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "1 or more")
         for name in ("grace_period", "stall_limit"):
             _check(self, name, _is_time(getattr(self, name), math.inf), "0 or more seconds")
         timeout = self.handler_timeout
         _check(self, "handler_timeout", timeout is None or _is_time(timeout, math.inf), "0 or more seconds, or None")
+
+    def bounds(self, routes: int) -> Bounds:
+        """Return what so many routes may hold together."""
+        return Bounds(self.max_jobs + self.prefetch * routes, self.held_bytes, self.fifo_followers)
 
 
 def _check(options: Options, name: str, fits: bool, right: str) -> None:

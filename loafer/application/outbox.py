@@ -106,12 +106,12 @@ class Outbox:
         results = await self._results(leases)
         done = []
         for lease, message, failure in zip(leases, messages, results, strict=True):
-            if failure is not None:
-                self._failed(lease, failure)
-            elif lease.message is message or lease.released:
-                done.append(lease)
-            else:
+            if lease.message is not message and not lease.released:
                 self._join_again(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
+            elif failure is not None:
+                self._failed(lease, failure)
+            else:
+                done.append(lease)
         if done:
             self._done(done, confirmed=True)
 

@@ -1,6 +1,7 @@
 """How a message without attempts left gets to the dead-letter queue."""
 
 import asyncio
+import logging
 import random
 
 import attrs
@@ -11,6 +12,8 @@ from loafer.domain.batch import Failure
 from loafer.domain.lease import Lease
 from loafer.domain.retry import backoff
 from loafer.exceptions import LoaferError
+
+logger = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
@@ -25,16 +28,25 @@ class Redrive:
     stop: Stop
 
     async def move(self, lease: Lease) -> Failure | None:
-        """Move a message, again and again while its lease lasts; return why that is left to the source."""
+        """Move a message, again and again while its lease lasts; return why it was not moved.
+
+        Nothing is moved once the lease has ended: somebody else may have the message, and may succeed.
+        """
         tries = 0
         while True:
-            try:
-                failure = await self.lane.consumer.dead_letter(lease.message)
-            except LoaferError as error:
-                failure = Failure(str(error))
+            if not lease.is_valid(self.lane.clock()):
+                return Failure("its lease has ended", retryable=False)
+            failure = await self._move(lease)
             tries += 1
             if failure is None or not failure.retryable or self.stop.requested.is_set():
                 return failure
-            if not lease.is_valid(self.lane.clock()):
-                return Failure("its lease ended", retryable=False)
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
+
+    async def _move(self, lease: Lease) -> Failure | None:
+        try:
+            return await self.lane.consumer.dead_letter(lease.message)
+        except LoaferError as error:
+            return Failure(str(error))
+        except Exception as error:  # a consumer that breaks its contract must not block the group for ever
+            logger.exception("the consumer of %r broke", self.lane.route.source)
+            return Failure(f"{type(error).__name__}: {error}", retryable=False)

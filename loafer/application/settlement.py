@@ -12,10 +12,12 @@ from loafer.application.outbox import Outbox, Results
 from loafer.application.redrive import Redrive
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
+from loafer.application.trouble import PATIENCE_WHEN_DENIED, Trouble
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.ordering import GroupOrder
 from loafer.domain.retry import Retry, retry_delay
+from loafer.exceptions import AccessDenied
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +46,7 @@ class Settlement:
     _acknowledged: Outbox = attrs.field(init=False)
     _released: Outbox = attrs.field(init=False)
     _redrive: Redrive = attrs.field(init=False)
+    _trouble: Trouble = attrs.field(init=False)
     _moves: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -51,6 +54,7 @@ class Settlement:
         self._acknowledged = self._outbox("acknowledged", self._acknowledge)
         self._released = self._outbox("released", self._release)
         self._redrive = Redrive(self.lane, self.stop)
+        self._trouble = Trouble(f"acknowledging on {self.lane.route.source!r}", self.lane.clock)
 
     def settle(self, lease: Lease, outcome: Outcome, error: BaseException | None, now: float) -> None:
         """Act upon the outcome of a message whose handling has ended now, with `error` if it raised."""
@@ -64,7 +68,7 @@ class Settlement:
         """Give messages back, in their order, visible again after `delay` seconds."""
         now = self.lane.clock()
         for lease in leases:
-            lease.release_delay = delay
+            lease.release_delay = max(0.0, min(delay, lease.ends_at - now))  # SQS refuses more
             self._released.put(lease, now)
 
     def let_go(self, leases: Sequence[Lease]) -> None:
@@ -124,13 +128,17 @@ class Settlement:
         failure = await self._redrive.move(lease)
         message = lease.message
         if failure is None:
-            logger.warning("message %s: moved to the dead-letter queue after %d runs", message.id, lease.attempts)
+            text = "message %s: moved to the dead-letter queue after %d attempts, %d of which ran here"
+            logger.warning(text, message.id, lease.attempts, lease.runs)
             self.lane.counts["dead_lettered"] += 1
             self._finished([lease], confirmed=True)
-            return
-        logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
-        self.lane.spent.add(message, self.lane.clock())
-        self.release([lease, *order.followers(lease)])
+        elif lease.is_valid(self.lane.clock()):
+            logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
+            self.lane.spent.add(message, self.lane.clock())
+            self.release([lease, *order.followers(lease)])
+        else:
+            logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", message.id)
+            self.let_go([lease])
 
     def _finished(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
         """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed."""
@@ -151,12 +159,36 @@ class Settlement:
     async def _acknowledge(self, leases: Sequence[Lease]) -> Results:
         now = self.lane.clock()
         outdated = [index for index, lease in enumerate(leases) if not lease.is_valid(now)]
-        results = await self.lane.consumer.acknowledge([lease.message for lease in leases])
+        try:
+            results = await self.lane.consumer.acknowledge([lease.message for lease in leases])
+        except AccessDenied as error:
+            self._denied(error)
+            raise
+        if self._trouble.tries or not self._trouble.worked:
+            self._allowed()
         for index in outdated:
             if results[index] is None:
                 self.lane.counts["stale"] += 1
                 logger.warning("message %s: stale: acknowledged after its lease had ended", leases[index].message.id)
         return results
+
+    def _denied(self, error: AccessDenied) -> None:
+        """Let nothing more start, for nothing could be deleted: it would run in vain, and again and again."""
+        if not self._trouble.tries:
+            self.slots.bar(self.lane)
+            asyncio.get_running_loop().call_later(PATIENCE_WHEN_DENIED, self._give_up, error)
+        self._trouble.note(error)
+        if not self._trouble.worked:
+            self.stop.fail(error)
+
+    def _allowed(self) -> None:
+        self._trouble.over()
+        self.slots.unbar(self.lane)
+        self.start(self.lane)
+
+    def _give_up(self, error: AccessDenied) -> None:
+        if self._trouble.denied_too_long:
+            self.stop.fail(error)
 
     async def _release(self, leases: Sequence[Lease]) -> Results:
         while any(lease.extending for lease in leases):  # noqa: ASYNC110 - the extension ends on another thread

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from loafer.application.lane import Lane
-from loafer.domain.demand import Pace, Room, demand, is_full
+from loafer.domain.demand import Bounds, Pace, Room, demand, is_full
 from loafer.domain.lease import Lease
 
 
@@ -19,26 +19,35 @@ class Tally:
         asked: Messages that running receives may still bring.
         running: Messages whose handler runs.
         has_turn: Whether the lane is among those that may start a message.
-        waiting: What of its waiting messages the totals over all lanes know.
-        held: What of its held messages they know.
+        barred: Whether nothing new may start or be received.
+        waiting: Messages that could start; this and what follows is what the totals over all lanes know of it.
+        seated: Messages with a seat.
+        settling: Messages on their way to being settled.
+        size: Characters of the bodies that are held or asked for.
 
     """
 
     asked: int = 0
     running: int = 0
     has_turn: bool = False
+    barred: bool = False
     waiting: int = 0
-    held: int = 0
+    seated: int = 0
+    settling: int = 0
+    size: float = 0
 
 
 @attrs.define(eq=False)
 class Slots:
-    """At most `max_jobs` handlers run, and at most `max_jobs` + `prefetch` per route messages are held, at any moment.
+    """At most `max_jobs` handlers run, and no more is held than `bounds` say, at any moment.
 
     Routes take turns, both to start a message and to receive. Only lanes of which something has changed are looked
     at, however many routes there are.
 
     Attributes:
+        max_jobs: Handlers that may run at once.
+        prefetch: Seats in each lane's waiting room.
+        bounds: What may be held.
         running: Handlers that run.
         pace: How long handlers take.
 
@@ -46,6 +55,7 @@ class Slots:
 
     max_jobs: int
     prefetch: int
+    bounds: Bounds
     clock: Callable[[], float]
     lanes: Sequence[Lane]
     running: int = attrs.field(default=0, init=False)
@@ -59,8 +69,7 @@ class Slots:
     """Hungry lanes that are not full, in the order of their turns."""
     _changed: dict[Lane, None] = attrs.field(factory=dict, init=False)
     """Lanes to be counted anew."""
-    _waiting: int = attrs.field(default=0, init=False)
-    _held: int = attrs.field(default=0, init=False)
+    _total: Tally = attrs.field(factory=Tally, init=False)
     _will_feed: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -92,9 +101,23 @@ class Slots:
     def ready(self, lane: Lane) -> None:
         """Note that a lane may have a message to start."""
         self._changed[lane] = None
-        if lane.order.startable and not (tally := self._tallies[lane]).has_turn:
+        if lane.order.startable and not ((tally := self._tallies[lane]).has_turn or tally.barred):
             tally.has_turn = True
             self._turns.append(lane)
+
+    def bar(self, lane: Lane) -> None:
+        """Let nothing of a lane start or be received, until `unbar`."""
+        tally = self._tallies[lane]
+        tally.barred = True
+        if tally.has_turn:
+            tally.has_turn = False
+            self._turns.remove(lane)
+
+    def unbar(self, lane: Lane) -> None:
+        """Let a lane go on."""
+        self._tallies[lane].barred = False
+        self.ready(lane)
+        self.changed(lane)
 
     def ended(self, lane: Lane, seconds: float, now: float) -> None:
         """Give a slot back: its handler has ended now, after so many seconds."""
@@ -115,7 +138,12 @@ class Slots:
         self._hungry.setdefault(lane, []).append(turn)
         self._changed[lane] = None
         self.feed()
-        return await turn
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # the seats were on their way
+                self.vacate(lane, turn.result())
+            raise
 
     def vacate(self, lane: Lane, seats: int) -> None:
         """Give seats back that a receive did not fill, or whose messages the lane holds by now."""
@@ -135,46 +163,61 @@ class Slots:
         if not self._changed:
             return
         self._count()
-        startable = self.max_jobs - self.running - self._waiting
-        startable += self.pace.starts_soon(self.max_jobs, self.clock())
+        free = self.max_jobs - self.running - self._total.waiting
+        soon = self.pace.starts_soon(self.max_jobs, self.clock())
         lanes = deque(self._next)
-        while lanes and startable > 0 and (headroom := self._headroom) > 0:
+        while lanes and free + soon > 0 and self._total.seated < self.bounds.seats:
             lane = lanes.popleft()
-            room = Room(self.prefetch, lane.order.startable, self._tallies[lane].asked, startable, headroom)
+            room = self._room(lane, free, soon)
             if seats := demand(room, lane.batch_size):
                 del self._next[lane]
                 if self._feed_one(lane, seats):
                     self._next[lane] = None
                     lanes.append(lane)
-            elif is_full(room, lane.batch_size):
+            elif self._tallies[lane].barred or is_full(room, lane.batch_size):
                 del self._next[lane]
+
+    def _room(self, lane: Lane, free: int, soon: int) -> Room:
+        """Return what there is room for, seen from a lane, where so many slots are free, and so many will be soon."""
+        tally, total, largest = self._tallies[lane], self._total, lane.leases.largest
+        headroom = self.bounds.headroom(total.seated, total.settling, total.size, largest)
+        if lane.info.ordered:
+            followers = len(lane.order) - lane.order.startable
+            headroom = min(headroom, self.bounds.followers - followers - tally.asked)
+        if tally.barred:
+            headroom = 0
+        # What its queue moves away after one receive must not wait for a slot: a stop would have it moved unrun.
+        startable = free if lane.info.max_receive_count == 1 else free + soon
+        return Room(self.prefetch, lane.order.startable, tally.asked, startable, headroom)
 
     def _feed_one(self, lane: Lane, seats: int) -> bool:
         """Let one receive of a lane go on; tell whether there is another."""
         turns = self._hungry[lane]
         turn = turns.pop()  # the newest, which goes on without a turn of the event loop
         if not turn.done():  # which it is if it was cancelled
-            tally = self._tallies[lane]
-            tally.asked += seats
-            tally.held += seats
-            self._held += seats
+            self._tallies[lane].asked += seats
+            self._count_one(lane)
             turn.set_result(seats)
         if not turns:
             del self._hungry[lane]
         return bool(turns)
 
-    @property
-    def _headroom(self) -> int:
-        return self.max_jobs + self.prefetch * len(self.lanes) - self._held
-
     def _count(self) -> None:
         """Count what waits and what is held where something has changed, and look at those lanes again."""
         for lane in self._changed:
-            tally = self._tallies[lane]
-            waiting, held = lane.order.startable, len(lane.leases) + tally.asked
-            self._waiting += waiting - tally.waiting
-            self._held += held - tally.held
-            tally.waiting, tally.held = waiting, held
-            if lane in self._hungry:
+            self._count_one(lane)
+            if lane in self._hungry and not self._tallies[lane].barred:
                 self._next.setdefault(lane)
         self._changed.clear()
+
+    def _count_one(self, lane: Lane) -> None:
+        tally, total = self._tallies[lane], self._total
+        waiting = lane.order.startable
+        seated = waiting + tally.running + tally.asked
+        settling = len(lane.leases) - tally.running - len(lane.order)
+        size = lane.leases.size + tally.asked * lane.leases.largest
+        total.waiting += waiting - tally.waiting
+        total.seated += seated - tally.seated
+        total.settling += settling - tally.settling
+        total.size += size - tally.size
+        tally.waiting, tally.seated, tally.settling, tally.size = waiting, seated, settling, size

@@ -34,12 +34,51 @@ class Pace:
         return int(min(1e9, slots * SOON / max(self.mean, 1e-9)))
 
 
+FEWEST_SETTLING = 40
+"""Messages that may always be on their way to being settled."""
+
+
+@attrs.frozen(slots=True)
+class Bounds:
+    """What may be held by all routes together.
+
+    A message that waits for a slot, runs, or is asked for has a seat. What waits behind the head of its FIFO group, or
+    for its next run there, has none: the source gives it to nobody else anyway.
+
+    Attributes:
+        seats: Messages that may have a seat.
+        size: Characters of held bodies.
+        followers: Messages of one route that may wait without a seat.
+
+    """
+
+    seats: int
+    size: int = 64 * 1024 * 1024
+    followers: int = 1000
+
+    @property
+    def settling(self) -> int:
+        """How many messages may be on their way to being settled: twice as many as may have a seat."""
+        return max(FEWEST_SETTLING, 2 * self.seats)
+
+    def headroom(self, seated: int, settling: int, size: float, largest: float) -> int:
+        """Return how many messages may still be asked for, whose bodies are of `largest` characters at most.
+
+        What has a seat may be settled next, so a backlog of settlements ends the asking before it reaches its bound.
+        """
+        if settling > self.settling - self.seats:
+            return 0
+        if not (seated or settling):
+            return max(1, min(self.seats, int((self.size - size) // largest)))
+        return min(self.seats - seated, int((self.size - size) // largest))
+
+
 @attrs.frozen(slots=True)
 class Room:
     """What there is room for, seen from one route.
 
     Attributes:
-        prefetch: Places in the route's waiting room.
+        prefetch: Seats in the route's waiting room.
         waiting: Messages of the route that wait and could start.
         asked: Messages of the route that running receives may still bring.
         startable: Messages that could start at once or soon besides those that wait already, over all routes.

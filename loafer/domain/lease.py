@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import attrs
 
-from loafer.domain.limits import LONGEST_VISIBILITY
+from loafer.domain.limits import LARGEST_MESSAGE, LONGEST_VISIBILITY
 from loafer.domain.message import Message
 
 MARGIN = 5
 """Seconds by which we stay under the longest lease: SQS refuses an extension that would pass it."""
+
+FORGETTING = 0.95
+"""What a receive leaves of the largest body before it."""
 
 RETRY_AFTER = 1.0
 """Seconds until an extension that failed is tried again, at most."""
@@ -70,6 +73,10 @@ class Leases:
     """The leases on one source, by message id."""
 
     visibility_timeout: float
+    size: int = attrs.field(default=0, init=False)
+    """Characters of the bodies of all held messages."""
+    largest: float = attrs.field(default=LARGEST_MESSAGE, init=False)
+    """Characters that the next bodies are taken to have at most: those of the largest of late, at first the most."""
     _held: dict[str, Lease] = attrs.field(factory=dict, init=False)
 
     def __len__(self) -> int:
@@ -88,21 +95,27 @@ class Leases:
         """
         deadline, renew_at = since + self.visibility_timeout, since + self.interval
         ends_at = since + LONGEST_VISIBILITY - MARGIN
-        taken = []
+        taken, largest = [], 0
         for message in messages:
+            size = len(message.body)
+            largest = max(largest, size)
             held = self._held.get(message.id)
             if held is None or held.released:
                 lease = self._held[message.id] = Lease(message, deadline, renew_at, ends_at)
+                self.size += size if held is None else 0
                 taken.append(lease)
             elif message.receive_count >= held.message.receive_count:  # or else an older delivery, by a slower receive
-                held.message, held.lost = message, False
+                held.message, held.lost, held.overdue = message, False, False
                 held.deadline, held.renew_at, held.ends_at = deadline, renew_at, ends_at
+        if messages:
+            self.largest = max(largest, 1, self.largest * FORGETTING)
         return taken
 
     def drop(self, leases: Sequence[Lease]) -> None:
         """Hold messages no longer."""
         for lease in leases:
             if self._holds(lease):
+                self.size -= len(lease.message.body)
                 del self._held[lease.message.id]
 
     def next_renewal(self) -> float | None:

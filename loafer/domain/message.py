@@ -50,6 +50,7 @@ class Message:
         attributes: The message attributes by name.
         source: The source it came from, as the route names it.
         notification: What the topic says of it; None until its translator has said so, and where there is no topic.
+        runs_before: How often its handler ran before since this delivery: on a FIFO queue it runs again in its place.
 
     """
 
@@ -63,6 +64,12 @@ class Message:
     attributes: Mapping[str, Attribute] = NO_ATTRIBUTES
     source: str = ""
     notification: Notification | None = None
+    runs_before: int = 0
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt at the message this is: the deliveries so far, and the earlier runs since the last one."""
+        return self.receive_count + self.runs_before
 
 
 @attrs.frozen(slots=True)

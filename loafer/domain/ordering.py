@@ -23,6 +23,10 @@ class Order(Protocol):
         """How many could start now."""
         ...
 
+    def __len__(self) -> int:
+        """Count all that wait, for whatever."""
+        ...
+
     def add(self, leases: Sequence[Lease]) -> None:
         """Let received messages wait for their turn."""
         ...
@@ -52,7 +56,11 @@ class ArrivalOrder:
 
     @property
     def startable(self) -> int:
-        """How many could start now."""
+        """How many could start now: all."""
+        return len(self._waiting)
+
+    def __len__(self) -> int:
+        """Count all that wait."""
         return len(self._waiting)
 
     def add(self, leases: Sequence[Lease]) -> None:
@@ -93,6 +101,7 @@ class GroupOrder:
     """
 
     _groups: dict[str, Group] = attrs.field(factory=dict, init=False)
+    _count: int = attrs.field(default=0, init=False)
     _ready: deque[Group] = attrs.field(factory=deque, init=False)
     _backing_off: list[tuple[float, int, Group]] = attrs.field(factory=list, init=False)
     _tie: "count[int]" = attrs.field(factory=count, init=False)
@@ -102,8 +111,13 @@ class GroupOrder:
         """How many could start now: the heads of the groups that wait for nothing."""
         return len(self._ready)
 
+    def __len__(self) -> int:
+        """Count all that wait: for a slot, behind the head of their group, or for their next run."""
+        return self._count
+
     def add(self, leases: Sequence[Lease]) -> None:
         """Let received messages wait, each behind the others of its group."""
+        self._count += len(leases)
         for lease in leases:
             name = _name(lease.message)
             group = self._groups.get(name)
@@ -118,6 +132,7 @@ class GroupOrder:
             return None
         group = self._ready.popleft()
         group.started = group.waiting.popleft()
+        self._count -= 1
         return group.started
 
     def finished(self, leases: Sequence[Lease]) -> None:
@@ -137,6 +152,7 @@ class GroupOrder:
         group = self._groups[_name(lease.message)]
         group.started = None
         group.waiting.appendleft(lease)
+        self._count += 1
         heapq.heappush(self._backing_off, (at, next(self._tie), group))
 
     def wake(self, now: float) -> None:
@@ -150,6 +166,7 @@ class GroupOrder:
         if group is None or group.started is not lease:
             return []
         taken, group.waiting = list(group.waiting), deque()
+        self._count -= len(taken)
         return taken
 
     def drain(self) -> list[Lease]:
@@ -158,6 +175,7 @@ class GroupOrder:
         self._groups = {name: group for name, group in self._groups.items() if group.started is not None}
         for group in self._groups.values():
             group.waiting.clear()
+        self._count = 0
         self._ready.clear()
         self._backing_off.clear()
         return drained

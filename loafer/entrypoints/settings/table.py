@@ -132,6 +132,15 @@ class Settings:
         "Messages that a route may hold ahead of a free handler.",
         "--prefetch",
     )
+    held_bytes: int = _setting(
+        "LOAFER_HELD_BYTES", "67108864", parsers.whole_number(1), "Bytes of message bodies that are held at once."
+    )
+    fifo_followers: int = _setting(
+        "LOAFER_FIFO_FOLLOWERS",
+        "1000",
+        parsers.whole_number(1),
+        "Messages of a FIFO route that may wait behind others of their groups.",
+    )
     grace_period: float = _setting(
         "LOAFER_GRACE_PERIOD", "30", parsers.seconds(), "Seconds that running handlers get on a stop.", "--grace-period"
     )

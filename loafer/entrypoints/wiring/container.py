@@ -45,6 +45,8 @@ class Container(containers.DeclarativeContainer):
         Options,
         max_jobs=settings.provided.max_jobs,
         prefetch=settings.provided.prefetch,
+        held_bytes=settings.provided.held_bytes,
+        fifo_followers=settings.provided.fifo_followers,
         grace_period=settings.provided.grace_period,
         retry_delay=settings.provided.retry_delay,
         handler_timeout=settings.provided.handler_timeout,

@@ -335,3 +335,48 @@ async def test_a_cancelled_run_stops_cleanly() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert len(world.queue) == 0
+
+
+async def test_the_bodies_that_are_held_stay_under_their_bound() -> None:
+    most = 0
+
+    async def handle(content: Any) -> None:
+        nonlocal most
+        [lane] = world.dispatcher._lanes
+        most = max(most, lane.leases.size)
+        await asyncio.sleep(1)
+
+    bodies = ["x" * 1000] * 200
+    world = World(queue("orders", *bodies), handle, Options(max_jobs=5, prefetch=500, held_bytes=1_100_000))
+    async with world:
+        await asyncio.sleep(100)
+        assert len(world.queue) == 0
+    assert most <= 1_100_000
+
+    world = World(
+        queue("large", *["x" * 100_000] * 200), handle, Options(max_jobs=50, prefetch=500, held_bytes=2_000_000)
+    )
+    most = 0
+    async with world:
+        await asyncio.sleep(100)
+        assert len(world.queue) == 0
+    assert 1_000_000 < most <= 2_000_000
+
+
+async def test_a_body_above_the_bound_is_received_all_the_same_alone() -> None:
+    world = World(queue("orders", *["x" * 1000] * 5), succeed, Options(held_bytes=100))
+    await world.run_for(20)
+    assert len(world.queue) == 0
+
+
+async def test_where_one_receive_is_all_that_a_message_has_nothing_is_received_ahead_of_a_slot() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(0.1)
+
+    source = queue("orders", *"x" * 100, max_receive_count=1, dead_letters=queue("dead"))
+    world = World(source, handle, Options(max_jobs=3))
+    async with world:
+        for _ in range(30):
+            await asyncio.sleep(0.1)
+            assert world.dispatcher._lanes[0].order.startable == 0
+    assert len(source.dead_letters or []) == 0

@@ -114,7 +114,9 @@ async def test_every_head_that_is_moved_is_counted(caplog: pytest.LogCaptureFixt
     source = fifo("a1", "b1", max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
     world = await World(source, Handler(a1=99, b1=99)).run_for(5)
     assert world.dispatcher.counts["dead_lettered"] == 2
-    assert "message orders.fifo-1: moved to the dead-letter queue after 1 runs" in caplog.messages
+    assert (
+        "message orders.fifo-1: moved to the dead-letter queue after 1 attempts, 1 of which ran here" in caplog.messages
+    )
 
 
 @pytest.mark.parametrize("trouble", [Failure("throttled"), ConsumerUnavailable("gone for a while")])
@@ -139,7 +141,7 @@ async def test_a_move_is_tried_no_longer_than_the_lease_lasts(
     tries = moves(monkeypatch, [Failure("throttled")] * 99)
     await World(source, Handler(a1=99), faults=Faults(extending=[NOT_ALLOWED] * 99)).run_for(30)
     assert 0 < tries[-1] <= 6 + 5
-    assert "message orders.fifo-1: left to the source's own redrive: its lease ended" in caplog.messages
+    assert "message orders.fifo-1: not moved to the dead-letter queue: its lease has ended" in caplog.messages
 
 
 async def test_a_move_that_fails_during_a_stop_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,3 +220,48 @@ async def test_messages_without_a_group_are_groups_of_their_own() -> None:
     leases, order = Leases(30), GroupOrder()
     order.add(leases.take([Message(name, "", name) for name in ("one", "two")], 0))
     assert order.startable == 2
+
+
+async def test_hot_groups_keep_no_quick_one_from_starting_while_a_slot_is_free() -> None:
+    ended: dict[str, float] = {}
+
+    async def handle(content: str) -> None:
+        await asyncio.sleep(15 if content.startswith("hot") else 0.1)
+        ended[content] = now()
+
+    source = MemoryQueue("orders.fifo", clock=now)
+    for group in range(3):
+        for number in range(10):
+            source.send(OutgoingMessage(f"hot {group} {number}", group=f"hot {group}"))
+    for group in range(40):
+        source.send(OutgoingMessage(f"quick {group}", group=f"quick {group}"))
+    async with World(source, handle):
+        await asyncio.sleep(3)
+        assert sum(content.startswith("quick") for content in ended) == 40
+
+
+async def test_heads_that_wait_for_their_retry_take_no_seat() -> None:
+    source = fifo(*(f"{group}1" for group in "abcdefghij"), visibility_timeout=600)
+    handler = Handler(**{f"{group}1": 9 for group in "abcdefghi"})
+    async with World(source, handler, Options(max_jobs=1, prefetch=1)):
+        await asyncio.sleep(30)
+        assert "j1" in handler.ran
+
+
+async def test_no_more_followers_are_held_than_their_bound_and_all_are_handled() -> None:
+    source = MemoryQueue("orders.fifo", clock=now)
+    for number in range(300):
+        source.send(OutgoingMessage(f"a{number}", group="a"))
+    most = 0
+
+    async def handle(content: str) -> None:
+        nonlocal most
+        [lane] = world.dispatcher._lanes
+        most = max(most, len(lane.order))
+        await asyncio.sleep(0.01)
+
+    world = World(source, handle, Options(fifo_followers=25))
+    async with world:
+        await asyncio.sleep(60)
+        assert len(source) == 0
+    assert most <= 25

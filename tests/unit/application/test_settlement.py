@@ -2,14 +2,20 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import pytest
-from world import Faults, World, now, queue
+from world import Faults, FlakyConsumer, World, now, queue
 
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.delivery import Delivery
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
+from loafer.domain.lease import MARGIN
 from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, IgnoreMessage
 
@@ -61,7 +67,7 @@ async def test_only_the_failed_entries_of_a_batch_are_tried_again() -> None:
     assert sum(calls(world, "acknowledge")[1:]) == 2
 
 
-@pytest.mark.parametrize("error", [ConsumerUnavailable("gone"), AccessDenied("no"), KeyError("a broken consumer")])
+@pytest.mark.parametrize("error", [ConsumerUnavailable("gone"), KeyError("a broken consumer")])
 async def test_an_acknowledgement_that_fails_ends_nothing_and_is_tried_again(error: Exception) -> None:
     world = await World(queue("orders", "one"), succeed, faults=Faults(settling=[error, error])).run_for(10)
     assert len(world.queue) == 0
@@ -234,3 +240,152 @@ async def test_no_body_is_logged_above_debug(caplog: pytest.LogCaptureFixture) -
     faults = Faults(settling=[AGAIN, NEVER], receiving=[ConsumerUnavailable("gone")])
     await World(queue("orders", "secret"), succeed, faults=faults).run_for(5)
     assert "secret" not in caplog.text
+
+
+async def test_where_deleting_was_never_allowed_the_worker_ends_at_once() -> None:
+    world = World(queue("orders", *"x" * 40), succeed, faults=Faults(settling=[AccessDenied("no DeleteMessage")] * 999))
+    async with world:
+        with pytest.raises(AccessDenied, match="no DeleteMessage"):
+            await world.ended()
+        assert world.dispatcher.counts["succeeded"] <= 20
+
+
+@attrs.define(eq=False)
+class Denying(FlakyConsumer):
+    """A consumer that may not delete for a while."""
+
+    denied: list[float] = attrs.field(factory=list)
+    """From when, and until when."""
+
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        if self.denied[0] <= now() < self.denied[1]:
+            raise AccessDenied("no DeleteMessage")
+        return await super().acknowledge(messages)
+
+
+@attrs.define(eq=False)
+class Denied(World):
+    denied: list[float] = attrs.field(factory=list)
+
+    def consumer(self) -> FlakyConsumer:
+        return Denying(self.queue, self.wait_time, self.batch_size, self.faults, denied=self.denied)
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_while_deleting_is_denied_nothing_new_starts_and_when_it_is_allowed_again_all_goes_on(name: str) -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(0.1)
+
+    source = MemoryQueue(name, 30, clock=now)
+    for number in range(1000):
+        source.send(OutgoingMessage("x", group=str(number) if source.fifo else None))
+    world = Denied(source, handle, denied=[2, 202])
+    async with world:
+        await asyncio.sleep(3)
+        started = world.dispatcher.counts["succeeded"]
+        assert 190 < started < 230
+        await asyncio.sleep(100)
+        assert world.dispatcher.counts["succeeded"] == started
+        assert world.queue.counts["received"] <= started + 20, "nothing is received that may not start"
+        await asyncio.sleep(200)
+        assert len(world.queue) == 0
+    assert world.dispatcher.counts["succeeded"] == 1000
+
+
+async def test_deletions_that_are_denied_for_five_minutes_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:
+    faults = Faults(settling=[None, *[AccessDenied("no")] * 9_999])
+    world = World(queue("orders", "one", visibility_timeout=30), succeed, faults=faults)
+    async with world:
+        await asyncio.sleep(1)
+        world.queue.send(OutgoingMessage("two"))
+        await asyncio.sleep(290)
+        assert not world.dispatcher._stop.requested.is_set()
+        with pytest.raises(AccessDenied):
+            await world.ended()
+    assert "trouble with acknowledging on 'orders'" in caplog.text
+
+
+async def test_an_acknowledgement_refused_for_its_old_receipt_goes_out_again_with_the_newer_one() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(12)
+
+    lost = Failure("the message is not in flight", retryable=False)
+    world = World(queue("orders", "one", visibility_timeout=10), handle, faults=Faults(settling=[NEVER], delay=0.5))
+    world.faults.extending += [AGAIN] * 20  # so that the message is delivered anew while it is being acknowledged
+    async with world:
+        await asyncio.sleep(11.8)
+        [lane] = world.dispatcher._lanes
+        [lease] = lane.leases._held.values()
+        await asyncio.sleep(0.4)
+        [newer] = world.queue.receive(1) or [lease.message]
+        lane.take([attrs.evolve(newer, receive_count=9)], now())
+        await asyncio.sleep(5)
+        assert len(world.queue) == 0, lost.reason
+    assert world.dispatcher.counts["succeeded"] == 1
+
+
+class Curt(IgnoreMessage):
+    def __init__(self) -> None:
+        """Say nothing to the class above."""
+
+
+class Nasty(IgnoreMessage):
+    @property
+    def delay(self) -> float:
+        raise KeyError("an error that cannot be asked")
+
+    @delay.setter
+    def delay(self, value: float | None) -> None: ...
+
+
+@pytest.mark.parametrize("error", [Curt, Nasty])
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_an_error_of_the_users_own_costs_neither_a_slot_nor_a_lease(
+    error: type[IgnoreMessage], name: str
+) -> None:
+    async def handle(content: str) -> None:
+        if content == "bad":
+            raise error
+
+    source = MemoryQueue(name, 5, clock=now)
+    for number, body in enumerate(["bad"] * 8 + ["good"] * 8):
+        source.send(OutgoingMessage(body, group=str(number) if source.fifo else None))
+    world = World(source, handle, Options(max_jobs=2, prefetch=2))
+    async with world:
+        await asyncio.sleep(40)
+        assert {message.body for message in source.messages.values()} == {"bad"}
+        assert world.dispatcher._slots.running == 0
+
+
+async def test_an_observer_that_raises_keeps_no_message_from_its_settlement(caplog: pytest.LogCaptureFixture) -> None:
+    def observe(delivery: Delivery) -> None:
+        raise KeyError(delivery.message.id)
+
+    world = World(queue("orders", *"x" * 20), succeed, Options(max_jobs=2))
+    world.dispatcher.observe = observe
+    await world.run_for(5)
+    assert len(world.queue) == 0
+    assert "its end could not be told" in caplog.text
+
+
+async def test_a_delay_is_cut_to_what_sqs_takes_from_the_receipt_on() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(3600)
+        raise IgnoreMessage(delay=43_200)
+
+    delays: list[float] = []
+
+    @attrs.define(eq=False)
+    class Noting(FlakyConsumer):
+        async def release(self, messages: Sequence[Message], delays_: Sequence[float]) -> Sequence[Failure | None]:
+            delays.extend(delays_)
+            return await super().release(messages, delays_)
+
+    @attrs.define(eq=False)
+    class Noted(World):
+        def consumer(self) -> FlakyConsumer:
+            return Noting(self.queue, self.wait_time, self.batch_size, self.faults)
+
+    async with Noted(queue("orders", "one"), handle):
+        await asyncio.sleep(3602)
+    assert delays == [pytest.approx(43_200 - 3600 - MARGIN, abs=1)]

@@ -75,7 +75,8 @@ class Simulation:
     started: dict[str, list[int]] = attrs.field(factory=lambda: defaultdict(list))
     running: Counter[str] = attrs.field(factory=Counter)
     kept: set[str] = attrs.field(factory=set)
-    most_held: int = 0
+    most_seated: int = 0
+    most_settling: int = 0
 
     def __attrs_post_init__(self) -> None:
         suffix = ".fifo" if self.plan.fifo else ""
@@ -97,12 +98,20 @@ class Simulation:
         if self.plan.fifo:
             assert sum(n for what, n in self.running.items() if what.startswith(group + ":")) == 1
             self.check_order(group, int(number))
-        self.most_held = max(self.most_held, self.worker.dispatcher.held)
+        self.count()
         try:
             await asyncio.sleep(self.chance.random() * self.plan.slowness)
         finally:
             self.running[content] -= 1
         self.end(content)
+
+    def count(self) -> None:
+        """Remember the most that was held, with and without a seat."""
+        slots = self.worker.dispatcher._slots
+        for lane in self.worker.dispatcher._lanes:
+            running = slots._tallies[lane].running
+            self.most_seated = max(self.most_seated, running + lane.order.startable)
+            self.most_settling = max(self.most_settling, len(lane.leases) - running - len(lane.order))
 
     def check_order(self, group: str, number: int) -> None:
         """Check that each message before one of its group has succeeded or is dead, and is on the queue no more."""
@@ -162,7 +171,7 @@ class Simulation:
             began = now()
             while now() - began < seconds and len(self.queue) and not faults.crashed.is_set():
                 await asyncio.sleep(0.1 if seconds < 100 else 1)
-                self.most_held = max(self.most_held, self.worker.dispatcher.held)
+                self.count()
             asked = now()
         assert now() - asked <= 5 + 10
 
@@ -186,7 +195,9 @@ def check(plan: Plan) -> None:
     assert len(simulation.queue) == 0
     assert set(simulation.succeeded) | dead == everything, "a message was lost"
     assert simulation.queue.counts["deleted"] <= simulation.succeeded.total() + len(dead)
-    assert simulation.most_held <= plan.max_jobs + plan.prefetch
+    bounds = Options(plan.max_jobs, plan.prefetch).bounds(routes=1)
+    assert simulation.most_seated <= bounds.seats == plan.max_jobs + plan.prefetch
+    assert simulation.most_settling <= bounds.settling
     calm = plan.trouble == 0 and not plan.stops and not plan.crashes
     if calm:
         assert set(simulation.succeeded.values()) <= {1}, "a success ran twice without a fault"

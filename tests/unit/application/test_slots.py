@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from loafer.application import slots as module
 from loafer.application.lane import Lane
 from loafer.application.route import Route
 from loafer.application.slots import Slots
-from loafer.domain.demand import Room, demand
+from loafer.domain.demand import Bounds, Room, demand
 from loafer.domain.message import Message
 
 PREFETCH = 10
@@ -31,6 +32,10 @@ def fill(slots: Slots, lane: Lane) -> None:
     """Let messages wait until the lane's room is full."""
     lane.order.add(lane.take([Message(f"{lane.route.name}-{number}", "1", "r") for number in range(PREFETCH)], 0.0))
     slots.ready(lane)
+
+
+def slots_of(max_jobs: int, lanes: Sequence[Lane], prefetch: int = PREFETCH) -> Slots:
+    return Slots(max_jobs, prefetch, Bounds(max_jobs + prefetch * len(lanes)), lambda: 0.0, lanes)
 
 
 async def hungry(slots: Slots, *lanes: Lane) -> list["asyncio.Task[int]"]:
@@ -53,7 +58,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> Counter[Room]:
 
 async def test_of_a_hundred_full_routes_only_the_one_that_changed_is_looked_at(looks: Counter[Room]) -> None:
     lanes = [lane(f"q{number}") for number in range(100)]
-    slots = Slots(10_000, PREFETCH, lambda: 0.0, lanes)
+    slots = slots_of(10_000, lanes)
     for each in lanes:
         fill(slots, each)
     waiting = await hungry(slots, *lanes)
@@ -71,7 +76,7 @@ async def test_of_a_hundred_full_routes_only_the_one_that_changed_is_looked_at(l
 
 async def test_routes_are_fed_in_turn() -> None:
     lanes = [lane("a"), lane("b")]
-    slots = Slots(15, 20, lambda: 0.0, lanes)
+    slots = slots_of(15, lanes, 20)
     tasks = await hungry(slots, lanes[0], lanes[0], lanes[1], lanes[1])
     done = [task.done() for task in tasks]
     assert done == [True, False, True, False]
@@ -81,7 +86,7 @@ async def test_routes_are_fed_in_turn() -> None:
 
 async def test_of_the_receives_of_a_route_the_one_that_asked_last_goes_on_at_once() -> None:
     only = lane("a")
-    slots = Slots(10, PREFETCH, lambda: 0.0, [only])
+    slots = slots_of(10, [only])
     fill(slots, only)
     waiting = await hungry(slots, only)
     only.finished(only.order.drain())
@@ -92,7 +97,7 @@ async def test_of_the_receives_of_a_route_the_one_that_asked_last_goes_on_at_onc
 
 async def test_routes_take_turns_to_start_a_message_however_often_they_are_ready() -> None:
     lanes = [lane("a"), lane("b"), lane("c")]
-    slots = Slots(7, PREFETCH, lambda: 0.0, lanes)
+    slots = slots_of(7, lanes)
     for each in lanes:
         fill(slots, each)
     slots.ready(lanes[0])
@@ -105,7 +110,7 @@ async def test_routes_take_turns_to_start_a_message_however_often_they_are_ready
 
 async def test_a_route_that_had_nothing_to_start_gets_its_turn_again() -> None:
     only = lane("a")
-    slots = Slots(100, PREFETCH, lambda: 0.0, [only])
+    slots = slots_of(100, [only])
     for _ in range(2):
         fill(slots, only)
         started = [slots.next() for _ in range(PREFETCH + 1)]
@@ -116,7 +121,7 @@ async def test_a_route_that_had_nothing_to_start_gets_its_turn_again() -> None:
 
 async def test_a_receive_that_was_cancelled_takes_no_seats() -> None:
     only = lane("a")
-    slots = Slots(10, PREFETCH, lambda: 0.0, [only])
+    slots = slots_of(10, [only])
     fill(slots, only)
     [cancelled] = await hungry(slots, only)
     cancelled.cancel()

@@ -34,7 +34,15 @@ def container(settings: Settings, **given: object) -> Container:
 
 
 def test_every_option_of_the_dispatcher_comes_from_its_setting() -> None:
-    given = {"max_jobs": 3, "prefetch": 4, "grace_period": 5.0, "retry_delay": Retry(delay=6), "handler_timeout": 7.0}
+    given = {
+        "max_jobs": 3,
+        "prefetch": 4,
+        "held_bytes": 9,
+        "fifo_followers": 10,
+        "grace_period": 5.0,
+        "retry_delay": Retry(delay=6),
+        "handler_timeout": 7.0,
+    }
     made = container(Settings(**given, stall_limit=8.0))  # type: ignore[arg-type]
     assert attrs.asdict(made.options(), recurse=False) == {**given, "stall_limit": 8.0}
     assert {field.name for field in attrs.fields(Options)} == {*given, "stall_limit"}
