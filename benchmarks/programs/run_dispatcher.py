@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from loafer.adapters.aws.translator import SQSMessageTranslator
 from loafer.adapters.memory.consumer import MemoryConsumer
@@ -12,6 +13,8 @@ from loafer.application.calling import translator_of
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.route import Route
 from loafer.domain.message import OutgoingMessage
+
+TRANSLATE = translator_of(SQSMessageTranslator, ThreadPoolExecutor(1))
 
 
 def filled(messages: int) -> MemoryQueue:
@@ -32,7 +35,7 @@ async def dispatched(messages: int) -> float:
         if seen == messages:
             dispatcher.stop()
 
-    route = Route("bench", "bench", lambda: MemoryConsumer(queue), translator_of(SQSMessageTranslator), handle)
+    route = Route("bench", "bench", lambda: MemoryConsumer(queue), TRANSLATE, handle)
     dispatcher = Dispatcher([route])
     began = time.process_time()
     await dispatcher.run()

@@ -37,25 +37,29 @@ def handler_of(named: object, pool: Executor) -> Handler:
     return ThreadHandler(handler, pool)
 
 
-def translator_of(named: object) -> Translate:
+def translator_of(named: object, pool: Executor) -> Translate:
     """Return what calls `translate` of a class or object, as it wants to be called.
 
-    A `translate` with a second positional parameter also gets the whole message.
+    A `translate` with a second positional parameter also gets the whole message. A coroutine function is awaited, and
+    that of a translator which says that it is `blocking` runs in threads of `pool`.
 
     Raises:
-        ValueError: it does not instantiate, or has no plain `translate` that takes the body.
+        ValueError: it does not instantiate, or has no `translate` that takes the body.
 
     """
     translator = _instance(named) if isinstance(named, type) else named
     translate: Any = getattr(translator, "translate", None)
     if not callable(translate):
         raise ValueError("it has no method 'translate'; name a class with `def translate(self, message)`")
-    if inspect.iscoroutinefunction(_function_of(translate)):
-        raise ValueError("'translate' is a coroutine function; write `def translate`, without async")
-    if _takes_message(translate):
-        return lambda message: translate(message.body, message)
-    _check_takes_one(translate, "'translate' takes one, the body, or two, the body and the message")
-    return lambda message: translate(message.body)
+    code = _function_of(translate)
+    if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
+        raise ValueError("'translate' is a generator, which would never run; write it without yield")
+    wanted = _takes_message(translate)
+    if not wanted:
+        _check_takes_one(translate, "'translate' takes one, the body, or two, the body and the message")
+    call: Translate = (lambda message: translate(message.body, message)) if wanted else lambda m: translate(m.body)
+    blocks = getattr(translator, "blocking", False) is True and not inspect.iscoroutinefunction(code)
+    return ThreadHandler(call, pool) if blocks else call
 
 
 def raised(doing: str, error: BaseException) -> ValueError:

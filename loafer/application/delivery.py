@@ -1,13 +1,16 @@
 """One message to its handler, and what came of it, as a value: whoever acts on it does so once."""
 
 import asyncio
+import inspect
 import logging
+from collections.abc import Awaitable
+from typing import Any
 
 import attrs
 
 from loafer.application.handler import ThreadHandler
 from loafer.application.route import Handler, Route
-from loafer.domain.lifecycle import InvalidTranslation, Outcome, content_of, outcome_of
+from loafer.domain.lifecycle import InvalidTranslation, Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
 from loafer.exceptions import HandlerTimeout
 
@@ -50,7 +53,12 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Delive
     it is waited for, and what it comes to counts.
     """
     try:
-        content = content_of(route.translate(message))
+        translated: Any = route.translate(message)
+        if translated.__class__ is not dict and inspect.isawaitable(translated):  # the usual case, at once
+            translated = await _translated_within(limit, translated)
+        content = content_of(translated)
+        if len(translated) > 1:
+            message = message_with(translated.get("notification"), message)
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
         return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
     try:
@@ -61,6 +69,16 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Delive
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
         return Delivery(route.name, message, outcome_of(content, error), error, content)
     return Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
+
+
+async def _translated_within(limit: float | None, translating: Awaitable[object]) -> object:
+    try:
+        async with asyncio.timeout(limit) as scope:
+            return await translating
+    except TimeoutError as error:
+        if scope.expired():
+            raise HandlerTimeout(f"its translator took longer than {limit:g} s") from error
+        raise
 
 
 async def _handle_within(limit: float, handle: Handler, content: object, message: Message) -> None:

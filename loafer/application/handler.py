@@ -1,4 +1,4 @@
-"""How a handler that is a plain function becomes one that can be awaited."""
+"""How a plain function becomes what can be awaited: a handler, or a translator that blocks."""
 
 import asyncio
 import contextvars
@@ -12,13 +12,13 @@ import attrs
 
 @attrs.frozen(slots=True)
 class ThreadHandler:
-    """A function that handles content in a thread of a pool, with the caller's context variables.
+    """A function that runs in a thread of a pool, with the caller's context variables.
 
     A thread cannot be cancelled: cancelled once, the call still waits for a function that has started; cancelled
     twice, it leaves it alone. A function that waits for a thread is cancelled at once, and never starts.
 
     Attributes:
-        function: Takes the content; an awaitable that it returns is awaited on the event loop.
+        function: Takes the content, or a message; an awaitable that it returns is awaited on the event loop.
         pool: Where it runs; closed by whoever made it.
 
     """
@@ -26,8 +26,8 @@ class ThreadHandler:
     function: Callable[[Any], object]
     pool: Executor
 
-    async def __call__(self, content: object) -> None:
-        """Return when the function has ended; raises whatever it raised."""
+    async def __call__(self, content: object) -> object:
+        """Return what the function returned, when it has ended; raises whatever it raised."""
         carried = contextvars.copy_context()
         ending = self.pool.submit(carried.run, _end_of, self.function, content)
         ended = asyncio.wrap_future(ending)
@@ -40,7 +40,8 @@ class ThreadHandler:
         if error is not None:
             raise error
         if returned is not None and inspect.isawaitable(returned):
-            await returned
+            return await returned
+        return returned
 
 
 def _end_of(function: Callable[[Any], object], content: object) -> tuple[object, BaseException | None]:

@@ -9,7 +9,7 @@ from loafer.domain.message import Message
 from loafer.ports.consumer import Consumer
 
 Translate = Callable[[Message], object]
-"""A translator's `translate`, given the whole message."""
+"""A translator's `translate`, given the whole message; it may return an awaitable of what it translates to."""
 
 Handler = Callable[[Any], Awaitable[object]]
 """What is awaited with the content; its result is never looked at."""
@@ -24,7 +24,7 @@ class Route:
         source: Where its messages come from, as the user named it.
         consumer: Creates a consumer of the source. It is called twice: leases are extended by a consumer of their own,
             on a thread of their own.
-        translate: Turns a message into `{"content": content}`.
+        translate: Turns a message into `{"content": content}`, where a topic tells one with its `notification`.
         handle: Awaited with the content.
 
     """

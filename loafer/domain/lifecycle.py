@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+import attrs
+
+from loafer.domain.message import Message, Notification
 from loafer.exceptions import IgnoreMessage, RejectMessage
 
 
@@ -41,6 +44,11 @@ def content_of(translated: object) -> object:
         what = "content None" if "content" in translated else "a mapping without 'content'"
         raise InvalidTranslation(f"the translator returned {what}")
     return content
+
+
+def message_with(notification: object, message: Message) -> Message:
+    """Return a message with the notification that its translator told of it; as it is where that told none."""
+    return attrs.evolve(message, notification=notification) if isinstance(notification, Notification) else message
 
 
 def outcome_of(content: object, error: BaseException | None) -> Outcome:

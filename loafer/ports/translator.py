@@ -10,6 +10,8 @@ class MessageTranslator(Protocol):
     def translate(self, message: str) -> Mapping[str, Any]:
         """Return `{"content": content}`; None as content, or any exception, keeps the message on its queue.
 
-        A `translate` that takes a second positional parameter also gets the whole `Message`.
+        A `translate` that takes a second positional parameter also gets the whole `Message`. It may be a coroutine
+        function; one whose translator has a true `blocking` is called in a thread. It may return a `Notification` as
+        `notification` too: what a topic says of the message.
         """
         ...

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import attrs
 
@@ -85,33 +85,17 @@ def deliver(
         raise TypeError("deliver takes either content=, which is not translated, or body=, which is")
     if not isinstance(body, str | None):
         raise TypeError(f"body={body!r} is no string, which every body is; give it as content=, or as its JSON")
-    translate = translator_named(translator) if body is not None else lambda _: {"content": content}
     typed = attributes_of(attributes)
     message = Message("message-1", body or "", "receipt-1", receive_count, attributes=typed, source="test")
     with ThreadPoolExecutor(1, thread_name_prefix="loafer-test") as pool:
-        found = Contents(translate)
-        route = Route("test", "test", _no_consumer, found, handler_of(named(handler), pool))
-        return run(_deliver(route, found, message, timeout))
+        translate = (lambda _: {"content": content}) if body is None else translator_named(translator, pool)
+        route = Route("test", "test", _no_consumer, translate, handler_of(named(handler), pool))
+        return run(_deliver(route, message, timeout))
 
 
-@attrs.define
-class Contents:
-    """A translator that remembers what it translated each message to, by receipt."""
-
-    translate: Translate
-    _by_receipt: dict[str, object] = attrs.field(factory=dict, init=False)
-
-    def __call__(self, message: Message) -> object:
-        """Translate a message."""
-        translated = self.translate(message)
-        if isinstance(translated, Mapping):
-            self._by_receipt[message.receipt] = translated.get("content")
-        return translated
-
-    def of(self, ended: application.Delivery, at: float) -> Delivery:
-        """Return a delivery together with its content."""
-        content = self._by_receipt.get(ended.message.receipt)
-        return Delivery(content, ended.message, ended.outcome, ended.error, at, ended.route)
+def seen(ended: application.Delivery, at: float) -> Delivery:
+    """Return a delivery as tests see it."""
+    return Delivery(ended.content, ended.message, ended.outcome, ended.error, at, ended.route)
 
 
 def named(given: object) -> object:
@@ -124,18 +108,18 @@ def named(given: object) -> object:
     return import_name(given) if isinstance(given, str) else given
 
 
-def translator_named(given: object) -> Translate:
+def translator_named(given: object, pool: Executor) -> Translate:
     """Return what calls a translator: a class, an object, or the dotted name of one.
 
     Raises:
         ValueError: it cannot be a translator.
 
     """
-    return translator_of(named(given))
+    return translator_of(named(given), pool)
 
 
-async def _deliver(route: Route, found: Contents, message: Message, limit: float | None) -> Delivery:
-    return found.of(await application.deliver(route, message, limit), asyncio.get_running_loop().time())
+async def _deliver(route: Route, message: Message, limit: float | None) -> Delivery:
+    return seen(await application.deliver(route, message, limit), asyncio.get_running_loop().time())
 
 
 def _no_consumer() -> Consumer:

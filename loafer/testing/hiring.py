@@ -20,7 +20,7 @@ from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
 from loafer.entrypoints.worker.manager import Manager
 from loafer.ports.consumer import Consumer
-from loafer.testing.delivery import Contents, named, translator_named
+from loafer.testing.delivery import named, translator_named
 from loafer.testing.faults import Chance, Life
 from loafer.testing.faulty import FaultyConsumer
 from loafer.testing.result import Journal
@@ -46,7 +46,8 @@ class Hiring:
         pool = ThreadPoolExecutor(options.max_jobs, thread_name_prefix=HANDLER_THREAD)
         try:
             handle = handler_of(named(handler), pool)
-            route = Route(queue.name, queue.name, lambda: MemoryConsumer(queue), translator_named(translator), handle)
+            translate = translator_named(translator, pool)
+            route = Route(queue.name, queue.name, lambda: MemoryConsumer(queue), translate, handle)
             dispatcher = Dispatcher([route], options, self._while_alive(life), self.journal.clock)
             yield self._prepared(dispatcher, life)
         finally:
@@ -84,6 +85,4 @@ class Hiring:
         def consumer() -> Consumer:
             return FaultyConsumer(route.consumer(), route.source, self.chance, life, self.journal)
 
-        return attrs.evolve(
-            route, consumer=consumer, translate=self.journal.reads(route.name, Contents(route.translate))
-        )
+        return attrs.evolve(route, consumer=consumer)

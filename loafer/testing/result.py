@@ -10,7 +10,7 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application import delivery as application
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-from loafer.testing.delivery import Contents, Delivery
+from loafer.testing.delivery import Delivery, seen
 from loafer.testing.sending import content_in
 
 
@@ -86,7 +86,6 @@ class Journal:
     delayed: list[tuple[object, float]] = attrs.field(factory=list, init=False)
     crashes: int = attrs.field(default=0, init=False)
     turn: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    _contents: dict[str, Contents] = attrs.field(factory=dict, init=False)
     _began: float = attrs.field(init=False)
     _dead_before: dict[str, set[str]] = attrs.field(init=False)
 
@@ -95,14 +94,9 @@ class Journal:
         self._began = self.clock()
         self._dead_before = {queue.name: set(queue.messages) for queue in self._dead_letter_queues()}
 
-    def reads(self, route: str, contents: Contents) -> Contents:
-        """Take the contents of a route from its translator, and return it."""
-        self._contents[route] = contents
-        return contents
-
     def ended(self, delivery: application.Delivery) -> None:
         """Note that a delivery has ended."""
-        self.deliveries.append(self._contents[delivery.route].of(delivery, self.clock()))
+        self.deliveries.append(seen(delivery, self.clock()))
         self.turn.set()
 
     def released(self, message: Message, delay: float) -> None:

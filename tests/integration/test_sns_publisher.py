@@ -10,7 +10,7 @@ from endpoints import client, create_queue, create_topic, subscribe, unique
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.publisher import SNSPublisher
 from loafer.adapters.aws.translator import SNSMessageTranslator
-from loafer.domain.message import Attribute, Message, OutgoingMessage
+from loafer.domain.message import Attribute, Message, Notification, OutgoingMessage
 from loafer.exceptions import PublisherError
 
 TRANSLATOR = SNSMessageTranslator()
@@ -46,6 +46,16 @@ async def test_a_message_reaches_a_subscribed_queue_by_name_and_by_arn(aws: str,
             await publisher.publish(OutgoingMessage(json.dumps({"by": named}), {"kind": Attribute("new")}))
     contents = [TRANSLATOR.translate(message.body)["content"] for message in await received(queue, 2)]
     assert sorted(content["by"] for content in contents) == sorted([name, topic])
+
+
+async def test_the_envelope_of_an_emulator_tells_its_topic_and_passes_where_that_is_named(aws: str) -> None:
+    topic, queue = await create_topic(unique("news")), await create_queue(unique("readers"))
+    await subscribe(topic, queue)
+    async with opened(topic) as publisher:
+        published = await publisher.publish(OutgoingMessage('"hello"'))
+    (message,) = await received(queue, 1)
+    translated = SNSMessageTranslator([topic]).translate(message.body, message)
+    assert translated == {"content": "hello", "notification": Notification(topic, published)}
 
 
 async def test_many_messages_are_published_with_an_id_each(on_ministack: str) -> None:

@@ -7,7 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from http.client import HTTPException
-from urllib.request import HTTPDefaultErrorHandler, HTTPErrorProcessor, HTTPSHandler, OpenerDirector, ProxyHandler
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    UnknownHandler,
+)
 
 import attrs
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -54,7 +61,8 @@ def download(url: str, context: ssl.SSLContext | None = None) -> bytes:
     """
     context = context or ssl.create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
     opener = OpenerDirector()
-    for handler in (ProxyHandler(), HTTPSHandler(context=context), HTTPErrorProcessor(), HTTPDefaultErrorHandler()):
+    errors = HTTPErrorProcessor(), HTTPDefaultErrorHandler(), UnknownHandler()  # and nobody who follows redirects
+    for handler in (ProxyHandler(), HTTPSHandler(context=context), *errors):
         opener.add_handler(handler)
     with opener.open(url, timeout=PATIENCE) as answer:
         content: bytes = answer.read(LARGEST + 1)

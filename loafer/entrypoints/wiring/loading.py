@@ -54,14 +54,14 @@ def load_handler(dotted: str, pool: Executor) -> Handler:
     return handler_of(import_name(dotted), pool)
 
 
-def load_translator(dotted: str) -> Translate:
+def load_translator(dotted: str, pool: Executor) -> Translate:
     """Return the translator of a dotted name, as `translator_of` makes it.
 
     Raises:
         ValueError: it does not import, or cannot be a translator.
 
     """
-    return translator_of(import_name(dotted))
+    return translator_of(import_name(dotted), pool)
 
 
 def load_consumer_class(dotted: str) -> type[Consumer]:

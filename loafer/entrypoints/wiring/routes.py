@@ -46,7 +46,7 @@ class Wiring:
 
     def _route(self, settings: RouteSettings) -> Route | None:
         handle = self._loaded(settings, "handler", partial(load_handler, pool=self.pool))
-        translate = self._loaded(settings, "translator", load_translator)
+        translate = self._loaded(settings, "translator", partial(load_translator, pool=self.pool))
         consumer = self._consumer(settings)
         if handle is None or translate is None or consumer is None:
             return None

@@ -2,6 +2,7 @@ import itertools
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,7 @@ def test_an_error_while_importing_is_told(here: Path, source: str, raised: str) 
         import_name(f"{name}.run")
 
 
+POOL = ThreadPoolExecutor(1)  # it starts its thread when it is given something to do
 TRANSLATORS = """
 class One:
     def translate(self, message): return {"content": message}
@@ -114,8 +116,10 @@ class Rest:
 class Static:
     @staticmethod
     def translate(body): return {"content": body}
-class Coroutine:
-    async def translate(self, message): ...
+class Generator:
+    def translate(self, message): yield
+class AsynchronousGenerator:
+    async def translate(self, message): yield
 class Three:
     def translate(self, body, message, more): ...
 class Zero:
@@ -146,13 +150,14 @@ def translators(here: Path) -> str:
 def test_a_translator_gets_the_body_and_the_message_if_it_wants_it(
     translators: str, name: str, content: object
 ) -> None:
-    assert load_translator(f"{translators}.{name}")(MESSAGE) == {"content": content}
+    assert load_translator(f"{translators}.{name}", POOL)(MESSAGE) == {"content": content}
 
 
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("Coroutine", "'translate' is a coroutine function; write `def translate`, without async"),
+        ("Generator", "'translate' is a generator, which would never run; write it without yield"),
+        ("AsynchronousGenerator", "'translate' is a generator, which would never run; write it without yield"),
         ("Three", "it needs more than one argument.*'translate' takes one, the body, or two"),
         ("Zero", "it takes no argument"),
         ("Without", "it has no method 'translate'"),
@@ -161,7 +166,7 @@ def test_a_translator_gets_the_body_and_the_message_if_it_wants_it(
 )
 def test_what_cannot_translate_is_refused(translators: str, name: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        load_translator(f"{translators}.{name}")
+        load_translator(f"{translators}.{name}", POOL)
 
 
 CONSUMERS = """

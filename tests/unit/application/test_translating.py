@@ -1,0 +1,150 @@
+"""A translator may be a function, a coroutine function, or a function that blocks; what it comes to is one thing."""
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from world import World, queue
+
+from loafer.application.calling import translator_of
+from loafer.application.delivery import Delivery, deliver
+from loafer.application.options import Options
+from loafer.application.route import Route
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message, Notification
+from loafer.exceptions import HandlerTimeout
+from loafer.ports.consumer import Consumer
+
+MESSAGE = Message("m-1", "body", "r-1")
+NOTIFICATION = Notification("arn:aws:sns:sa-east-1:123456789012:orders", "n-1", "greeting")
+VARIABLE = contextvars.ContextVar("VARIABLE", default="unset")
+
+
+class Coroutine:
+    async def translate(self, message: str) -> Mapping[str, Any]:
+        await asyncio.sleep(3)
+        return {"content": message.upper()}
+
+
+class Blocking:
+    blocking = True
+
+    def translate(self, message: str, whole: Message) -> Mapping[str, Any]:
+        return {"content": (whole.id, threading.current_thread().name, VARIABLE.get())}
+
+
+class Indirect:
+    def translate(self, message: str) -> Any:
+        return Coroutine().translate(message)
+
+
+class Slow:
+    async def translate(self, message: str) -> None:
+        await asyncio.sleep(60)
+
+
+class Failing:
+    async def translate(self, message: str) -> None:
+        raise LookupError
+
+
+class FailingInThread:
+    blocking = True
+
+    def translate(self, message: str) -> None:
+        raise LookupError
+
+
+class Impatient:
+    async def translate(self, message: str) -> None:
+        raise TimeoutError("its own")
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1, thread_name_prefix="translating") as executor:
+        yield executor
+
+
+def no_consumer() -> Consumer:
+    raise NotImplementedError
+
+
+async def delivered(translator: object, pool: ThreadPoolExecutor, limit: float | None = None) -> Delivery:
+    async def handle(_: object) -> None: ...
+
+    return await deliver(Route("r", "s", no_consumer, translator_of(translator, pool), handle), MESSAGE, limit)
+
+
+@pytest.mark.parametrize("translator", [Coroutine, Indirect])
+async def test_what_a_coroutine_translates_to_is_awaited(translator: type, pool: ThreadPoolExecutor) -> None:
+    delivery = await delivered(translator, pool)
+    assert (delivery.content, delivery.outcome) == ("BODY", Outcome.SUCCEEDED)
+    assert asyncio.get_running_loop().time() == pytest.approx(3)
+
+
+async def test_a_translator_that_blocks_runs_in_a_thread_with_the_context_of_its_message(
+    pool: ThreadPoolExecutor,
+) -> None:
+    VARIABLE.set("this message's")
+    delivery = await delivered(Blocking, pool)
+    assert delivery.content == ("m-1", "translating_0", "this message's")
+
+
+@pytest.mark.parametrize("translator", [Failing, FailingInThread])
+async def test_whatever_a_translator_raises_elsewhere_keeps_the_message(
+    translator: type, pool: ThreadPoolExecutor
+) -> None:
+    delivery = await delivered(translator, pool)
+    assert delivery.outcome is Outcome.UNTRANSLATED
+    assert isinstance(delivery.error, LookupError)
+
+
+async def test_a_coroutine_that_translates_is_cancelled_after_the_time_limit(pool: ThreadPoolExecutor) -> None:
+    delivery = await delivered(Slow, pool, limit=5)
+    assert delivery.outcome is Outcome.UNTRANSLATED
+    assert isinstance(delivery.error, HandlerTimeout)
+    assert str(delivery.error) == "its translator took longer than 5 s"
+    assert asyncio.get_running_loop().time() == pytest.approx(5)
+
+
+async def test_a_timeout_of_the_translators_own_is_its_own_error(pool: ThreadPoolExecutor) -> None:
+    delivery = await delivered(Impatient, pool, limit=5)
+    assert str(delivery.error) == "its own"
+
+
+async def test_a_message_that_is_being_translated_when_the_worker_stops_is_given_back() -> None:
+    async def handle(_: object) -> None: ...
+
+    async def translate(_: Message) -> None:
+        await asyncio.sleep(3600)
+
+    world = World(queue("orders", "one"), handle, Options(grace_period=2), translate=translate)
+    await world.run_for(1)
+    assert [message.body for message in world.queue.visible] == ["one"]
+    assert isinstance(world.deliveries[0].error, asyncio.CancelledError)
+
+
+async def test_the_notification_that_a_translator_tells_is_the_messages(pool: ThreadPoolExecutor) -> None:
+    class Telling:
+        def translate(self, message: str) -> Mapping[str, Any]:
+            return {"content": message, "notification": NOTIFICATION}
+
+    delivery = await delivered(Telling, pool)
+    assert delivery.message.notification == NOTIFICATION
+    assert MESSAGE.notification is None
+
+
+@pytest.mark.parametrize("more", [{}, {"more": 1}, {"notification": None}, {"notification": "a string"}])
+async def test_anything_else_that_a_translator_returns_changes_no_message(
+    more: dict[str, Any], pool: ThreadPoolExecutor
+) -> None:
+    class Telling:
+        def translate(self, message: str) -> Mapping[str, Any]:
+            return {"content": message, **more}
+
+    assert (await delivered(Telling, pool)).message is MESSAGE
