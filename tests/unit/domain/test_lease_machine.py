@@ -113,7 +113,8 @@ class LeaseMachine(RuleBasedStateMachine):
     def refused(self, data: st.DataObject) -> None:
         call, newest, before = self.end_of_a_call(data)
         lease = call.known.lease
-        lost = newest and any(known is call.known for known in self.held.values())  # what is settled cannot be
+        held = any(known is call.known for known in self.held.values())
+        lost = newest and held and not lease.released  # what is settled or given back cannot be
         assert self.leases.refused(lease, call.message) is lost
         call.known.lost = lost
         assert (lease.message, lease.deadline, lease.lost) == (*before[:2], lost)
