@@ -16,7 +16,7 @@ from loafer.application.lane import Lane
 from loafer.application.lookout import Lookout
 from loafer.application.options import Options
 from loafer.application.route import Route
-from loafer.application.shutdown import shut_down
+from loafer.application.shutdown import Left, Shutdown
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.trouble import Trouble
@@ -46,8 +46,8 @@ class Dispatcher:
     clock: Callable[[], float] = lease_clock
     threaded_heartbeat: bool = True
     new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-    abandoned: int = attrs.field(default=0, init=False)
-    """Handlers that had not ended when the dispatcher stopped."""
+    left: Left = attrs.field(factory=Left, init=False)
+    """What had not ended when the dispatcher stopped."""
     _stop: Stop = attrs.field(factory=Stop, init=False)
     _lanes: list[Lane] = attrs.field(factory=list, init=False)
     _slots: Slots = attrs.field(init=False)
@@ -60,6 +60,11 @@ class Dispatcher:
     def counts(self) -> Counter[str]:
         """What happened so far, over all routes: outcomes by name, `received`, `duplicates`, `stale`, `leases_lost`."""
         return sum((lane.counts for lane in self._lanes), Counter())
+
+    @property
+    def abandoned(self) -> int:
+        """Handlers that had not ended when the dispatcher stopped."""
+        return self.left.handlers
 
     @property
     def held(self) -> int:
@@ -94,9 +99,7 @@ class Dispatcher:
                 await self._stop.requested.wait()
             finally:  # a cancelled run stops cleanly too
                 self._stop.requested.set()
-                grace = self.options.grace_period
-                self.abandoned = await shut_down(self._stop, jobs, intakes, grace, self.clock)
-                await asyncio.gather(*(lane.consumer.close() for lane in self._lanes))
+                self.left = await Shutdown(self._stop, jobs, intakes, self.options, self.clock).run()
         if self._stop.cause is not None:
             raise self._stop.cause
 

@@ -32,8 +32,8 @@ LOOKS = 12
 SHOWN = 10
 """How many message ids one line of the log names."""
 
-CLOSING = 1.0
-"""Seconds that the heartbeat gets to close its connections."""
+CLOSING = 0.4
+"""Seconds that the heartbeat gets to close its connections, and then its thread to end."""
 
 
 @attrs.define(eq=False)
@@ -212,4 +212,6 @@ async def beating_on_a_thread(
         yield
     finally:
         loop.call_soon_threadsafe(stop.set)
-        await asyncio.wait_for(asyncio.wrap_future(ended), 2 * CLOSING)
+        _, running = await asyncio.wait([asyncio.wrap_future(ended)], timeout=2 * CLOSING)
+        if running:
+            logger.warning("the heartbeat's thread has not ended: it is left behind")

@@ -17,6 +17,9 @@ from loafer.exceptions import ConsumerError, ConsumerUnavailable
 
 logger = logging.getLogger(__name__)
 
+ON_THE_WAY = 1.0
+"""Seconds that a receive may take to reach its source, which counts the wait time from then on."""
+
 
 @attrs.define(eq=False)
 class Intake:
@@ -32,21 +35,36 @@ class Intake:
     lookout: Lookout
     admit: Callable[[Lane, Sequence[Message], float], None]
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
-    _receiving: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _receiving: dict[asyncio.Task[None], float] = attrs.field(factory=dict, init=False)
+    """Polls whose receive runs, and when it was asked for."""
 
     def start(self) -> None:
         """Begin with one poll."""
         self._start_poll(self._open_and_poll)
 
+    @property
+    def open_polls(self) -> int:
+        """How many receives run."""
+        return len(self._receiving)
+
     def end(self) -> None:
         """Ask for nothing more; a receive that runs is left to end, for it may bring messages."""
-        for poll in self._polls - self._receiving:
+        for poll in self._polls - self._receiving.keys():
             poll.cancel()
 
-    def abort(self) -> None:
-        """End the running receives too; what they would have brought becomes visible again when its lease ends."""
+    def expects_answer(self, now: float) -> bool:
+        """Tell whether a receive runs whose wait time is over."""
+        return any(asked + self.lane.consumer.wait_time <= now for asked in self._receiving.values())
+
+    def abort(self) -> list[float]:
+        """End the running receives too, and return for each until when its source may still serve it.
+
+        What that brings becomes visible again when its lease ends.
+        """
+        served_until = [asked + self.lane.consumer.wait_time + ON_THE_WAY for asked in self._receiving.values()]
         for poll in self._polls:
             poll.cancel()
+        return served_until
 
     async def ended(self) -> None:
         """Wait until nothing is received any more."""
@@ -85,6 +103,9 @@ class Intake:
     async def _poll(self, *, extra: bool) -> None:
         while not self.stop.requested.is_set():
             seats = await self.slots.seats(self.lane)
+            if self.stop.requested.is_set():
+                self.slots.vacate(self.lane, seats)
+                return
             messages = await self._receive(seats)
             if not messages and extra:
                 return
@@ -95,8 +116,7 @@ class Intake:
         """Return what a receive brought, already admitted; none after trouble, when that has been waited for."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
-        self._receiving.add(task)
-        asked = self.lookout.clock()
+        self._receiving[task] = asked = self.lookout.clock()
         try:
             messages = await self.lane.consumer.receive(seats)
         except (ConsumerUnavailable, ConsumerError) as error:
@@ -106,7 +126,7 @@ class Intake:
             self.admit(self.lane, messages, self.lookout.earliest(asked))
             return messages
         finally:
-            self._receiving.discard(task)
+            del self._receiving[task]
             self.slots.vacate(self.lane, seats)
         if not self.stop.requested.is_set():
             await asyncio.sleep(wait)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
+from enum import Enum, auto
 
 import attrs
 
@@ -19,6 +20,17 @@ from loafer.domain.message import Message
 
 logger = logging.getLogger(__name__)
 
+LOOK = 0.05
+"""Seconds between two looks whether what waits, while nothing runs, has been settled or may start."""
+
+
+class Phase(Enum):
+    """What may start: anything; in a stop, only what would be dead-lettered unrun; nothing."""
+
+    OPEN = auto()
+    LAST_RECEIVES = auto()
+    OVER = auto()
+
 
 @attrs.define(eq=False)
 class Jobs:
@@ -33,6 +45,8 @@ class Jobs:
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _starting: bool = attrs.field(default=False, init=False)
+    _phase: Phase = attrs.field(default=Phase.OPEN, init=False)
+    _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
@@ -41,13 +55,24 @@ class Jobs:
             lane: Settlement(lane, self.slots, self.stop, delay, self.start) for lane in self.slots.lanes
         }
 
+    @property
+    def running(self) -> int:
+        """How many handlers run."""
+        return len(self._tasks)
+
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for their start."""
+        return sum(len(lane.order) for lane in self._settlements)
+
     def admit(self, lane: Lane, messages: Sequence[Message], since: float) -> None:
-        """Take in what a receive brought, at the time `since` at the earliest; once loafer stops, it is given back."""
-        leases, settlement = lane.take(messages, since), self._settlements[lane]
+        """Take in what a receive brought, at the time `since` at the earliest; once loafer stops, it is given back.
+
+        While a stop has time, that is but for messages at their last receive.
+        """
+        lane.order.add(self._settlements[lane].sorted_out(lane.take(messages, since)))
         if self.stop.requested.is_set():
-            settlement.release(leases)
-            return
-        lane.order.add(settlement.sorted_out(leases))
+            self._give_back(lane)
         self.start(lane)
 
     def start(self, lane: Lane) -> None:
@@ -57,20 +82,41 @@ class Jobs:
             return  # whoever is starting goes on
         self._starting = True
         try:
-            while not self.stop.requested.is_set() and (ready := self.slots.next()) is not None:
+            while self._may_start and (ready := self.slots.next()) is not None:
                 self._start_one(*ready)
         finally:
             self._starting = False
 
+    def wind_down(self) -> None:
+        """Give back what waits, but start messages at their last receive, and on FIFO queues what is before them.
+
+        Given back, they would be dead-lettered unrun.
+        """
+        self._phase = Phase.LAST_RECEIVES
+        for lane in self._settlements:
+            self._give_back(lane)
+        for lane in self._settlements:
+            self.start(lane)
+
     def release_waiting(self) -> None:
-        """Give back what waits."""
-        for lane, settlement in self._settlements.items():
-            settlement.release(lane.order.drain())
+        """Give back all that waits, and all that is still to come; start nothing any more."""
+        self._phase = Phase.OVER
+        for lane in self._settlements:
+            self._give_back(lane)
+
+    def open_gate(self, lane: Lane, served_until: float) -> None:
+        """Let go what a stop gives back of a lane: its source serves no poll but aborted ones, until `served_until`."""
+        self._settlements[lane].open_gate(served_until)
 
     async def ended(self) -> None:
         """Wait until no handler runs."""
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def idle(self) -> None:
+        """Wait until no handler runs and nothing waits."""
+        while self._tasks or self.waiting:
+            await (asyncio.wait(self._tasks) if self._tasks else asyncio.sleep(LOOK))
 
     async def drained(self) -> None:
         """Wait until every message is settled or given up; nothing waits for company any more."""
@@ -88,8 +134,24 @@ class Jobs:
             logger.warning(text, lease.message.id)
             with lane.lock:
                 lane.leases.drop([lease])
+            self._abandoned.add(lease)
         abandoned, self._tasks = len(self._tasks), {}
         return abandoned
+
+    @property
+    def _may_start(self) -> bool:
+        return self._phase is Phase.LAST_RECEIVES or not self.stop.requested.is_set()
+
+    def _give_back(self, lane: Lane) -> None:
+        """Give back what waits in a lane, but for what may start yet."""
+        last = lane.info.max_receive_count
+        over = self._phase is Phase.OVER or self.slots.is_barred(lane)
+        spared = lane.order.spare(None if over else last)
+        for lease in spared:
+            if lease.is_due(last):
+                text = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
+                logger.warning(text, lease.message.id)
+        self._settlements[lane].release(spared)
 
     def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()
@@ -112,6 +174,8 @@ class Jobs:
         if lease.runs > 1:
             message = attrs.evolve(message, runs_before=lease.runs - 1)
         delivery = await deliver(lane.route, message, self.options.handler_timeout)
+        if lease in self._abandoned:
+            return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
         lane.counts[delivery.outcome] += 1

@@ -33,23 +33,25 @@ class Options:
         retry_delay: When a kept message comes back: a Retry, or what settings write for one.
         handler_timeout: Seconds after which a coroutine is cancelled; None: never.
         stall_limit: Seconds of a blocked event loop after which its leases are let go.
+        poll_grace: Seconds that an outstanding poll is waited for once loafer is asked to stop; then it is aborted.
 
     """
 
     max_jobs: int = 10
     prefetch: int = 10
-    grace_period: float = 30.0
+    grace_period: float = 20.0
     retry_delay: Retry = attrs.field(default=None, converter=_retry)
     handler_timeout: float | None = None
     stall_limit: float = 15 * 60.0
     held_bytes: int = 64 * 1024 * 1024
     fifo_followers: int = 1000
+    poll_grace: float = 5.0
 
     def __attrs_post_init__(self) -> None:
         """Refuse what would only be found out while messages are handled."""
         for name in ("max_jobs", "prefetch", "held_bytes", "fifo_followers"):
             _check(self, name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "1 or more")
-        for name in ("grace_period", "stall_limit"):
+        for name in ("grace_period", "poll_grace", "stall_limit"):
             _check(self, name, _is_time(getattr(self, name), math.inf), "0 or more seconds")
         timeout = self.handler_timeout
         _check(self, "handler_timeout", timeout is None or _is_time(timeout, math.inf), "0 or more seconds, or None")

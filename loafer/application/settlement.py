@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
 
+from loafer.application.gate import Gate
 from loafer.application.lane import Lane
 from loafer.application.outbox import Outbox, Results
 from loafer.application.redrive import Redrive
@@ -47,6 +48,7 @@ class Settlement:
     _released: Outbox = attrs.field(init=False)
     _redrive: Redrive = attrs.field(init=False)
     _trouble: Trouble = attrs.field(init=False)
+    _gate: Gate = attrs.field(init=False)
     _moves: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -55,6 +57,7 @@ class Settlement:
         self._released = self._outbox("released", self._release)
         self._redrive = Redrive(self.lane, self.stop)
         self._trouble = Trouble(f"acknowledging on {self.lane.route.source!r}", self.lane.clock)
+        self._gate = Gate(self.stop, self.lane.clock, self._release_now)
 
     def settle(self, lease: Lease, outcome: Outcome, error: BaseException | None, now: float) -> None:
         """Act upon the outcome of a message whose handling has ended now, with `error` if it raised."""
@@ -65,11 +68,12 @@ class Settlement:
             self._keep(lease, error, now)
 
     def release(self, leases: Sequence[Lease], delay: float = 0) -> None:
-        """Give messages back, in their order, visible again after `delay` seconds."""
-        now = self.lane.clock()
-        for lease in leases:
-            lease.release_delay = max(0.0, min(delay, lease.ends_at - now))  # SQS refuses more
-            self._released.put(lease, now)
+        """Give messages back, in their order, visible again after `delay` seconds; in a stop, see `open_gate`."""
+        self._gate.release(leases, delay)
+
+    def open_gate(self, served_until: float) -> None:
+        """Let go what a stop gives back: no poll is open, and the source serves aborted ones until `served_until`."""
+        self._gate.open(served_until)
 
     def let_go(self, leases: Sequence[Lease]) -> None:
         """Leave started messages to their leases, and give back what waits for them."""
@@ -93,6 +97,11 @@ class Settlement:
             await asyncio.wait(self._moves)
         await asyncio.gather(self._acknowledged.drained(), self._released.drained())
 
+    def _release_now(self, lease: Lease, delay: float) -> None:
+        now = self.lane.clock()
+        lease.release_delay = max(0.0, min(delay, lease.ends_at - now))  # SQS refuses more
+        self._released.put(lease, now)
+
     def _keep(self, lease: Lease, error: BaseException | None, now: float) -> None:
         delay = retry_delay(self.retry, error, lease.attempts, random.random())
         if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
@@ -105,9 +114,12 @@ class Settlement:
             self.release([lease], delay)
 
     def _keep_in_place(self, order: GroupOrder, lease: Lease, delay: float | None, now: float) -> None:
-        """Keep the head of a group: it runs again after its delay, and its followers wait for that."""
+        """Keep the head of a group: it runs again after its delay, and its followers wait for that.
+
+        In a stop only if one of them has to run yet.
+        """
         limit = self.lane.info.max_receive_count
-        if self.stop.requested.is_set():
+        if self.stop.requested.is_set() and not order.has_followers(lease):
             self.release([lease], delay or 0)
         elif limit is not None and lease.attempts >= limit:
             move = asyncio.get_running_loop().create_task(self._move_on(order, lease))

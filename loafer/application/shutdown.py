@@ -1,55 +1,170 @@
-"""The order in which everything ends."""
+"""The order in which everything ends, and the time that each part of it may take."""
 
 import asyncio
+import logging
+import math
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+
+import attrs
 
 from loafer.application.intake import Intake
 from loafer.application.jobs import Jobs
+from loafer.application.options import Options
 from loafer.application.stop import Stop
+from loafer.ports.consumer import Consumer
 
-BOUND = 9.5
-CANCELLING = 3.0
-ABORTING = 1.0
-FLUSHING = 2.5
-"""Seconds on top of the grace period: of the whole stop; for cancelled handlers to end, for aborted receives to end,
-and, in any case, for what is left to be settled."""
+logger = logging.getLogger(__name__)
+
+SETTLED = 5.5
+CANCELLING = 2.0
+ARRIVING = 0.5
+ABORTING = 0.5
+FLUSHING = 2.0
+CLOSING = 0.5
+"""Seconds on top of the grace period: until all is settled; of these, for cancelled handlers to end, for the answers of
+receives whose wait time is over, for aborted receives to end, and, in any case, for what is left to be settled. And
+after these, for connections to be closed."""
 
 
-async def shut_down(
-    stop: Stop,
-    jobs: Jobs,
-    intakes: Sequence[Intake],
-    grace_period: float,
-    clock: Callable[[], float],
-) -> int:
-    """End everything but the heartbeat, in order; return how many handlers did not end and are left to their leases.
+@attrs.frozen
+class Left:
+    """What a stop had to leave behind.
 
-    What waits is given back at once, and so is what a running receive still brings. Running handlers get the grace
-    period and are cancelled then. Last, what is to be settled is settled.
+    Attributes:
+        handlers: How many handlers had not ended.
+        messages: How many messages could not be settled, those of these handlers left out.
+        consumers: How many consumers had not closed.
+
     """
-    end = clock() + grace_period + BOUND
-    for intake in intakes:
-        intake.end()
-    jobs.release_waiting()
-    await _within(grace_period, jobs.ended(), stop.hurried)
-    jobs.cancel()
-    await _within(CANCELLING, jobs.ended())
-    abandoned = jobs.abandon()
-    receives = asyncio.gather(*(intake.ended() for intake in intakes))
-    await _within(end - FLUSHING - ABORTING - clock(), receives, stop.hurried)
-    for intake in intakes:
-        intake.abort()
-    await _within(ABORTING, asyncio.gather(*(intake.ended() for intake in intakes)))
-    await _within(FLUSHING if stop.hurried.is_set() else max(FLUSHING, end - clock()), jobs.drained())
-    return abandoned
+
+    handlers: int = 0
+    messages: int = 0
+    consumers: int = 0
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        parts = {
+            "handlers that did not end": self.handlers,
+            "messages that could not be settled": self.messages,
+            "connections that could not be closed": self.consumers,
+        }
+        return ", ".join(f"{count} {what}" for what, count in parts.items() if count) or "nothing"
 
 
-async def _within(seconds: float, end: Awaitable[object], unless: asyncio.Event | None = None) -> None:
-    """Wait for something to end, for so many seconds at most, and no longer than until `unless` is set."""
-    waited: set[asyncio.Future[object]] = {asyncio.ensure_future(end)}
-    if unless is not None:
-        waited.add(asyncio.ensure_future(unless.wait()))
-    await asyncio.wait(waited, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
-    for waiter in waited:
-        waiter.cancel()
-    await asyncio.gather(*waited, return_exceptions=True)
+@attrs.frozen
+class Shutdown:
+    """Ends everything but the heartbeat.
+
+    Attributes:
+        stop: Says when there is haste.
+        jobs: What runs and what waits.
+        intakes: What receives.
+        options: The grace periods.
+        clock: Seconds that never go back.
+
+    """
+
+    stop: Stop
+    jobs: Jobs
+    intakes: Sequence[Intake]
+    options: Options
+    clock: Callable[[], float]
+
+    async def run(self) -> Left:
+        """End everything, in order, and return what did not end.
+
+        Running handlers get the grace period, in which messages start that would else be dead-lettered unrun, and are
+        cancelled then. What else waits, and what a running receive still brings, is given back once the receives on
+        its source have ended. Last, what is to be settled is settled.
+        """
+        began, grace = self.clock(), self.options.grace_period
+        text = "stopping: %d handlers run, %d messages wait, %d polls are open; the grace period is %g s"
+        open_polls = sum(intake.open_polls for intake in self.intakes)
+        logger.info(text, self.jobs.running, self.jobs.waiting, open_polls, grace)
+        end = began + grace + SETTLED
+        receives = asyncio.ensure_future(self._end_receives(end - FLUSHING - ABORTING - ARRIVING))
+        if grace:
+            self.jobs.wind_down()
+        await within(grace, self._all_done(receives), self.stop.hurried)
+        self.jobs.release_waiting()
+        self.jobs.cancel()
+        await within(CANCELLING, self.jobs.ended())
+        abandoned = self.jobs.abandon()
+        await receives
+        flushing = FLUSHING if self.stop.hurried.is_set() else max(FLUSHING, end - self.clock())
+        await within(flushing, self.jobs.drained())
+        left = Left(abandoned, self._held, await self._close())
+        level = logging.INFO if left == Left() else logging.WARNING
+        logger.log(level, "stopped after %.1f s; left behind: %s", self.clock() - began, left)
+        return left
+
+    @property
+    def _held(self) -> int:
+        return sum(len(intake.lane.leases) for intake in self.intakes)
+
+    async def _close(self) -> int:
+        """Close the consumers, and return how many of them did not."""
+        closing = [asyncio.ensure_future(_closed(intake.lane.consumer)) for intake in self.intakes]
+        await within(CLOSING, asyncio.gather(*closing))
+        return sum(not task.done() or task.cancelled() for task in closing)
+
+    async def _all_done(self, receives: Awaitable[None]) -> None:
+        await asyncio.shield(receives)
+        await self.jobs.idle()
+
+    async def _end_receives(self, latest: float) -> None:
+        """End the receives of all sources, each for itself: an idle one is not to delay what another gives back."""
+        by_source: dict[str, list[Intake]] = defaultdict(list)
+        for intake in self.intakes:
+            by_source[intake.lane.route.source].append(intake)
+        until = min(self.clock() + self.options.poll_grace, latest)
+        aborted = sum(await asyncio.gather(*(self._end_source(each, until) for each in by_source.values())))
+        if aborted:
+            logger.info("%d polls were aborted; a poll grace of their wait time would let them end", aborted)
+
+    async def _end_source(self, intakes: Sequence[Intake], until: float) -> int:
+        """Wait for the receives on a source, abort those that go on for too long, and return how many these were."""
+        for intake in intakes:
+            intake.end()
+        await within(until - self.clock(), _ended(intakes), self.stop.hurried)
+        if any(intake.expects_answer(self.clock()) for intake in intakes):
+            await within(ARRIVING, _ended(intakes), self.stop.hurried)
+        served_until = [until for intake in intakes for until in intake.abort()]
+        await within(ABORTING, _ended(intakes))
+        for intake in intakes:
+            self.jobs.open_gate(intake.lane, max(served_until, default=-math.inf))
+        return len(served_until)
+
+
+async def _ended(intakes: Sequence[Intake]) -> None:
+    await asyncio.gather(*(intake.ended() for intake in intakes))
+
+
+async def _closed(consumer: Consumer) -> None:
+    try:
+        await consumer.close()
+    except Exception:  # a consumer that breaks its contract
+        logger.exception("a consumer could not be closed")
+
+
+async def within(seconds: float, end: Awaitable[object], unless: asyncio.Event | None = None) -> bool:
+    """Wait for something to end, for so many seconds at most, and until `unless` is set; tell whether it has ended.
+
+    What has not is cancelled, and left to itself.
+    """
+    ending = asyncio.ensure_future(end)
+    waited = {ending} if unless is None else {ending, asyncio.ensure_future(unless.wait())}
+    try:
+        await asyncio.wait(waited, timeout=max(0.0, seconds), return_when=asyncio.FIRST_COMPLETED)
+        return ending.done()
+    finally:
+        for waiter in waited:
+            waiter.cancel()
+            waiter.add_done_callback(_look)
+
+
+def _look(waiter: "asyncio.Future[object]") -> None:
+    """Look at how it ended, so that nobody complains that nobody did."""
+    if not waiter.cancelled():
+        waiter.exception()

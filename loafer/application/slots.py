@@ -105,6 +105,10 @@ class Slots:
             tally.has_turn = True
             self._turns.append(lane)
 
+    def is_barred(self, lane: Lane) -> bool:
+        """Tell whether nothing of a lane may start."""
+        return self._tallies[lane].barred
+
     def bar(self, lane: Lane) -> None:
         """Let nothing of a lane start or be received, until `unbar`."""
         tally = self._tallies[lane]

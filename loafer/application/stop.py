@@ -1,8 +1,13 @@
 """The wish to stop: whether, how urgently, and why."""
 
 import asyncio
+from collections.abc import Callable
 
 import attrs
+
+
+def nothing() -> None:
+    """Tell nobody."""
 
 
 @attrs.define(eq=False)
@@ -10,12 +15,14 @@ class Stop:
     """Whether to stop, how urgently, and why; belongs to the event loop it was created in.
 
     Attributes:
+        told: Called once, when a stop is first asked for.
         requested: Set once no new work is to begin.
         hurried: Set once running work is not to be waited for either.
         cause: The error that ended everything; None after an ordinary request.
 
     """
 
+    told: Callable[[], None] = nothing
     requested: asyncio.Event = attrs.field(factory=asyncio.Event)
     hurried: asyncio.Event = attrs.field(factory=asyncio.Event)
     cause: BaseException | None = None
@@ -24,10 +31,15 @@ class Stop:
         """Ask to stop; who asks twice is in a hurry."""
         if self.requested.is_set():
             self.hurried.set()
-        self.requested.set()
+        self._begin()
 
     def fail(self, cause: BaseException) -> None:
         """Stop because of an error; the first one is the one that is reported."""
         if self.cause is None:
             self.cause = cause
-        self.requested.set()
+        self._begin()
+
+    def _begin(self) -> None:
+        if not self.requested.is_set():
+            self.requested.set()
+            self.told()

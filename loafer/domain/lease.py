@@ -62,6 +62,10 @@ class Lease:
         """Tell whether the lease is one to be extended, and no extension is under way."""
         return not (self.lost or self.released or self.extending)
 
+    def is_due(self, last: int | None) -> bool:
+        """Tell whether it is at its last receive, the `last`, and has not run: given back, it would be moved unrun."""
+        return last is not None and self.runs == 0 and self.message.receive_count >= last
+
     @property
     def attempts(self) -> int:
         """Deliveries of the message, with its further runs in place counted like deliveries."""

@@ -3,7 +3,7 @@
 import heapq
 from collections import deque
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, islice
 from typing import Protocol
 
 import attrs
@@ -43,6 +43,13 @@ class Order(Protocol):
         """Take those that wait for a started message."""
         ...
 
+    def spare(self, last: int | None) -> list[Lease]:
+        """Take all that wait, but those at their last receive, the `last`, and what has to start before them.
+
+        None: there is no last one.
+        """
+        ...
+
     def drain(self) -> list[Lease]:
         """Take all that wait, in the order in which they would have started."""
         ...
@@ -77,6 +84,12 @@ class ArrivalOrder:
     def followers(self, lease: Lease) -> list[Lease]:  # noqa: ARG002 - nobody waits for anybody
         """Nobody waits for it."""
         return []
+
+    def spare(self, last: int | None) -> list[Lease]:
+        """Take all that wait, but those at their last receive, the `last`."""
+        waiting = self.drain()
+        self._waiting.extend(lease for lease in waiting if lease.is_due(last))
+        return [lease for lease in waiting if not lease.is_due(last)]
 
     def drain(self) -> list[Lease]:
         """Take all that wait."""
@@ -160,6 +173,11 @@ class GroupOrder:
         while self._backing_off and self._backing_off[0][0] <= now:
             self._ready.append(heapq.heappop(self._backing_off)[2])
 
+    def has_followers(self, lease: Lease) -> bool:
+        """Tell whether messages wait behind a started one."""
+        group = self._groups.get(_name(lease.message))
+        return group is not None and group.started is lease and bool(group.waiting)
+
     def followers(self, lease: Lease) -> list[Lease]:
         """Take those that wait behind a started message."""
         group = self._groups.get(_name(lease.message))
@@ -169,16 +187,23 @@ class GroupOrder:
         self._count -= len(taken)
         return taken
 
+    def spare(self, last: int | None) -> list[Lease]:
+        """Take all that wait, each group in its order, but for those at their last receive, and what is before them."""
+        taken: list[Lease] = []
+        for group in self._groups.values():
+            kept = max((place for place, lease in enumerate(group.waiting, 1) if lease.is_due(last)), default=0)
+            taken += islice(group.waiting, kept, None)
+            group.waiting = deque(islice(group.waiting, kept))
+        self._count -= len(taken)
+        self._groups = {name: group for name, group in self._groups.items() if group.waiting or group.started}
+        self._ready = deque(group for group in self._ready if group.waiting)
+        self._backing_off = [entry for entry in self._backing_off if entry[2].waiting]
+        heapq.heapify(self._backing_off)
+        return taken
+
     def drain(self) -> list[Lease]:
         """Take all that wait, each group in its order; started messages stay."""
-        drained = [lease for group in self._groups.values() for lease in group.waiting]
-        self._groups = {name: group for name, group in self._groups.items() if group.started is not None}
-        for group in self._groups.values():
-            group.waiting.clear()
-        self._count = 0
-        self._ready.clear()
-        self._backing_off.clear()
-        return drained
+        return self.spare(None)
 
 
 @attrs.define

@@ -15,12 +15,19 @@ NOT_IN_FLIGHT = Failure("the message is not in flight", retryable=False)
 
 @attrs.define(eq=False)
 class MemoryConsumer(Consumer):
-    """Receives from a queue in memory, and settles there."""
+    """Receives from a queue in memory, and settles there.
+
+    Attributes:
+        abandoned_polls: A cancelled receive is still served until its wait time is over, as SQS does it.
+
+    """
 
     queue: MemoryQueue
     wait_time: float = 5.0
     batch_size: int = 10
+    abandoned_polls: bool = attrs.field(default=False, kw_only=True)
     _visibility_timeout: float | None = attrs.field(default=None, init=False)
+    _polls: "set[asyncio.Task[Sequence[Message]]]" = attrs.field(factory=set, init=False)
 
     async def open(self) -> SourceInfo:
         """Return what the queue is."""
@@ -31,8 +38,16 @@ class MemoryConsumer(Consumer):
         return self._look()
 
     async def receive(self, limit: int) -> Sequence[Message]:
-        """Return messages as soon as there are some; a cancelled receive has taken none."""
+        """Return messages as soon as there are some; a cancelled receive has taken none, unless it is still served."""
         await asyncio.sleep(0)
+        if not self.abandoned_polls:
+            return await self._poll(limit)
+        poll = asyncio.get_running_loop().create_task(self._poll(limit))
+        self._polls.add(poll)
+        poll.add_done_callback(self._polls.discard)
+        return await asyncio.shield(poll)
+
+    async def _poll(self, limit: int) -> Sequence[Message]:
         limit, hidden_for = min(limit, self.batch_size), self._visibility_timeout
         messages = self.queue.receive(limit, hidden_for)
         if messages or not self.wait_time:

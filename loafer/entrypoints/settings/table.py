@@ -142,7 +142,14 @@ class Settings:
         "Messages of a FIFO route that may wait behind others of their groups.",
     )
     grace_period: float = _setting(
-        "LOAFER_GRACE_PERIOD", "30", parsers.seconds(), "Seconds that running handlers get on a stop.", "--grace-period"
+        "LOAFER_GRACE_PERIOD", "20", parsers.seconds(), "Seconds that running handlers get on a stop.", "--grace-period"
+    )
+    poll_grace: float = _setting(
+        "LOAFER_POLL_GRACE",
+        "5",
+        parsers.seconds(),
+        "Seconds that an outstanding poll is waited for on a stop before it is aborted.",
+        "--poll-grace",
     )
     retry_delay: Retry = _setting(  # noqa: RUF009 - ruff does not see that a Retry is frozen
         "LOAFER_RETRY_DELAY",

@@ -48,6 +48,7 @@ class Container(containers.DeclarativeContainer):
         held_bytes=settings.provided.held_bytes,
         fifo_followers=settings.provided.fifo_followers,
         grace_period=settings.provided.grace_period,
+        poll_grace=settings.provided.poll_grace,
         retry_delay=settings.provided.retry_delay,
         handler_timeout=settings.provided.handler_timeout,
         stall_limit=settings.provided.stall_limit,

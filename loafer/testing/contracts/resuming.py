@@ -27,7 +27,7 @@ class ResumingContract(Contract):
         sent = await send_all(queue, plain(3))
         for turns in range(MOMENTS):
             await cancelled_after(turns, queue.consumer.receive(1), world)
-        await world.pass_time(1.1)
+        await world.pass_time((3 if self.features.abandoned_polls else 0) + 1.1)
         assert bodies(await received(queue, 3)) == sent
 
     @behaviour()

@@ -69,7 +69,7 @@ async def test_what_runs_longer_than_the_grace_period_is_cancelled_and_given_bac
     world = World(queue("orders", "one"), handle, Options(grace_period=5))
     async with world:
         await asyncio.sleep(1)
-        assert await stopped(world) < 5 + 10
+        assert await stopped(world) < 5 + 8
     assert cancelled == ["one"]
     assert len(world.queue.visible) == 1
 
@@ -99,7 +99,7 @@ async def test_the_whole_stop_is_bounded_even_if_handlers_ignore_their_cancellat
     world = World(queue("orders", *"x" * 15), handle, Options(max_jobs=3, grace_period=5), faults, wait_time=20)
     async with world:
         await asyncio.sleep(1)
-        assert await stopped(world) <= 5 + 10
+        assert await stopped(world) < 5 + 8
     stubborn = False
     assert world.dispatcher.abandoned == 3
     assert "left to its lease" in caplog.text
@@ -111,6 +111,8 @@ async def test_a_second_request_cancels_what_runs_at_once() -> None:
         await asyncio.sleep(1)
         world.dispatcher.stop()
         assert await stopped(world) < 1
+    assert world.queue.visible == []  # the poll that was aborted may still be served
+    await asyncio.sleep(20)
     assert len(world.queue.visible) == 1
 
 

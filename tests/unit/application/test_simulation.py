@@ -13,6 +13,7 @@ from virtual_time import VirtualLoop
 from world import Faults, World, now
 
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.heartbeat import SHORTEST_CALL
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
@@ -21,11 +22,15 @@ from loafer.exceptions import AccessDenied, ConsumerUnavailable, IgnoreMessage, 
 
 LOST = Failure("the receipt is no longer valid", retryable=False)
 AGAIN = Failure("throttled")
+GRACE, POLL_GRACE = 5, 5
 
 
 @attrs.frozen
 class Plan:
-    """One random world: what is on the queue, how handlers behave, what fails, when workers are stopped or crash."""
+    """One random world: what is on the queue, how handlers behave, what fails, when workers are stopped or crash.
+
+    `restarts` are stops while messages wait in a worker.
+    """
 
     seed: int
     fifo: bool
@@ -39,6 +44,8 @@ class Plan:
     trouble: float
     slowness: float
     stops: tuple[float, ...]
+    restarts: int
+    wait_time: float
     crashes: tuple[int, ...]
     max_receive_count: int | None
 
@@ -57,6 +64,8 @@ plans = st.builds(
     trouble=st.floats(0, 0.3),
     slowness=st.floats(0, 10),
     stops=st.lists(st.integers(0, 300).map(lambda tenths: tenths / 10), max_size=3).map(tuple),
+    restarts=st.integers(0, 3),
+    wait_time=st.sampled_from([1.0, 1.0, 5.0, 20.0]),
     crashes=st.lists(st.integers(1, 60), max_size=3).map(tuple),
     max_receive_count=st.one_of(st.none(), st.integers(2, 5)),
 )
@@ -74,6 +83,7 @@ class Simulation:
     succeeded: Counter[str] = attrs.field(factory=Counter)
     started: dict[str, list[int]] = attrs.field(factory=lambda: defaultdict(list))
     running: Counter[str] = attrs.field(factory=Counter)
+    runs: Counter[str] = attrs.field(factory=Counter)
     kept: set[str] = attrs.field(factory=set)
     most_seated: int = 0
     most_settling: int = 0
@@ -93,6 +103,7 @@ class Simulation:
         group, _, number = content.partition(":")
         self.started[group].append(int(number))
         assert not self.running[content], "a message runs twice at once"
+        self.runs[content] += 1
         self.running[content] += 1
         self.kept.discard(content)
         if self.plan.fifo:
@@ -153,27 +164,46 @@ class Simulation:
         for steps in self.plan.crashes:
             faults = self.faults(steps)
             await self.work(100, faults)
+        for _ in range(self.plan.restarts):
+            await self.work(100, self.faults(), restart=True)
         for seconds in (*self.plan.stops, 3_000):
             await self.work(seconds, self.faults())
             assert self.worker.dispatcher.held == 0
-            if self.plan.trouble == 0 and not self.plan.crashes:
+            if self.plan.trouble == 0 and not self.plan.crashes and self.plan.wait_time <= POLL_GRACE:
                 in_flight = {message.body for message in self.queue.in_flight}
                 assert in_flight <= self.kept, "a stop left hidden what no handler wanted to come back later"
             tallies = self.worker.dispatcher._slots._tallies.values()
             assert all(tally.asked == 0 and tally.running == 0 for tally in tallies)
 
-    async def work(self, seconds: float, faults: Faults) -> None:
-        """Let a worker work until the queue is empty, the time is over, or it crashes; it ends in time."""
-        plan = self.plan
-        options = Options(plan.max_jobs, plan.prefetch, 5, plan.retry_delay)
-        self.worker = World(self.queue, self.handle, options, faults, batch_size=plan.batch_size)
+    async def work(self, seconds: float, faults: Faults, *, restart: bool = False) -> None:
+        """Let a worker work until the queue is empty, the time is over, or it crashes; it ends in time.
+
+        One that is to be restarted ends as soon as messages wait in it.
+        """
+        plan, runs = self.plan, Counter(self.runs)
+        options = Options(plan.max_jobs, plan.prefetch, GRACE, plan.retry_delay, poll_grace=POLL_GRACE)
+        self.worker = World(
+            self.queue,
+            self.handle,
+            options,
+            faults,
+            wait_time=plan.wait_time,
+            batch_size=plan.batch_size,
+            abandoned_polls=True,
+        )
         async with self.worker:
             began = now()
             while now() - began < seconds and len(self.queue) and not faults.crashed.is_set():
-                await asyncio.sleep(0.1 if seconds < 100 else 1)
+                if restart and self.worker.dispatcher.held > self.running.total():
+                    break
+                await asyncio.sleep(0.1 if seconds < 100 or restart else 1)
                 self.count()
             asked = now()
-        assert now() - asked <= 5 + 10
+        assert now() - asked < GRACE + 8
+        if plan.trouble == 0 and faults.delay < SHORTEST_CALL and not faults.crashed.is_set():
+            await asyncio.sleep(plan.wait_time)  # what an aborted poll takes counts too
+            received = faults.received - (self.runs - runs)
+            assert set(received.values()) <= {1}, "a stop added a receive to the one that brought a message"
 
 
 def run(plan: Plan) -> Simulation:
@@ -198,7 +228,7 @@ def check(plan: Plan) -> None:
     bounds = Options(plan.max_jobs, plan.prefetch).bounds(routes=1)
     assert simulation.most_seated <= bounds.seats == plan.max_jobs + plan.prefetch
     assert simulation.most_settling <= bounds.settling
-    calm = plan.trouble == 0 and not plan.stops and not plan.crashes
+    calm = plan.trouble == 0 and not (plan.stops or plan.restarts or plan.crashes)
     if calm:
         assert set(simulation.succeeded.values()) <= {1}, "a success ran twice without a fault"
         if plan.fifo:
@@ -212,7 +242,7 @@ def test_whatever_happens_nothing_is_lost_and_no_limit_is_passed(plan: Plan) -> 
     check(plan)
 
 
-@given(plans.map(lambda plan: attrs.evolve(plan, trouble=0.0, stops=(), crashes=())))
+@given(plans.map(lambda plan: attrs.evolve(plan, trouble=0.0, stops=(), restarts=0, crashes=())))
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_without_faults_nothing_that_succeeded_runs_again_and_groups_keep_their_order(plan: Plan) -> None:
     check(plan)

@@ -1,6 +1,7 @@
 """A dispatcher on queues in memory, in virtual time, and a consumer that can be made to fail."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Self
 
@@ -31,7 +32,10 @@ def queue(name: str = "orders", *bodies: str, **attributes: Any) -> MemoryQueue:
 
 @attrs.define(eq=False)
 class Faults:
-    """What goes wrong; shared by all consumers of a source. Each list is used up from its front, None is no fault."""
+    """What goes wrong; shared by all consumers of a source. Each list is used up from its front, None is no fault.
+
+    `received` counts how often their polls, those that were aborted too, were given each body.
+    """
 
     opening: list[Exception | None] = attrs.field(factory=list)
     receiving: list[Exception | None] = attrs.field(factory=list)
@@ -39,6 +43,7 @@ class Faults:
     extending: list[Exception | Failure | None] = attrs.field(factory=list)
     dead_lettering: list[Failure | None] = attrs.field(factory=list)
     calls: list[tuple[str, int]] = attrs.field(factory=list)
+    received: Counter[str] = attrs.field(factory=Counter)
     delay: float = 0.0
     extension_delay: float = 0.0
     steps_to_crash: int | None = None
@@ -71,6 +76,11 @@ class FlakyConsumer(MemoryConsumer):
         await self.faults.step()
         messages = await super().receive(limit)
         await self.faults.step()
+        return messages
+
+    async def _poll(self, limit: int) -> Sequence[Message]:
+        messages = await super()._poll(limit)
+        self.faults.received.update(message.body for message in messages)
         return messages
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
@@ -141,6 +151,7 @@ class World:
     translate: Callable[[Message], object] = lambda message: {"content": message.body}
     wait_time: float = 1.0
     batch_size: int = 10
+    abandoned_polls: bool = False
     deliveries: list[Delivery] = attrs.field(factory=list)
     dispatcher: Dispatcher = attrs.field(init=False)
     _running: "asyncio.Task[None] | None" = None
@@ -154,7 +165,9 @@ class World:
         return Route(self.queue.name, self.queue.name, self.consumer, self.translate, self.handle)
 
     def consumer(self) -> FlakyConsumer:
-        return FlakyConsumer(self.queue, self.wait_time, self.batch_size, self.faults)
+        return FlakyConsumer(
+            self.queue, self.wait_time, self.batch_size, self.faults, abandoned_polls=self.abandoned_polls
+        )
 
     async def __aenter__(self) -> Self:
         self._running = asyncio.create_task(self.dispatcher.run())

@@ -42,11 +42,12 @@ class GroupOrderMachine(RuleBasedStateMachine):
     def started(self) -> list[Lease]:
         return [group.started for group in self.model.values() if group.started is not None]
 
-    @rule(group=groups)
-    def add(self, group: str | None) -> None:
+    @rule(group=groups, receive_count=st.integers(1, 3))
+    def add(self, group: str | None, receive_count: int) -> None:
         self.added += 1
         name = str(self.added)
-        lease = Lease(Message(id=name, body="", receipt=name, group=group), 30, 10, 43_200)
+        message = Message(id=name, body="", receipt=name, receive_count=receive_count, group=group)
+        lease = Lease(message, 30, 10, 43_200)
         self.order.add([lease])
         self.group_of(lease).waiting.append(lease)
 
@@ -59,6 +60,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
         group = self.group_of(lease)
         assert group.may_start
         assert group.waiting.popleft() is lease
+        lease.runs += 1
         group.started = lease
 
     @precondition(lambda self: self.started)
@@ -75,6 +77,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
         if waiting:
             lease = data.draw(st.sampled_from(waiting))
             self.order.finished([lease])
+            assert not self.order.has_followers(lease)
             assert self.order.followers(lease) == []
 
     @precondition(lambda self: self.started)
@@ -99,8 +102,20 @@ class GroupOrderMachine(RuleBasedStateMachine):
     def give_back_followers(self, data: st.DataObject) -> None:
         lease = data.draw(st.sampled_from(self.started))
         group = self.group_of(lease)
+        assert self.order.has_followers(lease) == bool(group.waiting)
         assert self.order.followers(lease) == list(group.waiting)
         group.waiting.clear()
+
+    @rule(last=st.integers(1, 4))
+    def spare(self, last: int) -> None:
+        spared = self.order.spare(last)
+        for group in self.model.values():
+            before = list(group.waiting)
+            while group.waiting and (group.waiting[-1].runs or group.waiting[-1].message.receive_count < last):
+                group.waiting.pop()
+            assert [lease for lease in spared if lease in before] == before[len(group.waiting) :]
+            if not group.waiting:
+                group.backs_off_until = None
 
     @rule()
     def drain(self) -> None:
@@ -114,6 +129,10 @@ class GroupOrderMachine(RuleBasedStateMachine):
     @invariant()
     def startable_are_the_heads_that_wait_for_nothing(self) -> None:
         assert self.order.startable == sum(group.may_start for group in self.model.values())
+
+    @invariant()
+    def all_are_counted_that_wait(self) -> None:
+        assert len(self.order) == sum(len(group.waiting) for group in self.model.values())
 
     def teardown(self) -> None:
         self.drain()

@@ -7,8 +7,8 @@ from loafer.domain.message import Message
 from loafer.domain.ordering import FORGOTTEN_AFTER, ArrivalOrder, GroupOrder, Spent
 
 
-def message(name: str, group: str | None = None) -> Message:
-    return Message(id=name, body="", receipt=name, group=group)
+def message(name: str, group: str | None = None, receive_count: int = 1) -> Message:
+    return Message(id=name, body="", receipt=name, receive_count=receive_count, group=group)
 
 
 def waiting(order: ArrivalOrder | GroupOrder, *names: str) -> list[Lease]:
@@ -23,6 +23,15 @@ def test_on_a_standard_queue_whoever_came_first_starts_first() -> None:
     leases = waiting(order, "g1", "g2", "h1")
     assert order.startable == 3
     assert [order.next() for _ in range(4)] == [*leases, None]
+
+
+def test_at_their_last_receive_messages_of_a_standard_queue_are_not_spared_and_others_are() -> None:
+    order = ArrivalOrder()
+    counts = {"1": 1, "2": 3, "3": 2, "4": 4}
+    leases = [Lease(message(name, None, count), 30, 10, 43_200) for name, count in counts.items()]
+    order.add(leases)
+    assert order.spare(3) == [leases[0], leases[2]]
+    assert (len(order), order.next(), order.next(), order.next()) == (2, leases[1], leases[3], None)
 
 
 def test_on_a_standard_queue_nobody_waits_for_anybody() -> None:

@@ -100,6 +100,7 @@ def test_a_source_that_is_no_queue_of_the_world_is_a_mistake_in_the_settings(sou
         ({"max_jobs": "3"}, "1 or more"),
         ({"grace_period": -1}, "0 or more seconds"),
         ({"stall_limit": float("nan")}, "0 or more seconds"),
+        ({"poll_grace": None}, "0 or more seconds"),
         ({"handler_timeout": "a"}, "0 or more seconds, or None"),
         ({"retry_delay": "exp"}, "0 to 43200 seconds, 'exponential', a Retry, or None"),
         ({"retry_delay": 43_201}, "0 to 43200 seconds, 'exponential', a Retry, or None"),

@@ -40,6 +40,7 @@ def test_every_option_of_the_dispatcher_comes_from_its_setting() -> None:
         "held_bytes": 9,
         "fifo_followers": 10,
         "grace_period": 5.0,
+        "poll_grace": 11.0,
         "retry_delay": Retry(delay=6),
         "handler_timeout": 7.0,
     }

@@ -1,0 +1,139 @@
+"""A dispatcher in an event loop that is someone else's: it ends at its bound, and leaves everything as it was."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import attrs
+import pytest
+from world import now, queue
+
+from loafer.adapters.memory.consumer import MemoryConsumer
+from loafer.application.dispatcher import Dispatcher
+from loafer.application.heartbeat import Heartbeat, beating_on_a_thread
+from loafer.application.options import Options
+from loafer.application.route import Route
+from loafer.application.shutdown import Left
+from loafer.domain.message import Message
+
+BOUND = 8
+
+
+@attrs.define(eq=False)
+class Stubborn(MemoryConsumer):
+    """What it is told to be stubborn in ends only when the test ends, however often it is cancelled."""
+
+    stubborn: tuple[str, ...] = ()
+    let_go: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        if "receive" in self.stubborn and not self.queue:
+            await stay_until(self.let_go)
+        return await super().receive(limit)
+
+    async def close(self) -> None:
+        if "close" in self.stubborn:
+            await stay_until(self.let_go)
+
+
+async def stay_until(let_go: asyncio.Event) -> None:
+    while not let_go.is_set():
+        with contextlib.suppress(asyncio.CancelledError):
+            await let_go.wait()
+
+
+@attrs.define(eq=False)
+class Host:
+    """Runs a dispatcher for a second, and stops it."""
+
+    handle: Callable[[Any], Awaitable[object]]
+    stubborn: tuple[str, ...] = ()
+    let_go: asyncio.Event = attrs.field(factory=asyncio.Event)
+    source: Any = attrs.field(factory=lambda: queue("orders", "one", "two"))
+
+    async def run(self, grace_period: float = 2, asked: int = 1) -> Dispatcher:
+        route = Route("orders", "orders", self.consumer, lambda message: {"content": message.body}, self.handle)
+        dispatcher = Dispatcher([route], Options(grace_period=grace_period), clock=now, threaded_heartbeat=False)
+        running = asyncio.create_task(dispatcher.run())
+        await asyncio.sleep(1)
+        began = now()
+        for _ in range(asked):
+            dispatcher.stop()
+        await running
+        assert now() - began < grace_period + BOUND
+        return dispatcher
+
+    def consumer(self) -> Stubborn:
+        return Stubborn(self.source, 20, stubborn=self.stubborn, let_go=self.let_go)
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+@pytest.mark.parametrize("grace_period", [0, 2])
+async def test_the_block_ends_at_its_bound_and_tells_what_was_left_though_tasks_swallow_their_cancellation(
+    grace_period: float, asked: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    host = Host(lambda _: stay_until(host.let_go))
+    dispatcher = await host.run(grace_period, asked)
+    assert dispatcher.left == Left(handlers=2)
+    assert "left behind: 2 handlers that did not end" in caplog.messages[-1]
+    host.let_go.set()
+
+
+async def test_receives_and_closes_that_swallow_their_cancellation_end_it_at_its_bound_too() -> None:
+    async def handle(content: Any) -> None: ...
+
+    host = Host(handle, stubborn=("receive", "close"))
+    dispatcher = await host.run()
+    assert dispatcher.left == Left(consumers=1)
+    host.let_go.set()
+
+
+async def test_what_was_left_behind_settles_nothing_and_says_nothing_when_it_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    host = Host(lambda _: stay_until(host.let_go))
+    await host.run()
+    caplog.clear()
+    host.let_go.set()
+    await asyncio.sleep(1)
+    assert caplog.messages == []
+    assert host.source.counts["deleted"] == 0
+
+
+async def test_the_host_keeps_its_signals_and_the_handlers_of_its_log() -> None:
+    def those() -> list[object]:
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        loggers = (logging.root, logging.getLogger("loafer"))
+        return [
+            *map(signal.getsignal, numbers),
+            *(list(each.handlers) for each in loggers),
+            logging.Logger.callHandlers,
+        ]
+
+    before, during = those(), []
+
+    async def handle(content: Any) -> None:
+        during.append(those())
+
+    await Host(handle).run()
+    assert during == [before, before]
+    assert those() == before
+
+
+async def test_a_heartbeat_whose_thread_hangs_at_the_end_is_left_behind(caplog: pytest.LogCaptureFixture) -> None:
+    go_on, hangs = threading.Event(), threading.Event()
+
+    def look() -> float:
+        hangs.set()
+        go_on.wait(20)
+        return 0.0
+
+    heartbeat = Heartbeat([], lambda: 0.0, 900, look, lambda _: None)
+    async with beating_on_a_thread(heartbeat, asyncio.new_event_loop):
+        hangs.wait(20)
+    assert caplog.messages == ["the heartbeat's thread has not ended: it is left behind"]
+    go_on.set()

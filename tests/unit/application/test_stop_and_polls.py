@@ -1,0 +1,356 @@
+"""A stop adds no receive beyond the one that brought a message: what becomes of what waits, and of open polls."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+from world import Faults, FlakyConsumer, World, now, queue
+
+from loafer.adapters.memory.consumer import MemoryConsumer
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.dispatcher import Dispatcher
+from loafer.application.options import Options
+from loafer.application.route import Route
+from loafer.domain.message import OutgoingMessage
+from loafer.exceptions import IgnoreMessage
+
+
+@attrs.define(eq=False)
+class Handler:
+    """Notes what ran to its end; each takes so many seconds, unless its content says how many: `a:3`."""
+
+    seconds: float = 10.0
+    ran: list[str] = attrs.field(factory=list)
+    cancelled: list[str] = attrs.field(factory=list)
+
+    async def __call__(self, content: str) -> None:
+        try:
+            await asyncio.sleep(float(content.partition(":")[2] or self.seconds))
+        except asyncio.CancelledError:
+            self.cancelled.append(content)
+            raise
+        self.ran.append(content)
+
+
+def fifo(*messages: str, **attributes: Any) -> MemoryQueue:
+    """Return a FIFO queue; the first letter of a message is its group."""
+    made = MemoryQueue("orders.fifo", clock=now, **attributes)
+    for message in messages:
+        made.send(OutgoingMessage(message, group=message[0]))
+    return made
+
+
+def redriven(*messages: str, receives: int, **attributes: Any) -> MemoryQueue:
+    """Return a FIFO queue that dead-letters after two receives; its messages have been received so often before."""
+    dead = MemoryQueue("dead.fifo", clock=now)
+    made = fifo(*messages, max_receive_count=2, dead_letters=dead, **attributes)
+    for _ in range(receives):
+        receive_and_give_back(made)
+    return made
+
+
+def receive_and_give_back(source: MemoryQueue) -> None:
+    for message in source.receive(10):
+        source.change_visibility(message.receipt, 0)
+
+
+def counts(source: MemoryQueue) -> dict[str, int]:
+    """Return how often each message on a queue has been received."""
+    return {entry.message.body: entry.receive_count for entry in source._entries.values()}
+
+
+def on(*worlds: MemoryQueue, handle: Any, options: Options, **consumer: Any) -> Dispatcher:
+    """Return a dispatcher with a route from each of the queues."""
+    routes = [
+        Route(
+            f"route-{number}",
+            source.name,
+            lambda source=source: FlakyConsumer(source, **consumer),  # type: ignore[misc]
+            lambda message: {"content": message.body},
+            handle,
+        )
+        for number, source in enumerate(worlds)
+    ]
+    return Dispatcher(routes, options, clock=now, threaded_heartbeat=False)
+
+
+async def test_what_waits_is_given_back_once_no_poll_of_this_process_can_take_it_again() -> None:
+    world = World(fifo("a1", "a2", "a3"), Handler(4), wait_time=20, options=Options(poll_grace=20))
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.stop()
+        await asyncio.sleep(10)
+        assert world.dispatcher.held == 2  # a poll may still take them
+        await world.ended()
+    assert counts(world.queue) == {"a2": 1, "a3": 1}
+    assert len(world.queue.visible) == 2
+
+
+async def test_what_waits_for_the_polls_to_end_is_held_and_extended_meanwhile() -> None:
+    world = World(fifo("a1", "a2", visibility_timeout=3), Handler(4), wait_time=20, options=Options(poll_grace=20))
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.stop()
+        for _ in range(18):
+            await asyncio.sleep(1)
+            assert world.queue.receive(10) == []
+        await world.ended()
+    assert counts(world.queue) == {"a2": 1}
+
+
+async def test_what_a_handler_keeps_during_a_stop_is_not_taken_by_an_open_poll_either() -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(2)
+        raise IgnoreMessage(delay=0)
+
+    world = World(queue("orders", "one"), handle, wait_time=20, options=Options(poll_grace=20))
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.stop()
+        await world.ended()
+    assert counts(world.queue) == {"one": 1}
+    assert len(world.queue.visible) == 1
+
+
+async def test_what_a_cancelled_handler_gives_back_is_not_taken_by_an_open_poll_either() -> None:
+    world = World(queue("orders", "one"), Handler(1000), wait_time=4, options=Options(grace_period=1))
+    async with world:
+        await asyncio.sleep(0.5)
+        world.dispatcher.stop()
+        await world.ended()
+    assert counts(world.queue) == {"one": 1}
+    assert len(world.queue.visible) == 1
+
+
+async def test_an_idle_poll_of_another_source_delays_nothing() -> None:
+    source, idle = fifo("a1", "a2", "a3"), queue("idle")
+    dispatcher = on(idle, source, handle=Handler(60), options=Options(poll_grace=20), wait_time=20.0)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(10)
+    idle.send(OutgoingMessage("quick:0"))
+    await asyncio.sleep(5)
+    dispatcher.stop()  # the poll of the idle source ends in 15 s, that of the other one in 5 s
+    await asyncio.sleep(5.1)
+    assert [message.body for message in source.in_flight] == ["a1"]
+    assert dispatcher.held == 1
+    await running
+
+
+async def test_lanes_of_one_source_wait_for_each_others_polls() -> None:
+    source = fifo("a1", "a2", "a3")
+    dispatcher = on(source, source, handle=Handler(4), options=Options(poll_grace=20), wait_time=20.0)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    dispatcher.stop()
+    await running
+    assert counts(source) == {"a2": 1, "a3": 1}
+    assert len(source.visible) == 2
+
+
+async def test_an_outstanding_poll_is_waited_for_no_longer_than_the_poll_grace(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "loafer.application.shutdown")
+    world = World(queue("orders"), Handler(), wait_time=20)
+    async with world:
+        await asyncio.sleep(1)
+        began = now()
+        world.dispatcher.stop()
+        await world.ended()
+        assert 5 <= now() - began < 6
+    assert "1 polls were aborted" in caplog.text
+
+
+async def test_a_poll_that_ends_by_itself_within_the_poll_grace_is_not_aborted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "loafer.application.shutdown")
+    world = World(queue("orders"), Handler(), wait_time=5)
+    async with world:
+        await asyncio.sleep(0.001)
+        world.dispatcher.stop()
+        await world.ended()
+    assert "aborted" not in caplog.text
+
+
+async def test_an_answer_that_is_due_is_waited_for_a_little_longer() -> None:
+    @attrs.define(eq=False)
+    class FarAway(MemoryConsumer):
+        async def receive(self, limit: int) -> Sequence[Any]:
+            await asyncio.sleep(0.1)
+            try:
+                return await super().receive(limit)
+            finally:
+                await asyncio.sleep(0.1)
+
+    source = queue("orders")
+    route = Route("orders", "orders", lambda: FarAway(source, 5.0), lambda m: {"content": m.body}, Handler())
+    dispatcher = Dispatcher([route], clock=now, threaded_heartbeat=False)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(0.01)
+    dispatcher.stop()
+    source.send(OutgoingMessage("late", delay=5))
+    await running
+    assert counts(source) == {"late": 1}
+    assert len(source.visible) == 1
+
+
+async def test_what_is_given_back_stays_hidden_for_as_long_as_an_aborted_poll_may_be_served() -> None:
+    source = fifo("a1", "a2", "a3", visibility_timeout=30)
+    dispatcher = on(source, handle=Handler(2), options=Options(), wait_time=20.0, abandoned_polls=True)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    dispatcher.stop()
+    await running
+    assert source.visible == []
+    await asyncio.sleep(30)
+    assert counts(source) == {"a2": 1, "a3": 1}
+    assert len(source.visible) == 2
+
+
+async def test_without_any_grace_all_is_given_back_at_once_and_stays_hidden_from_the_aborted_polls() -> None:
+    source = fifo("a1", "a2")
+    options = Options(poll_grace=0, grace_period=0)
+    dispatcher = on(source, handle=Handler(2), options=options, wait_time=20.0, abandoned_polls=True)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    began = now()
+    dispatcher.stop()
+    await running
+    assert now() - began < 1
+    await asyncio.sleep(30)
+    assert counts(source) == {"a1": 1, "a2": 1}
+    assert len(source.visible) == 2
+
+
+async def test_a_poll_grace_beyond_the_bound_of_the_stop_is_cut() -> None:
+    world = World(queue("orders"), Handler(), Options(grace_period=0, poll_grace=1000), wait_time=20)
+    async with world:
+        await asyncio.sleep(1)
+        began = now()
+        world.dispatcher.stop()
+        await world.ended()
+        assert now() - began < 8
+
+
+async def test_waiting_messages_at_their_last_receive_run_within_the_grace_period() -> None:
+    handler = Handler(1)
+    world = World(redriven("a1", "a2", "a3", receives=1), handler, Options(grace_period=10))
+    async with world:
+        await asyncio.sleep(0.5)
+    assert handler.ran == ["a1", "a2", "a3"]
+    assert len(world.queue) == 0
+
+
+async def test_before_a_message_at_its_last_receive_runs_what_stands_before_it_and_nothing_else() -> None:
+    source = fifo("a1", "a2", "b1", "b2", max_receive_count=2, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    entries = {entry.message.body: entry for entry in source._entries.values()}
+    entries["a2"].receive_count = 1
+    source.send(OutgoingMessage("a3", group="a"))
+    handler = Handler(1)
+    world = World(source, handler, Options(grace_period=10))
+    async with world:
+        await asyncio.sleep(0.5)
+    assert sorted(handler.ran) == ["a1", "a2", "b1"]
+    assert counts(source) == {"a3": 1, "b2": 1}
+    assert len(source.visible) == 2
+
+
+async def test_on_standard_queues_messages_at_their_last_receive_run_too_and_others_go_back() -> None:
+    source = queue("orders", max_receive_count=2, dead_letters=MemoryQueue("dead", clock=now))
+    handler = Handler(10)
+    world = World(source, handler, Options(max_jobs=1), wait_time=1)
+    async with world:
+        for _ in range(20):
+            source.send(OutgoingMessage("quick:0.01"))
+        await asyncio.sleep(0.5)
+        source.send(OutgoingMessage("slow:5"))
+        for body in ("first:1", "second:1", "third:1"):
+            source.send(OutgoingMessage(body))
+        entries = {entry.message.body: entry for entry in source._entries.values()}
+        entries["second:1"].receive_count = 1
+        await asyncio.sleep(1)
+        assert world.dispatcher.held == 4
+    assert handler.ran[20:] == ["slow:5", "second:1"]
+    assert counts(source) == {"first:1": 1, "third:1": 1}
+
+
+async def test_what_an_outstanding_poll_brings_at_its_last_receive_runs_while_grace_is_left() -> None:
+    source = redriven("a1", receives=0)
+    handler = Handler(1)
+    world = World(source, handler, Options(grace_period=10, poll_grace=20), wait_time=4)
+    async with world:
+        await asyncio.sleep(3)
+        source.send(OutgoingMessage("b1", group="b"))
+        source.send(OutgoingMessage("b2", group="b"))
+        entries = {entry.message.body: entry for entry in source._entries.values()}
+        entries["b1"].receive_count = 1
+        world.dispatcher.stop()
+        await world.ended()
+    assert handler.ran == ["a1", "b1"]
+    assert counts(source) == {"b2": 1}
+
+
+async def test_a_last_receive_for_which_no_time_is_left_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    source = redriven("a1:5", "a2:1", receives=1)
+    handler = Handler()
+    world = World(source, handler, Options(grace_period=1))
+    async with world:
+        await asyncio.sleep(0.5)
+    assert (handler.cancelled, handler.ran) == (["a1:5"], [])
+    assert [line for line in caplog.messages if "orders.fifo-2: given back unrun at its last receive" in line]
+
+
+async def test_a_head_that_fails_during_a_stop_runs_again_in_its_place_for_those_behind_it() -> None:
+    source = fifo("a1", "a2", max_receive_count=2, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    entries = {entry.message.body: entry for entry in source._entries.values()}
+    entries["a2"].receive_count = 1
+    ran: list[str] = []
+
+    async def handle(content: str) -> None:
+        ran.append(content)
+        await asyncio.sleep(1)
+        if ran == ["a1"]:
+            raise IgnoreMessage(delay=1)
+
+    world = World(source, handle, Options(grace_period=10))
+    async with world:
+        await asyncio.sleep(0.5)
+    assert ran == ["a1", "a1", "a2"]
+    assert len(source) == 0
+
+
+async def test_with_two_receives_a_restart_dead_letters_nothing_unrun() -> None:
+    source = redriven("a1", "a2", "a3", "a4", receives=0)
+    handler = Handler(1)
+    for _ in range(2):
+        world = World(source, handler, Options(grace_period=20), wait_time=20)
+        async with world:
+            await asyncio.sleep(0.5)
+    last = await World(source, handler).run_for(40)
+    assert handler.ran == ["a1", "a2", "a3", "a4"]
+    assert len(last.queue) == 0
+    assert source.dead_letters is not None
+    assert len(source.dead_letters) == 0
+
+
+async def test_no_new_receive_begins_once_a_stop_was_asked_for() -> None:
+    world = World(queue("orders"), Handler(), faults=Faults(), wait_time=2)
+    async with world:
+        await asyncio.sleep(5)
+        receives = len(world.faults.calls)
+    assert len(world.faults.calls) == receives
+
+
+async def test_two_lines_tell_of_a_stop(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "loafer.application.shutdown")
+    world = World(fifo("a1", "a2"), Handler(3), Options(grace_period=10))
+    async with world:
+        await asyncio.sleep(1)
+    assert caplog.messages == [
+        "stopping: 1 handlers run, 1 messages wait, 1 polls are open; the grace period is 10 s",
+        "stopped after 2.0 s; left behind: nothing",
+    ]
