@@ -13,6 +13,7 @@ from aiobotocore.session import AioSession, get_session
 
 from loafer.adapters.aws.errors import UnreadableAnswer
 from loafer.adapters.aws.sdk_data import data_loader
+from loafer.adapters.aws.sdk_http import BoundedSession
 
 Client: TypeAlias = Any
 """An SDK client: its methods are made at run time from the service's model, so no type names them."""
@@ -46,6 +47,8 @@ def shared_session() -> AioSession:
     session: AioSession | None = getattr(_of_thread, "session", None)
     if session is None:
         session = _of_thread.session = get_session()
+        # Also for the clients that it makes itself, to get credentials.
+        session.set_default_client_config(AioConfig(http_session_cls=BoundedSession))
         session.register_component("data_loader", data_loader(os.environ.get("AWS_DATA_PATH")))
     return session
 

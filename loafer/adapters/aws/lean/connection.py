@@ -8,12 +8,11 @@ from typing import cast
 import attrs
 import httptools
 
+from loafer.adapters.aws.bounds import LARGEST_ANSWER, Excess
+
 LARGEST_HEAD = 64 * 1024
 """Bytes of status line and headers, those of informational answers included, and of whatever stands between two parts
 of a body: so much may come before something has come of it."""
-
-LARGEST_ANSWER = 1024 * 1024
-"""Bytes of an answer, head and body, unless more was asked for."""
 
 MOST_HEADERS = 100
 MOST_INFORMATIONAL = 1000
@@ -25,10 +24,6 @@ _LENGTHS = {b"content-length", b"transfer-encoding"}  # headers that tell where 
 
 class Lost(ConnectionError):
     """The connection ended before the answer was complete."""
-
-
-class Excess(Lost):
-    """The connection was closed because more came than any honest answer has; the text says of what."""
 
 
 @attrs.frozen(slots=True)
@@ -70,7 +65,13 @@ class Connection(asyncio.Protocol):
     _informational: int = attrs.field(default=0, init=False)
 
     async def ask(self, request: bytes, room: int = LARGEST_ANSWER) -> Answer:
-        """Send a whole request and return its answer, of `room` bytes at most; Lost if the connection ends before."""
+        """Send a whole request and return its answer, of `room` bytes at most, its head among them.
+
+        Raises:
+            Lost: the connection ended before.
+            Excess: it was closed, for what it brought.
+
+        """
         self.heard, self._room, self._patience, self._informational = False, room, LARGEST_HEAD, 0
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
@@ -179,7 +180,7 @@ class Connection(asyncio.Protocol):
         if self._informational > MOST_INFORMATIONAL:
             raise Excess(f"more than {MOST_INFORMATIONAL} informational answers came")
 
-    def _fail(self, error: Lost) -> None:
+    def _fail(self, error: Lost | Excess) -> None:
         self.close()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(error)

@@ -10,7 +10,8 @@ from urllib.parse import SplitResult
 import aiohappyeyeballs
 import attrs
 
-from loafer.adapters.aws.lean.connection import LARGEST_ANSWER, Answer, Connection, Lost
+from loafer.adapters.aws.bounds import LARGEST_ANSWER
+from loafer.adapters.aws.lean.connection import Answer, Connection, Lost
 
 IDLE_LIMIT = 12
 """Seconds after which an idle connection is not used again: something on the way may have forgotten it (as the SDK)."""
@@ -51,7 +52,8 @@ class Http:
 
         Raises:
             OSError: there is no connection; TimeoutError and ssl.SSLError are such.
-            Lost: there was one, and it ended; Excess where that was for what it brought.
+            Lost: there was one, and it ended.
+            Excess: it was closed, for what it brought.
 
         """
         async with self._places:

@@ -15,12 +15,13 @@ import orjson
 from botocore import exceptions as sdk
 from botocore.parsers import create_parser
 
+from loafer.adapters.aws.aside import aside
+from loafer.adapters.aws.bounds import Excess, asked_for
 from loafer.adapters.aws.errors import UnreadableAnswer
-from loafer.adapters.aws.lean.aside import aside
-from loafer.adapters.aws.lean.connection import LARGEST_ANSWER, Answer, Excess, Lost
+from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
-from loafer.adapters.aws.lean.sieve import is_plain, sifted, value_of
 from loafer.adapters.aws.lean.signature import Credentials, Signer
+from loafer.adapters.aws.sieve import is_plain, sifted, value_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,6 @@ LARGEST_BELIEVED_SKEW = 24 * 3600
 ON_LOOP = 1024 * 1024
 """Bytes of an answer that is decoded at once; a larger one is on a thread, so that the event loop goes on."""
 
-_LARGEST_MESSAGE = 6 * 1024 * 1024  # a megabyte that is nothing but escapes, of six characters each
-_AROUND_MESSAGES = 64 * 1024
 _LARGEST_REFUSAL = 64 * 1024  # that is decoded
 _ERROR = 300
 _SKEWED = {
@@ -83,7 +82,7 @@ class LeanTransport:
 
         """
         body, skew = _body_of(parameters), self._skew
-        entries, room = _asked_for(parameters)
+        entries, room = asked_for(parameters)
         answer = await self._post(operation, body, skew, room)
         refusal = _refusal(operation, answer)
         if refusal is not None and self._corrects_skew(refusal, _date_of(answer), skew):
@@ -139,15 +138,6 @@ class LeanTransport:
             self._disbelieved = True
             text = "%s says that this clock is wrong by %.0f hours, which is not believed: if it is, set it"
             logger.warning(text, self.endpoint, skew / 3600)
-
-
-def _asked_for(parameters: Mapping[str, Any]) -> tuple[int, int]:
-    """Return how many entries and how many bytes the answer to a call may have."""
-    entries = parameters.get("Entries")
-    if entries is not None:
-        return len(entries), LARGEST_ANSWER
-    messages = parameters.get("MaxNumberOfMessages", 1)
-    return messages, messages * _LARGEST_MESSAGE + _AROUND_MESSAGES
 
 
 def _date_of(answer: Answer) -> float | None:

@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiobotocore.config import AioConfig
+from botocore import UNSIGNED
 from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
+from lean_fakes import aws_environ
 
 from loafer.adapters.aws import session
 from loafer.adapters.aws.sdk_data import data_loader
-from loafer.adapters.aws.session import settling_client, shared_session
+from loafer.adapters.aws.sdk_http import BoundedSession
+from loafer.adapters.aws.session import create_client, polling, publishing, settling, settling_client, shared_session
+
+__all__ = ["aws_environ"]
 
 
 @pytest.fixture
@@ -119,3 +125,11 @@ def test_it_also_looks_where_the_environment_says(tmp_path: Path, packed: bool) 
     file = tmp_path / ("further.json.gz" if packed else "further.json")
     file.write_bytes(gzip.compress(text) if packed else text)
     assert data_loader(str(tmp_path)).load_data("further") == data
+
+
+@pytest.mark.usefixtures("aws_environ")
+@pytest.mark.parametrize("service", ["sqs", "sns", "sts"])
+async def test_every_client_is_kept_to_its_endpoint_those_for_credentials_too(service: str) -> None:
+    for config in (polling(1, 1), settling(), publishing(), AioConfig(signature_version=UNSIGNED)):
+        async with create_client(service, "eu-west-1", config) as client:
+            assert isinstance(client._endpoint.http_session, BoundedSession)

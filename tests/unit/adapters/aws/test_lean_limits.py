@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 from lean_fakes import FakeHost, answer, http_to
 
+from loafer.adapters.aws.bounds import LARGEST_ANSWER, Excess
 from loafer.adapters.aws.lean.connection import (
-    LARGEST_ANSWER,
     LARGEST_HEAD,
     MOST_HEADERS,
     MOST_INFORMATIONAL,
     Answer,
     Connection,
-    Excess,
 )
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

@@ -11,7 +11,7 @@ import pytest
 from lean_fakes import MESSAGE, answered, lean
 
 from loafer.adapters.aws.answers import messages_in
-from loafer.adapters.aws.lean.aside import aside
+from loafer.adapters.aws.aside import aside
 from loafer.adapters.aws.lean.transport import ON_LOOP
 
 LIMIT = 10

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from loafer.adapters.aws.lean import sieve as module
-from loafer.adapters.aws.lean.connection import Excess
-from loafer.adapters.aws.lean.sieve import SMALL, is_plain, sifted
+from loafer.adapters.aws import sieve as module
+from loafer.adapters.aws.bounds import Excess
+from loafer.adapters.aws.sieve import SMALL, is_plain, sifted
 
 MEGA = 1024 * 1024
 NASTY = ["", '"', "\\", '\\"', "\\\\", "{[]}", '{"a": [', "\n\u2028", "é😀", "\ud83d", "\x00", "x" * 100]

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import orjson
 
-from loafer.adapters.aws.lean.connection import Excess
+from loafer.adapters.aws.bounds import Excess
 
 SMALL = 256 * 1024
 """Bytes of an answer that is decoded without a look: whatever it holds takes some megabytes and milliseconds."""

@@ -1,0 +1,23 @@
+"""How much an answer may hold, whichever transport brings it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+LARGEST_ANSWER = 1024 * 1024
+"""Bytes of an answer, unless more was asked for."""
+
+_LARGEST_MESSAGE = 6 * 1024 * 1024  # a megabyte that is nothing but escapes, of six characters each
+_AROUND_MESSAGES = 64 * 1024
+
+
+class Excess(Exception):
+    """More came than any honest answer has; the text says of what, and quotes nothing of it."""
+
+
+def asked_for(parameters: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many entries and how many bytes the answer to a batch or a receive with these parameters may have."""
+    entries = parameters.get("Entries")
+    if entries is not None:
+        return len(entries), LARGEST_ANSWER
+    messages = parameters.get("MaxNumberOfMessages", 1)
+    return messages, messages * _LARGEST_MESSAGE + _AROUND_MESSAGES
