@@ -14,11 +14,15 @@ from loafer.application.stop import Stop
 from loafer.application.trouble import Trouble
 from loafer.domain.message import Message
 from loafer.exceptions import ConsumerError, ConsumerUnavailable
+from loafer.ports.consumer import SourceInfo
 
 logger = logging.getLogger(__name__)
 
 ON_THE_WAY = 1.0
 """Seconds that a receive may take to reach its source, which counts the wait time from then on."""
+
+LOOK_EVERY = 5 * 60.0
+"""Seconds between two looks at what the source is."""
 
 
 @attrs.define(eq=False)
@@ -34,6 +38,7 @@ class Intake:
     trouble: Trouble
     lookout: Lookout
     admit: Callable[[Lane, Sequence[Message], float], None]
+    _looking: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _receiving: dict[asyncio.Task[None], float] = attrs.field(factory=dict, init=False)
     """Polls whose receive runs, and when it was asked for."""
@@ -49,6 +54,8 @@ class Intake:
 
     def end(self) -> None:
         """Ask for nothing more; a receive that runs is left to end, for it may bring messages."""
+        if self._looking is not None:
+            self._looking.cancel()
         for poll in self._polls - self._receiving.keys():
             poll.cancel()
 
@@ -90,6 +97,7 @@ class Intake:
     async def _open_and_poll(self) -> None:
         while not await self._opened():
             pass
+        self._looking = asyncio.get_running_loop().create_task(self._look_again())
         await self._poll(extra=False)
 
     async def _opened(self) -> bool:
@@ -99,6 +107,22 @@ class Intake:
             await asyncio.sleep(self.trouble.wait(error))
             return False
         return True
+
+    async def _look_again(self) -> None:
+        """Take over what changes on the source while it is consumed: its visibility timeout, its redrive policy."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                info = await self.lane.consumer.look_again()
+            except Exception as error:  # noqa: BLE001 - what was true before goes on to be taken for true
+                logger.info("source %r was not looked at again: %s", self.lane.route.source, error)
+            else:
+                self._changed(info)
+
+    def _changed(self, info: SourceInfo | None) -> None:
+        if info is not None and info != self.lane.info:
+            logger.warning("source %r has changed and is now %s", self.lane.route.source, info)
+            self.lane.looked(info)
 
     async def _poll(self, *, extra: bool) -> None:
         while not self.stop.requested.is_set():

@@ -9,7 +9,7 @@ import attrs
 from loafer.application.route import Route
 from loafer.domain.lease import Lease, Leases
 from loafer.domain.message import Message
-from loafer.domain.ordering import ArrivalOrder, GroupOrder, Spent
+from loafer.domain.ordering import ArrivalOrder, GroupOrder, Singles
 from loafer.ports.consumer import Consumer, SourceInfo
 
 UNKNOWN = SourceInfo(visibility_timeout=30)
@@ -30,7 +30,7 @@ class Lane:
     info: SourceInfo = attrs.field(default=UNKNOWN, init=False)
     leases: Leases = attrs.field(factory=lambda: Leases(UNKNOWN.visibility_timeout), init=False)
     order: ArrivalOrder | GroupOrder = attrs.field(factory=ArrivalOrder, init=False)
-    spent: Spent = attrs.field(factory=Spent, init=False)
+    singles: Singles = attrs.field(factory=Singles, init=False)
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
 
@@ -40,11 +40,17 @@ class Lane:
         self.leases = Leases(info.visibility_timeout)
         self.order = GroupOrder() if info.ordered else ArrivalOrder()
 
+    def looked(self, info: SourceInfo) -> None:
+        """Take in what the source is by now."""
+        with self.lock:
+            self.info = info
+            self.leases.visibility_timeout = info.visibility_timeout
+
     @property
     def batch_size(self) -> int:
         """How many messages a receive is worth at most."""
         alone = self.info.ordered and self.info.max_receive_count == 1  # or followers would be moved away unrun
-        return 1 if alone or self.spent.any(self.clock()) else self.consumer.batch_size
+        return 1 if alone or self.singles.any(self.clock()) else self.consumer.batch_size
 
     def take(self, messages: Sequence[Message], since: float) -> list[Lease]:
         """Hold messages that were received at the time `since` at the earliest.
@@ -61,4 +67,5 @@ class Lane:
         """Hold messages no longer, and let what waited for them start."""
         with self.lock:
             self.leases.drop(leases)
+        self.singles.through(leases)
         self.order.finished(leases)

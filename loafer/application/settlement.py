@@ -85,11 +85,11 @@ class Settlement:
         A message without runs left is given back until its source has moved it: each receive brings that nearer.
         """
         now = self.lane.clock()
-        if not self.lane.spent.any(now):
+        if not self.lane.singles.any(now):
             return leases
-        spent = self.lane.spent.among([lease.message for lease in leases], now)
-        self.release([lease for lease in leases if lease.message.id in spent])
-        return [lease for lease in leases if lease.message.id not in spent]
+        back = self.lane.singles.given_back([lease.message for lease in leases], now)
+        self.release([lease for lease in leases if lease.message.id in back])
+        return [lease for lease in leases if lease.message.id not in back]
 
     async def drained(self) -> None:
         """Wait until every message is settled or given up; nothing waits for company any more."""
@@ -121,6 +121,8 @@ class Settlement:
         limit = self.lane.info.max_receive_count
         if self.stop.requested.is_set() and not order.has_followers(lease):
             self.release([lease], delay or 0)
+        elif not self.lane.info.redrive_known:
+            self._give_back_in_order(order, lease, delay, now)
         elif limit is not None and lease.attempts >= limit:
             move = asyncio.get_running_loop().create_task(self._move_on(order, lease))
             self._moves.add(move)
@@ -129,6 +131,16 @@ class Settlement:
             wait = max(0.0, lease.deadline - now) if delay is None else delay
             order.retry(lease, now + wait)
             asyncio.get_running_loop().call_later(wait, self._wake, order, now + wait)
+
+    def _give_back_in_order(self, order: GroupOrder, lease: Lease, delay: float | None, now: float) -> None:
+        """Give a head and its followers back: how many runs it has only the source knows, which counts receives."""
+        self.lane.singles.add(lease.message, now, spent=False)
+        followers = order.followers(lease)
+        if delay is None:
+            self._finished([lease], confirmed=True)
+        else:
+            self.release([lease], delay)
+        self.release(followers)
 
     def _wake(self, order: GroupOrder, at: float) -> None:
         """Let those start whose time is `at`: the loop's clock may be a little ahead of ours."""
@@ -146,7 +158,7 @@ class Settlement:
             self._finished([lease], confirmed=True)
         elif lease.is_valid(self.lane.clock()):
             logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
-            self.lane.spent.add(message, self.lane.clock())
+            self.lane.singles.add(message, self.lane.clock(), spent=True)
             self.release([lease, *order.followers(lease)])
         else:
             logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", message.id)

@@ -12,7 +12,7 @@ from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 
 FORGOTTEN_AFTER = 60.0
-"""Seconds until a message without runs left that is not seen again counts as moved."""
+"""Seconds until a message that is received alone and is not seen again counts as moved."""
 
 
 class Order(Protocol):
@@ -207,40 +207,58 @@ class GroupOrder:
 
 
 @attrs.define
-class Spent:
-    """Messages without runs left that only their source can move on: each is received alone until it is gone.
+class Singles:
+    """Messages that must be received one at a time until they are through, so that followers' counts do not burn.
 
-    A message that nobody saw for `FORGOTTEN_AFTER` seconds has been moved by another consumer.
+    Those without runs left are given back each time, until their source has moved them. Where nobody knows how many
+    runs there are, they run once a receive, and the source counts. A message that nobody saw for `FORGOTTEN_AFTER`
+    seconds has been moved by another consumer.
     """
 
     _ids: dict[str, str] = attrs.field(factory=dict, init=False)
+    _spent: set[str] = attrs.field(factory=set, init=False)
     _until: float = attrs.field(default=0.0, init=False)
 
-    def add(self, message: Message, now: float) -> None:
-        """Remember a message without runs left."""
+    def add(self, message: Message, now: float, *, spent: bool) -> None:
+        """Remember a message; `spent`: it has no runs left."""
         self._ids[_name(message)] = message.id
+        if spent:
+            self._spent.add(message.id)
         self._until = now + FORGOTTEN_AFTER
 
     def any(self, now: float) -> bool:
         """Tell whether there is one: messages are received one at a time."""
         if self._ids and now >= self._until:
             self._ids.clear()
+            self._spent.clear()
         return bool(self._ids)
 
-    def among(self, messages: Sequence[Message], now: float) -> set[str]:
-        """Return the ids of those that were received together with, or are, a message without runs left.
+    def through(self, leases: Sequence[Lease]) -> None:
+        """Forget messages that are deleted."""
+        for lease in leases if self._ids else ():
+            if lease.settling and self._ids.get(_name(lease.message)) == lease.message.id:
+                self._forget(lease.message)
 
-        They go back in their order. Where others of its group come without it, the message is gone.
+    def given_back(self, messages: Sequence[Message], now: float) -> set[str]:
+        """Return the ids of those that go back in their order: the spent, and what was received behind any of these.
+
+        Where others of its group come without it, the message is gone.
         """
         if not self.any(now):
             return set()
         present = {_name(message) for message in messages if self._ids.get(_name(message)) == message.id}
         for message in messages:
             if _name(message) not in present:
-                self._ids.pop(_name(message), None)
+                self._forget(message)
         if present:
             self._until = now + FORGOTTEN_AFTER
-        return {message.id for message in messages if _name(message) in present}
+        running = set(self._ids.values()) - self._spent
+        return {message.id for message in messages if _name(message) in present} - running
+
+    def _forget(self, message: Message) -> None:
+        gone = self._ids.pop(_name(message), None)
+        if gone is not None:
+            self._spent.discard(gone)
 
 
 def _name(message: Message) -> str:

@@ -4,6 +4,7 @@ import asyncio
 from itertools import pairwise
 from typing import Any
 
+import attrs
 import pytest
 from world import Faults, FlakyConsumer, World, now
 
@@ -12,6 +13,7 @@ from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import ConsumerUnavailable, IgnoreMessage
+from loafer.ports.consumer import SourceInfo
 
 NOT_ALLOWED = Failure("not allowed", retryable=False)
 
@@ -265,3 +267,89 @@ async def test_no_more_followers_are_held_than_their_bound_and_all_are_handled()
         await asyncio.sleep(60)
         assert len(source) == 0
     assert most <= 25
+
+
+@attrs.define(eq=False)
+class Unknowing(FlakyConsumer):
+    """A consumer that may not read the attributes of its queue."""
+
+    async def open(self) -> SourceInfo:
+        return attrs.evolve(await super().open(), max_receive_count=None, redrive_known=False)
+
+
+@attrs.define(eq=False)
+class Uncertain(World):
+    def consumer(self) -> FlakyConsumer:
+        return Unknowing(self.queue, self.wait_time, self.batch_size, self.faults)
+
+
+@pytest.mark.parametrize("retry_delay", [None, 0.1])
+async def test_where_the_redrive_policy_is_unknown_the_source_counts_the_heads_runs_and_followers_lose_nothing(
+    retry_delay: float | None,
+) -> None:
+    dead = MemoryQueue("dead.fifo", clock=now)
+    handler = Handler(a1=99)
+    source = fifo("a1", "a2", "a3", "b1", visibility_timeout=5, max_receive_count=3, dead_letters=dead)
+    await Uncertain(source, handler, Options(retry_delay=retry_delay)).run_for(90)
+    assert handler.of("a") == ["a1", "a1", "a1", "a2", "a3"]
+    assert [message.body for message in dead.visible] == ["a1"]
+    assert len(source) == 0
+
+
+async def test_a_head_of_an_unknown_policy_that_succeeds_in_the_end_lets_batches_be_large_again() -> None:
+    handler = Handler(a1=2)
+    source = fifo("a1", *(f"b{number}" for number in range(50)), visibility_timeout=5)
+    world = Uncertain(source, handler, Options(retry_delay=0.1))
+    async with world:
+        await asyncio.sleep(60)
+        assert len(source) == 0
+        assert world.dispatcher._lanes[0].batch_size == 10
+
+
+async def test_a_change_of_the_source_is_taken_over_within_five_minutes(caplog: pytest.LogCaptureFixture) -> None:
+    source = fifo("a1", visibility_timeout=60)
+    world = World(source, Handler())
+    async with world:
+        await asyncio.sleep(10)
+        source.visibility_timeout = 12
+        await asyncio.sleep(300)
+        assert world.dispatcher._lanes[0].leases.visibility_timeout == 12
+    assert caplog.text.count("has changed") == 1
+
+
+async def test_a_dead_letter_queue_that_breaks_blocks_its_group_no_longer_than_its_source_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = fifo("a1", "a2", visibility_timeout=5, max_receive_count=4, dead_letters=MemoryQueue("d.fifo", clock=now))
+    moves(monkeypatch, [KeyError("a broken consumer")] * 99)
+    handler = Handler(a1=99)
+    await World(source, handler).run_for(60)
+    assert handler.of("a")[-1] == "a2"
+    assert len(source) == 0
+
+
+async def test_nothing_is_moved_for_a_message_whose_lease_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(4)
+        raise ValueError
+
+    source = fifo("a1", visibility_timeout=9, max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    tries = moves(monkeypatch, [])
+    world = World(source, handle, faults=Faults(extending=[NOT_ALLOWED] * 9))
+    async with world:
+        await asyncio.sleep(5)
+        assert world.dispatcher.counts["leases_lost"] == 1
+        assert tries == []
+
+
+async def test_a_handler_sees_which_attempt_it_is_where_a_message_runs_again_in_its_place() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def translate(message: Message) -> object:
+        seen.append((message.attempt, message.receive_count))
+        return {"content": message.body}
+
+    world = World(fifo("a1"), Handler(a1=2), Options(retry_delay=1))
+    world.dispatcher.routes = [attrs.evolve(world.route(), translate=translate)]
+    await world.run_for(10)
+    assert seen == [(1, 1), (2, 1), (3, 1)]

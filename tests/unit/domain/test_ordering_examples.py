@@ -4,7 +4,7 @@ import pytest
 
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
-from loafer.domain.ordering import FORGOTTEN_AFTER, ArrivalOrder, GroupOrder, Spent
+from loafer.domain.ordering import FORGOTTEN_AFTER, ArrivalOrder, GroupOrder, Singles
 
 
 def message(name: str, group: str | None = None, receive_count: int = 1) -> Message:
@@ -89,44 +89,60 @@ def test_what_was_drained_while_it_backed_off_does_not_start() -> None:
 
 
 def test_a_message_without_runs_left_is_known_when_it_comes_again() -> None:
-    spent = Spent()
-    assert not spent.any(0)
-    spent.add(message("1", "g"), 0)
-    assert spent.any(1)
-    assert spent.among([message("8", "h"), message("1", "g"), message("9")], 1) == {"1"}
-    assert spent.any(1)
+    singles = Singles()
+    assert not singles.any(0)
+    singles.add(message("1", "g"), 0, spent=True)
+    assert singles.any(1)
+    assert singles.given_back([message("8", "h"), message("1", "g"), message("9")], 1) == {"1"}
+    assert singles.any(1)
 
 
 def test_its_followers_that_come_with_it_go_back_with_it() -> None:
-    spent = Spent()
-    spent.add(message("1", "g"), 0)
-    assert spent.among([message("1", "g"), message("2", "g"), message("3", "h")], 1) == {"1", "2"}
+    singles = Singles()
+    singles.add(message("1", "g"), 0, spent=True)
+    assert singles.given_back([message("1", "g"), message("2", "g"), message("3", "h")], 1) == {"1", "2"}
 
 
 def test_followers_that_come_without_it_show_that_it_is_gone() -> None:
-    spent = Spent()
-    spent.add(message("1", "g"), 0)
-    spent.add(message("7", "h"), 0)
-    assert spent.among([message("2", "g")], 1) == set()
-    assert spent.among([message("1", "g"), message("7", "h")], 1) == {"7"}
+    singles = Singles()
+    singles.add(message("1", "g"), 0, spent=True)
+    singles.add(message("7", "h"), 0, spent=True)
+    assert singles.given_back([message("2", "g")], 1) == set()
+    assert singles.given_back([message("1", "g"), message("7", "h")], 1) == {"7"}
 
 
 def test_messages_of_other_groups_do_not_keep_it_known() -> None:
-    spent = Spent()
-    spent.add(message("1", "g"), 0)
-    assert spent.among([message("7", "h")], FORGOTTEN_AFTER - 1) == set()
-    assert not spent.any(FORGOTTEN_AFTER)
+    singles = Singles()
+    singles.add(message("1", "g"), 0, spent=True)
+    assert singles.given_back([message("7", "h")], FORGOTTEN_AFTER - 1) == set()
+    assert not singles.any(FORGOTTEN_AFTER)
 
 
 def test_nothing_is_held_back_while_every_message_has_runs_left() -> None:
-    assert Spent().among([message("1", "g")], 0) == set()
+    assert Singles().given_back([message("1", "g")], 0) == set()
 
 
 @pytest.mark.parametrize("group", ["g", None])
 def test_a_message_that_nobody_saw_for_a_minute_has_been_moved(group: str | None) -> None:
-    spent = Spent()
-    spent.add(message("1", group), 0)
-    assert spent.among([message("1", group)], FORGOTTEN_AFTER - 1) == {"1"}
-    assert spent.any(2 * FORGOTTEN_AFTER - 2)
-    assert spent.among([message("1", group)], 2 * FORGOTTEN_AFTER) == set()
-    assert not spent.any(0)
+    singles = Singles()
+    singles.add(message("1", group), 0, spent=True)
+    assert singles.given_back([message("1", group)], FORGOTTEN_AFTER - 1) == {"1"}
+    assert singles.any(2 * FORGOTTEN_AFTER - 2)
+    assert singles.given_back([message("1", group)], 2 * FORGOTTEN_AFTER) == set()
+    assert not singles.any(0)
+
+
+def test_where_nobody_knows_its_runs_it_may_run_and_only_what_came_behind_it_goes_back() -> None:
+    singles = Singles()
+    singles.add(message("1", "g"), 0, spent=False)
+    assert singles.given_back([message("1", "g"), message("2", "g"), message("3", "h")], 1) == {"2"}
+
+
+def test_a_message_that_is_deleted_is_received_alone_no_longer() -> None:
+    singles = Singles()
+    singles.add(message("1", "g"), 0, spent=False)
+    kept, deleted = (Lease(message("1", "g"), 30, 10, 100, settling=settling) for settling in (False, True))
+    singles.through([kept])
+    assert singles.any(1)
+    singles.through([deleted])
+    assert not singles.any(1)
