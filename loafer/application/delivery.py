@@ -10,7 +10,7 @@ import attrs
 
 from loafer.application.handler import ThreadHandler
 from loafer.application.route import Handler, Route
-from loafer.domain.lifecycle import InvalidTranslation, Outcome, content_of, message_with, outcome_of
+from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
 from loafer.exceptions import HandlerTimeout
 
@@ -97,32 +97,3 @@ async def _handle_within(limit: float, handle: Handler, content: object, message
             if scope.expired():
                 raise HandlerTimeout(f"it took longer than {limit:g} s") from error
             raise
-
-
-def log(delivery: Delivery) -> None:
-    """Log a delivery: one line for what is kept, the traceback at DEBUG only, for it may quote the body."""
-    outcome, error, message = delivery.outcome, delivery.error, delivery.message
-    match outcome:
-        case Outcome.SUCCEEDED:
-            return
-        case Outcome.REJECTED | Outcome.IGNORED:
-            logger.info("message %s on route %s: %s by its handler", message.id, delivery.route, outcome.value)
-            return
-        case Outcome.UNTRANSLATED:
-            what = "not translated"
-        case _:
-            what = "its handler was cancelled" if isinstance(error, asyncio.CancelledError) else "its handler failed"
-    logger.warning("message %s on route %s is kept: %s: %s", message.id, delivery.route, what, _reason(error))
-    logger.debug("message %s: the traceback", message.id, exc_info=error)
-
-
-def _reason(error: BaseException | None) -> str:
-    """Return the kind of an error and where it was raised; its text could quote the body, ours never does."""
-    if error is None or isinstance(error, InvalidTranslation | HandlerTimeout):
-        return str(error)
-    place = ""
-    trace = error.__traceback__
-    while trace is not None:
-        place = f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})"
-        trace = trace.tb_next
-    return f"{type(error).__name__}{place}"

@@ -8,9 +8,12 @@ from enum import Enum, auto
 
 import attrs
 
-from loafer.application.delivery import Delivery, deliver, ignore, log
+from loafer.application.delivery import Delivery, deliver, ignore
+from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.options import Options
+from loafer.application.report import logger as report_logger
+from loafer.application.report import report
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
@@ -44,12 +47,15 @@ class Jobs:
     _tasks: "dict[asyncio.Task[None], tuple[Lane, Lease]]" = attrs.field(factory=dict, init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
+    _tells_all: bool = attrs.field(init=False)
+    """Whether anyone wants to know of deliveries that succeeded; looked at once, for it is asked for each message."""
     _starting: bool = attrs.field(default=False, init=False)
     _phase: Phase = attrs.field(default=Phase.OPEN, init=False)
     _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
+        self._tells_all = self.observe is not ignore or report_logger.isEnabledFor(logging.DEBUG)
         delay = self.options.retry_delay
         self._settlements = {
             lane: Settlement(lane, self.slots, self.stop, delay, self.start) for lane in self.slots.lanes
@@ -173,14 +179,16 @@ class Jobs:
         message = lease.message
         if lease.runs > 1:
             message = attrs.evolve(message, runs_before=lease.runs - 1)
+        HANDLED.set((lane, message, began))
         delivery = await deliver(lane.route, message, self.options.handler_timeout)
         if lease in self._abandoned:
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
         lane.counts[delivery.outcome] += 1
-        if delivery.error is not None or self.observe is not ignore:
+        if delivery.error is not None or self._tells_all:
             self._tell(delivery)
+        HANDLED.set(None)  # what settles it settles others too
         try:
             self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now)
         except Exception:  # a user's error may raise where it is looked at, and its message must not stay held
@@ -192,7 +200,7 @@ class Jobs:
     def _tell(self, delivery: Delivery) -> None:
         try:
             self.observe(delivery)
-            log(delivery)
+            report(delivery, self.options.tracebacks)
         except Exception:  # whoever is told must not keep the message from its settlement
             logger.exception("message %s: its end could not be told", delivery.message.id)
         if delivery.fatal is not None:

@@ -1,7 +1,7 @@
 """How a dispatcher behaves; each option is documented as a setting of the same name."""
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -9,6 +9,10 @@ from loafer.domain.demand import Bounds
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.retry import Retry, RetryDelay, retry_of
 from loafer.exceptions import ConfigurationError
+
+Tracebacks = Literal["full", "frames", "off"]
+"""What the log shows of an error: the error itself; where it was raised, without its text, which may quote a body; one
+line."""
 
 _RIGHT = f"0 to {LONGEST_VISIBILITY} seconds, 'exponential', a Retry, or None"
 
@@ -34,6 +38,7 @@ class Options:
         handler_timeout: Seconds after which a coroutine is cancelled; None: never.
         stall_limit: Seconds of a blocked event loop after which its leases are let go.
         poll_grace: Seconds that an outstanding poll is waited for once loafer is asked to stop; then it is aborted.
+        tracebacks: What the log shows of a handler's error.
 
     """
 
@@ -46,6 +51,7 @@ class Options:
     held_bytes: int = 64 * 1024 * 1024
     fifo_followers: int = 1000
     poll_grace: float = 5.0
+    tracebacks: Tracebacks = "full"
 
     def __attrs_post_init__(self) -> None:
         """Refuse what would only be found out while messages are handled."""

@@ -44,8 +44,16 @@ def errors_in_one_line(context: click.Context) -> Iterator[None]:
         yield
     except (ConfigurationError, ConsumerError, PublisherError) as error:
         ending = ending_of(error, traced=_verbosity(context) > 1)
-        ends_within(TELLING, partial(click.echo, ending.text, err=True))
+        ends_within(TELLING, partial(click.echo, _as_logged(ending.text), err=True))
         context.exit(ending.status)
+
+
+def _as_logged(text: str) -> str:
+    import logging  # noqa: PLC0415 - `--help` needs no logs
+
+    from loafer.entrypoints.worker.logs import in_the_logs_format  # noqa: PLC0415
+
+    return in_the_logs_format(text, logging.ERROR)
 
 
 def _verbosity(context: click.Context) -> int:
@@ -94,15 +102,17 @@ def cli(context: click.Context, /, **_: object) -> None:
 def start(context: click.Context) -> None:
     """Run the worker, or several, until stopped."""
     from loafer.entrypoints.worker.log_queue import queued_logs  # noqa: PLC0415 - `--help` needs no logs
+    from loafer.entrypoints.worker.logs import in_the_logs_format  # noqa: PLC0415
 
     mistakes = Mistakes()
     settings = read_settings(context, mistakes, source_required=True)
     with queued_logs() as writer:
 
-        def tell(text: str, *, err: bool = True) -> None:
-            writer.put(partial(click.echo, text, err=err), len(text))
+        def tell(text: str) -> None:
+            writer.put(partial(click.echo, _as_logged(text), err=True), len(text))
 
-        began = partial(tell, banner(settings), err=False)
+        said = in_the_logs_format(banner(settings))
+        began = partial(writer.put, partial(click.echo, said), len(said))
         if settings.processes > 1:
             from loafer.entrypoints.supervisor.post import launch_worker  # noqa: PLC0415 - one needs no supervisor
             from loafer.entrypoints.supervisor.supervisor import Supervisor, refuse_memory  # noqa: PLC0415

@@ -1,11 +1,12 @@
 """The worker on a real queue: banner, signals, what its handlers do to it."""
 
+import json
 import signal
 from pathlib import Path
 
 import pytest
 from command import Shell
-from endpoints import create_queue, queue_counts, send, unique
+from endpoints import client, create_queue, queue_counts, send, unique
 
 from loafer import __version__
 
@@ -80,7 +81,8 @@ def handler(message):
         for word in ("return", "reject", "ignore"):
             worker.prints(f"got {word}")
         assert worker.stop() == 0
-        assert "WARNING" not in worker.printed
+        [warning] = [line for line in worker.printed.splitlines() if "WARNING" in line]
+        assert warning.endswith("is deleted: rejected by its handler, without a reason")
     assert sum(await queue_counts(url)) == 1
 
 
@@ -101,10 +103,37 @@ async def test_everything_is_logged_but_credentials(shell: Shell, aws_environ: p
     aws_environ.setenv("AWS_SECRET_ACCESS_KEY", "do-not-tell")
     with shell.running(f"loafer -vv --source {url}") as worker:
         worker.prints("message received by async_example_job: 1")
-        worker.prints("loafer.application.delivery - DEBUG - ")
+        worker.prints("loafer.application.report - DEBUG - ")
         assert worker.stop() == 0
         assert "do-not-tell" not in worker.printed
         assert "Signature=" not in worker.printed
+
+
+async def test_a_log_in_json_is_an_object_a_line_from_the_banner_to_the_last_error(shell: Shell) -> None:
+    url = await create_queue(unique("orders"))
+    ids = {body: await send(url, f'"{body}"') for body in ("good", "bad")}
+    shell.write(
+        "jobs.py",
+        """
+import logging
+
+def handler(message):
+    logging.warning("got %s", message)
+    if message == "bad":
+        raise KeyError
+""",
+    )
+    with shell.running(f"export LOAFER_LOG_FORMAT=json\nloafer -v --source {url} --handler jobs.handler") as worker:
+        worker.prints("KeyError")
+        async with client("sqs") as sqs:
+            await sqs.delete_queue(QueueUrl=url)
+        assert worker.process.wait(20) == 1
+    lines = [json.loads(line) for line in worker.printed.splitlines()]
+    about = {line["message"]: line.get("messaging.message.id") for line in lines}
+    assert (about["got good"], about["got bad"]) == (ids["good"], ids["bad"])
+    [error] = [line for line in lines if line.get("error.type")]
+    assert (error["error.type"], error["messaging.message.id"], error["loafer.attempt"]) == ("KeyError", ids["bad"], 1)
+    assert lines[-1]["message"].startswith("loafer: ")
 
 
 def test_the_version_is_printed(shell: Shell) -> None:

@@ -6,10 +6,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from loafer.application.handled import NO_MESSAGE
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.retry import EXPONENTIAL, Retry
 
 Value = TypeVar("Value")
+
+JSON = "json"
+"""The log format that is no format of `logging`."""
 
 
 def text(example: str) -> Callable[[str], str]:
@@ -110,7 +114,7 @@ def log_level(value: str) -> str:
 
 
 def log_format(value: str) -> str:
-    """Return a format that `logging` can use, as it stands.
+    """Return a format that `logging` can use, as it stands, or `json`.
 
     Raises:
         ValueError: a log record cannot be written with it.
@@ -118,11 +122,14 @@ def log_format(value: str) -> str:
     """
     import logging  # noqa: PLC0415 - as above
 
+    if value.strip().lower() == JSON:
+        return JSON
     try:
         # An empty format would silently become logging's own.
-        logging.Formatter(value or " ").format(logging.makeLogRecord({}))
+        logging.Formatter(value or " ", defaults=NO_MESSAGE).format(logging.makeLogRecord({}))
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(f"no log format ({error}); give one such as '%(levelname)s - %(message)s'") from error
+        right = "give json, or one such as '%(levelname)s - %(message)s'"
+        raise ValueError(f"no log format ({error}); {right}") from error
     return value
 
 

@@ -106,10 +106,16 @@ class Settings:
         "LOAFER_LOG_FORMAT",
         "%(asctime)s - %(name)s - %(levelname)s - %(message)s",
         parsers.log_format,
-        "Format of log lines, as Python's logging has it.",
+        "Format of log lines, as Python's logging has it; or json.",
     )
     log_level: str = _setting(
         "LOAFER_LOGLEVEL", "WARNING", parsers.log_level, "Least level that is logged: DEBUG to CRITICAL."
+    )
+    tracebacks: str = _setting(
+        "LOAFER_TRACEBACKS",
+        "full",
+        parsers.one_of("full", "frames", "off"),
+        "What is logged of a handler's error: full, frames (without its text), or off (one line).",
     )
     max_jobs: int = _setting(
         "LOAFER_MAX_JOBS", "10", parsers.whole_number(1), "Handlers that run at once, over all routes.", "--max-jobs"

@@ -52,6 +52,7 @@ class Container(containers.DeclarativeContainer):
         retry_delay=settings.provided.retry_delay,
         handler_timeout=settings.provided.handler_timeout,
         stall_limit=settings.provided.stall_limit,
+        tracebacks=settings.provided.tracebacks,
     )
     dispatcher = providers.Singleton(
         Dispatcher,

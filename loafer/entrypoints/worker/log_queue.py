@@ -15,6 +15,8 @@ from contextvars import copy_context
 from functools import partial
 
 from loafer.entrypoints.worker.ending import ends_within
+from loafer.entrypoints.worker.fields import add_fields
+from loafer.entrypoints.worker.logs import in_the_logs_format
 from loafer.entrypoints.worker.still import make_still, size_of
 from loafer.entrypoints.worker.writer import Writer, always
 
@@ -64,6 +66,7 @@ def queued_logs(chosen: Callable[[], bool] = always, new_writer: Callable[[], Wr
         if writer.gone or writer.is_current or not chosen():
             call_handlers(logger, record)
         else:
+            add_fields(record)
             make_still(record)
             writer.put(partial(copy_context().run, call_handlers, logger, record), size_of(record))
 
@@ -87,6 +90,7 @@ def _forget(writer: "weakref.ref[Writer]") -> None:
 
 
 def _complain(lost: int) -> None:
+    text = f"loafer: {lost} records of the log could not be written: its handlers are blocked"
     with suppress(OSError):
-        sys.stderr.write(f"loafer: {lost} records of the log could not be written: its handlers are blocked\n")
+        sys.stderr.write(f"{in_the_logs_format(text, logging.WARNING)}\n")
         sys.stderr.flush()

@@ -2,10 +2,17 @@
 
 import logging
 
+from loafer.application.handled import NO_MESSAGE
+from loafer.entrypoints.settings.parsers import JSON
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.worker.fields import MessageFields
+from loafer.entrypoints.worker.json_lines import JsonLines
 
 TALKATIVE = ("aiobotocore", "botocore", "aiohttp")
 """Loggers that quote signed requests at DEBUG: they never go below INFO."""
+
+TOLD_OTHERWISE = "loafer.application.report"
+"""The logger of how deliveries end."""
 
 OF_SEVERAL = "%(asctime)s - %(processName)s - %(name)s - %(levelname)s - %(message)s"
 """The default format where there are several processes: it tells them apart."""
@@ -19,6 +26,29 @@ def set_up_logs(settings: Settings, verbose: int, *, quiet: bool = False, severa
     """
     default = several and "log_format" not in settings.origins
     level = {0: "ERROR" if quiet else settings.log_level, 1: "INFO"}.get(verbose, "DEBUG")
-    logging.basicConfig(format=OF_SEVERAL if default else settings.log_format, level=level)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_formatter(OF_SEVERAL if default else settings.log_format))
+    handler.addFilter(MessageFields())
+    if quiet and not verbose:
+        handler.addFilter(_is_not_told_otherwise)
+    logging.basicConfig(handlers=[handler], level=level)
     for name in TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.getLogger().level, logging.INFO))
+
+
+def _is_not_told_otherwise(record: logging.LogRecord) -> bool:
+    return record.name != TOLD_OTHERWISE
+
+
+def in_the_logs_format(text: str, level: int = logging.INFO) -> str:
+    """Return a text of ours, which is no record, as the log would write it where the log is JSON."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, JsonLines):
+            return handler.formatter.format(logging.LogRecord("loafer", level, "", 0, text, (), None))
+    return text
+
+
+def _formatter(log_format: str) -> logging.Formatter:
+    if log_format == JSON:
+        return JsonLines()
+    return logging.Formatter(log_format, defaults=NO_MESSAGE)

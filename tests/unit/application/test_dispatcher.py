@@ -12,7 +12,7 @@ from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.handler import ThreadHandler
-from loafer.application.options import Options
+from loafer.application.options import Options, Tracebacks
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import ConsumerError, ConsumerUnavailable, IgnoreMessage, RejectMessage
@@ -59,7 +59,7 @@ async def test_any_other_error_keeps_the_message(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize("result", [None, [], {}, {"content": None}, "text"])
-async def test_an_invalid_translation_keeps_the_message_with_one_warning(
+async def test_an_invalid_translation_keeps_the_message_with_one_error(
     result: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     handled: list[Any] = []
@@ -70,9 +70,10 @@ async def test_an_invalid_translation_keeps_the_message_with_one_warning(
     world = await World(queue("orders", "secret"), handle, translate=lambda _: result).run_for(1)
     assert len(world.queue) == 1
     assert not handled
-    [warning] = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert "orders-1" in warning.getMessage()
-    assert "secret" not in warning.getMessage()
+    [error] = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert error.levelno == logging.ERROR
+    assert "orders-1" in error.getMessage()
+    assert "secret" not in caplog.text
 
 
 @pytest.mark.parametrize("content", [0, "", [], False])
@@ -89,12 +90,15 @@ async def test_a_translator_cannot_reject() -> None:
     assert len(world.queue) == 1
 
 
-async def test_what_a_handler_raised_is_told_without_its_text_which_may_quote_the_body(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize("tracebacks", ["frames", "off"])
+async def test_what_a_handler_raised_is_told_without_its_text_which_may_quote_the_body_where_that_is_wished(
+    tracebacks: Tracebacks, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    await World(queue("orders", "secret"), raising(ValueError("secret"))).run_for(1)
+    options = Options(tracebacks=tracebacks)
+    await World(queue("orders", "secret"), raising(ValueError("secret")), options).run_for(1)
     assert "ValueError (test_dispatcher.py:" in caplog.text
+    assert ("in handle\n" in caplog.text) == (tracebacks == "frames")
     assert "secret" not in caplog.text
 
 

@@ -85,6 +85,8 @@ def test_a_log_format_that_logging_cannot_use_is_refused(value: str) -> None:
 
 def test_a_log_format_stays_as_it_is() -> None:
     assert parsers.log_format(" %(message)s ") == " %(message)s "
+    of_messages = "%(message_id)s %(route)s %(attempt)s %(group)s %(latency)s"
+    assert parsers.log_format(of_messages) == of_messages
 
 
 @given(st.dictionaries(st.text(), plain, max_size=4))

@@ -62,6 +62,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
         retry_delay=Retry(),
         handler_timeout=None,
         stall_limit=900.0,
+        tracebacks="full",
     )
 
 
@@ -74,6 +75,8 @@ def test_settings_made_by_a_program_have_the_same_defaults() -> None:
     [
         ("LOAFER_LOGLEVEL", "debug", "log_level", "DEBUG"),
         ("LOAFER_LOG_FORMAT", "%(message)s", "log_format", "%(message)s"),
+        ("LOAFER_LOG_FORMAT", "JSON", "log_format", "json"),
+        ("LOAFER_TRACEBACKS", "Frames", "tracebacks", "frames"),
         ("LOAFER_MAX_JOBS", "3", "max_jobs", 3),
         ("LOAFER_MAX_THREAD_POOL", "4", "max_threads", 4),
         ("LOAFER_PROCESSES", "2", "processes", 2),

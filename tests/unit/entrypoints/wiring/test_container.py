@@ -43,6 +43,7 @@ def test_every_option_of_the_dispatcher_comes_from_its_setting() -> None:
         "poll_grace": 11.0,
         "retry_delay": Retry(delay=6),
         "handler_timeout": 7.0,
+        "tracebacks": "off",
     }
     made = container(Settings(**given, stall_limit=8.0))  # type: ignore[arg-type]
     assert attrs.asdict(made.options(), recurse=False) == {**given, "stall_limit": 8.0}

@@ -1,0 +1,58 @@
+"""Which message is being handled: what the log's records, and whoever else asks, can know of it."""
+
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from loafer.application.lane import Lane
+    from loafer.domain.message import Message
+
+HANDLED: "ContextVar[tuple[Lane, Message, float] | None]" = ContextVar("loafer_handled", default=None)
+"""The message that is handled in this context, its lane, and when that began by the lane's clock.
+
+It is set for each message, so it is no more than a tuple: what it means is worked out when somebody asks.
+"""
+
+FIELDS = ("message_id", "route", "attempt", "group", "latency")
+"""What a log record knows of a message, by name."""
+
+NO_MESSAGE = dict.fromkeys(FIELDS, "-")
+"""What a line of the log shows in their place where no message is handled."""
+
+
+@attrs.frozen
+class Handled:
+    """A message that is being handled.
+
+    Attributes:
+        message_id: Its id.
+        route: The name of its route.
+        source: Where it was received from.
+        attempt: The number of this attempt, from 1: receives and further runs in place.
+        group: Its message group id; None where there is none.
+        latency: Seconds between its sending and its start; None where the source does not say when it was sent.
+
+    """
+
+    message_id: str
+    route: str
+    source: str
+    attempt: int
+    group: str | None
+    latency: float | None
+
+
+def handled(now: Callable[[], float] = time.time) -> Handled | None:
+    """Return the message that is being handled in this context; None where none is."""
+    handling = HANDLED.get()
+    if handling is None:
+        return None
+    lane, message, began = handling
+    latency = None
+    if message.sent_at is not None:
+        latency = round(max(0.0, now() - (lane.clock() - began) - message.sent_at), 3)
+    return Handled(message.id, lane.route.name, lane.route.source, message.attempt, message.group, latency)
