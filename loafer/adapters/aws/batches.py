@@ -1,6 +1,7 @@
 """Settlements in batches: split to the service's limit, every entry with its own result."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -15,11 +16,14 @@ Entry: TypeAlias = dict[str, Any]
 Send: TypeAlias = Callable[[list[Entry]], Awaitable[Mapping[str, Any]]]
 
 _LEASE_LOST = {
-    "AWS.SimpleQueueService.MessageNotInflight",
-    "InvalidParameterValue",
-    "MessageNotInflight",
-    "ReceiptHandleIsInvalid",
+    "invalididformat",
+    "invalidparametervalue",
+    "invalidreceipthandle",
+    "messagedoesnotexist",
+    "messagenotinflight",
+    "receipthandleisinvalid",
 }
+"""How SQS, and what speaks its protocol, calls a receipt that is no longer valid: in small letters, by `_bare`."""
 
 
 async def settle(send: Send, entries: Sequence[Entry]) -> list[Failure | None]:
@@ -66,9 +70,15 @@ def results_of(answer: Mapping[str, Any], size: int) -> list[Failure | None]:
     return results
 
 
+def _bare(code: str) -> str:
+    """Return a code without what the protocols, and the emulators, put before and behind it."""
+    return re.split(r"[.#:]", code)[-1].lower().removesuffix("exception")
+
+
 def failure_of(entry: Mapping[str, Any], sent: Iterable[str] = ()) -> Failure:
     """Return the failure that a batch call's answer reports for one entry, in which these texts were sent."""
-    code = told_code(str(entry.get("Code") or "")) or "no error code"
-    lost = code in _LEASE_LOST or bool(entry.get("SenderFault"))
+    said = str(entry.get("Code") or "")
+    code = told_code(said) or "no error code"
+    lost = _bare(said) in _LEASE_LOST or bool(said and entry.get("SenderFault"))
     message = told(str(entry.get("Message") or ""), sent)
-    return Failure(f"{code}: {message}" if message else code, retryable=is_passing(code) or not lost)
+    return Failure(f"{code}: {message}" if message else code, retryable=is_passing(said) or not lost)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from enum import Enum, auto
+from typing import Any
 
 import aiohttp
 import attrs
@@ -111,6 +112,8 @@ _PASSING_TYPES = (
 _SIGNATURE = {"InvalidSignatureException", "SignatureDoesNotMatch"}
 """Codes whose message repeats the signed headers, the session token among them: it is of no use to anyone else."""
 _REDIRECTS = range(300, 400)
+_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
+"""What a service's error code looks like; the SDK puts the status where an answer has none."""
 _PARAMETER = re.compile(r"parameter (?:in input: \")?([A-Za-z0-9.\[\]]{1,100})")
 
 
@@ -160,7 +163,7 @@ def publisher_error(
 
 def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None, sent: Iterable[str]) -> Diagnosis:
     answer = error.response
-    code = str(answer.get("Error", {}).get("Code", ""))
+    code = _code_in(answer)
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _MISSING:
         where = f" in region {region}" if region else ""
@@ -170,10 +173,20 @@ def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None, sen
         return Diagnosis(Kind.PASSING, f"{place} answers with a redirect (status {status}), which is not followed")
     if is_passing(code) or status >= _SERVER_TROUBLE or status in _PASSING_STATUS:
         return Diagnosis(Kind.PASSING, f"{place} does not answer for now ({_said(error, code, sent)})")
+    if not code:
+        where = f"without an error code of the service (status {status}), as a proxy on the way might"
+        return Diagnosis(Kind.PASSING, f"{place} answers {where}")
     if code in _DENIED or code.startswith("AccessDenied"):
         advice = "correct the credentials or the policy"
         return Diagnosis(Kind.DENIED, f"{place}: access denied ({_said(error, code, sent)}): {advice}")
     return Diagnosis(Kind.FATAL, f"{place}: the request was refused ({_said(error, code, sent)})")
+
+
+def _code_in(answer: Any) -> str:
+    """Return the service's error code in an answer; "" where nobody but the SDK made one up."""
+    said = answer.get("Error")
+    code = said.get("Code") if isinstance(said, dict) else None
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
 
 
 def _said(error: sdk.ClientError, code: str, sent: Iterable[str]) -> str:

@@ -55,6 +55,12 @@ PASSING = [
     answer("SomethingNew", 503),
     answer("", 500),
     answer("TooMany", 429),
+    answer("", 403),
+    answer("403", 403, "<html>Forbidden</html>"),
+    answer("400", 400),
+    answer("404", 404),
+    answer("no code at all", 400),
+    sdk.ClientError({"ResponseMetadata": {"HTTPStatusCode": 403}}, "DeleteMessageBatch"),
     sdk.EndpointConnectionError(endpoint_url="http://nowhere"),
     sdk.ConnectTimeoutError(endpoint_url="http://nowhere"),
     sdk.ReadTimeoutError(endpoint_url="http://nowhere"),
@@ -71,8 +77,7 @@ PASSING = [
 
 
 def named(error: Exception) -> str:
-    code = error.response["Error"]["Code"] if isinstance(error, sdk.ClientError) else ""
-    return f"{type(error).__name__}-{code}"
+    return f"{type(error).__name__}-{error.response if isinstance(error, sdk.ClientError) else ''}"
 
 
 @pytest.mark.parametrize("error", FATAL, ids=named)
@@ -88,6 +93,12 @@ def test_a_matter_of_permission_is_access_denied(error: Exception) -> None:
 @pytest.mark.parametrize("error", PASSING, ids=named)
 def test_what_may_pass_is_unavailable(error: Exception) -> None:
     assert type(consumer_error(error, PLACE)) is ConsumerUnavailable
+
+
+@pytest.mark.parametrize("code", ["", "403", "Forbidden by the proxy"])
+def test_an_answer_without_an_error_code_is_told_with_its_status_and_quoted_nowhere(code: str) -> None:
+    said = "queue 'orders' answers without an error code of the service (status 403), as a proxy on the way might"
+    assert str(consumer_error(answer(code, 403, "<html>secrets</html>"), PLACE)) == said
 
 
 @pytest.mark.parametrize("error", [*FATAL, *DENIED, *PASSING], ids=named)

@@ -1,0 +1,81 @@
+"""The consumer on an endpoint as strict as SQS: answers of others than SQS, and every name of a lost lease."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from strict.strict_control import StrictEndpoint
+from strict.strict_faults import UNCODED
+from transports import check_consumer
+
+from loafer.adapters.aws.consumer import SQSConsumer
+from loafer.adapters.aws.publisher import SQSPublisher
+from loafer.domain.batch import Failure
+from loafer.domain.message import OutgoingMessage
+from loafer.exceptions import ConsumerUnavailable, PublisherError
+
+QUICK = {"WaitTimeSeconds": 0, "MaxNumberOfMessages": 10}
+
+pytestmark = pytest.mark.usefixtures("transport")
+
+
+@asynccontextmanager
+async def opened(source: str) -> AsyncIterator[SQSConsumer]:
+    consumer = SQSConsumer(source, QUICK)
+    await consumer.open()
+    check_consumer(consumer)
+    try:
+        yield consumer
+    finally:
+        await consumer.close()
+
+
+@pytest.mark.parametrize("answer", UNCODED)
+async def test_an_answer_that_is_not_sqs_s_is_trouble_whatever_was_asked(strict: StrictEndpoint, answer: str) -> None:
+    strict.create_redriven("orders", 9)
+    strict.fill("orders", ["1", "2"])
+    async with opened("orders") as consumer:
+        first, second = await consumer.receive(10)
+        strict.faults({"*": {"uncoded": answer}})
+        for call in (consumer.receive(1), consumer.look_again(), SQSConsumer("orders", QUICK).open()):
+            with pytest.raises(ConsumerUnavailable):
+                await call
+        results = [
+            *await consumer.acknowledge([first]),
+            *await consumer.extend([first], 30),
+            *await consumer.release([first], [0]),
+            await consumer.dead_letter(second),
+        ]
+        assert [(result is not None and result.retryable) for result in results] == [True] * 4
+        strict.faults({})
+        assert await consumer.acknowledge([first]) == [None]
+        assert await consumer.dead_letter(second) is None
+    assert (strict.left("orders"), strict.left("orders-dead")) == (0, 1)
+
+
+@pytest.mark.parametrize("answer", UNCODED)
+async def test_what_was_not_answered_by_sqs_may_be_published_again(strict: StrictEndpoint, answer: str) -> None:
+    strict.create("orders")
+    publisher = SQSPublisher("orders")
+    await publisher.open()
+    strict.faults({"*": {"uncoded": answer}})
+    with pytest.raises(PublisherError):
+        await publisher.publish(OutgoingMessage("x"))
+    [result] = await publisher.publish_batch([OutgoingMessage("x")])
+    assert isinstance(result, Failure)
+    assert result.retryable
+    await publisher.close()
+
+
+@pytest.mark.parametrize(
+    "code", ["InvalidParameterValue", "InvalidParameterValueException", "ReceiptHandleIsInvalid", "MessageNotInflight"]
+)
+async def test_a_lease_is_lost_by_whatever_code_it_is_told(strict: StrictEndpoint, code: str) -> None:
+    strict.create("orders.fifo")
+    strict.fill("orders.fifo", ["1"], ["g"])
+    strict.lost_leases_are(code)
+    async with opened("orders.fifo") as consumer:
+        [message] = await consumer.receive(1)
+        assert await consumer.acknowledge([message]) == [None]
+        results = [*await consumer.extend([message], 30), *await consumer.release([message], [0])]
+    assert [(result is not None and not result.retryable) for result in results] == [True, True]
