@@ -1,3 +1,67 @@
-"""Loafer: an asynchronous message dispatcher for Amazon SQS."""
+"""Loafer: an asynchronous message dispatcher for Amazon SQS.
+
+Every public name is here, and imported when it is asked for.
+"""
+
+from typing import TYPE_CHECKING
 
 __version__ = "1.0.0"
+
+if TYPE_CHECKING:
+    from loafer.domain.context import Context
+    from loafer.domain.lifecycle import Outcome
+    from loafer.domain.message import Attribute, Message, Notification
+    from loafer.domain.retry import Retry
+    from loafer.exceptions import (
+        AccessDenied,
+        ConfigurationError,
+        ConsumerError,
+        ConsumerUnavailable,
+        HandlerTimeout,
+        IgnoreMessage,
+        InvalidContent,
+        LoaferError,
+        PublisherError,
+        RejectMessage,
+    )
+
+__all__ = [
+    "AccessDenied",
+    "Attribute",
+    "ConfigurationError",
+    "ConsumerError",
+    "ConsumerUnavailable",
+    "Context",
+    "HandlerTimeout",
+    "IgnoreMessage",
+    "InvalidContent",
+    "LoaferError",
+    "Message",
+    "Notification",
+    "Outcome",
+    "PublisherError",
+    "RejectMessage",
+    "Retry",
+]
+
+if not TYPE_CHECKING:  # a type checker would take any name for one that is here
+    _HOMES = {
+        "Attribute": "domain.message",
+        "Context": "domain.context",
+        "Message": "domain.message",
+        "Notification": "domain.message",
+        "Outcome": "domain.lifecycle",
+        "Retry": "domain.retry",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module  # noqa: PLC0415 - whoever asks for the version alone needs none
+
+        found = getattr(import_module(f"{__name__}.{_HOMES.get(name, 'exceptions')}"), name)
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        return list(__all__)

@@ -7,6 +7,7 @@ __all__ = [
     "ConsumerUnavailable",
     "HandlerTimeout",
     "IgnoreMessage",
+    "InvalidContent",
     "LoaferError",
     "PublisherError",
     "RejectMessage",
@@ -35,6 +36,26 @@ class ConfigurationError(LoaferError):
 
 class HandlerTimeout(LoaferError):
     """A handler that took longer than LOAFER_HANDLER_TIMEOUT: it is cancelled and its message kept."""
+
+
+class InvalidContent(LoaferError):
+    """Content that does not fit the type that its handler asks for: its message is kept, and no handler is called.
+
+    Attributes:
+        path: Where in the content it does not fit, such as `$.lines[1].amount`; `$` is the content itself.
+        what: What was expected there. Neither shows anything of the content.
+
+    """
+
+    def __init__(self, path: str, what: str) -> None:
+        """Say where the content does not fit, and what was expected there."""
+        super().__init__(path, what)
+        self.path = path
+        self.what = what
+
+    def __str__(self) -> str:
+        """Return `path: what`."""
+        return f"{self.path}: {self.what}"
 
 
 class PublisherError(LoaferError):

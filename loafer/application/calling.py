@@ -1,40 +1,32 @@
 """How a handler and a translator are called: decided here, once, and not per message."""
 
-import functools
 import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
+import attrs
+
 from loafer.application.handler import ThreadHandler
-from loafer.application.route import Handler, Translate
+from loafer.application.route import Arguments, Call, Handler, Surroundings, Translate
+from loafer.application.signature import Takes, Want, by_place, function_of, name_of, signature_of, takes_of
+from loafer.domain.message import Message
+from loafer.ports.decoder import Decode, Decoder
 
-_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
-
-def handler_of(named: object, pool: Executor) -> Handler:
-    """Return what handles content: coroutine functions as they are, other callables in threads of `pool`.
+def call_of(named: object, pool: Executor, decoder: Decoder, around: Surroundings) -> Call:
+    """Return how a handler is called: coroutine functions as they are, other callables in threads of `pool`.
 
     A class is instantiated without arguments, and its instance called.
 
     Raises:
-        ValueError: it is not callable, or cannot be called with one argument.
+        ValueError: it is not callable, wants what it cannot be given, or content of a type that cannot be read.
 
     """
-    handler = named
-    if isinstance(named, type):
-        if not any("__call__" in vars(base) for base in named.__mro__):
-            raise ValueError(f"class {named.__name__} has no __call__; name a function, or a class with __call__")
-        handler = _instance(named)
-    if not callable(handler):
-        raise ValueError(f"a {type(handler).__name__} is not callable; name a function, or a class with __call__")
-    _check_takes_one(handler, "a handler takes one, the content")
-    code = _function_of(handler)
-    if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
-        raise ValueError("it is a generator, which would never run; name a function without yield")
-    if inspect.iscoroutinefunction(code):
-        return handler
-    return ThreadHandler(handler, pool)
+    called = _called(named)
+    takes = takes_of(called)
+    handle = _handler(called, pool)
+    return Call(handle, takes.first is Want.CONTENT, _decode(takes, decoder), _arguments(takes, around))
 
 
 def translator_of(named: object, pool: Executor) -> Translate:
@@ -51,7 +43,7 @@ def translator_of(named: object, pool: Executor) -> Translate:
     translate: Any = getattr(translator, "translate", None)
     if not callable(translate):
         raise ValueError("it has no method 'translate'; name a class with `def translate(self, message)`")
-    code = _function_of(translate)
+    code = function_of(translate)
     if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
         raise ValueError("'translate' is a generator, which would never run; write it without yield")
     wanted = _takes_message(translate)
@@ -62,9 +54,26 @@ def translator_of(named: object, pool: Executor) -> Translate:
     return ThreadHandler(call, pool) if blocks else call
 
 
+def checked(call: Call, translator: object) -> Call:
+    """Return a call for which bodies are translated, wanted or not, where a translator says that it `checks` them."""
+    return attrs.evolve(call, translated=True) if getattr(translator, "checks", False) is True else call
+
+
 def raised(doing: str, error: BaseException) -> ValueError:
     """Return the error that tells the user what their own code raised while loafer was `doing` something with it."""
     return ValueError(f"{doing} raised {type(error).__name__}: {error}")
+
+
+def _called(named: object) -> Callable[..., Any]:
+    """Return what is called: an instance of a class, anything else as it is; ValueError if it is not callable."""
+    called = named
+    if isinstance(named, type):
+        if not any("__call__" in vars(base) for base in named.__mro__):
+            raise ValueError(f"class {named.__name__} has no __call__; name a function, or a class with __call__")
+        called = _instance(named)
+    if not callable(called):
+        raise ValueError(f"a {type(called).__name__} is not callable; name a function, or a class with __call__")
+    return called
 
 
 def _instance(named: type) -> object:
@@ -74,45 +83,63 @@ def _instance(named: type) -> object:
         raise raised(f"{named.__name__}()", error) from error
 
 
-def _function_of(called: Any) -> object:
-    """Return the function that runs when an object is called: through partials, and the `__call__` of an instance."""
-    while isinstance(called, functools.partial):
-        called = called.func
-    return called if inspect.isroutine(called) else called.__call__
+def _handler(called: Callable[..., Any], pool: Executor) -> Handler:
+    code = function_of(called)
+    if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
+        raise ValueError("it is a generator, which would never run; name a function without yield")
+    return called if inspect.iscoroutinefunction(code) else ThreadHandler(called, pool)
 
 
-def _name(called: Any) -> str:
-    return str(getattr(called, "__name__", type(called).__name__))
-
-
-def _signature(called: Callable[..., object]) -> inspect.Signature | None:
-    """Return what a callable really takes, not what it wraps; None for one written in C that does not say."""
-    try:
-        return inspect.signature(called, follow_wrapped=False)
-    except ValueError:
+def _decode(takes: Takes, decoder: Decoder) -> Decode | None:
+    """Return what makes content a value of the type that is asked for; None where any content will do."""
+    if takes.first is not Want.CONTENT or takes.kind is object:
         return None
+    try:
+        return decoder.decoding(takes.kind)
+    except ValueError as error:
+        raise ValueError(f"the type of its parameter {takes.name!r}: {error}") from error
+
+
+def _arguments(takes: Takes, around: Surroundings) -> Arguments | None:
+    """Return what makes the arguments of a handler; None where the content is the only one."""
+    if takes.first is Want.CONTENT and takes.second is None:
+        return None
+    first = _giver(takes.first, around)
+    if takes.second is None:
+        return lambda content, message: (first(content, message),)
+    second = _giver(takes.second, around)
+    return lambda content, message: (first(content, message), second(content, message))
+
+
+def _giver(want: Want, around: Surroundings) -> Callable[[object, Message], object]:
+    match want:
+        case Want.CONTENT:
+            return lambda content, _: content
+        case Want.MESSAGE:
+            return lambda _, message: message
+        case Want.CONTEXT:
+            return lambda _, message: around.context_of(message)
 
 
 def _check_takes_one(called: Callable[..., object], right: str) -> None:
     """Raise ValueError if a callable cannot be called with one positional argument."""
-    signature = _signature(called)
+    signature = signature_of(called)
     if signature is None:
         return
     try:
         signature.bind(None)
     except TypeError as error:
-        by_place = [parameter for parameter in signature.parameters.values() if parameter.kind in _BY_PLACE]
-        what = "needs more than one argument" if by_place else "takes no argument"
-        raise ValueError(f"it {what}, being {_name(called)}{signature}; {right}") from error
+        what = "needs more than one argument" if by_place(signature) else "takes no argument"
+        raise ValueError(f"it {what}, being {name_of(called)}{signature}; {right}") from error
 
 
 def _takes_message(translate: Callable[..., object]) -> bool:
     """Return whether there is a second positional parameter, which gets the message."""
-    signature = _signature(translate)
+    signature = signature_of(translate)
     if signature is None:
         return False
     try:
         signature.bind(None, None)
     except TypeError:
         return False
-    return len([parameter for parameter in signature.parameters.values() if parameter.kind in _BY_PLACE]) > 1
+    return len(by_place(signature)) > 1

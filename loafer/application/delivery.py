@@ -26,7 +26,8 @@ class Delivery:
         message: The message.
         outcome: What is to become of it.
         error: What the translator or the handler raised; None if it returned.
-        content: What the handler was given; None if there was nothing to give.
+        content: What the handler was given; what did not fit its type, or a body that it did not want, as it was; None
+            if there was nothing to give.
 
     """
 
@@ -52,20 +53,28 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Delive
     After `limit` seconds a coroutine is cancelled, which is an error like any other. A thread cannot be cancelled:
     it is waited for, and what it comes to counts.
     """
+    call = route.call
+    content: object
     try:
-        translated: Any = route.translate(message)
-        if translated.__class__ is not dict and inspect.isawaitable(translated):  # the usual case, at once
-            translated = await _translated_within(limit, translated)
-        content = content_of(translated)
-        if len(translated) > 1:
-            message = message_with(translated.get("notification"), message)
+        if call.translated:
+            translated: Any = route.translate(message)
+            if translated.__class__ is not dict and inspect.isawaitable(translated):  # the usual case, at once
+                translated = await _translated_within(limit, translated)
+            content = content_of(translated)
+            if len(translated) > 1:
+                message = message_with(translated.get("notification"), message)
+        else:
+            content = message.body
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
         return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
     try:
+        if call.decode is not None:
+            content = call.decode(content)
+        given = (content,) if call.arguments is None else call.arguments(content, message)
         if limit is None:
-            await route.handle(content)
+            await call.handle(*given)
         else:
-            await _handle_within(limit, route.handle, content, message)
+            await _handle_within(limit, call.handle, given, message)
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
         return Delivery(route.name, message, outcome_of(content, error), error, content)
     return Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
@@ -81,18 +90,18 @@ async def _translated_within(limit: float | None, translating: Awaitable[object]
         raise
 
 
-async def _handle_within(limit: float, handle: Handler, content: object, message: Message) -> None:
+async def _handle_within(limit: float, handle: Handler, given: tuple[object, ...], message: Message) -> None:
     if isinstance(handle, ThreadHandler):
         text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
         warning = asyncio.get_running_loop().call_later(limit, logger.warning, text, message.id, limit)
         try:
-            await handle(content)
+            await handle(*given)
         finally:
             warning.cancel()
     else:
         try:
             async with asyncio.timeout(limit) as scope:
-                await handle(content)
+                await handle(*given)
         except TimeoutError as error:
             if scope.expired():
                 raise HandlerTimeout(f"it took longer than {limit:g} s") from error

@@ -5,7 +5,6 @@ import contextvars
 import inspect
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any
 
 import attrs
 
@@ -18,18 +17,18 @@ class ThreadHandler:
     twice, it leaves it alone. A function that waits for a thread is cancelled at once, and never starts.
 
     Attributes:
-        function: Takes the content, or a message; an awaitable that it returns is awaited on the event loop.
+        function: An awaitable that it returns is awaited on the event loop.
         pool: Where it runs; closed by whoever made it.
 
     """
 
-    function: Callable[[Any], object]
+    function: Callable[..., object]
     pool: Executor
 
-    async def __call__(self, content: object) -> object:
+    async def __call__(self, *given: object) -> object:
         """Return what the function returned, when it has ended; raises whatever it raised."""
         carried = contextvars.copy_context()
-        ending = self.pool.submit(carried.run, _end_of, self.function, content)
+        ending = self.pool.submit(carried.run, _end_of, self.function, given)
         ended = asyncio.wrap_future(ending)
         try:
             returned, error = await asyncio.shield(ended)
@@ -44,9 +43,9 @@ class ThreadHandler:
         return returned
 
 
-def _end_of(function: Callable[[Any], object], content: object) -> tuple[object, BaseException | None]:
+def _end_of(function: Callable[..., object], given: tuple[object, ...]) -> tuple[object, BaseException | None]:
     """Return what a function returned, and what it raised: a future would not take a StopIteration."""
     try:
-        return function(content), None
+        return function(*given), None
     except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
         return None, error

@@ -39,6 +39,7 @@ class Lane:
         self.info = info
         self.leases = Leases(info.visibility_timeout)
         self.order = GroupOrder() if info.ordered else ArrivalOrder()
+        self.route.around.max_receive_count = info.max_receive_count
 
     def looked(self, info: SourceInfo) -> None:
         """Take in what the source is by now."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from loafer.application.delivery import Delivery
 from loafer.application.options import Tracebacks
 from loafer.domain.lifecycle import InvalidTranslation, Outcome
-from loafer.exceptions import HandlerTimeout
+from loafer.exceptions import HandlerTimeout, InvalidContent
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ def report(delivery: Delivery, tracebacks: Tracebacks) -> None:
             logger.info(text, message, route, _why(error), _when(error))
         case Outcome.UNTRANSLATED:
             _report_failure(delivery, "not translated", tracebacks)
+        case Outcome.FAILED if isinstance(error, InvalidContent):  # which says all there is to say
+            logger.warning("message %s on route %s is kept: its content does not fit: %s", message, route, error)
         case Outcome.FAILED:
             cancelled = isinstance(error, asyncio.CancelledError)
             _report_failure(delivery, "its handler was cancelled" if cancelled else "its handler failed", tracebacks)

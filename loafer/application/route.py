@@ -5,14 +5,63 @@ from typing import Any
 
 import attrs
 
+from loafer.domain.context import Context
 from loafer.domain.message import Message
 from loafer.ports.consumer import Consumer
+from loafer.ports.decoder import Decode
 
 Translate = Callable[[Message], object]
 """A translator's `translate`, given the whole message; it may return an awaitable of what it translates to."""
 
-Handler = Callable[[Any], Awaitable[object]]
-"""What is awaited with the content; its result is never looked at."""
+Handler = Callable[..., Awaitable[object]]
+"""What is awaited with the content, or with what else it takes; its result is never looked at."""
+
+Arguments = Callable[[object, Message], tuple[object, ...]]
+"""What a handler is called with, made of the content and the message."""
+
+
+@attrs.define(eq=False)
+class Surroundings:
+    """What the contexts of a route are made of, besides the message.
+
+    Attributes:
+        route: The route's name.
+        state: What the application's lifespan has given; None without one.
+        max_receive_count: After how many attempts a message goes to the dead-letter queue; None: never.
+
+    """
+
+    route: str
+    state: object = None
+    max_receive_count: int | None = None
+
+    def context_of(self, message: Message) -> Context[Any]:
+        """Return the context of a message."""
+        limit = self.max_receive_count
+        left = None if limit is None else max(0, limit - message.attempt)
+        return Context(self.state, message, route=self.route, attempts_left=left)
+
+
+@attrs.frozen
+class Call:
+    """How a handler is called.
+
+    Attributes:
+        handle: Awaited with the content, or with `arguments`.
+        translated: Whether it wants content; otherwise no body is translated.
+        decode: Makes the content a value of the type that is asked for; None: it stays as it is.
+        arguments: Makes what it is called with; None: the content alone.
+
+    """
+
+    handle: Handler
+    translated: bool = True
+    decode: Decode | None = None
+    arguments: Arguments | None = None
+
+
+def _call(given: Call | Handler) -> Call:
+    return given if isinstance(given, Call) else Call(given)
 
 
 @attrs.frozen
@@ -25,7 +74,8 @@ class Route:
         consumer: Creates a consumer of the source. It is called twice: leases are extended by a consumer of their own,
             on a thread of their own.
         translate: Turns a message into `{"content": content}`, where a topic tells one with its `notification`.
-        handle: Awaited with the content.
+        call: How its handler is called; a handler alone is called with the content.
+        around: What its contexts are made of.
 
     """
 
@@ -33,4 +83,5 @@ class Route:
     source: str
     consumer: Callable[[], Consumer]
     translate: Translate
-    handle: Handler
+    call: Call = attrs.field(converter=_call)
+    around: Surroundings = attrs.Factory(lambda self: Surroundings(self.name), takes_self=True)

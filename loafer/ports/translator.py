@@ -12,6 +12,7 @@ class MessageTranslator(Protocol):
 
         A `translate` that takes a second positional parameter also gets the whole `Message`. It may be a coroutine
         function; one whose translator has a true `blocking` is called in a thread. It may return a `Notification` as
-        `notification` too: what a topic says of the message.
+        `notification` too: what a topic says of the message. A translator that refuses messages has a true `checks`: it
+        is called also where nobody wants the content.
         """
         ...

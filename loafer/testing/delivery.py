@@ -1,17 +1,18 @@
 """How a message's delivery ended, as tests see it; and one message through the real lifecycle."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 import attrs
 
 from loafer.application import delivery as application
-from loafer.application.calling import handler_of, translator_of
-from loafer.application.route import Route, Translate
+from loafer.application.calling import call_of, checked, translator_of
+from loafer.application.route import Route, Surroundings
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import NO_ATTRIBUTES, Message
 from loafer.entrypoints.settings.table import RouteSettings
+from loafer.entrypoints.wiring.decoding import RouteDecoder
 from loafer.entrypoints.wiring.loading import import_name
 from loafer.ports.consumer import Consumer
 from loafer.testing.clock import run
@@ -28,7 +29,7 @@ class Delivery:
     """One delivery of a message, and how it ended.
 
     Attributes:
-        content: What the handler was given; None where the body was not translated.
+        content: What the handler was given; what did not fit its type, as it was; None where nothing was translated.
         message: The message as it was received.
         outcome: What becomes of the message.
         error: What the translator or the handler raised; None if it returned.
@@ -88,9 +89,20 @@ def deliver(
     typed = attributes_of(attributes)
     message = Message("message-1", body or "", "receipt-1", receive_count, attributes=typed, source="test")
     with ThreadPoolExecutor(1, thread_name_prefix="loafer-test") as pool:
-        translate = (lambda _: {"content": content}) if body is None else translator_named(translator, pool)
-        route = Route("test", "test", _no_consumer, translate, handler_of(named(handler), pool))
+        route = route_of("test", _no_consumer, _Given(content) if body is None else translator, handler, pool)
         return run(_deliver(route, message, timeout))
+
+
+def route_of(name: str, consumer: Callable[[], Consumer], translator: object, handler: object, pool: Executor) -> Route:
+    """Return a route whose source has its name; translator and handler are objects, or their dotted names.
+
+    Raises:
+        ValueError: the handler or the translator cannot be one.
+
+    """
+    made_by, around = named(translator), Surroundings(name)
+    call = checked(call_of(named(handler), pool, RouteDecoder(made_by), around), made_by)
+    return Route(name, name, consumer, translator_of(made_by, pool), call, around)
 
 
 def seen(ended: application.Delivery, at: float) -> Delivery:
@@ -108,14 +120,15 @@ def named(given: object) -> object:
     return import_name(given) if isinstance(given, str) else given
 
 
-def translator_named(given: object, pool: Executor) -> Translate:
-    """Return what calls a translator: a class, an object, or the dotted name of one.
+@attrs.frozen
+class _Given:
+    """A translator of nothing: the content is there already."""
 
-    Raises:
-        ValueError: it cannot be a translator.
+    content: object
 
-    """
-    return translator_of(named(given), pool)
+    def translate(self, _: str) -> Mapping[str, object]:
+        """Return the content that is there."""
+        return {"content": self.content}
 
 
 async def _deliver(route: Route, message: Message, limit: float | None) -> Delivery:

@@ -10,7 +10,6 @@ import attrs
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
-from loafer.application.calling import handler_of
 from loafer.application.delivery import Delivery as Ended
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
@@ -20,7 +19,7 @@ from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
 from loafer.entrypoints.worker.manager import Manager
 from loafer.ports.consumer import Consumer
-from loafer.testing.delivery import named, translator_named
+from loafer.testing.delivery import route_of
 from loafer.testing.faults import Chance, Life
 from loafer.testing.faulty import FaultyConsumer
 from loafer.testing.result import Journal
@@ -45,9 +44,7 @@ class Hiring:
         """
         pool = ThreadPoolExecutor(options.max_jobs, thread_name_prefix=HANDLER_THREAD)
         try:
-            handle = handler_of(named(handler), pool)
-            translate = translator_named(translator, pool)
-            route = Route(queue.name, queue.name, lambda: MemoryConsumer(queue), translate, handle)
+            route = route_of(queue.name, lambda: MemoryConsumer(queue), translator, handler, pool)
             dispatcher = Dispatcher([route], options, self._while_alive(life), self.journal.clock)
             yield self._prepared(dispatcher, life)
         finally:

@@ -55,6 +55,11 @@ class SNSMessageTranslator:
                 logger.warning("verify=True without topics takes whatever SNS has signed, for anybody's topic")
 
     @property
+    def checks(self) -> bool:
+        """Whether it refuses messages: it is then called even for a handler that wants no content."""
+        return self.topics is not None or self.verify
+
+    @property
     def blocking(self) -> bool:
         """Whether it is to be called in a thread: a certificate may have to be fetched."""
         return self.verify
@@ -68,7 +73,7 @@ class SNSMessageTranslator:
         """
         body = _decode(message, "the body")
         if not is_envelope(body):
-            if self.topics is not None or self.verify:
+            if self.checks:
                 raise InvalidTranslation("the body is no SNS envelope, which alone tells its topic")
             return {"content": body}
         notification = notification_of(body)

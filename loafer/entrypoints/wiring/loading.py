@@ -9,9 +9,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
-from loafer.application.calling import handler_of, raised, translator_of
-from loafer.application.route import Handler, Translate
+from loafer.application.calling import call_of, raised, translator_of
+from loafer.application.route import Call, Surroundings, Translate
 from loafer.ports.consumer import Consumer
+from loafer.ports.decoder import Decoder
 
 
 def import_name(dotted: str) -> object:
@@ -44,14 +45,14 @@ def make_working_directory_importable() -> None:
         sys.path[0:0] = [directory]
 
 
-def load_handler(dotted: str, pool: Executor) -> Handler:
-    """Return the handler of a dotted name, as `handler_of` makes it.
+def load_handler(dotted: str, pool: Executor, decoder: Decoder, around: Surroundings) -> Call:
+    """Return how the handler of a dotted name is called, as `call_of` decides.
 
     Raises:
         ValueError: it does not import, or cannot be a handler.
 
     """
-    return handler_of(import_name(dotted), pool)
+    return call_of(import_name(dotted), pool, decoder, around)
 
 
 def load_translator(dotted: str, pool: Executor) -> Translate:

@@ -9,10 +9,12 @@ import attrs
 
 from loafer.adapters.memory import SCHEME
 from loafer.adapters.memory.broker import MemoryBroker
-from loafer.application.route import Route
+from loafer.application.calling import checked
+from loafer.application.route import Route, Surroundings
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, mistake_in
-from loafer.entrypoints.wiring.loading import load_consumer_class, load_handler, load_translator, takes
+from loafer.entrypoints.wiring.decoding import RouteDecoder
+from loafer.entrypoints.wiring.loading import import_name, load_consumer_class, load_handler, load_translator, takes
 from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
 
@@ -45,12 +47,15 @@ class Wiring:
         return [route for route in made if route is not None]
 
     def _route(self, settings: RouteSettings) -> Route | None:
-        handle = self._loaded(settings, "handler", partial(load_handler, pool=self.pool))
+        around = Surroundings(settings.name)
+        decoder = RouteDecoder(settings.translator)
+        call = self._loaded(settings, "handler", partial(load_handler, pool=self.pool, decoder=decoder, around=around))
         translate = self._loaded(settings, "translator", partial(load_translator, pool=self.pool))
         consumer = self._consumer(settings)
-        if handle is None or translate is None or consumer is None:
+        if call is None or translate is None or consumer is None:
             return None
-        return Route(settings.name, settings.source, consumer, translate, handle)
+        call = checked(call, import_name(settings.translator))
+        return Route(settings.name, settings.source, consumer, translate, call, around)
 
     def _loaded(self, settings: RouteSettings, field: str, load: Callable[[str], Loaded]) -> Loaded | None:
         try:

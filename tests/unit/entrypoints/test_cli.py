@@ -49,7 +49,10 @@ def run(*arguments: str, stdin: str | bytes | None = None) -> click.testing.Resu
         ("--source q --handler no.such", "LOAFER_DEFAULT_ROUTE_HANDLER='no.such' (option --handler): there is no"),
         ("--source q --handler test_cli.nope", "there is no 'nope' in test_cli"),
         ("--source q --handler test_cli.number", "a int is not callable"),
-        ("--source q --handler test_cli.nothing", "a handler takes one, the content"),
+        (
+            "--source q --handler test_cli.nothing",
+            "it takes no argument, being nothing() -> None; a handler takes the content",
+        ),
         ("--source q --handler broken.handler", "importing broken raised NameError"),
         (
             "--source q --translator test_cli.nope",

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from loafer.application.handler import ThreadHandler
+from loafer.application.route import Handler, Surroundings
+from loafer.entrypoints.wiring.decoding import RouteDecoder
 from loafer.entrypoints.wiring.loading import import_name, load_handler
 
 numbers = itertools.count()
@@ -26,6 +28,10 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     name = f"jobs_{next(numbers)}"
     (tmp_path / f"{name}.py").write_text(HANDLERS, encoding="utf-8")
     return name
+
+
+def load(dotted: str, pool: ThreadPoolExecutor) -> Handler:
+    return load_handler(dotted, pool, RouteDecoder(None), Surroundings("route")).handle
 
 
 HANDLERS = """
@@ -73,12 +79,12 @@ async_partial = functools.partial(two_coroutine, 1)
 
 @pytest.mark.parametrize("name", ["coroutine", "async_instance", "async_partial"])
 def test_what_is_a_coroutine_function_stays_as_it_is(jobs: str, name: str, pool: ThreadPoolExecutor) -> None:
-    assert load_handler(f"{jobs}.{name}", pool) is import_name(f"{jobs}.{name}")
+    assert load(f"{jobs}.{name}", pool) is import_name(f"{jobs}.{name}")
 
 
 @pytest.mark.parametrize("name", ["function", "instance", "method", "partial", "Class", "Class.static"])
 async def test_other_callables_run_in_a_thread(jobs: str, name: str, pool: ThreadPoolExecutor) -> None:
-    handler = load_handler(f"{jobs}.{name}", pool)
+    handler = load(f"{jobs}.{name}", pool)
     assert isinstance(handler, ThreadHandler)
     await handler("content")
     assert import_name(f"{jobs}.seen") == [("content", "pool_0")]
@@ -87,35 +93,35 @@ async def test_other_callables_run_in_a_thread(jobs: str, name: str, pool: Threa
 async def test_a_class_is_instantiated_once(jobs: str, pool: ThreadPoolExecutor) -> None:
     made: Any = import_name(f"{jobs}.Class")
     before = made.made
-    handler = load_handler(f"{jobs}.Class", pool)
+    handler = load(f"{jobs}.Class", pool)
     await handler(1)
     await handler(2)
     assert made.made == before + 1
 
 
 async def test_a_class_with_a_coroutine_as_call_runs_on_the_loop(jobs: str, pool: ThreadPoolExecutor) -> None:
-    await load_handler(f"{jobs}.Async", pool)("content")
+    await load(f"{jobs}.Async", pool)("content")
     assert import_name(f"{jobs}.seen") == [("content", threading.current_thread().name)]
 
 
 async def test_an_awaitable_that_a_function_returns_is_awaited(jobs: str, pool: ThreadPoolExecutor) -> None:
-    await load_handler(f"{jobs}.returns_awaitable", pool)("content")
+    await load(f"{jobs}.returns_awaitable", pool)("content")
     assert import_name(f"{jobs}.seen") == [("content", threading.current_thread().name)]
 
 
 async def test_a_thread_sees_the_context_variables_of_its_caller(jobs: str, pool: ThreadPoolExecutor) -> None:
     variable: Any = import_name(f"{jobs}.variable")
     variable.set("carried")
-    await load_handler(f"{jobs}.carries", pool)("content")
+    await load(f"{jobs}.carries", pool)("content")
     assert import_name(f"{jobs}.seen") == ["carried"]
 
 
 def test_a_decorated_function_is_taken_for_what_it_takes(jobs: str, pool: ThreadPoolExecutor) -> None:
-    assert isinstance(load_handler(f"{jobs}.decorated", pool), ThreadHandler)
+    assert isinstance(load(f"{jobs}.decorated", pool), ThreadHandler)
 
 
 def test_a_function_that_does_not_tell_its_signature_is_taken(pool: ThreadPoolExecutor) -> None:
-    assert isinstance(load_handler("builtins.print", pool), ThreadHandler)
+    assert isinstance(load("builtins.print", pool), ThreadHandler)
 
 
 @pytest.mark.parametrize(
@@ -124,15 +130,15 @@ def test_a_function_that_does_not_tell_its_signature_is_taken(pool: ThreadPoolEx
         ("plain", "a Plain is not callable; name a function, or a class with __call__"),
         ("Plain", "class Plain has no __call__"),
         ("Needy", r"Needy\(\) raised TypeError: .*database"),
-        ("none", r"it takes no argument, being none\(\); a handler takes one, the content"),
-        ("two", r"it needs more than one argument, being two\(first, second\)"),
-        ("two_coroutine", "it needs more than one argument"),
-        ("keyword", r"it needs more than one argument, being keyword\(content, \*, needed\)"),
-        ("Class.method", r"it needs more than one argument, being method\(self, content\)"),
+        ("none", r"it takes no argument, being none\(\); a handler takes the content and then, if it wants one, "),
+        ("two", r"there is nothing to give to its parameter 'second', being two\(first, second\); a handler takes "),
+        ("two_coroutine", "there is nothing to give to its parameter 'second'"),
+        ("keyword", r"there is nothing to give to its parameter 'needed', being keyword\(content, \*, needed\)"),
+        ("Class.method", r"there is nothing to give to its parameter 'content', being method\(self, content\)"),
         ("generator", "it is a generator, which would never run"),
         ("async_generator", "it is a generator, which would never run"),
     ],
 )
 def test_what_cannot_handle_is_refused(jobs: str, name: str, complaint: str, pool: ThreadPoolExecutor) -> None:
     with pytest.raises(ValueError, match=complaint):
-        load_handler(f"{jobs}.{name}", pool)
+        load(f"{jobs}.{name}", pool)

@@ -1,0 +1,1 @@
+"""Content of every type that pydantic reads: its models, and what has one in it."""
