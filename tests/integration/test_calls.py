@@ -1,0 +1,161 @@
+"""The calls that each command and feature makes are those of the table on the security page, and no others."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+from command import Running, Shell
+from endpoints import create_queue, create_redriven_queue, create_topic, queue_counts, send, unique
+from recorder import Recorder, recording
+
+from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
+from loafer.domain.message import OutgoingMessage
+
+PAGE = Path(__file__).parents[2] / "docs" / "security.md"
+ROW = re.compile(r"^\| (?P<what>[^|]+) \| (?P<calls>[^|]+) \| (?P<allowed>[^|]+) \|$", re.MULTILINE)
+JOBS = """
+import asyncio
+from loafer.exceptions import IgnoreMessage
+async def done(content): print("got", content, flush=True)
+async def slow(content):
+    await asyncio.sleep(3)
+    print("got", content, flush=True)
+async def later(content):
+    print("got", content, flush=True)
+    raise IgnoreMessage(delay=60)
+async def fails(content):
+    print("got", content, flush=True)
+    raise ValueError
+"""
+
+
+def documented() -> dict[str, set[str]]:
+    """Return the calls of each row of the page's table."""
+    section = PAGE.read_text(encoding="utf-8").partition("\n## What is called")[2].partition("\n## ")[0]
+    return {row["what"]: set(re.findall(r"`(\w+:\w+)`", row["calls"])) for row in ROW.finditer(section)}
+
+
+CALLS = documented()
+WORKS = CALLS.get("`loafer`", set())
+
+
+@pytest.fixture
+def recorder(on_ministack: str) -> Iterator[Recorder]:
+    with recording(on_ministack) as made:
+        yield made
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    made = Shell(tmp_path)
+    made.write("jobs.py", JOBS)
+    return made
+
+
+Until: TypeAlias = Callable[[Running], Awaitable[None]]
+
+
+async def work(shell: Shell, recorder: Recorder, options: str, until: Until) -> None:
+    """Run a worker until something has happened, and stop it."""
+    with shell.running(f"export AWS_ENDPOINT_URL={recorder.url}\nloafer {options}") as worker:
+        await until(worker)
+        assert await asyncio.to_thread(worker.stop) == 0
+
+
+def prints(text: str) -> Until:
+    return lambda worker: asyncio.to_thread(worker.prints, text)
+
+
+def empty(url: str) -> Until:
+    async def until(_: Running) -> None:
+        while await queue_counts(url) != (0, 0):
+            await asyncio.sleep(0.1)
+
+    return until
+
+
+@pytest.mark.parametrize("transport", ["lean", "aiobotocore"])
+async def test_a_worker_receives_and_deletes(shell: Shell, recorder: Recorder, transport: str) -> None:
+    queue = unique("orders")
+    url = await create_queue(queue)
+    await send(url, '"one"')
+    shell.write(".env", f"LOAFER_SQS_TRANSPORT={transport}\n")
+    await work(shell, recorder, f"--source {queue} --handler jobs.done", empty(url))
+    assert recorder.calls == WORKS
+
+
+async def test_a_source_that_is_a_url_is_not_looked_up(shell: Shell, recorder: Recorder) -> None:
+    url = await create_queue(unique("orders"))
+    await send(url, '"one"')
+    await work(shell, recorder, f"--source {url} --handler jobs.done", empty(url))
+    assert recorder.calls == WORKS - CALLS["a source that is a name or an ARN"]
+
+
+async def test_what_is_held_for_long_has_its_visibility_changed(shell: Shell, recorder: Recorder) -> None:
+    queue = unique("orders")
+    url = await create_queue(queue, VisibilityTimeout="2")
+    await send(url, '"one"')
+    await work(shell, recorder, f"--source {queue} --handler jobs.slow", empty(url))
+    assert recorder.calls == WORKS | CALLS["a handler that takes longer than a third of the visibility timeout"]
+
+
+async def test_what_is_kept_for_a_time_has_its_visibility_changed(shell: Shell, recorder: Recorder) -> None:
+    queue = unique("orders")
+    await send(await create_queue(queue), '"one"')
+    await work(shell, recorder, f"--source {queue} --handler jobs.later", prints("got one"))
+    kept = CALLS["a message that is kept with a delay, or given back at a stop"]
+    assert recorder.calls | {"sqs:DeleteMessageBatch"} == WORKS | kept
+
+
+async def test_a_fifo_queue_with_a_redrive_policy_has_its_failures_moved(shell: Shell, recorder: Recorder) -> None:
+    queue = unique("orders.fifo")
+    url, dead = await create_redriven_queue(queue, 2)
+    await send(url, '"one"', MessageGroupId="a", MessageDeduplicationId="1")
+    await work(shell, recorder, f"--source {queue} --handler jobs.fails --retry-delay 0.05", empty(url))
+    assert (await queue_counts(dead))[0] == 1
+    moved = CALLS["a FIFO queue with a redrive policy, where a message has no attempts left"]
+    assert recorder.calls - CALLS["a message that is kept with a delay, or given back at a stop"] == WORKS | moved
+
+
+async def test_publishing_sends_and_looks_up_what_is_only_named(shell: Shell, recorder: Recorder) -> None:
+    queue, topic = unique("orders"), unique("news")
+    url, arn = await create_queue(queue), await create_topic(topic)
+    commands = {
+        f"publish_sqs --queue {queue}": CALLS["`loafer publish_sqs`"],
+        f"publish_sqs --queue {url}": CALLS["`loafer publish_sqs`"] - CALLS["a source that is a name or an ARN"],
+        f"publish_sns --topic {topic}": CALLS["`loafer publish_sns`"],
+        f"publish_sns --topic {arn}": CALLS["`loafer publish_sns`"] - CALLS["a topic that is a name"],
+    }
+    for command, calls in commands.items():
+        recorder.calls.clear()
+        done = await asyncio.to_thread(shell.run, f"AWS_ENDPOINT_URL={recorder.url} loafer {command} --msg hello")
+        assert (done.returncode, recorder.calls) == (0, calls), command
+
+
+async def test_many_messages_are_sent_in_batches(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, arn = await create_queue(unique("orders")), await create_topic(unique("news"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", recorder.url)
+    for publisher, row in (
+        (SQSPublisher(url), "many messages published to a queue"),
+        (SNSPublisher(arn), "many messages published to a topic"),
+    ):
+        recorder.calls.clear()
+        await publisher.open()
+        await publisher.publish_batch([OutgoingMessage("1"), OutgoingMessage("2")])
+        await publisher.close()
+        assert recorder.calls == CALLS[row]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["demo --messages 6", "replay bodies --handler jobs.done"],
+)
+async def test_what_runs_in_memory_calls_nobody(shell: Shell, recorder: Recorder, command: str) -> None:
+    shell.write("bodies", json.dumps("one") + "\n")
+    done = await asyncio.to_thread(shell.run, f"AWS_ENDPOINT_URL={recorder.url} loafer {command}")
+    assert (done.returncode, recorder.calls) == (0, set())
+    assert CALLS[f"`loafer {command.split(maxsplit=1)[0]}`"] == set()
