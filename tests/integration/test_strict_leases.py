@@ -83,6 +83,49 @@ def test_a_message_whose_extension_is_denied_runs_once_in_its_worker_and_is_warn
     assert runs_of(tmp_path) == once(3)
 
 
+@pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
+def test_an_acknowledgement_by_an_old_receipt_goes_out_again_by_the_newer_one(
+    strict: StrictEndpoint, tmp_path: Path, queue: str
+) -> None:
+    strict.create(queue, VisibilityTimeout=3)
+    strict.fill(queue, [{"n": 0, "seconds": 2}], ["g"])
+    strict.faults({**NO_EXTENSION, "DeleteMessageBatch": {"hold": 2, "times": 1}})
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told") as worker:
+        emptied(strict, queue)
+        assert worker.stop() == 0
+    assert [event.what for event in strict.history(queue) if event.what in {"received", "deleted"}] == [
+        "received",
+        "received",
+        "deleted",
+    ]
+    assert runs_of(tmp_path) == once(1)
+
+
+def test_a_visibility_timeout_that_is_lowered_while_a_worker_runs_costs_no_lease(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue = strict.create("orders", VisibilityTimeout=30)
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told") as worker:
+        wait_until(lambda: strict.calls("ReceiveMessage") > 0)
+        strict.call("SetQueueAttributes", QueueUrl=queue, Attributes={"VisibilityTimeout": "2"})
+        time.sleep(1.2)  # polls that were open before are over
+        strict.fill(queue, [{"n": number, "seconds": 4} for number in range(5)])
+        emptied(strict, queue)
+        assert worker.stop() == 0
+    assert runs_of(tmp_path) == once(5)
+    assert len(strict.history(queue, "received")) == 5
+
+
+def test_a_message_can_be_wanted_back_in_twelve_hours(strict: StrictEndpoint, tmp_path: Path) -> None:
+    queue = strict.create("orders")
+    strict.numbers(queue, 3)
+    with hire(tmp_path, "worker", queue, "wants_it_back_in_12_hours") as worker:
+        wait_until(lambda: len(strict.history(queue, "extended", "refused")) == 3, 10)
+        assert worker.stop() == 0
+    assert strict.history(queue, "refused") == []
+    assert all(43_200 - 120 < int(event.detail) < 43_200 for event in strict.history(queue, "extended"))
+
+
 def test_an_extension_that_crosses_its_messages_acknowledgement_is_no_lost_lease(
     strict: StrictEndpoint, tmp_path: Path
 ) -> None:

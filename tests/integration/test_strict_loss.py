@@ -1,9 +1,10 @@
 """Nothing is lost on the way to a dead-letter queue, and nothing is there that somebody else has or had."""
 
 import json
+import signal
 from pathlib import Path
 
-from strict.hiring import QUICK, hire, runs_of
+from strict.hiring import QUICK, hire, noted_of, runs_of
 from strict.strict_control import StrictEndpoint
 from workers import wait_until
 
@@ -62,3 +63,20 @@ def test_a_copy_whose_confirmation_was_lost_is_on_the_dead_letter_queue_once(
     dead_lettered(strict, tmp_path, "worker", queue)
     assert numbers(strict, dead_letters) == ["a", "b"]
     assert runs_of(tmp_path) == {"a": 2, "b": 2}
+
+
+def test_nothing_is_dead_lettered_that_another_worker_has_done_meanwhile(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue, dead_letters = strict.create_redriven("orders.fifo", 2, VisibilityTimeout=2)
+    strict.fill(queue, [json.dumps({"n": 0, "seconds": 1})], ["g"])
+    with hire(tmp_path, "fails", queue, "takes_as_long_as_told", FAILING, FAILS="1") as fails:
+        wait_until(lambda: len(noted_of(tmp_path)) == 2, 20, every=0.01)
+        fails.process.send_signal(signal.SIGSTOP)
+        with hire(tmp_path, "succeeds", queue, "takes_as_long_as_told") as succeeds:
+            wait_until(lambda: strict.left(queue) == 0, 20)
+            fails.process.send_signal(signal.SIGCONT)
+            wait_until(lambda: "failed" in fails.printed.rpartition("failed")[0], 20)
+            assert succeeds.stop() == 0
+        assert fails.stop() == 0
+    assert strict.history(dead_letters) == []

@@ -146,7 +146,8 @@ class StrictService:
         visibility = in_range(request, "VisibilityTimeout", settings.visibility, (0, 43_200))
         end = time.monotonic() + wait
         while True:
-            place = self.place(request)  # it may have been deleted meanwhile
+            if self.place(request) is not place:  # it was deleted, and there is another one of its name
+                raise Refusal(MISSING, "The specified queue does not exist.")
             seconds = visibility if "VisibilityTimeout" in request else place.queue.settings.visibility
             lost = "unanswered" if caller.gone() else ""
             taken = place.queue.receive(limit, seconds, self.now(), caller.name, lost)

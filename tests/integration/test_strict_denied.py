@@ -1,0 +1,45 @@
+"""What is denied, or answered by something that is not SQS: who is told, what goes on, and what must not."""
+
+from pathlib import Path
+
+from strict.hiring import QUICK, hire, noted_of, once, runs_of
+from strict.strict_control import StrictEndpoint
+from workers import wait_until
+
+NO_DELETION = {"DeleteMessage": {"denied": True}, "DeleteMessageBatch": {"denied": True}}
+
+
+def test_a_worker_that_may_never_delete_ends_with_one_line_and_has_run_no_more_than_it_can_run_at_once(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue = strict.create("orders", VisibilityTimeout=3)
+    strict.fill(queue, [{"n": number, "seconds": 0.2} for number in range(50)])
+    strict.faults(NO_DELETION)
+    options = (*QUICK, "--max-jobs", "5", "--grace-period", "1")
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told", options) as worker:
+        assert worker.process.wait(15) == 1
+        [line] = [line for line in worker.printed.splitlines() if line.startswith("loafer: ")]
+        assert "denied" in line
+        assert "orders" in line
+    assert len(noted_of(tmp_path)) <= 10
+
+
+def test_nothing_new_starts_while_deletions_are_denied_and_all_goes_on_afterwards(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue = strict.create("orders", VisibilityTimeout=3)
+    strict.numbers(queue, 5)
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told", (*QUICK, "--max-jobs", "5")) as worker:
+        wait_until(lambda: strict.left(queue) == 0, 10)
+        strict.faults(NO_DELETION)
+        strict.fill(queue, [{"n": number, "seconds": 0.2} for number in range(5, 55)])
+        wait_until(lambda: "denied" in worker.printed, 10)
+        started = len(noted_of(tmp_path))
+        assert started <= 5 + 10
+        calls = strict.calls("DeleteMessageBatch")
+        wait_until(lambda: strict.calls("DeleteMessageBatch") > calls + 2, 15)
+        assert len(noted_of(tmp_path)) <= started + 5
+        strict.faults({})
+        wait_until(lambda: strict.left(queue) == 0, 20)
+        assert worker.stop() == 0
+    assert runs_of(tmp_path) == once(55)
