@@ -1,6 +1,5 @@
 """The command line: options in, text and exit status out; what the commands do is next door."""
 
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +11,9 @@ import click
 
 from loafer import __version__
 from loafer.entrypoints.commands.display import banner, table
+from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.options import message_options, setting_options
 from loafer.entrypoints.settings.mistakes import Mistakes
-from loafer.entrypoints.settings.table import Settings, load_settings
 from loafer.entrypoints.worker.ending import FAILED, end_process, ending_of, ends_within
 from loafer.exceptions import ConfigurationError, ConsumerError, PublisherError
 
@@ -43,7 +42,7 @@ def errors_in_one_line(context: click.Context) -> Iterator[None]:
     try:
         yield
     except (ConfigurationError, ConsumerError, PublisherError) as error:
-        ending = ending_of(error, traced=_verbosity(context) > 1)
+        ending = ending_of(error, traced=verbosity(context) > 1)
         ends_within(TELLING, partial(click.echo, _as_logged(ending.text), err=True))
         context.exit(ending.status)
 
@@ -54,34 +53,6 @@ def _as_logged(text: str) -> str:
     from loafer.entrypoints.worker.logs import in_the_logs_format  # noqa: PLC0415
 
     return in_the_logs_format(text, logging.ERROR)
-
-
-def _verbosity(context: click.Context) -> int:
-    return int(context.find_root().params["verbose"])
-
-
-def read_settings(
-    context: click.Context, mistakes: Mistakes, *, source_required: bool = False, quiet: bool = False
-) -> Settings:
-    """Return the settings that options, environment and files give, and set up logging and AWS variables from them.
-
-    With `quiet`, for commands that print each message's end themselves, less is logged.
-    """
-    from pathlib import Path  # noqa: PLC0415 - `--help` needs neither files nor logs
-
-    from loafer.entrypoints.settings import layers as given  # noqa: PLC0415
-    from loafer.entrypoints.worker.logs import set_up_logs  # noqa: PLC0415
-
-    options = context.find_root().params
-    files = given.read_project_files(Path.cwd(), mistakes)
-    for name, value in files.aws.items():
-        os.environ.setdefault(name, value)
-    layers = (given.options_layer(options), given.environment_layer(os.environ), *files.layers)
-    settings = load_settings(layers, mistakes, source_required=source_required)
-    several = source_required and settings.processes > 1
-    set_up_logs(settings, _verbosity(context), quiet=quiet, several=several)
-    given.warn_of_unknown_keys(layers)
-    return settings
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
@@ -119,7 +90,7 @@ def start(context: click.Context) -> None:
 
             refuse_memory(settings, mistakes)
             if not mistakes.found:
-                launch = partial(launch_worker, settings, _verbosity(context))
+                launch = partial(launch_worker, settings, verbosity(context))
                 context.exit(Supervisor(settings.processes, launch, began, tell, settings.grace_period).run())
         from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
 
@@ -143,7 +114,7 @@ def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
     from loafer.entrypoints.commands.publish import publish_to_queue  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
-        settings = _settings(context)
+        settings = settings_alone(context)
         click.echo(publish_to_queue(queue, _outgoing(context, **options), settings))
 
 
@@ -159,16 +130,8 @@ def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
     from loafer.entrypoints.commands.publish import publish_to_topic  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
-        settings = _settings(context)
+        settings = settings_alone(context)
         click.echo(publish_to_topic(topic, _outgoing(context, **options), settings))
-
-
-def _settings(context: click.Context, *, quiet: bool = False) -> Settings:
-    """Return the settings of a command that can add no mistakes of its own; ConfigurationError: there are some."""
-    mistakes = Mistakes()
-    settings = read_settings(context, mistakes, quiet=quiet)
-    mistakes.raise_if_any()
-    return settings
 
 
 def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
@@ -204,7 +167,7 @@ def demo(context: click.Context, messages: int, handler: str | None) -> None:
     from loafer.entrypoints.commands.demo import run_demo  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
-        settings = _settings(context, quiet=True)
+        settings = settings_alone(context, quiet=True)
         hidden = messages <= MANY_MESSAGES or not sys.stderr.isatty()
         with click.progressbar(length=messages, label="delivering", file=sys.stderr, hidden=hidden) as bar:
             report = run_demo(settings, messages, handler, lambda: bar.update(1))

@@ -13,8 +13,8 @@ from loafer.adapters.memory.topic import MemoryTopic
 from loafer.application.options import Options
 from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.settings.layers import environment_layer, warn_of_unknown_keys
+from loafer.entrypoints.settings.load import load_settings
 from loafer.entrypoints.settings.mistakes import Mistake, Mistakes
-from loafer.entrypoints.settings.table import load_settings
 from loafer.testing import seeds
 from loafer.testing.clock import refuse_within_a_coroutine, runner, threads_stop_the_time
 from loafer.testing.delivery import DEFAULT_TRANSLATOR

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from loafer.entrypoints.settings.table import SETTINGS, Setting
+from loafer.entrypoints.settings.setting import Setting
+from loafer.entrypoints.settings.table import SETTINGS
 
 Command = Callable[..., Any]
 

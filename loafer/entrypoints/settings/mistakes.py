@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 import attrs
 
+from loafer.domain.shown import printable
 from loafer.exceptions import ConfigurationError
 
 LONGEST_VALUE = 120
@@ -43,7 +44,7 @@ class Mistake:
     def __str__(self) -> str:
         """Return `KEY='value' (origin): what is wrong; what would be right`."""
         subject = self.key if self.value is None else f"{self.key}={_shown(self.value)}"
-        return " ".join(f"{subject} ({self.origin}): {self.expected}".split())
+        return printable(" ".join(f"{subject} ({self.origin}): {self.expected}".split()))
 
 
 def _shown(value: str) -> str:

@@ -98,6 +98,19 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return parse
 
 
+def switch(value: str) -> bool:
+    """Return whether something is switched on.
+
+    Raises:
+        ValueError: it is neither 1 nor 0, nor empty.
+
+    """
+    word = value.strip()
+    if word not in {"", "0", "1"}:
+        raise ValueError("unknown; give 1 or 0")
+    return word == "1"
+
+
 def log_level(value: str) -> str:
     """Return a level's name in capitals.
 

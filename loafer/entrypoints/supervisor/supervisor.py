@@ -16,8 +16,9 @@ from types import FrameType
 import attrs
 
 from loafer.adapters.memory import SCHEME
+from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
-from loafer.entrypoints.settings.table import Settings, mistake_in
+from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.supervisor.link import Began, Said
 from loafer.entrypoints.supervisor.post import Launch, Post, manner_of_death, status_of_death
 from loafer.entrypoints.worker.ending import SIGNALS, Ending

@@ -11,8 +11,9 @@ from loafer.adapters.memory import SCHEME
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.calling import checked
 from loafer.application.route import Route, Surroundings
+from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
-from loafer.entrypoints.settings.table import RouteSettings, mistake_in
+from loafer.entrypoints.settings.table import RouteSettings
 from loafer.entrypoints.wiring.decoding import RouteDecoder
 from loafer.entrypoints.wiring.loading import import_name, load_consumer_class, load_handler, load_translator, takes
 from loafer.exceptions import ConfigurationError

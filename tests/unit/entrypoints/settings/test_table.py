@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loafer.domain.retry import EXPONENTIAL, Retry
+from loafer.entrypoints.settings.load import load_settings, mistake_in, unknown_keys
 from loafer.entrypoints.settings.mistakes import Given, Layer, Mistakes
-from loafer.entrypoints.settings.table import (
-    KEYS,
-    SETTINGS,
-    RouteSettings,
-    Settings,
-    load_settings,
-    mistake_in,
-    unknown_keys,
-)
+from loafer.entrypoints.settings.table import KEYS, SETTINGS, RouteSettings, Settings
 from loafer.exceptions import ConfigurationError
 
 SOURCE = "LOAFER_DEFAULT_ROUTE_SOURCE"

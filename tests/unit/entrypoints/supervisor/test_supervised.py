@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from loafer.entrypoints.settings.load import load_settings
 from loafer.entrypoints.settings.mistakes import Given, Mistakes
-from loafer.entrypoints.settings.table import RouteSettings, Settings, load_settings
+from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.supervisor.link import Began, Hurry, SupervisorLink, WorkerLink
 from loafer.entrypoints.supervisor.orders import by_supervisor
 from loafer.entrypoints.supervisor.supervised import work

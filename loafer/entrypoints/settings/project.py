@@ -1,0 +1,129 @@
+"""The files of a project: which folder they are in, what they say, and what is to be told of them."""
+
+import logging
+import os
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+
+import attrs
+
+from loafer.domain.shown import printable
+from loafer.entrypoints.settings.door import Opened, open_file
+from loafer.entrypoints.settings.formats import FORMATS, Read, Said
+from loafer.entrypoints.settings.mistakes import Layer, Mistake, Mistakes
+from loafer.entrypoints.settings.table import FOR_FILES, FileSettings
+
+_ROOT_MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.define
+class ProjectFiles:
+    """What the files of a project say.
+
+    Attributes:
+        layers: All `.env` files, then all `*.cfg` files.
+        aws: The AWS_ variables of the `.env` file; never shown, for there are credentials among them.
+        used: The names of the files that said something.
+        warnings: What is to be told of the others.
+
+    """
+
+    layers: list[Layer] = attrs.field(factory=list)
+    aws: dict[str, str] = attrs.field(factory=dict, repr=False)
+    used: list[str] = attrs.field(factory=list)
+    warnings: list[str] = attrs.field(factory=list)
+
+    def take(self, name: str, said: Said) -> None:
+        """Take what a file says; what only the environment may say is left out, with a warning."""
+        unheard = [setting.key for setting in FOR_FILES if setting.key in said.layer]
+        self.warnings += [f"{key} ({said.layer[key].origin}) counts in the environment alone" for key in unheard]
+        self.warnings += said.warnings
+        layer = {key: given for key, given in said.layer.items() if key not in unheard}
+        self.layers += [layer] if layer else []
+        self.used += [name] if layer or said.aws else []
+        self.aws.update(said.aws)
+
+    def tell(self, taken: list[str]) -> None:
+        """Log what was read, the names of the AWS variables that were `taken` from it, and the warnings."""
+        if self.used:
+            logger.info("settings are read from %s", ", ".join(self.used))
+        if taken:
+            logger.info("AWS variables are taken from .env: %s", ", ".join(map(printable, taken)))
+        for warning in self.warnings:
+            logger.warning("%s", warning)
+
+    def give_aws(self, environ: MutableMapping[str, str]) -> list[str]:
+        """Put the AWS variables where there are none of their names, and return the names of those that were put."""
+        taken = [name for name in self.aws if name not in environ]
+        environ.update({name: self.aws[name] for name in taken})
+        return taken
+
+
+def project_folder(directory: Path) -> Path:
+    """Return the nearest folder with a root marker, from `directory` upwards; without any it is `directory`."""
+    for folder in (directory, *directory.parents):
+        # Path.exists raises where a folder above may not be looked into.
+        if any(os.path.exists(folder / marker) for marker in _ROOT_MARKERS):  # noqa: PTH110
+            return folder
+    return directory
+
+
+def read_project_files(directory: Path, settings: FileSettings, mistakes: Mistakes) -> ProjectFiles:
+    """Read the files of the project that a directory is in.
+
+    What is not believed or cannot be read is skipped with a warning, and is a mistake where it is about loafer.
+    """
+    files = ProjectFiles()
+    if settings.none:
+        return files
+    folder = project_folder(directory)
+    sections = []
+    for opened, read in _opened(folder, directory, settings, files.warnings):
+        said = read(opened.name, opened.text)
+        if opened.refused is not None:
+            _refuse(opened.name, opened.refused, said, files, mistakes)
+            continue
+        files.take(opened.name, said)
+        for mistake in said.mistakes:
+            mistakes.add(mistake)
+        sections += [opened.name] * said.section
+    if len(sections) > 1:
+        right = "each has a section for loafer; keep one of them"
+        mistakes.add(Mistake(" and ".join(sections), None, "project files", right))
+    if folder != directory:
+        _warn_of_passed_over(folder, directory, settings, files.warnings)
+    return files
+
+
+def _opened(
+    folder: Path, directory: Path, settings: FileSettings, warnings: list[str]
+) -> Iterator[tuple[Opened, Read]]:
+    """Yield the files of a folder that are there and readable, those first that win, each with what reads it."""
+    for pattern, read in FORMATS:
+        for path in sorted(folder.glob(pattern)):
+            name = os.path.relpath(path, directory)
+            try:
+                opened = open_file(path, name, trusting=settings.trusting)
+            except (OSError, UnicodeDecodeError) as error:
+                warnings.append(printable(f"{name} is skipped, it cannot be read: {type(error).__name__}"))
+                continue
+            if opened is not None:
+                yield opened, read
+
+
+def _refuse(name: str, why: str, said: Said, files: ProjectFiles, mistakes: Mistakes) -> None:
+    refused = Mistake(name, None, "project file", f"not read, for {why}")
+    if said.concerns_us:
+        mistakes.add(refused)
+    else:
+        files.warnings.append(f"skipped: {refused}")
+
+
+def _warn_of_passed_over(folder: Path, directory: Path, settings: FileSettings, warnings: list[str]) -> None:
+    """Warn of files in the working directory that would be read if it were the project's root."""
+    for opened, read in _opened(directory, directory, settings, []):
+        if opened.refused is None and read(opened.name, opened.text).concerns_us:
+            root = os.path.relpath(folder, directory)
+            warnings.append(printable(f"{opened.name} is not read: settings are those of the project's root, {root}"))
