@@ -26,6 +26,7 @@ class Notification:
         id: The id that the topic gave the message; on each queue it has another one.
         subject: The subject that it was published with; None where there is none.
         type: What kind of notice it is: `Notification`.
+        attributes: The message attributes that it was published with, by name.
 
     """
 
@@ -33,6 +34,7 @@ class Notification:
     id: str
     subject: str | None = None
     type: str = "Notification"
+    attributes: Mapping[str, Attribute] = NO_ATTRIBUTES
 
 
 @attrs.frozen(slots=True)

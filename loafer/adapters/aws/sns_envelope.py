@@ -1,11 +1,12 @@
 """The envelope in which SNS delivers a message to a queue, taken apart without believing it."""
 
+import base64
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from loafer.adapters.aws.address import topic_address
 from loafer.domain.lifecycle import InvalidTranslation
-from loafer.domain.message import Notification
+from loafer.domain.message import NO_ATTRIBUTES, Attribute, Notification
 from loafer.exceptions import ConfigurationError
 
 _TYPES = ("Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation")
@@ -33,7 +34,33 @@ def notification_of(body: Mapping[str, Any]) -> Notification:
         names = " and no ".join(repr(name) for name in missing)
         raise InvalidTranslation(f"the SNS envelope has no {names} that is a string")
     subject = body.get("Subject")
-    return Notification(body["TopicArn"], body["MessageId"], subject if isinstance(subject, str) else None)
+    return Notification(
+        body["TopicArn"],
+        body["MessageId"],
+        subject if isinstance(subject, str) else None,
+        attributes=_attributes_of(body.get("MessageAttributes")),
+    )
+
+
+def _attributes_of(told: Any) -> Mapping[str, Attribute]:
+    """Return the message attributes in an envelope; one that is not as SNS tells them is left out."""
+    if not isinstance(told, Mapping):
+        return NO_ATTRIBUTES
+    found = {name: _attribute_of(entry) for name, entry in told.items()}
+    return {name: attribute for name, attribute in found.items() if attribute is not None}
+
+
+def _attribute_of(entry: Any) -> Attribute | None:
+    match entry:
+        case {"Type": str(kind), "Value": str(value)} if kind.startswith("Binary"):
+            try:
+                return Attribute(base64.b64decode(value, validate=True), kind)
+            except ValueError:
+                return None
+        case {"Type": str(kind), "Value": str(value)}:
+            return Attribute(value, kind)
+        case _:
+            return None
 
 
 def topics_of(given: Collection[str] | None) -> frozenset[str] | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from loafer.aws.message_translator import SNSMessageTranslator, SQSMessageTranslator, StringMessageTranslator
 from loafer.domain.lifecycle import InvalidTranslation
-from loafer.domain.message import Message, Notification
+from loafer.domain.message import Attribute, Message, Notification
 from loafer.exceptions import ConfigurationError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -147,6 +147,31 @@ def test_whoever_gives_the_whole_message_also_gets_the_notification() -> None:
 @pytest.mark.parametrize("subject", [{}, {"Subject": None}, {"Subject": 7}])
 def test_a_notification_may_have_no_subject(subject: dict[str, Any]) -> None:
     assert SNS.translate(json.dumps(ENVELOPE | subject), Message("1", "", "r"))["notification"].subject is None
+
+
+def test_a_notification_has_the_attributes_that_it_was_published_with() -> None:
+    attributes = {
+        "kind": {"Type": "String", "Value": "order.created"},
+        "version": {"Type": "Number", "Value": "2"},
+        "key": {"Type": "Binary", "Value": "AAE="},
+        "list": {"Type": "String.Array", "Value": '["a"]'},
+        "broken": {"Type": "Binary", "Value": "no base64"},
+        "odd": ["String", "a"],
+        "lacking": {"Type": "String"},
+    }
+    told = SNS.translate(json.dumps(ENVELOPE | {"MessageAttributes": attributes}), Message("1", "", "r"))
+    assert told["notification"].attributes == {
+        "kind": Attribute("order.created"),
+        "version": Attribute("2", "Number"),
+        "key": Attribute(b"\x00\x01", "Binary"),
+        "list": Attribute('["a"]', "String.Array"),
+    }
+
+
+@pytest.mark.parametrize("attributes", [None, [], "kind", {}])
+def test_attributes_that_are_none_are_left_out(attributes: Any) -> None:
+    told = SNS.translate(json.dumps(ENVELOPE | {"MessageAttributes": attributes}), Message("1", "", "r"))
+    assert told["notification"].attributes == {}
 
 
 def test_raw_delivery_has_no_notification() -> None:
