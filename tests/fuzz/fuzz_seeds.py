@@ -1,0 +1,97 @@
+"""Where fuzzing starts: inputs that get far, and words that inputs are made of."""
+
+MESSAGE = (
+    b'{"MessageId":"1","ReceiptHandle":"r","Body":"\\u00e9\\ud83d\\ude00","MD5OfBody":"0",'
+    b'"Attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"1700000000000","MessageGroupId":"g"},'
+    b'"MessageAttributes":{"a":{"DataType":"String","StringValue":"x"},"b":{"DataType":"Binary","BinaryValue":"AP8="}}}'
+)
+ENVELOPE = (
+    b'{"Type":"Notification","MessageId":"1","TopicArn":"arn:aws:sns:eu-west-1:1:news","Subject":"s",'
+    b'"Message":"{\\"a\\":1}","Timestamp":"2026-11-24T00:00:00.000Z","SignatureVersion":"1","Signature":"AA==",'
+    b'"SigningCertURL":"https://sns.eu-west-1.amazonaws.com/x.pem","UnsubscribeURL":"https://x/"}'
+)
+RECORD = (
+    b'{"eventSource":"aws:sqs","messageId":"1","body":"x","attributes":{"MessageGroupId":"g"},'
+    b'"messageAttributes":{"a":{"dataType":"Binary","binaryValue":"AP8="}}}'
+)
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nTrailer: x\r\n\r\n"
+POLICY = b'{\\"deadLetterTargetArn\\":\\"arn:aws:sqs:eu-west-1:1:q\\",\\"maxReceiveCount\\":3}'
+
+SEEDS: dict[str, list[bytes]] = {
+    "http": [
+        b"\x7fHTTP/1.1 200 OK\r\nContent-Length: 2\r\nDate: Tue, 14 Nov 2023 22:13:20 GMT\r\n\r\n{}",
+        b"\x01HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n%b" % CHUNKS,
+        b"\x00HTTP/1.0 403 Forbidden\r\nContent-Type: text/html\r\n\r\n<html>no</html>",
+        b"\x7eHTTP/1.1 204 -\r\nConnection: close\r\n\r\n",
+        b"\x20HTTP/1.1 307 -\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n",
+    ],
+    "receive": [
+        b'{"Messages":[%b]}' % MESSAGE,
+        b'{"Messages":[%b,{},null]}' % MESSAGE,
+        b'{"Messages":null}',
+        b'{"QueueUrl":"https://x/1/q"}',
+        b'{"Attributes":{"VisibilityTimeout":"30","RedrivePolicy":"%b"}}' % POLICY,
+    ],
+    "batch": [
+        b'\x09{"Successful":[{"Id":"0"},{"Id":"9"}],"Failed":[{"Id":"1","Code":"InternalError","Message":"try"}]}',
+        b'\x00{"Failed":[{"Id":"0","Code":"ReceiptHandleIsInvalid","SenderFault":true}]}',
+    ],
+    "refusal": [
+        b'\x02AWS.SimpleQueueService.NonExistentQueue;Sender\n{"__type":"a#QueueDoesNotExist","message":"gone"}',
+        b'\x03\n{"__type":"com.amazon.coral.service#InvalidSignatureException","message":"should\\nx-amz-date:1"}',
+        b"\x07\n<html><body>Service Unavailable</body></html>",
+        b"\x01Tue, 14 Nov 2023 22:13:20 GMT\n",
+    ],
+    "envelope": [
+        ENVELOPE,
+        b'{"a":[1,2.5e3,null,true]}',
+        b'"\\ud83d\\ude00"',
+        b"text",
+        b"[[[[[]]]]]",
+        b"1e999",
+        b"s" + '"\ud83d"'.encode("utf-16-le", "surrogatepass"),
+    ],
+    "address": [
+        b"orders.fifo",
+        b"https://sqs.eu-west-1.amazonaws.com/123456789012/orders",
+        b"arn:aws:sqs:eu-west-1:123456789012:orders.fifo",
+        b"arn:aws-cn:sns:cn-north-1:1:news",
+        b"http://[::1]:4566/000000000000/q",
+    ],
+    "replay": [
+        b'{"a": 1}\r\n\n"two"\n3',
+        b'{"Messages":[%b]}' % MESSAGE,
+        b'{"Records":[%b]}' % RECORD,
+        b"\xef\xbb\xbf1",
+    ],
+    "telling": [
+        b"User: arn:aws:iam::1:user/x is not authorized to perform: sqs:ReceiveMessage",
+        b"should have been\nx-amz-security-token:FwoGZXIvYXdzEBYaDHqa0AP",
+        b"http://me:secret@host/?q=1#f a body",
+    ],
+}
+
+WORDS: list[bytes] = [
+    *(b'"%b":' % name for name in (b"Messages", b"MessageId", b"ReceiptHandle", b"Body", b"Attributes")),
+    *(b'"%b":' % name for name in (b"MessageAttributes", b"StringValue", b"BinaryValue", b"DataType")),
+    *(b'"%b":' % name for name in (b"Successful", b"Failed", b"Id", b"Code", b"Message", b"SenderFault", b"__type")),
+    *(b'"%b":' % name for name in (b"Type", b"TopicArn", b"Notification", b"RedrivePolicy", b"QueueUrl")),
+    b"\\ud83d",
+    b"\\u00e9",
+    b"1e999",
+    b"NaN",
+    b"null",
+    b"HTTP/1.1 200 OK\r\n",
+    b"HTTP/1.1 100 -\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Content-Length: ",
+    b"Upgrade: x\r\nConnection: upgrade\r\n",
+    b"\r\n\r\n",
+    b"0\r\n",
+    b"arn:aws:sqs:",
+    b"arn:aws:sns:",
+    b".fifo",
+    b"https://",
+    b"x-amz-",
+    b"Signature=",
+]
