@@ -39,7 +39,7 @@ def translator_of(named: object, pool: Executor) -> Translate:
         ValueError: it does not instantiate, or has no `translate` that takes the body.
 
     """
-    translator = _instance(named) if isinstance(named, type) else named
+    translator = instance_of(named)
     translate: Any = getattr(translator, "translate", None)
     if not callable(translate):
         raise ValueError("it has no method 'translate'; name a class with `def translate(self, message)`")
@@ -55,8 +55,19 @@ def translator_of(named: object, pool: Executor) -> Translate:
 
 
 def checked(call: Call, translator: object) -> Call:
-    """Return a call for which bodies are translated, wanted or not, where a translator says that it `checks` them."""
-    return attrs.evolve(call, translated=True) if getattr(translator, "checks", False) is True else call
+    """Return a call for which bodies are translated, wanted or not, where a translator says that it `checks` them.
+
+    Where nobody wants content and nothing is checked, a translator is asked at most for the `notification` of a body.
+    """
+    if getattr(translator, "checks", False) is True:
+        return attrs.evolve(call, translated=True)
+    notice: Any = getattr(translator, "notification", None)
+    return attrs.evolve(call, notice=notice) if callable(notice) and not call.translated else call
+
+
+def instance_of(named: object) -> object:
+    """Return an instance of a class, made without arguments, and anything else as it is; ValueError if it raises."""
+    return _instance(named) if isinstance(named, type) else named
 
 
 def raised(doing: str, error: BaseException) -> ValueError:

@@ -65,6 +65,8 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Delive
                 message = message_with(translated.get("notification"), message)
         else:
             content = message.body
+            if call.notice is not None:
+                message = message_with(call.notice(message.body), message)
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
         return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
     try:

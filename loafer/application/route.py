@@ -51,6 +51,7 @@ class Call:
         translated: Whether it wants content; otherwise no body is translated.
         decode: Makes the content a value of the type that is asked for; None: it stays as it is.
         arguments: Makes what it is called with; None: the content alone.
+        notice: Tells what a topic says in a body that is not translated; None: nobody does.
 
     """
 
@@ -58,6 +59,7 @@ class Call:
     translated: bool = True
     decode: Decode | None = None
     arguments: Arguments | None = None
+    notice: Callable[[str], object] | None = None
 
 
 def _call(given: Call | Handler) -> Call:

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 import attrs
 
 from loafer.application import delivery as application
-from loafer.application.calling import call_of, checked, translator_of
+from loafer.application.calling import call_of, checked, instance_of, translator_of
 from loafer.application.route import Route, Surroundings
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import NO_ATTRIBUTES, Message
@@ -100,7 +100,7 @@ def route_of(name: str, consumer: Callable[[], Consumer], translator: object, ha
         ValueError: the handler or the translator cannot be one.
 
     """
-    made_by, around = named(translator), Surroundings(name)
+    made_by, around = instance_of(named(translator)), Surroundings(name)
     call = checked(call_of(named(handler), pool, RouteDecoder(made_by), around), made_by)
     return Route(name, name, consumer, translator_of(made_by, pool), call, around)
 

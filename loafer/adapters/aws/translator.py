@@ -10,7 +10,7 @@ import attrs
 from loafer.adapters.aws.sns_envelope import is_envelope, notification_of, shown, topics_of
 from loafer.adapters.aws.strict_json import lone_surrogate, parse
 from loafer.domain.lifecycle import InvalidTranslation
-from loafer.domain.message import Message
+from loafer.domain.message import Message, Notification
 from loafer.exceptions import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,14 @@ class SNSMessageTranslator:
     def blocking(self) -> bool:
         """Whether it is to be called in a thread: a certificate may have to be fetched."""
         return self.verify
+
+    def notification(self, message: str) -> Notification | None:
+        """Return what the envelope in a body says, unchecked, where nobody wants the content; None if it is none."""
+        try:
+            body = _decode(message, "the body")
+            return notification_of(body) if is_envelope(body) else None
+        except InvalidTranslation:
+            return None
 
     def translate(self, message: str, whole: Message | None = None) -> dict[str, Any]:
         """Return the content of a notification; given the whole message, also the `notification` that it was.

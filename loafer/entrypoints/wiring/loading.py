@@ -9,7 +9,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 
-from loafer.application.calling import call_of, raised, translator_of
+import attrs
+
+from loafer.application.calling import call_of, instance_of, raised, translator_of
 from loafer.application.route import Call, Surroundings, Translate
 from loafer.ports.consumer import Consumer
 from loafer.ports.decoder import Decoder
@@ -55,14 +57,23 @@ def load_handler(dotted: str, pool: Executor, decoder: Decoder, around: Surround
     return call_of(import_name(dotted), pool, decoder, around)
 
 
-def load_translator(dotted: str, pool: Executor) -> Translate:
-    """Return the translator of a dotted name, as `translator_of` makes it.
+@attrs.frozen
+class Translator:
+    """A translator, and what calls it, as `translator_of` makes it."""
+
+    made: object
+    translate: Translate
+
+
+def load_translator(dotted: str, pool: Executor) -> Translator:
+    """Return the translator of a dotted name.
 
     Raises:
         ValueError: it does not import, or cannot be a translator.
 
     """
-    return translator_of(import_name(dotted), pool)
+    made = instance_of(import_name(dotted))
+    return Translator(made, translator_of(made, pool))
 
 
 def load_consumer_class(dotted: str) -> type[Consumer]:

@@ -15,7 +15,7 @@ from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings
 from loafer.entrypoints.wiring.decoding import RouteDecoder
-from loafer.entrypoints.wiring.loading import import_name, load_consumer_class, load_handler, load_translator, takes
+from loafer.entrypoints.wiring.loading import load_consumer_class, load_handler, load_translator, takes
 from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
 
@@ -51,12 +51,12 @@ class Wiring:
         around = Surroundings(settings.name)
         decoder = RouteDecoder(settings.translator)
         call = self._loaded(settings, "handler", partial(load_handler, pool=self.pool, decoder=decoder, around=around))
-        translate = self._loaded(settings, "translator", partial(load_translator, pool=self.pool))
+        translator = self._loaded(settings, "translator", partial(load_translator, pool=self.pool))
         consumer = self._consumer(settings)
-        if call is None or translate is None or consumer is None:
+        if call is None or translator is None or consumer is None:
             return None
-        call = checked(call, import_name(settings.translator))
-        return Route(settings.name, settings.source, consumer, translate, call, around)
+        call = checked(call, translator.made)
+        return Route(settings.name, settings.source, consumer, translator.translate, call, around)
 
     def _loaded(self, settings: RouteSettings, field: str, load: Callable[[str], Loaded]) -> Loaded | None:
         try:

@@ -133,7 +133,7 @@ async def test_a_translator_that_checks_messages_is_called_even_if_nobody_wants_
         (SNSMessageTranslator([topic]), "anybody's", Outcome.UNTRANSLATED),
         (SNSMessageTranslator([topic]), json.dumps({**envelope, "TopicArn": topic + "-not"}), Outcome.UNTRANSLATED),
         (SNSMessageTranslator([topic]), json.dumps({**envelope, "Message": "1"}), Outcome.SUCCEEDED),
-        (StringMessageTranslator, "anybody's", Outcome.SUCCEEDED),
+        (StringMessageTranslator(), "anybody's", Outcome.SUCCEEDED),
     ]:
         made = route(handle, pool)
         made = attrs.evolve(made, translate=translator_of(translator, pool), call=checked(made.call, translator))

@@ -150,7 +150,7 @@ def translators(here: Path) -> str:
 def test_a_translator_gets_the_body_and_the_message_if_it_wants_it(
     translators: str, name: str, content: object
 ) -> None:
-    assert load_translator(f"{translators}.{name}", POOL)(MESSAGE) == {"content": content}
+    assert load_translator(f"{translators}.{name}", POOL).translate(MESSAGE) == {"content": content}
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,7 +10,7 @@ from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
-from loafer.domain.message import Message
+from loafer.domain.message import Message, Notification
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings
 from loafer.entrypoints.wiring.routes import Wiring
@@ -25,6 +26,9 @@ class Own(MemoryConsumer):
 class Shy(MemoryConsumer):
     def __init__(self, source: str, options: Mapping[str, Any]) -> None:
         raise OSError("not today")
+
+
+async def of_message(message: Message) -> None: ...
 
 
 @pytest.fixture
@@ -45,6 +49,15 @@ def test_names_become_what_they_name(wiring: Wiring) -> None:
     consumer = route.consumer()
     assert isinstance(consumer, SQSConsumer)
     assert (consumer.source, consumer.wait_time) == ("orders", 1)
+
+
+def test_a_translator_by_name_tells_notifications_to_a_handler_of_the_message_alone(wiring: Wiring) -> None:
+    translator = "loafer.aws.message_translator.SNSMessageTranslator"
+    [route] = wiring.routes((attrs.evolve(ROUTE, handler=f"{__name__}.of_message", translator=translator),))
+    assert route.call.notice is not None
+    topic = "arn:aws:sns:sa-east-1:123456789012:orders"
+    body = json.dumps({"Type": "Notification", "MessageId": "n-1", "TopicArn": topic, "Message": "hello"})
+    assert route.call.notice(body) == Notification(topic, "n-1")
 
 
 def test_every_consumer_is_a_new_one(wiring: Wiring) -> None:
