@@ -78,7 +78,8 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Delive
         else:
             await _handle_within(limit, call.handle, given, message)
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
-        return Delivery(route.name, message, outcome_of(content, error), error, content)
+        outcome = Outcome.REJECTED if isinstance(error, route.reject) else outcome_of(content, error)
+        return Delivery(route.name, message, outcome, error, content)
     return Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
 
 

@@ -56,6 +56,25 @@ class Dispatcher:
         """Ask to stop: no new work, running handlers get the grace period; asked twice, they are cancelled at once."""
         self._stop.request()
 
+    def pause(self, route: str) -> None:
+        """Receive nothing more on a route, until `resume`; what is held is handled.
+
+        Raises:
+            KeyError: there is no such route.
+
+        """
+        self._slots.pause(self._lane(route))
+
+    def resume(self, route: str) -> None:
+        """Receive on a route again; KeyError: there is no such route."""
+        self._slots.resume(self._lane(route))
+
+    def _lane(self, route: str) -> Lane:
+        for lane in self._lanes:
+            if lane.route.name == route:
+                return lane
+        raise KeyError(route)
+
     @property
     def counts(self) -> Counter[str]:
         """What happened so far, over all routes: outcomes by name, `received`, `duplicates`, `stale`, `leases_lost`."""
@@ -82,7 +101,11 @@ class Dispatcher:
         """
         self._lanes = [Lane(route, route.consumer(), self.clock) for route in self.routes]
         slots = self._slots = Slots(
-            self.options.max_jobs, self.options.prefetch, self.options.bounds(len(self.routes)), self.clock, self._lanes
+            self.options.max_jobs,
+            self.options.prefetch,
+            self.options.bounds([route.share for route in self.routes]),
+            self.clock,
+            self._lanes,
         )
         lookout = Lookout(self.clock)
         watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None

@@ -56,9 +56,9 @@ class Jobs:
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
         self._tells_all = self.observe is not ignore or report_logger.isEnabledFor(logging.DEBUG)
-        delay = self.options.retry_delay
         self._settlements = {
-            lane: Settlement(lane, self.slots, self.stop, delay, self.start) for lane in self.slots.lanes
+            lane: Settlement(lane, self.slots, self.stop, lane.route.retry or self.options.retry_delay, self.start)
+            for lane in self.slots.lanes
         }
 
     @property
@@ -92,6 +92,19 @@ class Jobs:
                 self._start_one(*ready)
         finally:
             self._starting = False
+        if self.slots.pauses:
+            self._start_later()
+
+    def _start_later(self) -> None:
+        """Start what a lane's rate has put off, when its time has come."""
+        loop = asyncio.get_running_loop()
+        while self.slots.pauses:
+            lane, seconds = self.slots.pauses.popitem()
+            loop.call_later(seconds, self._start_again, lane)
+
+    def _start_again(self, lane: Lane) -> None:
+        self.slots.pause_over(lane)
+        self.start(lane)
 
     def wind_down(self) -> None:
         """Give back what waits, but start messages at their last receive, and on FIFO queues what is before them.
@@ -180,7 +193,8 @@ class Jobs:
         if lease.runs > 1:
             message = attrs.evolve(message, runs_before=lease.runs - 1)
         HANDLED.set((lane, message, began))
-        delivery = await deliver(lane.route, message, self.options.handler_timeout)
+        limit = lane.route.timeout
+        delivery = await deliver(lane.route, message, self.options.handler_timeout if limit is None else limit)
         if lease in self._abandoned:
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()

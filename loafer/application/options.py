@@ -1,6 +1,7 @@
 """How a dispatcher behaves; each option is documented as a setting of the same name."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import attrs
@@ -8,6 +9,7 @@ import attrs
 from loafer.domain.demand import Bounds
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.retry import Retry, RetryDelay, retry_of
+from loafer.domain.share import Share
 from loafer.exceptions import ConfigurationError
 
 Tracebacks = Literal["full", "frames", "off"]
@@ -62,9 +64,10 @@ class Options:
         timeout = self.handler_timeout
         _check(self, "handler_timeout", timeout is None or _is_time(timeout, math.inf), "0 or more seconds, or None")
 
-    def bounds(self, routes: int) -> Bounds:
-        """Return what so many routes may hold together."""
-        return Bounds(self.max_jobs + self.prefetch * routes, self.held_bytes, self.fifo_followers)
+    def bounds(self, shares: Sequence[Share]) -> Bounds:
+        """Return what routes with these shares may hold together."""
+        waiting = sum(share.prefetch or self.prefetch for share in shares)
+        return Bounds(self.max_jobs + waiting, self.held_bytes, self.fifo_followers)
 
 
 def _check(options: Options, name: str, fits: bool, right: str) -> None:

@@ -7,6 +7,8 @@ import attrs
 
 from loafer.domain.context import Context
 from loafer.domain.message import Message
+from loafer.domain.retry import Retry
+from loafer.domain.share import Share
 from loafer.ports.consumer import Consumer
 from loafer.ports.decoder import Decode
 
@@ -78,6 +80,10 @@ class Route:
         translate: Turns a message into `{"content": content}`, where a topic tells one with its `notification`.
         call: How its handler is called; a handler alone is called with the content.
         around: What its contexts are made of.
+        share: What it may have of what all routes share.
+        retry: When a kept message comes back; None: as for all routes.
+        timeout: Seconds after which its coroutine is cancelled; None: as for all routes.
+        reject: Errors of its handler that reject the message, as RejectMessage does.
 
     """
 
@@ -87,3 +93,7 @@ class Route:
     translate: Translate
     call: Call = attrs.field(converter=_call)
     around: Surroundings = attrs.Factory(lambda self: Surroundings(self.name), takes_self=True)
+    share: Share = attrs.field(factory=Share)
+    retry: Retry | None = None
+    timeout: float | None = None
+    reject: tuple[type[BaseException], ...] = ()

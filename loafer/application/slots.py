@@ -1,40 +1,23 @@
 """The limits over all routes: which waiting message starts next, and which route may receive how much."""
 
 import asyncio
+import heapq
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import attrs
 
 from loafer.application.lane import Lane
+from loafer.application.tally import Tally
 from loafer.domain.demand import Bounds, Pace, Room, demand, is_full
 from loafer.domain.lease import Lease
 
+CATCHING_UP = 1.0
+"""How much a lane that had nothing to start may catch up: one message, times its weight."""
 
-@attrs.define(eq=False)
-class Tally:
-    """What Slots keep account of for one lane.
-
-    Attributes:
-        asked: Messages that running receives may still bring.
-        running: Messages whose handler runs.
-        has_turn: Whether the lane is among those that may start a message.
-        barred: Whether nothing new may start or be received.
-        waiting: Messages that could start; this and what follows is what the totals over all lanes know of it.
-        seated: Messages with a seat.
-        settling: Messages on their way to being settled.
-        size: Characters of the bodies that are held or asked for.
-
-    """
-
-    asked: int = 0
-    running: int = 0
-    has_turn: bool = False
-    barred: bool = False
-    waiting: int = 0
-    seated: int = 0
-    settling: int = 0
-    size: float = 0
+LOOK = 0.01
+"""Seconds at least between two looks at a lane that waits for its rate."""
 
 
 @attrs.define(eq=False)
@@ -60,9 +43,14 @@ class Slots:
     lanes: Sequence[Lane]
     running: int = attrs.field(default=0, init=False)
     pace: Pace = attrs.field(factory=Pace, init=False)
+    pauses: dict[Lane, float] = attrs.field(factory=dict, init=False)
+    """Lanes that may start a message again after so many seconds, by their rate."""
     _tallies: dict[Lane, Tally] = attrs.field(init=False)
-    _turns: deque[Lane] = attrs.field(factory=deque, init=False)
-    """The lanes that may start a message, in the order of their turns."""
+    _turns: list[tuple[float, int, Lane]] = attrs.field(factory=list, init=False)
+    """The lanes that may start a message, as a heap: first who has passed the least, then who has waited longest."""
+    _tie: "count[int]" = attrs.field(factory=count, init=False)
+    _passed: float = attrs.field(default=0.0, init=False)
+    """What the lane had passed whose turn it was last."""
     _hungry: "dict[Lane, list[asyncio.Future[int]]]" = attrs.field(factory=dict, init=False)
     """Receives that wait for seats."""
     _next: dict[Lane, None] = attrs.field(factory=dict, init=False)
@@ -74,7 +62,9 @@ class Slots:
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing that is asked for, waits or runs."""
-        self._tallies = {lane: Tally() for lane in self.lanes}
+        shares = {lane: lane.route.share for lane in self.lanes}
+        lightest = min((share.weight for share in shares.values()), default=1)
+        self._tallies = {lane: Tally.of(share, self.prefetch, lightest, self.clock()) for lane, share in shares.items()}
 
     def is_running(self, lane: Lane) -> bool:
         """Tell whether a handler of a lane runs."""
@@ -86,24 +76,45 @@ class Slots:
             return None
         turns = self._turns
         while turns:
-            lane = turns[0]
-            lease = lane.order.next()
+            lane = turns[0][2]
+            tally = self._tallies[lane]
+            lease = lane.order.next() if self._may_start(lane, tally) else None
             if lease is not None:
-                turns.rotate(-1)
+                self._passed = tally.passed
+                tally.take_turn()
+                heapq.heapreplace(turns, (tally.passed, next(self._tie), lane))
                 self.running += 1
-                self._tallies[lane].running += 1
                 self._changed[lane] = None
                 return lane, lease
-            turns.popleft()
-            self._tallies[lane].has_turn = False
+            heapq.heappop(turns)
+            tally.has_turn = False
         return None
+
+    def _may_start(self, lane: Lane, tally: Tally) -> bool:
+        """Tell whether a lane's own limits let it start a message; where its rate does not, `pauses` gets it."""
+        if tally.limit is not None and tally.running >= tally.limit:
+            return False
+        if tally.bucket is None or not lane.order.startable:
+            return True
+        now = self.clock()
+        if tally.bucket.take(now):
+            return True
+        if not tally.pauses:
+            tally.pauses = True
+            self.pauses[lane] = tally.bucket.wait(now)
+        return False
 
     def ready(self, lane: Lane) -> None:
         """Note that a lane may have a message to start."""
         self._changed[lane] = None
         if lane.order.startable and not ((tally := self._tallies[lane]).has_turn or tally.barred):
             tally.has_turn = True
-            self._turns.append(lane)
+            tally.passed = max(tally.passed, self._passed - CATCHING_UP)
+            heapq.heappush(self._turns, (tally.passed, next(self._tie), lane))
+
+    def pause_over(self, lane: Lane) -> None:
+        """Note that a lane of `pauses` has waited for as long as it said."""
+        self._tallies[lane].pauses = False
 
     def is_barred(self, lane: Lane) -> bool:
         """Tell whether nothing of a lane may start."""
@@ -115,7 +126,8 @@ class Slots:
         tally.barred = True
         if tally.has_turn:
             tally.has_turn = False
-            self._turns.remove(lane)
+            self._turns = [turn for turn in self._turns if turn[2] is not lane]
+            heapq.heapify(self._turns)
 
     def unbar(self, lane: Lane) -> None:
         """Let a lane go on."""
@@ -126,14 +138,27 @@ class Slots:
     def ended(self, lane: Lane, seconds: float, now: float) -> None:
         """Give a slot back: its handler has ended now, after so many seconds."""
         self.pace.ended(seconds, now)
-        self.running -= 1
-        self._tallies[lane].running -= 1
-        self.changed(lane)
+        tally = self._tallies[lane]
+        if tally.limit is not None:
+            tally.pace.ended(seconds, now)
+        self.free(lane)
 
     def free(self, lane: Lane) -> None:
         """Give a slot back."""
+        tally = self._tallies[lane]
         self.running -= 1
-        self._tallies[lane].running -= 1
+        tally.running -= 1
+        if tally.limit is not None:
+            self.ready(lane)
+        self.changed(lane)
+
+    def pause(self, lane: Lane) -> None:
+        """Let nothing more be received on a lane, until `resume`; what is held is handled."""
+        self._tallies[lane].paused = True
+
+    def resume(self, lane: Lane) -> None:
+        """Let a lane receive again."""
+        self._tallies[lane].paused = False
         self.changed(lane)
 
     async def seats(self, lane: Lane) -> int:
@@ -168,11 +193,12 @@ class Slots:
             return
         self._count()
         free = self.max_jobs - self.running - self._total.waiting
-        soon = self.pace.starts_soon(self.max_jobs, self.clock())
+        now = self.clock()
+        soon = self.pace.starts_soon(self.max_jobs, now)
         lanes = deque(self._next)
         while lanes and free + soon > 0 and self._total.seated < self.bounds.seats:
             lane = lanes.popleft()
-            room = self._room(lane, free, soon)
+            room = self._room(lane, free, soon, now)
             if seats := demand(room, lane.batch_size):
                 del self._next[lane]
                 if self._feed_one(lane, seats):
@@ -180,19 +206,35 @@ class Slots:
                     lanes.append(lane)
             elif self._tallies[lane].barred or is_full(room, lane.batch_size):
                 del self._next[lane]
+            else:
+                self._look_again(lane, now)
 
-    def _room(self, lane: Lane, free: int, soon: int) -> Room:
+    def _look_again(self, lane: Lane, now: float) -> None:
+        """See to it that a lane which only its rate keeps from receiving is looked at when it may start more."""
+        tally = self._tallies[lane]
+        if tally.bucket is not None and not tally.will_look:
+            tally.will_look = True
+            asyncio.get_running_loop().call_later(max(LOOK, tally.bucket.wait(now)), self._looked, lane)
+
+    def _looked(self, lane: Lane) -> None:
+        self._tallies[lane].will_look = False
+        self.changed(lane)
+
+    def _room(self, lane: Lane, free: int, soon: int, now: float) -> Room:
         """Return what there is room for, seen from a lane, where so many slots are free, and so many will be soon."""
         tally, total, largest = self._tallies[lane], self._total, lane.leases.largest
         headroom = self.bounds.headroom(total.seated, total.settling, total.size, largest)
         if lane.info.ordered:
             followers = len(lane.order) - lane.order.startable
             headroom = min(headroom, self.bounds.followers - followers - tally.asked)
-        if tally.barred:
+        if tally.barred or tally.paused:
             headroom = 0
         # What its queue moves away after one receive must not wait for a slot: a stop would have it moved unrun.
-        startable = free if lane.info.max_receive_count == 1 else free + soon
-        return Room(self.prefetch, lane.order.startable, tally.asked, startable, headroom)
+        if lane.info.max_receive_count == 1:
+            soon = 0
+        waiting = lane.order.startable
+        startable = tally.startable(free, soon, waiting, now)
+        return Room(tally.prefetch, waiting, tally.asked, startable, headroom)
 
     def _feed_one(self, lane: Lane, seats: int) -> bool:
         """Let one receive of a lane go on; tell whether there is another."""
@@ -200,7 +242,7 @@ class Slots:
         turn = turns.pop()  # the newest, which goes on without a turn of the event loop
         if not turn.done():  # which it is if it was cancelled
             self._tallies[lane].asked += seats
-            self._count_one(lane)
+            self._tallies[lane].count(lane.order, lane.leases, self._total)
             turn.set_result(seats)
         if not turns:
             del self._hungry[lane]
@@ -209,19 +251,7 @@ class Slots:
     def _count(self) -> None:
         """Count what waits and what is held where something has changed, and look at those lanes again."""
         for lane in self._changed:
-            self._count_one(lane)
+            self._tallies[lane].count(lane.order, lane.leases, self._total)
             if lane in self._hungry and not self._tallies[lane].barred:
                 self._next.setdefault(lane)
         self._changed.clear()
-
-    def _count_one(self, lane: Lane) -> None:
-        tally, total = self._tallies[lane], self._total
-        waiting = lane.order.startable
-        seated = waiting + tally.running + tally.asked
-        settling = len(lane.leases) - tally.running - len(lane.order)
-        size = lane.leases.size + tally.asked * lane.leases.largest
-        total.waiting += waiting - tally.waiting
-        total.seated += seated - tally.seated
-        total.settling += settling - tally.settling
-        total.size += size - tally.size
-        tally.waiting, tally.seated, tally.settling, tally.size = waiting, seated, settling, size

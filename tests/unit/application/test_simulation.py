@@ -18,6 +18,7 @@ from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.retry import RetryDelay
+from loafer.domain.share import Share
 from loafer.exceptions import AccessDenied, ConsumerUnavailable, IgnoreMessage, RejectMessage
 
 LOST = Failure("the receipt is no longer valid", retryable=False)
@@ -225,7 +226,7 @@ def check(plan: Plan) -> None:
     assert len(simulation.queue) == 0
     assert set(simulation.succeeded) | dead == everything, "a message was lost"
     assert simulation.queue.counts["deleted"] <= simulation.succeeded.total() + len(dead)
-    bounds = Options(plan.max_jobs, plan.prefetch).bounds(routes=1)
+    bounds = Options(plan.max_jobs, plan.prefetch).bounds([Share()])
     assert simulation.most_seated <= bounds.seats == plan.max_jobs + plan.prefetch
     assert simulation.most_settling <= bounds.settling
     calm = plan.trouble == 0 and not (plan.stops or plan.restarts or plan.crashes)
