@@ -47,7 +47,7 @@ class InvalidContent(LoaferError):
 
     """
 
-    def __init__(self, path: str, what: str) -> None:
+    def __init__(self, path: str = "$", what: str = "it does not fit its type") -> None:
         """Say where the content does not fit, and what was expected there."""
         super().__init__(path, what)
         self.path = path

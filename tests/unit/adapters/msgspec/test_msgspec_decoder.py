@@ -6,6 +6,7 @@ import decimal
 import enum
 import json
 import math
+import pickle
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
@@ -229,3 +230,11 @@ def test_a_class_that_cannot_be_read_is_found_inside_of_others_that_know_themsel
 
     with pytest.raises(ValueError, match="Plain cannot be read"):
         MsgspecDecoder().decoding(Outer)
+
+
+def test_the_error_tells_path_and_expectation_apart() -> None:
+    with pytest.raises(InvalidContent) as caught:
+        decoded(Order, {"id": SECRET})
+    assert (caught.value.path, caught.value.what) == ("$.id", "expected int")
+    assert str(pickle.loads(pickle.dumps(caught.value))) == "$.id: expected int"
+    assert str(InvalidContent()) == "$: it does not fit its type"
