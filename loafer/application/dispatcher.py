@@ -19,6 +19,7 @@ from loafer.application.route import Route
 from loafer.application.shutdown import Left, Shutdown
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
+from loafer.application.summary import summaries_of, summarized
 from loafer.application.trouble import Trouble
 from loafer.application.watchdog import Watchdog
 
@@ -109,13 +110,14 @@ class Dispatcher:
         )
         lookout = Lookout(self.clock)
         watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None
-        jobs = Jobs(slots, self._stop, self.options, self.observe)
+        summaries = summaries_of(self._lanes, self.clock())
+        jobs = Jobs(slots, self._stop, self.options, self.observe, summaries)
         admit = jobs.admit if watchdog is None else watchdog.giving_way(jobs.admit)
         intakes = [
             Intake(lane, slots, self._stop, Trouble(f"source {lane.route.source!r}", self.clock), lookout, admit)
             for lane in self._lanes
         ]
-        async with self._heartbeat(watchdog, lookout):
+        async with summarized(summaries.values(), self.clock), self._heartbeat(watchdog, lookout):
             try:
                 for intake in intakes:
                     intake.start()

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import Context, copy_context
 from enum import Enum, auto
 
@@ -17,6 +17,7 @@ from loafer.application.report import report
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
+from loafer.application.summary import Summary
 from loafer.application.tasks import start_task
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
@@ -43,6 +44,7 @@ class Jobs:
     stop: Stop
     options: Options
     observe: Callable[[Delivery], None]
+    summaries: Mapping[Lane, Summary] = attrs.field(factory=dict)
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
     _tasks: "dict[asyncio.Task[None], tuple[Lane, Lease]]" = attrs.field(factory=dict, init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
@@ -200,6 +202,8 @@ class Jobs:
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
         lane.counts[delivery.outcome] += 1
+        if self.summaries:
+            self.summaries[lane].ended(message, now - began, now)
         if delivery.error is not None or self._tells_all:
             self._tell(delivery)
         HANDLED.set(None)  # what settles it settles others too
