@@ -33,7 +33,7 @@ def read_settings(
     layers = (given.options_layer(context.find_root().params), environment, *files.layers)
     settings = load_settings(layers, mistakes, source_required=source_required)
     several = source_required and settings.processes > 1
-    set_up_logs(settings, verbosity(context), quiet=quiet, several=several)
+    set_up_logs(settings, verbosity(context), mistakes, quiet=quiet, several=several)
     files.tell(taken)
     given.warn_of_unknown_keys(layers)
     return settings

@@ -88,6 +88,12 @@ class Settings:
     log_level: str = setting(
         "LOAFER_LOGLEVEL", "WARNING", parsers.log_level, "Least level that is logged: DEBUG to CRITICAL."
     )
+    log_config: str | None = setting(
+        "LOAFER_LOG_CONFIG",
+        "None",
+        parsers.optional(parsers.text("the path of a .toml or .json file")),
+        "A .toml or .json file that configures logging, as its dictConfig takes it.",
+    )
     tracebacks: str = setting(
         "LOAFER_TRACEBACKS",
         "full",

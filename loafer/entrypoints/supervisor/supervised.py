@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 
+from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.supervisor.link import Began, Said, WorkerLink
 from loafer.entrypoints.worker.ending import Ending, end_process, ending_of
@@ -19,20 +20,21 @@ def work(settings: Settings, verbose: int, link: WorkerLink) -> NoReturn:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # until it begins; the supervisor hears a Ctrl-C too
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    set_up_logs(settings, verbose, several=True)
+    mistakes = Mistakes()
+    set_up_logs(settings, verbose, mistakes, several=True)
     with queued_logs():
-        ending = _run(settings, verbose, link)
+        ending = _run(settings, mistakes, verbose, link)
     _say(link, ending)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_process(SystemExit(ending.status))
 
 
-def _run(settings: Settings, verbose: int, link: WorkerLink) -> Ending:
+def _run(settings: Settings, mistakes: Mistakes, verbose: int, link: WorkerLink) -> Ending:
     from loafer.entrypoints.supervisor.orders import by_supervisor  # noqa: PLC0415 - the supervisor imports this too
     from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - as above
 
     try:
-        Manager(settings).run(partial(_say, link, Began()), partial(by_supervisor, link))
+        Manager(settings, mistakes).run(partial(_say, link, Began()), partial(by_supervisor, link))
     except BaseException as error:  # noqa: BLE001 - whatever ends a worker, it is told
         return ending_of(error, traced=verbose > 1)
     return Ending()

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from loafer.application.handled import FIELDS, handled
+from loafer.application.handled import FIELDS, NO_MESSAGE, handled
 
 
 def add_fields(record: logging.LogRecord) -> None:
@@ -29,6 +29,11 @@ class MessageFields:
         """Add the fields."""
         add_fields(record)
         return True
+
+
+def text_lines(fmt: str) -> logging.Formatter:
+    """Return a formatter whose format may name the fields of messages: where no message is handled, they are `-`."""
+    return logging.Formatter(fmt, defaults=NO_MESSAGE)
 
 
 def add_message_fields(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

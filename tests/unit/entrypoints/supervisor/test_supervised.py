@@ -140,7 +140,7 @@ def test_lines_name_their_process_unless_a_format_is_given(
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(root, "level", root.level)
-    set_up_logs(Settings(origins=origins), 0, several=True)
+    set_up_logs(Settings(origins=origins), 0, Mistakes(), several=True)
     [handler] = root.handlers
     assert handler.formatter is not None
     assert ("%(processName)s" in (handler.formatter._fmt or "")) is named
