@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loafer.domain.lifecycle import InvalidTranslation, Outcome, content_of, outcome_of
-from loafer.exceptions import IgnoreMessage, LoaferError, RejectMessage
+from loafer.exceptions import IgnoreMessage, InvalidContent, LoaferError, RejectMessage
 
 
 class Pickier(RejectMessage):
@@ -23,6 +23,8 @@ OURS = _kinds(LoaferError)
 
 
 def _raised(kind: type[BaseException]) -> BaseException:
+    if issubclass(kind, InvalidContent):
+        return kind("$", "text")
     return kind("group", [ValueError()]) if issubclass(kind, BaseExceptionGroup) else kind()
 
 
