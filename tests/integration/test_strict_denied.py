@@ -2,11 +2,44 @@
 
 from pathlib import Path
 
+import pytest
 from strict.hiring import QUICK, hire, noted_of, once, runs_of
 from strict.strict_control import StrictEndpoint
+from strict.strict_faults import UNCODED
 from workers import wait_until
 
 NO_DELETION = {"DeleteMessage": {"denied": True}, "DeleteMessageBatch": {"denied": True}}
+
+
+@pytest.mark.parametrize("answer", UNCODED)
+def test_an_answer_without_a_code_of_sqs_to_an_acknowledgement_makes_nothing_run_again(
+    strict: StrictEndpoint, tmp_path: Path, answer: str
+) -> None:
+    queue = strict.create("orders", VisibilityTimeout=3)
+    strict.numbers(queue, 10)
+    strict.faults({"DeleteMessageBatch": {"uncoded": answer, "times": 1}})
+    with hire(tmp_path, "worker", queue, "quick") as worker:
+        wait_until(lambda: strict.left(queue) == 0, 10)
+        assert worker.stop() == 0
+    assert runs_of(tmp_path) == once(10)
+
+
+@pytest.mark.parametrize("answer", UNCODED)
+def test_a_worker_outlives_an_answer_without_a_code_of_sqs_to_a_poll(
+    strict: StrictEndpoint, tmp_path: Path, answer: str
+) -> None:
+    queue = strict.create("orders")
+    strict.numbers(queue, 5)
+    with hire(tmp_path, "worker", queue, "quick") as worker:
+        wait_until(lambda: strict.left(queue) == 0, 10)
+        strict.faults({"ReceiveMessage": {"uncoded": answer, "times": 2}})
+        polls = strict.calls("ReceiveMessage")
+        wait_until(lambda: strict.calls("ReceiveMessage") > polls + 2, 10)
+        strict.numbers(queue, 5, start=5)
+        wait_until(lambda: strict.left(queue) == 0, 15)
+        assert worker.stop() == 0
+        assert "Traceback" not in worker.printed
+    assert runs_of(tmp_path) == once(10)
 
 
 def test_a_worker_that_may_never_delete_ends_with_one_line_and_has_run_no_more_than_it_can_run_at_once(

@@ -138,3 +138,27 @@ def test_an_extension_that_crosses_its_messages_acknowledgement_is_no_lost_lease
         assert [line for line in worker.printed.splitlines() if re.search("lost|ended|stale", line)] == []
     assert strict.history(queue, "refused")  # they did cross
     assert runs_of(tmp_path) == once(60)
+
+
+def overtaken(strict: StrictEndpoint, folder: Path, queue: str) -> str:
+    """Return what a worker logs that is frozen with a message until another one runs it, and goes on meanwhile."""
+    strict.create(queue, VisibilityTimeout=2)
+    strict.fill(queue, [{"n": 0, "seconds": 5}], ["g"])
+    with hire(folder, "frozen", queue, "takes_as_long_as_told") as frozen:
+        wait_until(lambda: len(noted_of(folder)) == 1)
+        frozen.process.send_signal(signal.SIGSTOP)
+        with hire(folder, "other", queue, "takes_as_long_as_told") as other:
+            wait_until(lambda: len(noted_of(folder)) == 2, 10)
+            frozen.process.send_signal(signal.SIGCONT)
+            emptied(strict, queue, 30)
+            assert other.stop() == 0
+        assert frozen.stop() == 0
+    assert runs_of(folder) == {"0": 2}
+    return frozen.printed
+
+
+@pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
+def test_a_lease_that_localstack_calls_lost_is_lost(strict: StrictEndpoint, tmp_path: Path, queue: str) -> None:
+    strict.lost_leases_are("InvalidParameterValueException")
+    assert "lease is lost" in overtaken(strict, tmp_path, queue)
+    assert len([event for event in strict.history(queue, "refused") if event.worker == "frozen"]) <= 2

@@ -1,14 +1,16 @@
 """A stop: it adds no receive, waits for nobody too long, and is over in time whatever was left behind."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
-from strict.hiring import QUICK, hire, noted_of, once, runs_of
+import pytest
+from strict.hiring import POLLS, QUICK, hire, noted_of, once, runs_of
 from strict.strict_control import StrictEndpoint
 from workers import Worker, wait_until
 
-BUSY = ("--max-jobs", "1", "--prefetch", "20")
+BUSY = ("--max-jobs", "2", "--prefetch", "20")
 SLACK = 1.0
 """Seconds by which a loaded machine may be late."""
 
@@ -16,6 +18,100 @@ SLACK = 1.0
 def stopped_within(worker: Worker, seconds: float) -> int:
     """Stop a worker and return its exit status; TimeoutExpired if it takes longer."""
     return worker.stop(seconds + SLACK)
+
+
+@pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
+def test_a_stop_adds_no_receive_to_what_was_waiting(strict: StrictEndpoint, tmp_path: Path, queue: str) -> None:
+    strict.create_redriven(queue, 2)
+    strict.fill(queue, [{"n": number, "seconds": 0.01} for number in range(20)], [str(number) for number in range(20)])
+    options = ("--consumer-opts", POLLS % 5, "--max-jobs", "2", "--prefetch", "40")
+    with hire(tmp_path, "first", queue, "takes_as_long_as_told", options) as first:
+        wait_until(
+            lambda: strict.left(queue) == 0, 10
+        )  # it knows now that its handlers are quick, and takes what it can
+        strict.fill(queue, [{"n": n, "seconds": 1} for n in range(20, 40)], [str(number) for number in range(20)])
+        wait_until(lambda: len(strict.history(queue, "received")) >= 40, 5, every=0.01)
+        assert first.stop() == 0
+    assert strict.counts(queue)["in_flight"] == 0
+    assert {event.receives for event in strict.history(queue, "received")} == {1}
+    with hire(tmp_path, "second", queue, "quick") as second:
+        wait_until(lambda: strict.left(queue) == 0, 10)
+        assert second.stop() == 0
+    assert strict.history(queue, "moved") == []
+    assert runs_of(tmp_path) == once(40)
+
+
+def waiting(strict: StrictEndpoint, queue: str, receives: int) -> int:
+    """Return how many messages of so many receives wait in a worker for their turn."""
+    received = {event.id for event in strict.history(queue, "received") if event.receives == receives}
+    ended = {event.id for event in strict.history(queue, "deleted", "released") if event.receives == receives}
+    return len(received - ended) - 2  # which run
+
+
+@pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
+def test_what_waits_at_its_last_receive_runs_before_the_stop_is_over(
+    strict: StrictEndpoint, tmp_path: Path, queue: str
+) -> None:
+    strict.create_redriven(queue, 2)
+    strict.fill(queue, [{"n": number, "seconds": 0.3} for number in range(20)], [str(number) for number in range(20)])
+    for receives, name in enumerate(("first", "second"), start=1):
+        with hire(tmp_path, name, queue, "takes_as_long_as_told", (*QUICK, *BUSY)) as worker:
+            wait_until(lambda: waiting(strict, queue, receives) >= 2, 10, every=0.01)  # noqa: B023
+            assert worker.stop() == 0
+    received = {event.id for event in strict.history(queue, "received") if event.receives == 2}
+    assert received <= {event.id for event in strict.history(queue, "deleted")}
+    assert strict.left(queue)
+    with hire(tmp_path, "third", queue, "quick") as worker:
+        wait_until(lambda: strict.left(queue) == 0, 10)
+        assert worker.stop() == 0
+    assert strict.history(queue, "moved") == []
+    assert runs_of(tmp_path) == once(20)
+
+
+def test_an_idle_worker_is_gone_within_six_seconds(strict: StrictEndpoint, tmp_path: Path) -> None:
+    queue = strict.create("orders")
+    with hire(tmp_path, "worker", queue, "quick", ("--consumer-opts", POLLS % 20)) as worker:
+        wait_until(lambda: strict.calls("ReceiveMessage") > 0)
+        assert stopped_within(worker, 6) == 0
+
+
+@pytest.mark.slow
+def test_a_worker_with_long_handlers_is_gone_before_kubernetes_kills_it(strict: StrictEndpoint, tmp_path: Path) -> None:
+    queue = strict.create("orders")
+    strict.fill(queue, [{"n": number, "seconds": 40} for number in range(3)])
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told", ("--consumer-opts", POLLS % 20)) as worker:
+        wait_until(lambda: len(noted_of(tmp_path)) == 3)
+        assert stopped_within(worker, 28) == 0
+    wait_until(lambda: strict.counts(queue)["visible"] == 3, 20)  # once no aborted poll can take them
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "leaves_a_task_that_swallows_its_cancellation",
+        "takes_40_s_to_clean_up",
+        "leaves_the_loops_own_threads_busy",
+        "stays_in_its_thread",
+    ],
+)
+def test_a_stop_is_bounded_whatever_handlers_leave_behind(strict: StrictEndpoint, tmp_path: Path, handler: str) -> None:
+    queue = strict.create("orders")
+    strict.numbers(queue, 1)
+    with hire(tmp_path, "worker", queue, handler, (*QUICK, "--grace-period", "1")) as worker:
+        wait_until(lambda: len(noted_of(tmp_path)) == 1)
+        time.sleep(0.2)
+        assert stopped_within(worker, 1 + 8) == 0
+
+
+def test_a_second_signal_gives_back_what_it_cancels(strict: StrictEndpoint, tmp_path: Path) -> None:
+    queue = strict.create("orders")
+    strict.fill(queue, [{"n": number, "seconds": 30} for number in range(3)])
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told") as worker:
+        wait_until(lambda: len(noted_of(tmp_path)) == 3)
+        worker.process.send_signal(signal.SIGTERM)
+        time.sleep(0.7)
+        assert stopped_within(worker, 3) == 0
+    wait_until(lambda: strict.counts(queue)["visible"] == 3, 2)  # once no aborted poll can take them
 
 
 def test_a_log_that_nobody_reads_costs_no_lease_and_holds_up_no_stop(strict: StrictEndpoint, tmp_path: Path) -> None:
