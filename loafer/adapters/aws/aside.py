@@ -4,25 +4,31 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
 from typing import TypeVar
 
 Result = TypeVar("Result")
 
 _turn = threading.Lock()
-"""Held by the thread that works: several would keep the interpreter from the event loop for longer."""
+"""Held by the thread that computes: several would keep the interpreter from the event loop for longer."""
 
 
 async def aside(work: Callable[[], Result]) -> Result:
-    """Return what `work` returns, or raise what it raises; a cancelled call leaves behind what has begun.
+    """Return what `work` computes, or raise what it raises; a cancelled call leaves behind what has begun.
 
     Raises:
         RuntimeError: there is no further thread to be had.
 
     """
+    return await begun(work, turn=True)
+
+
+def begun(work: Callable[[], Result], *, turn: bool = False) -> "asyncio.Future[Result]":
+    """Return the result to come of a look-up that begins now, or of what has its `turn` to compute; as `aside`."""
     ending: Future[Result] = Future()
 
     def run() -> None:
-        with _turn:
+        with _turn if turn else nullcontext():
             if not ending.set_running_or_notify_cancel():
                 return
             try:
@@ -31,5 +37,6 @@ async def aside(work: Callable[[], Result]) -> Result:
                 ending.set_exception(error)
 
     # It holds nothing that has to be tidied up, so the end of the process need not wait for it.
-    threading.Thread(target=run, name="loafer-decoder", daemon=True).start()
-    return await asyncio.wrap_future(ending)
+    name = "loafer-decoder" if turn else "loafer-look-up"
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return asyncio.wrap_future(ending)

@@ -7,11 +7,14 @@ from typing import Any
 
 import aiohttp
 import attrs
+from aiobotocore import httpsession
 from aiobotocore.httpsession import AIOHTTPSession
 
 from loafer.adapters.aws.aside import aside
 from loafer.adapters.aws.bounds import LARGEST_ANSWER, Excess, asked_for
 from loafer.adapters.aws.sieve import is_plain, sifted
+
+_Connector: Any = getattr(httpsession, "_ProxySSLTCPConnector", None)
 
 
 class BoundedSession(AIOHTTPSession):  # type: ignore[misc]
@@ -20,6 +23,14 @@ class BoundedSession(AIOHTTPSession):  # type: ignore[misc]
     A redirect would take the request to another host, with the session token and the message. The SDK has no switch
     for either bound, and no other place to set one than where it gets the session of aiohttp.
     """
+
+    async def _create_connector(self, proxy_url: str | None) -> Any:
+        # The SDK reads the certificates on a thread of the event loop's own, which handlers may have filled.
+        if _Connector is None:
+            return await super()._create_connector(proxy_url)
+        tls, proxy_tls = await aside(partial(self._build_ssl_contexts, proxy_url))
+        limit = self._max_pool_connections
+        return _Connector(limit=limit, ssl=tls, proxy_ssl_context=proxy_tls, **self._connector_args)
 
     async def _get_session(self, proxy_url: str | None) -> "_Session":
         return _Session(await super()._get_session(proxy_url))

@@ -12,6 +12,7 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
 from loafer.adapters.aws.errors import UnreadableAnswer
+from loafer.adapters.aws.names import resolver
 from loafer.adapters.aws.sdk_data import data_loader
 from loafer.adapters.aws.sdk_http import BoundedSession
 
@@ -35,6 +36,8 @@ SETTLEMENT_CONNECTIONS = 50
 
 _PUBLISH_ATTEMPTS = 4
 
+_LOOK_UPS: Any = {"resolver": resolver()}
+
 _of_thread = threading.local()
 
 
@@ -48,7 +51,7 @@ def shared_session() -> AioSession:
     if session is None:
         session = _of_thread.session = get_session()
         # Also for the clients that it makes itself, to get credentials.
-        session.set_default_client_config(AioConfig(http_session_cls=BoundedSession))
+        session.set_default_client_config(AioConfig(_LOOK_UPS, BoundedSession))
         session.register_component("data_loader", data_loader(os.environ.get("AWS_DATA_PATH")))
     return session
 

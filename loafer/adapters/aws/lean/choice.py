@@ -1,12 +1,11 @@
 """Which transport carries a client's frequent calls: the lean one in the ordinary case, else the SDK's own."""
 
-import asyncio
 import logging
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import getattr_static
 from itertools import product
 from ssl import SSLContext
@@ -24,6 +23,7 @@ from botocore.useragent import sanitize_user_agent_string_component
 from botocore.utils import get_environ_proxies
 
 from loafer import __version__
+from loafer.adapters.aws.aside import aside
 from loafer.adapters.aws.errors import SDK_ERRORS
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.signature import Credentials, Signer
@@ -100,7 +100,7 @@ async def _lean_transport(client: Any, session: AioSession, connections: int) ->
     if get_environ_proxies(endpoint.geturl()).get(endpoint.scheme):
         raise Unusual("a proxy is set")
     region = _region(query)
-    tls = await asyncio.to_thread(_tls, _verify(session)) if signed.scheme == "https" else None
+    tls = await aside(partial(_tls, _verify(session))) if signed.scheme == "https" else None
     signer = Signer(_host(endpoint), endpoint.path, region, _agent(client.meta.config))
     return LeanTransport(
         endpoint.geturl(), signer, Http(endpoint, tls, CONNECT_TIMEOUT, connections), _provider(session)

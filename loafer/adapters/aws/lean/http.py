@@ -1,7 +1,6 @@
 """HTTP/1.1 to one host, with as little as a request needs: connections that are kept."""
 
 import asyncio
-import socket
 import ssl
 import time
 from collections import deque
@@ -12,6 +11,7 @@ import attrs
 
 from loafer.adapters.aws.bounds import LARGEST_ANSWER
 from loafer.adapters.aws.lean.connection import Answer, Connection, Lost
+from loafer.adapters.aws.names import LookUp
 
 IDLE_LIMIT = 12
 """Seconds after which an idle connection is not used again: something on the way may have forgotten it (as the SDK)."""
@@ -42,10 +42,12 @@ class Http:
     _idle: deque[Connection] = attrs.field(factory=deque, init=False)
     _closed: bool = attrs.field(default=False, init=False)
     _places: asyncio.Semaphore = attrs.field(init=False)
+    _look_up: LookUp = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the places."""
         self._places = asyncio.Semaphore(self.limit)
+        self._look_up = LookUp(self.url.hostname or "", self.url.port or (443 if self.tls else 80))
 
     async def post(self, request: bytes, room: int = LARGEST_ANSWER) -> Answer:
         """Send a whole request and return its answer, of `room` bytes at most.
@@ -97,11 +99,9 @@ class Http:
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
-        host = self.url.hostname or ""
-        port = self.url.port or (443 if self.tls else 80)
         async with asyncio.timeout(self.connect_timeout):
-            addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            addresses = await self._look_up.addresses()
             made = await aiohappyeyeballs.start_connection(addresses, happy_eyeballs_delay=ADDRESS_DELAY, interleave=1)
-            name = host if self.tls else None
+            name = self._look_up.host if self.tls else None
             _, connection = await loop.create_connection(Connection, sock=made, ssl=self.tls, server_hostname=name)
         return connection

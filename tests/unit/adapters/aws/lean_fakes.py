@@ -180,6 +180,7 @@ def clean(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     environ.setenv("AWS_EC2_METADATA_DISABLED", "true")
     environ.setattr(asyncio, "to_thread", at_once)
+    environ.setattr(choice, "aside", at_once)
     environ.setattr(session, "_of_thread", threading.local())
     # Most of what a session costs is reading the SDK's files.
     session.shared_session().register_component("data_loader", LOADER)
