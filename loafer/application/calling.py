@@ -11,6 +11,7 @@ from loafer.application.handler import ThreadHandler
 from loafer.application.route import Arguments, Call, Handler, Surroundings, Translate
 from loafer.application.signature import Takes, Want, by_place, function_of, name_of, signature_of, takes_of
 from loafer.domain.message import Message
+from loafer.exceptions import ConfigurationError
 from loafer.ports.decoder import Decode, Decoder
 
 
@@ -65,9 +66,9 @@ def checked(call: Call, translator: object) -> Call:
     return attrs.evolve(call, notice=notice) if callable(notice) and not call.translated else call
 
 
-def instance_of(named: object) -> object:
-    """Return an instance of a class, made without arguments, and anything else as it is; ValueError if it raises."""
-    return _instance(named) if isinstance(named, type) else named
+def instance_of(named: object, **given: object) -> object:
+    """Return an instance of a class, made with what is given, and anything else as it is; ValueError if it raises."""
+    return _instance(named, **given) if isinstance(named, type) else named
 
 
 def raised(doing: str, error: BaseException) -> ValueError:
@@ -87,9 +88,11 @@ def _called(named: object) -> Callable[..., Any]:
     return called
 
 
-def _instance(named: type) -> object:
+def _instance(named: type, **given: object) -> object:
     try:
-        return named()
+        return named(**given)
+    except ConfigurationError as error:
+        raise ValueError(str(error)) from error
     except Exception as error:  # a user's own code, which may raise anything
         raise raised(f"{named.__name__}()", error) from error
 

@@ -73,7 +73,7 @@ def topics_of(given: Collection[str] | None) -> frozenset[str] | None:
     if given is None:
         return None
     topics = [] if isinstance(given, str) or not isinstance(given, Collection) else list(given)
-    wrong = next((topic for topic in topics if not _is_arn(topic)), None if topics else given)
+    wrong = next((topic for topic in topics if not is_arn(topic)), None if topics else given)
     if wrong is not None:
         right = "topics=['arn:aws:sns:sa-east-1:123456789012:orders']"
         raise ConfigurationError(f"topics: {wrong!r} is no ARN of a topic; give a list of them, as {right}")
@@ -82,10 +82,11 @@ def topics_of(given: Collection[str] | None) -> frozenset[str] | None:
 
 def shown(topic: str) -> str:
     """Return how a topic is told in a log; nothing where it is no ARN, for then it may be anything."""
-    return f", but {topic}" if _is_arn(topic) else ""
+    return f", but {topic}" if is_arn(topic) else ""
 
 
-def _is_arn(topic: object) -> bool:
+def is_arn(topic: object) -> bool:
+    """Tell whether something is the ARN of a topic."""
     try:
         return isinstance(topic, str) and topic_address(topic).arn is not None
     except ValueError:

@@ -5,20 +5,27 @@ from typing import Any
 
 import click
 
+from loafer.entrypoints.settings.parsers import switch
 from loafer.entrypoints.settings.setting import Setting
 from loafer.entrypoints.settings.table import SETTINGS
 
 Command = Callable[..., Any]
 
-_METAVARS = {"--consumer-opts": "JSON", "--source": "QUEUE"}
+_METAVARS = {"--consumer-opts": "JSON", "--sns-topics": "ARNS", "--source": "QUEUE"}
 
 
 def setting_options(command: Command) -> Command:
     """Give a command an option for each setting that has one; values stay text, so that all mistakes come at once."""
     for setting in reversed(SETTINGS):
         if setting.option:
-            command = click.option(setting.option, metavar=_metavar(setting), help=_help(setting))(command)
+            command = _option(setting.option, setting)(command)
     return command
+
+
+def _option(name: str, setting: Setting) -> Callable[[Command], Command]:
+    if setting.parse is switch:
+        return click.option(name, is_flag=True, flag_value="1", default=None, help=setting.meaning)
+    return click.option(name, metavar=_metavar(setting), help=_help(setting))
 
 
 _MESSAGE_OPTIONS: tuple[Callable[[Command], Command], ...] = (

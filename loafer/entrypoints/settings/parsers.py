@@ -111,6 +111,27 @@ def switch(value: str) -> bool:
     return word == "1"
 
 
+def topics(value: str) -> tuple[str, ...] | None:
+    """Return the ARNs of topics, in which commas or blanks stand between them; None for `None`.
+
+    Raises:
+        ValueError: there is none, or something else; nothing is no list of topics either, for then all would be taken.
+
+    """
+    if value.strip().lower() == "none":
+        return None
+    from loafer.adapters.aws.sns_envelope import is_arn  # noqa: PLC0415 - only what is set is looked at
+
+    right = "give ARNs of topics such as arn:aws:sns:sa-east-1:123456789012:orders, with commas between, or None"
+    named = [name for name in re.split(r"[,\s]+", value) if name]
+    wrong = next((name for name in named if not is_arn(name)), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong!r} is no ARN of a topic; {right}")
+    if not named:
+        raise ValueError(f"empty; {right}")
+    return tuple(named)
+
+
 def log_level(value: str) -> str:
     """Return a level's name in capitals.
 

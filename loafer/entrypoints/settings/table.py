@@ -167,6 +167,16 @@ class Settings:
         parsers.one_of("lean", "aiobotocore"),
         "What carries frequent SQS calls: lean, where nothing asks for more; aiobotocore, always.",
     )
+    sns_topics: tuple[str, ...] | None = setting(
+        "LOAFER_SNS_TOPICS",
+        "None",
+        parsers.topics,
+        "ARNs of the SNS topics whose messages are taken, with commas between; unset: of any.",
+        "--sns-topics",
+    )
+    sns_verify: bool = setting(
+        "LOAFER_SNS_VERIFY", "0", parsers.switch, "Take only what SNS has signed; needs the extra sns.", "--sns-verify"
+    )
     origins: Mapping[str, str] = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
 
 

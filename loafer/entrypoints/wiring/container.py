@@ -40,7 +40,9 @@ class Container(containers.DeclarativeContainer):
     transport = providers.Dependency(instance_of=str)
 
     pool = providers.Resource(handler_threads, settings.provided.max_threads)
-    wiring = providers.Singleton(Wiring, mistakes=mistakes, pool=pool, broker=broker, transport=transport)
+    wiring = providers.Singleton(
+        Wiring, mistakes=mistakes, pool=pool, broker=broker, transport=transport, shared=settings
+    )
     options = providers.Singleton(
         Options,
         max_jobs=settings.provided.max_jobs,

@@ -4,10 +4,11 @@ import importlib
 import inspect
 import pkgutil
 import sys
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from difflib import get_close_matches
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import attrs
 
@@ -15,6 +16,8 @@ from loafer.application.calling import call_of, instance_of, raised, translator_
 from loafer.application.route import Call, Surroundings, Translate
 from loafer.ports.consumer import Consumer
 from loafer.ports.decoder import Decoder
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 def import_name(dotted: str) -> object:
@@ -59,21 +62,24 @@ def load_handler(dotted: str, pool: Executor, decoder: Decoder, around: Surround
 
 @attrs.frozen
 class Translator:
-    """A translator, and what calls it, as `translator_of` makes it."""
+    """A translator, what calls it, as `translator_of` makes it, and the names of what it was created with."""
 
     made: object
     translate: Translate
+    took: frozenset[str] = frozenset()
 
 
-def load_translator(dotted: str, pool: Executor) -> Translator:
-    """Return the translator of a dotted name.
+def load_translator(dotted: str, pool: Executor, given: Mapping[str, object] = NOTHING) -> Translator:
+    """Return the translator of a dotted name; a class is created with as much of what is given as it has names for.
 
     Raises:
         ValueError: it does not import, or cannot be a translator.
 
     """
-    made = instance_of(import_name(dotted))
-    return Translator(made, translator_of(made, pool))
+    named = import_name(dotted)
+    took = {name: value for name, value in given.items() if isinstance(named, type) and takes(named, name)}
+    made = instance_of(named, **took)
+    return Translator(made, translator_of(made, pool), frozenset(took))
 
 
 def load_consumer_class(dotted: str) -> type[Consumer]:

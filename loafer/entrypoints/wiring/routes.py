@@ -1,6 +1,6 @@
 """From the settings of a route to a route: names become what they name, and every mistake is collected."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar, cast
@@ -13,9 +13,9 @@ from loafer.application.calling import checked
 from loafer.application.route import Route, Surroundings
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
-from loafer.entrypoints.settings.table import RouteSettings
+from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring.decoding import RouteDecoder
-from loafer.entrypoints.wiring.loading import load_consumer_class, load_handler, load_translator, takes
+from loafer.entrypoints.wiring.loading import Translator, load_consumer_class, load_handler, load_translator, takes
 from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
 
@@ -34,6 +34,7 @@ class Wiring:
         pool: Runs handlers that are no coroutines.
         broker: Has the queues in memory.
         transport: What carries frequent calls to SQS; given to consumers that can be created with a `transport`.
+        shared: What is set for all routes: translators that can be created with `topics` or `verify` get it.
 
     """
 
@@ -41,17 +42,34 @@ class Wiring:
     pool: Executor
     broker: MemoryBroker
     transport: str | None = None
+    shared: Settings = attrs.field(factory=Settings)
 
     def routes(self, settings: tuple[RouteSettings, ...]) -> list[Route]:
         """Return a route for each of the settings that can be one."""
-        made = [self._route(route) for route in settings]
+        translators: list[Translator | None] = []
+        made = [self._route(route, translators) for route in settings]
+        if None not in translators:  # one that is missing might have taken it
+            self._check_taken({name for each in translators if each is not None for name in each.took})
         return [route for route in made if route is not None]
 
-    def _route(self, settings: RouteSettings) -> Route | None:
+    @property
+    def _for_translators(self) -> Mapping[str, object]:
+        given: dict[str, object] = {"topics": self.shared.sns_topics, "verify": self.shared.sns_verify}
+        return {name: value for name, value in given.items() if value}
+
+    def _check_taken(self, took: set[str]) -> None:
+        """Add a mistake for each check that is asked for and that no translator makes: nobody would notice."""
+        right = "no route's translator takes it; name one that does: loafer.aws.message_translator.SNSMessageTranslator"
+        for name in sorted(self._for_translators.keys() - took):
+            self.mistakes.add(mistake_in(self.shared, f"sns_{name}", right))
+
+    def _route(self, settings: RouteSettings, translators: list[Translator | None]) -> Route | None:
+        """Return a route, if there can be one; adds its translator."""
         around = Surroundings(settings.name)
         decoder = RouteDecoder(settings.translator)
         call = self._loaded(settings, "handler", partial(load_handler, pool=self.pool, decoder=decoder, around=around))
-        translator = self._loaded(settings, "translator", partial(load_translator, pool=self.pool))
+        load = partial(load_translator, pool=self.pool, given=self._for_translators)
+        translators.append(translator := self._loaded(settings, "translator", load))
         consumer = self._consumer(settings)
         if call is None or translator is None or consumer is None:
             return None

@@ -18,6 +18,27 @@ plain = st.recursive(
 )
 
 
+TOPIC = "arn:aws:sns:sa-east-1:123456789012:orders"
+
+
+@pytest.mark.parametrize("text", [TOPIC, f" {TOPIC}, {TOPIC}.fifo", f"{TOPIC}\n{TOPIC}.fifo,", f"{TOPIC},{TOPIC}.fifo"])
+def test_topics_are_arns_with_commas_or_blanks_between(text: str) -> None:
+    assert parsers.topics(text) in {(TOPIC,), (TOPIC, f"{TOPIC}.fifo")}
+
+
+def test_topics_are_unset_by_none_alone() -> None:
+    assert parsers.topics("None") is None
+    for empty in ("", "  ", ","):
+        with pytest.raises(ValueError, match="empty; give ARNs of topics such as arn:aws:sns:"):
+            parsers.topics(empty)
+
+
+@pytest.mark.parametrize("text", ["orders", f"{TOPIC},orders", TOPIC.replace("sns", "sqs"), f"{TOPIC};{TOPIC}"])
+def test_topics_that_are_no_arns_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no ARN of a topic; give ARNs"):
+        parsers.topics(text)
+
+
 @given(st.integers(1, 10**17))
 def test_every_whole_number_from_the_least_on_is_taken(number: int) -> None:
     assert parsers.whole_number(1)(str(number)) == number

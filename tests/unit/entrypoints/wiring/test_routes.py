@@ -1,4 +1,5 @@
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +13,7 @@ from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.message import Message, Notification
 from loafer.entrypoints.settings.mistakes import Mistakes
-from loafer.entrypoints.settings.table import RouteSettings
+from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring.routes import Wiring
 
 ROUTE = RouteSettings(source="orders", name="orders", options={"WaitTimeSeconds": 1}, origins={"source": "a test"})
@@ -58,6 +59,47 @@ def test_a_translator_by_name_tells_notifications_to_a_handler_of_the_message_al
     topic = "arn:aws:sns:sa-east-1:123456789012:orders"
     body = json.dumps({"Type": "Notification", "MessageId": "n-1", "TopicArn": topic, "Message": "hello"})
     assert route.call.notice(body) == Notification(topic, "n-1")
+
+
+SNS = "loafer.aws.message_translator.SNSMessageTranslator"
+TOPIC = "arn:aws:sns:sa-east-1:123456789012:orders"
+
+
+def shared(**values: object) -> Settings:
+    return Settings(origins=dict.fromkeys(values, "a test"), **values)  # type: ignore[arg-type]
+
+
+def test_what_is_set_for_translators_is_given_to_those_that_take_it(wiring: Wiring) -> None:
+    told = attrs.evolve(wiring, shared=shared(sns_topics=(TOPIC,)))
+    [route, _] = told.routes((attrs.evolve(ROUTE, translator=SNS), ROUTE))
+    with pytest.raises(ValueError, match="no SNS envelope"):
+        route.translate(Message("1", "{}", "r"))
+    assert wiring.mistakes.found == []
+
+
+@pytest.mark.parametrize("values", [{"sns_topics": (TOPIC,)}, {"sns_verify": True}])
+@pytest.mark.parametrize("translator", ["SQSMessageTranslator", "StringMessageTranslator"])
+def test_what_no_translator_takes_is_a_mistake(wiring: Wiring, translator: str, values: dict[str, object]) -> None:
+    name = f"loafer.aws.message_translator.{translator}"
+    attrs.evolve(wiring, shared=shared(**values)).routes((attrs.evolve(ROUTE, translator=name),))
+    [mistake] = wiring.mistakes.found
+    assert str(mistake).startswith(f"LOAFER_{next(iter(values)).upper()}=")
+    assert f"(a test): no route's translator takes it; name one that does: {SNS}" in str(mistake)
+
+
+def test_what_no_translator_takes_is_not_told_where_one_does_not_load(wiring: Wiring) -> None:
+    told = attrs.evolve(wiring, shared=shared(sns_verify=True))
+    assert len(complaints(told, translator="no.translator")) == 1
+
+
+def test_signatures_that_cannot_be_checked_are_a_mistake_that_names_the_extra(
+    wiring: Wiring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "loafer.adapters.aws.sns_certificates", None)
+    told = complaints(attrs.evolve(wiring, shared=shared(sns_verify=True)), translator=SNS)
+    assert [line.partition("): ")[2] for line in told] == [
+        "verify=True needs cryptography; pip install 'loafer[sns]'",
+    ]
 
 
 def test_every_consumer_is_a_new_one(wiring: Wiring) -> None:
