@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from loafer.domain.shown import printable
+
 if TYPE_CHECKING:
     from loafer.application.lane import Lane
     from loafer.domain.message import Message
@@ -55,4 +57,5 @@ def handled(now: Callable[[], float] = time.time) -> Handled | None:
     latency = None
     if message.sent_at is not None:
         latency = round(max(0.0, now() - (lane.clock() - began) - message.sent_at), 3)
-    return Handled(message.id, lane.route.name, lane.route.source, message.attempt, message.group, latency)
+    group = None if message.group is None else printable(message.group)
+    return Handled(message.id, lane.route.name, lane.route.source, message.attempt, group, latency)

@@ -9,6 +9,7 @@ from loafer.domain.context import Context
 from loafer.domain.message import Message
 from loafer.domain.retry import Retry
 from loafer.domain.share import Share
+from loafer.domain.shown import without_secrets
 from loafer.ports.consumer import Consumer
 from loafer.ports.decoder import Decode
 
@@ -74,7 +75,7 @@ class Route:
 
     Attributes:
         name: What logs call it.
-        source: Where its messages come from, as the user named it.
+        source: Where its messages come from, as the user named it, but for passwords and tokens in a URL.
         consumer: Creates a consumer of the source. It is called twice: leases are extended by a consumer of their own,
             on a thread of their own.
         translate: Turns a message into `{"content": content}`, where a topic tells one with its `notification`.
@@ -88,7 +89,7 @@ class Route:
     """
 
     name: str
-    source: str
+    source: str = attrs.field(converter=without_secrets)
     consumer: Callable[[], Consumer]
     translate: Translate
     call: Call = attrs.field(converter=_call)

@@ -5,6 +5,8 @@ from types import MappingProxyType
 
 import attrs
 
+from loafer.domain.shown import printable
+
 
 @attrs.frozen(slots=True)
 class Attribute:
@@ -42,7 +44,7 @@ class Message:
     """A message as a consumer received it.
 
     Attributes:
-        id: The message id; the same on every delivery.
+        id: The message id; the same on every delivery. What is not printable in it is escaped: it is shown in logs.
         body: The body as it was sent.
         receipt: The receipt handle of this one delivery: what acknowledges, releases or extends it.
         receive_count: How often the queue has delivered the message, this delivery included; 1 or more.
@@ -56,7 +58,7 @@ class Message:
 
     """
 
-    id: str
+    id: str = attrs.field(converter=printable)
     body: str
     receipt: str
     receive_count: int = 1

@@ -45,6 +45,15 @@ def fails(shell: Shell, command: str, *complaints: str) -> None:
     assert all(complaint in line for complaint in complaints), line
 
 
+@pytest.mark.parametrize("transport", ["lean", "aiobotocore"])
+def test_no_secret_of_a_source_is_shown(shell: Shell, transport: str) -> None:
+    source = "http://me:TOPSECRET@127.0.0.1:1/1/orders?token=TOPSECRET"
+    with shell.running(f"export LOAFER_SQS_TRANSPORT={transport}\nloafer -vv --source '{source}'") as worker:
+        worker.prints("trouble with source 'http://127.0.0.1:1/1/orders'")
+        assert worker.stop() == 0
+    assert "TOPSECRET" not in worker.printed
+
+
 COMMANDS = ["loafer --source orders", "loafer publish_sqs --queue orders --msg 1"]
 
 

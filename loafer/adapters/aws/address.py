@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from loafer.domain.limits import FIFO
+from loafer.domain.shown import without_secrets
 
 _NAME = {
     "sqs": re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo"),
@@ -57,7 +58,7 @@ def _from_url(url: str) -> Address:
     parts = urlsplit(url)
     name = parts.path.rstrip("/").rpartition("/")[2]
     if not parts.hostname or not _NAME["sqs"].fullmatch(name):
-        raise ValueError(f"{url!r} is no queue URL: expected https://HOST/ACCOUNT/NAME")
+        raise ValueError(f"{without_secrets(url)!r} is no queue URL: expected https://HOST/ACCOUNT/NAME")
     return Address(name, region=_region_of(parts.hostname), url=url)
 
 
@@ -71,5 +72,5 @@ def _from_name_or_arn(text: str, service: str, expected: str) -> Address:
         return Address(text)
     arn = _ARN.fullmatch(text)
     if arn is None or arn["service"] != service or not _NAME[service].fullmatch(arn["name"]):
-        raise ValueError(f"{text!r} is not {expected}")
+        raise ValueError(f"{without_secrets(text)!r} is not {expected}")
     return Address(arn["name"], region=arn["region"], account=arn["account"], arn=text)

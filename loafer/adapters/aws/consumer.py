@@ -23,6 +23,7 @@ from loafer.adapters.aws.session import POLL_MARGIN, Client, create_client, poll
 from loafer.domain.batch import Failure
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
+from loafer.domain.shown import without_secrets
 from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
 from loafer.ports.consumer import Consumer, SourceInfo
 
@@ -117,7 +118,7 @@ class SQSConsumer(Consumer):
         poller = opened.poller or await self._open_poller(opened)
         most = min(limit, self.batch_size)
         return await poller.read(
-            partial(messages_in, source=self.source, most=most),
+            partial(messages_in, source=without_secrets(self.source), most=most),
             "receive_message",
             within=self.wait_time + POLL_MARGIN,
             MaxNumberOfMessages=most,

@@ -8,6 +8,7 @@ import attrs
 
 from loafer.adapters.aws.strict_json import decode, is_json
 from loafer.domain.message import Attribute, OutgoingMessage
+from loafer.domain.shown import printable
 
 _FORMATS = "give JSON lines, the output of `aws sqs receive-message`, or a Lambda SQS event"
 
@@ -19,7 +20,7 @@ Spelling: TypeAlias = Callable[[str], str]
 class Sample:
     """A message to be delivered once, under an id of its own."""
 
-    id: str
+    id: str = attrs.field(converter=printable)
     message: OutgoingMessage
 
 

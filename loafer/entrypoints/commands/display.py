@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from loafer import __version__
+from loafer.domain.shown import without_secrets
 from loafer.entrypoints.settings.table import Settings
 
 
@@ -24,7 +25,7 @@ def banner(settings: Settings) -> str:
     for route in settings.routes:
         lines += [
             f"route {route.name!r}:",
-            f"  source:     {route.source}",
+            f"  source:     {without_secrets(route.source)}",
             f"  handler:    {route.handler}",
             f"  translator: {route.translator}",
             f"  consumer:   {route.consumer}",

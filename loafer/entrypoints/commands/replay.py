@@ -9,6 +9,7 @@ import attrs
 from loafer.adapters.aws.saved import Sample, read_messages
 from loafer.application.delivery import Delivery
 from loafer.domain.lifecycle import Outcome
+from loafer.domain.shown import printable
 from loafer.entrypoints.commands.trial import Trial
 from loafer.entrypoints.settings.mistakes import Mistake, Mistakes
 from loafer.entrypoints.settings.table import Settings
@@ -63,7 +64,7 @@ def run_replay(
         summary.outcomes[delivery.outcome] += 1
         error = delivery.error
         why = "" if error is None else " ".join(f"  {type(error).__name__}: {error}".split())
-        report(f"{delivery.message.id}  {delivery.outcome.value}{why and '  '}{why}")
+        report(printable(f"{delivery.message.id}  {delivery.outcome.value}{why and '  '}{why}"))
 
     route = attrs.evolve(
         settings.routes[0],

@@ -107,7 +107,7 @@ def test_the_help_imports_nothing_that_is_slow(option: str) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "loafer", option]
     imported = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     assert " click\n" in imported
-    slow = {"aiobotocore", "botocore", "aiohttp", "asyncio", "dependency_injector"}
+    slow = {"aiobotocore", "botocore", "aiohttp", "asyncio", "dependency_injector", "logging", "pathlib", "traceback"}
     assert {line.rpartition("|")[2].strip() for line in imported.splitlines()} & slow == set()
 
 
@@ -146,6 +146,19 @@ def test_a_replay_reads_files_of_other_tools(tmp_path: Path, document: object, m
     file.write_text(json.dumps(document, indent=2))
     done = run("replay", str(file), "--handler", "test_cli.odd", "--translator", "test_cli.Words")
     assert (done.exit_code, done.stdout.splitlines()[0]) == (0, f"{message_id}  {Outcome.SUCCEEDED.value}")
+
+
+async def quotes(message: str) -> None:
+    raise ValueError(message)
+
+
+def test_a_replay_shows_one_line_a_message_whatever_its_id_and_its_error_say() -> None:
+    messages = [{"MessageId": "1\x1b[2J\n2  succeeded", "Body": '"\\u001b]0;pwned\\u0007\\u2028x"'}] * 2
+    done = run("replay", "-", "--handler", "test_cli.quotes", stdin=json.dumps({"Messages": messages}))
+    first, second, summary = done.stdout.split("\n")[:-1]
+    shown = "  failed  ValueError: \\x1b]0;pwned\\x07 x"
+    assert [first, second] == [f"1\\x1b[2J\\n2  succeeded{again}{shown}" for again in ("", " (2)")]
+    assert summary.startswith("2 messages: 2 failed;")
 
 
 def test_a_replay_of_no_known_format_is_a_mistake_with_its_line() -> None:

@@ -47,6 +47,14 @@ async def test_a_url_is_not_looked_up(sqs: FakeSQS) -> None:
     assert sqs.said("get_queue_url") == []
 
 
+async def test_a_message_does_not_tell_the_secrets_of_its_source(sqs: FakeSQS) -> None:
+    consumer = SQSConsumer("https://me:TOPSECRET@host/1/orders?token=TOPSECRET")
+    await consumer.open()
+    sqs.answers["receive_message"] = {"Messages": [{"MessageId": "1\n2", "ReceiptHandle": "r", "Body": "b"}]}
+    [message] = await consumer.receive(1)
+    assert (message.source, message.id) == ("https://host/1/orders", "1\\n2")
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [

@@ -35,5 +35,11 @@ def test_a_banner_says_what_runs() -> None:
     ]
 
 
+def test_a_banner_shows_no_secret_of_a_source() -> None:
+    shown = banner(Settings(routes=(RouteSettings(source="https://me:TOPSECRET@host/1/orders?token=TOPSECRET"),)))
+    assert "  source:     https://host/1/orders\n" in shown
+    assert "TOPSECRET" not in shown
+
+
 def test_a_banner_says_how_many_processes_there_are_if_there_are_several() -> None:
     assert banner(Settings(processes=3)).splitlines()[1:] == ["processes: 3", "max jobs: 10 in each"]

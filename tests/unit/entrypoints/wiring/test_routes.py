@@ -121,6 +121,24 @@ def test_a_consumer_of_ones_own_is_created_with_the_source_and_the_options(wirin
     assert (consumer.queue.name, consumer.wait_time) == ("orders", 1)
 
 
+def test_the_consumer_alone_knows_the_secrets_of_a_source(wiring: Wiring) -> None:
+    source = "https://me:TOPSECRET@host/1/orders?token=TOPSECRET"
+    [route] = wiring.routes((attrs.evolve(ROUTE, source=source),))
+    consumer = route.consumer()
+    assert isinstance(consumer, SQSConsumer)
+    assert (route.source, consumer.source) == ("https://host/1/orders", source)
+
+
+@pytest.mark.parametrize("name", ["", "no queue", "a" * 90])
+@pytest.mark.parametrize("scheme", ["https", "HTTPS", "ftp"])
+def test_a_mistake_in_a_source_shows_no_secret_of_it(wiring: Wiring, scheme: str, name: str) -> None:
+    [told] = complaints(wiring, source=f"{scheme}://me:TOPSECRET@host/{name}?token=TOPSECRET")
+    assert told.startswith(
+        f"LOAFER_DEFAULT_ROUTE_SOURCE='{scheme}://host/{name}' (a test): '{scheme}://host/{name}' is"
+    )
+    assert "TOPSECRET" not in told
+
+
 def test_a_consumer_that_can_be_created_with_a_transport_gets_it(wiring: Wiring) -> None:
     told = attrs.evolve(wiring, transport="aiobotocore")
     [route, own] = told.routes((ROUTE, attrs.evolve(ROUTE, consumer=f"{__name__}.Own")))

@@ -2,6 +2,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
 
 from loafer.adapters.memory.consumer import MemoryConsumer
@@ -13,6 +14,8 @@ from loafer.domain.message import Message
 from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.logs import MessageFields, add_message_fields
 
+MESSAGE = Message("m-1", "body", "receipt", receive_count=2, group="g")
+
 
 async def handle(content: Any) -> None: ...
 
@@ -22,7 +25,7 @@ def handling() -> Iterator[None]:
     queue = MemoryQueue("orders")
     route = Route("main", "orders", lambda: MemoryConsumer(queue), lambda _: {}, handle)
     lane = Lane(route, MemoryConsumer(queue), lambda: 0.0)
-    token = HANDLED.set((lane, Message("m-1", "body", "receipt", receive_count=2, group="g"), 0.0))
+    token = HANDLED.set((lane, MESSAGE, 0.0))
     yield
     HANDLED.reset(token)
 
@@ -33,6 +36,16 @@ def fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 M_1 = {"message_id": "m-1", "route": "main", "attempt": 2, "group": "g", "latency": None, "source": "orders"}
+
+
+@pytest.mark.usefixtures("handling")
+def test_a_group_cannot_forge_a_line_of_the_log() -> None:
+    handling = HANDLED.get()
+    assert handling is not None
+    HANDLED.set((handling[0], attrs.evolve(MESSAGE, group="g\nERROR\x1b"), 0.0))
+    record = logging.makeLogRecord({})
+    assert MessageFields().filter(record)
+    assert record.__dict__["group"] == "g\\nERROR\\x1b"
 
 
 @pytest.mark.usefixtures("handling")
