@@ -3,6 +3,8 @@
 import asyncio
 import random
 from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
@@ -30,7 +32,8 @@ GRACE, POLL_GRACE = 5, 5
 class Plan:
     """One random world: what is on the queue, how handlers behave, what fails, when workers are stopped or crash.
 
-    `restarts` are stops while messages wait in a worker.
+    `restarts` are stops while messages wait in a worker. A disturbance is a kind, when it begins, and how many seconds
+    it lasts: the process stands `still`, calls are `denied`, credentials are `slow`, answers come `late`.
     """
 
     seed: int
@@ -48,6 +51,7 @@ class Plan:
     restarts: int
     wait_time: float
     crashes: tuple[int, ...]
+    disturbances: tuple[tuple[str, float, float], ...]
     max_receive_count: int | None
 
 
@@ -68,6 +72,10 @@ plans = st.builds(
     restarts=st.integers(0, 3),
     wait_time=st.sampled_from([1.0, 1.0, 5.0, 20.0]),
     crashes=st.lists(st.integers(1, 60), max_size=3).map(tuple),
+    disturbances=st.lists(
+        st.tuples(st.sampled_from(["still", "denied", "slow", "late"]), st.floats(0, 60), st.floats(0.1, 60)),
+        max_size=4,
+    ).map(tuple),
     max_receive_count=st.one_of(st.none(), st.integers(2, 5)),
 )
 
@@ -104,6 +112,7 @@ class Simulation:
         group, _, number = content.partition(":")
         self.started[group].append(int(number))
         assert not self.running[content], "a message runs twice at once"
+        assert content in {message.body for message in self.queue.messages.values()}, "it was deleted before it started"
         self.runs[content] += 1
         self.running[content] += 1
         self.kept.discard(content)
@@ -167,16 +176,26 @@ class Simulation:
             await self.work(100, faults)
         for _ in range(self.plan.restarts):
             await self.work(100, self.faults(), restart=True)
+        if self.plan.disturbances:
+            await self.work(200, self.faults(), self.plan.disturbances)
         for seconds in (*self.plan.stops, 3_000):
             await self.work(seconds, self.faults())
             assert self.worker.dispatcher.held == 0
-            if self.plan.trouble == 0 and not self.plan.crashes and self.plan.wait_time <= POLL_GRACE:
+            undisturbed = self.plan.trouble == 0 and not (self.plan.crashes or self.plan.disturbances)
+            if undisturbed and self.plan.wait_time <= POLL_GRACE:
                 in_flight = {message.body for message in self.queue.in_flight}
                 assert in_flight <= self.kept, "a stop left hidden what no handler wanted to come back later"
             tallies = self.worker.dispatcher._slots._tallies.values()
             assert all(tally.asked == 0 and tally.running == 0 for tally in tallies)
 
-    async def work(self, seconds: float, faults: Faults, *, restart: bool = False) -> None:
+    async def work(
+        self,
+        seconds: float,
+        faults: Faults,
+        disturbances: tuple[tuple[str, float, float], ...] = (),
+        *,
+        restart: bool = False,
+    ) -> None:
         """Let a worker work until the queue is empty, the time is over, or it crashes; it ends in time.
 
         One that is to be restarted ends as soon as messages wait in it.
@@ -192,7 +211,8 @@ class Simulation:
             batch_size=plan.batch_size,
             abandoned_polls=True,
         )
-        async with self.worker:
+        timers = [timer for disturbance in disturbances for timer in self.disturb(faults, *disturbance)]
+        async with self.ending(disturbances):
             began = now()
             while now() - began < seconds and len(self.queue) and not faults.crashed.is_set():
                 if restart and self.worker.dispatcher.held > self.running.total():
@@ -200,11 +220,46 @@ class Simulation:
                 await asyncio.sleep(0.1 if seconds < 100 or restart else 1)
                 self.count()
             asked = now()
-        assert now() - asked < GRACE + 8
+        assert disturbances or now() - asked < GRACE + 8
+        for timer in timers:
+            timer.cancel()
+        if disturbances:
+            return
         if plan.trouble == 0 and faults.delay < SHORTEST_CALL and not faults.crashed.is_set():
             await asyncio.sleep(plan.wait_time)  # what an aborted poll takes counts too
             received = faults.received - (self.runs - runs)
             assert set(received.values()) <= {1}, "a stop added a receive to the one that brought a message"
+
+    @asynccontextmanager
+    async def ending(self, disturbances: tuple[tuple[str, float, float], ...]) -> AsyncIterator[None]:
+        """Run the worker meanwhile; where calls are denied it may end by itself."""
+        try:
+            async with self.worker:
+                yield
+        except AccessDenied:
+            assert any(kind == "denied" for kind, *_ in disturbances)
+
+    def disturb(self, faults: Faults, kind: str, at: float, seconds: float) -> Iterator[asyncio.TimerHandle]:
+        """Let a disturbance begin and end; yield the timers for that."""
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        virtual, look = loop.virtual, self.plan.visibility / 12
+
+        def stand_still() -> None:
+            virtual.now += seconds  # no timer runs meanwhile
+
+        begin = {
+            "still": stand_still,
+            "denied": lambda: setattr(faults, "denied", True),
+            "slow": lambda: setattr(faults, "extension_delay", seconds),
+            "late": lambda: setattr(faults, "late", min(seconds, look)),
+        }
+
+        def end() -> None:
+            faults.denied, faults.extension_delay, faults.late = False, 0.0, 0.0
+
+        yield loop.call_later(at, begin[kind])
+        yield loop.call_later(at + seconds, end)
 
 
 def run(plan: Plan) -> Simulation:
@@ -227,9 +282,10 @@ def check(plan: Plan) -> None:
     assert set(simulation.succeeded) | dead == everything, "a message was lost"
     assert simulation.queue.counts["deleted"] <= simulation.succeeded.total() + len(dead)
     bounds = Options(plan.max_jobs, plan.prefetch).bounds([Share()])
-    assert simulation.most_seated <= bounds.seats == plan.max_jobs + plan.prefetch
+    # A group's next message, and a head whose retry has come, may start without having been asked for anew.
+    assert simulation.most_seated <= bounds.seats + plan.groups * plan.fifo
     assert simulation.most_settling <= bounds.settling
-    calm = plan.trouble == 0 and not (plan.stops or plan.restarts or plan.crashes)
+    calm = plan.trouble == 0 and not (plan.stops or plan.restarts or plan.crashes or plan.disturbances)
     if calm:
         assert set(simulation.succeeded.values()) <= {1}, "a success ran twice without a fault"
         if plan.fifo:
@@ -243,7 +299,7 @@ def test_whatever_happens_nothing_is_lost_and_no_limit_is_passed(plan: Plan) -> 
     check(plan)
 
 
-@given(plans.map(lambda plan: attrs.evolve(plan, trouble=0.0, stops=(), restarts=0, crashes=())))
+@given(plans.map(lambda plan: attrs.evolve(plan, trouble=0.0, stops=(), restarts=0, crashes=(), disturbances=())))
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 def test_without_faults_nothing_that_succeeded_runs_again_and_groups_keep_their_order(plan: Plan) -> None:
     check(plan)

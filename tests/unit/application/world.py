@@ -15,6 +15,7 @@ from loafer.application.options import Options
 from loafer.application.route import Route
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
+from loafer.exceptions import AccessDenied
 from loafer.ports.consumer import SourceInfo
 
 
@@ -34,7 +35,8 @@ def queue(name: str = "orders", *bodies: str, **attributes: Any) -> MemoryQueue:
 class Faults:
     """What goes wrong; shared by all consumers of a source. Each list is used up from its front, None is no fault.
 
-    `received` counts how often their polls, those that were aborted too, were given each body.
+    `received` counts how often their polls, those that were aborted too, were given each body. While `denied` nothing
+    may be settled or extended; answers to receives are `late` by so many seconds.
     """
 
     opening: list[Exception | None] = attrs.field(factory=list)
@@ -44,6 +46,8 @@ class Faults:
     dead_lettering: list[Failure | None] = attrs.field(factory=list)
     calls: list[tuple[str, int]] = attrs.field(factory=list)
     received: Counter[str] = attrs.field(factory=Counter)
+    denied: bool = False
+    late: float = 0.0
     delay: float = 0.0
     extension_delay: float = 0.0
     steps_to_crash: int | None = None
@@ -76,6 +80,8 @@ class FlakyConsumer(MemoryConsumer):
         await self.faults.step()
         messages = await super().receive(limit)
         await self.faults.step()
+        if self.faults.late:
+            await asyncio.sleep(self.faults.late)
         return messages
 
     async def _poll(self, limit: int) -> Sequence[Message]:
@@ -122,6 +128,8 @@ class FlakyConsumer(MemoryConsumer):
         call: Callable[[Sequence[Message]], Awaitable[Sequence[Failure | None]]],
     ) -> Sequence[Failure | None]:
         """Let entry by entry fail; an exception fails the call."""
+        if self.faults.denied:
+            raise AccessDenied("not for you")
         if self.faults.delay:
             await asyncio.sleep(self.faults.delay)
         results: list[Failure | None] = []
