@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from loafer.application.handler import ThreadHandler
-from loafer.application.route import Handler, Route
+from loafer.application.route import Call, Handler, Route
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
 from loafer.exceptions import HandlerTimeout
@@ -53,13 +53,13 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Delive
     After `limit` seconds a coroutine is cancelled, which is an error like any other. A thread cannot be cancelled:
     it is waited for, and what it comes to counts.
     """
-    call = route.call
+    call: Call = route.call  # type: ignore[assignment]  # a batch is delivered in another way
     content: object
     try:
         if call.translated:
             translated: Any = route.translate(message)
             if translated.__class__ is not dict and inspect.isawaitable(translated):  # the usual case, at once
-                translated = await _translated_within(limit, translated)
+                translated = await translated_within(limit, translated)
             content = content_of(translated)
             if len(translated) > 1:
                 message = message_with(translated.get("notification"), message)
@@ -76,14 +76,15 @@ async def deliver(route: Route, message: Message, limit: float | None) -> Delive
         if limit is None:
             await call.handle(*given)
         else:
-            await _handle_within(limit, call.handle, given, message)
+            await handle_within(limit, call.handle, given, message)
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
         outcome = Outcome.REJECTED if isinstance(error, route.reject) else outcome_of(content, error)
         return Delivery(route.name, message, outcome, error, content)
     return Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
 
 
-async def _translated_within(limit: float | None, translating: Awaitable[object]) -> object:
+async def translated_within(limit: float | None, translating: Awaitable[object]) -> object:
+    """Return what a translator's awaitable comes to; HandlerTimeout after `limit` seconds."""
     try:
         async with asyncio.timeout(limit) as scope:
             return await translating
@@ -93,8 +94,11 @@ async def _translated_within(limit: float | None, translating: Awaitable[object]
         raise
 
 
-async def _handle_within(limit: float, handle: Handler, given: tuple[object, ...], message: Message) -> None:
-    if isinstance(handle, ThreadHandler):
+async def handle_within(limit: float | None, handle: Handler, given: tuple[object, ...], message: Message) -> None:
+    """Await a handler; HandlerTimeout after `limit` seconds, but a thread is waited for."""
+    if limit is None:
+        await handle(*given)
+    elif isinstance(handle, ThreadHandler):
         text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
         warning = asyncio.get_running_loop().call_later(limit, logger.warning, text, message.id, limit)
         try:

@@ -104,7 +104,7 @@ class Dispatcher:
         slots = self._slots = Slots(
             self.options.max_jobs,
             self.options.prefetch,
-            self.options.bounds([route.share for route in self.routes]),
+            self.options.bounds(self.routes),
             self.clock,
             self._lanes,
         )

@@ -8,17 +8,20 @@ from enum import Enum, auto
 
 import attrs
 
+from loafer.application.batches import deliver_batch
 from loafer.application.delivery import Delivery, deliver, ignore
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.options import Options
 from loafer.application.report import logger as report_logger
 from loafer.application.report import report
+from loafer.application.route import BatchCall
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.summary import Summary
 from loafer.application.tasks import start_task
+from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 
@@ -46,7 +49,7 @@ class Jobs:
     observe: Callable[[Delivery], None]
     summaries: Mapping[Lane, Summary] = attrs.field(factory=dict)
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
-    _tasks: "dict[asyncio.Task[None], tuple[Lane, Lease]]" = attrs.field(factory=dict, init=False)
+    _tasks: "dict[asyncio.Task[None], tuple[Lane, Sequence[Lease]]]" = attrs.field(factory=dict, init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _tells_all: bool = attrs.field(init=False)
@@ -78,9 +81,17 @@ class Jobs:
 
         While a stop has time, that is but for messages at their last receive.
         """
-        lane.order.add(self._settlements[lane].sorted_out(lane.take(messages, since)))
+        leases = self._settlements[lane].sorted_out(lane.take(messages, since))
+        lane.order.add(leases)
+        if leases and isinstance(lane.order, BatchOrder) and isinstance(lane.route.call, BatchCall):
+            asyncio.get_running_loop().call_later(lane.route.call.wait, self._ripen, lane, lane.order, leases[-1])
         if self.stop.requested.is_set():
             self._give_back(lane)
+        self.start(lane)
+
+    def _ripen(self, lane: Lane, order: BatchOrder, lease: Lease) -> None:
+        """Let a batch start that is not full: its first message has waited for long enough."""
+        order.ripen(lease)
         self.start(lane)
 
     def start(self, lane: Lane) -> None:
@@ -150,12 +161,13 @@ class Jobs:
 
     def abandon(self) -> int:
         """Leave what still runs to its lease and return how many that are."""
-        for lane, lease in self._tasks.values():
-            text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
-            logger.warning(text, lease.message.id)
+        for lane, leases in self._tasks.values():
+            for lease in leases:
+                text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
+                logger.warning(text, lease.message.id)
             with lane.lock:
-                lane.leases.drop([lease])
-            self._abandoned.add(lease)
+                lane.leases.drop(leases)
+            self._abandoned.update(leases)
         abandoned, self._tasks = len(self._tasks), {}
         return abandoned
 
@@ -176,6 +188,9 @@ class Jobs:
 
     def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()
+        if isinstance(lane.order, BatchOrder):
+            self._start_batch(lane, [lease, *lane.order.rest()], now)
+            return
         if not lease.is_valid(now):
             logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
             self.slots.free(lane)
@@ -184,7 +199,25 @@ class Jobs:
         lease.runs += 1
         task = start_task(self._run(lane, lease, now), self._context.copy())
         if not task.done():
-            self._tasks[task] = lane, lease
+            self._tasks[task] = lane, (lease,)
+            task.add_done_callback(self._forget)
+
+    def _start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
+        """Start one job with many messages, but for those whose leases have ended."""
+        valid = [lease for lease in leases if lease.is_valid(now)]
+        if len(valid) < len(leases):
+            text = "%d messages on %r: their leases ended while they waited; they are not started"
+            logger.warning(text, len(leases) - len(valid), lane.route.name)
+            self._settlements[lane].let_go([lease for lease in leases if not lease.is_valid(now)])
+        if not valid:
+            self.slots.free(lane)
+            return
+        self.slots.more(lane, len(valid) - 1)
+        for lease in valid:
+            lease.runs += 1
+        task = start_task(self._run_batch(lane, valid, now), self._context.copy())
+        if not task.done():
+            self._tasks[task] = lane, valid
             task.add_done_callback(self._forget)
 
     def _forget(self, task: "asyncio.Task[None]") -> None:
@@ -201,19 +234,38 @@ class Jobs:
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
+        self._end(lane, lease, delivery, now - began, now)
+        if not self._starting:  # a handler that ended at once leaves that to its starter
+            self.start(lane)
+
+    async def _run_batch(self, lane: Lane, leases: Sequence[Lease], began: float) -> None:
+        route = lane.route
+        assert isinstance(route.call, BatchCall)  # noqa: S101 - which is why its lane collects batches
+        limit = self.options.handler_timeout if route.timeout is None else route.timeout
+        deliveries = await deliver_batch(route, route.call, [lease.message for lease in leases], limit)
+        if leases[0] in self._abandoned:
+            return  # the stop is over, and nothing can be settled any more
+        now = lane.clock()
+        self.slots.more(lane, 1 - len(leases))
+        self.slots.ended(lane, now - began, now)
+        for lease, delivery in zip(leases, deliveries, strict=True):
+            HANDLED.set((lane, delivery.message, began))
+            self._end(lane, lease, delivery, now - began, now)
+        self.start(lane)
+
+    def _end(self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float) -> None:
+        """Count, tell and settle what a delivery has come to, whatever goes wrong in between."""
         lane.counts[delivery.outcome] += 1
         if self.summaries:
-            self.summaries[lane].ended(message, now - began, now)
+            self.summaries[lane].ended(delivery.message, seconds, now)
         if delivery.error is not None or self._tells_all:
             self._tell(delivery)
         HANDLED.set(None)  # what settles it settles others too
         try:
             self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now)
         except Exception:  # a user's error may raise where it is looked at, and its message must not stay held
-            logger.exception("message %s could not be settled: it is left to its lease", message.id)
+            logger.exception("message %s could not be settled: it is left to its lease", delivery.message.id)
             self._settlements[lane].let_go([lease])
-        if not self._starting:  # a handler that ended at once leaves that to its starter
-            self.start(lane)
 
     def _tell(self, delivery: Delivery) -> None:
         try:

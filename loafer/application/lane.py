@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from loafer.application.route import Route
+from loafer.application.route import BatchCall, Route
+from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease, Leases
 from loafer.domain.message import Message
 from loafer.domain.ordering import ArrivalOrder, GroupOrder, Singles
@@ -29,16 +30,21 @@ class Lane:
     clock: Callable[[], float]
     info: SourceInfo = attrs.field(default=UNKNOWN, init=False)
     leases: Leases = attrs.field(factory=lambda: Leases(UNKNOWN.visibility_timeout), init=False)
-    order: ArrivalOrder | GroupOrder = attrs.field(factory=ArrivalOrder, init=False)
+    order: ArrivalOrder | GroupOrder | BatchOrder = attrs.field(init=False)
     singles: Singles = attrs.field(factory=Singles, init=False)
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin without an order of groups: whether there is one shows when the consumer opens."""
+        self.order = BatchOrder(self.route.batch) if isinstance(self.route.call, BatchCall) else ArrivalOrder()
 
     def opened(self, info: SourceInfo) -> None:
         """Take in what the consumer found out about its source."""
         self.info = info
         self.leases = Leases(info.visibility_timeout)
-        self.order = GroupOrder() if info.ordered else ArrivalOrder()
+        if info.ordered:
+            self.order = GroupOrder()
         self.route.around.max_receive_count = info.max_receive_count
 
     def looked(self, info: SourceInfo) -> None:

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import attrs
 
+from loafer.application.route import Route
 from loafer.domain.demand import Bounds
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.retry import Retry, RetryDelay, retry_of
-from loafer.domain.share import Share
 from loafer.exceptions import ConfigurationError
 
 Tracebacks = Literal["full", "frames", "off"]
@@ -64,10 +64,13 @@ class Options:
         timeout = self.handler_timeout
         _check(self, "handler_timeout", timeout is None or _is_time(timeout, math.inf), "0 or more seconds, or None")
 
-    def bounds(self, shares: Sequence[Share]) -> Bounds:
-        """Return what routes with these shares may hold together."""
-        waiting = sum(share.prefetch or self.prefetch for share in shares)
-        return Bounds(self.max_jobs + waiting, self.held_bytes, self.fifo_followers)
+    def bounds(self, routes: Sequence[Route]) -> Bounds:
+        """Return what routes may hold together; a batch is one job, however many messages it has."""
+        seats = self.max_jobs
+        for route in routes:
+            seats += route.seats(self.prefetch)
+            seats += (route.batch - 1) * min(self.max_jobs, route.share.max_jobs or self.max_jobs)
+        return Bounds(seats, self.held_bytes, self.fifo_followers)
 
 
 def _check(options: Options, name: str, fits: bool, right: str) -> None:

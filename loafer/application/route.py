@@ -1,6 +1,6 @@
 """The link between a source and a handler."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
@@ -40,9 +40,16 @@ class Surroundings:
 
     def context_of(self, message: Message) -> Context[Any]:
         """Return the context of a message."""
+        return Context(self.state, message, route=self.route, attempts_left=self.attempts_left(message))
+
+    def context_of_batch(self, messages: Sequence[Message]) -> Context[Any]:
+        """Return the context of many messages."""
+        return Context(self.state, messages=messages, route=self.route)
+
+    def attempts_left(self, message: Message) -> int | None:
+        """Return how many attempts a message has left after this one; None: no end is set."""
         limit = self.max_receive_count
-        left = None if limit is None else max(0, limit - message.attempt)
-        return Context(self.state, message, route=self.route, attempts_left=left)
+        return None if limit is None else max(0, limit - message.attempt)
 
 
 @attrs.frozen
@@ -65,8 +72,28 @@ class Call:
     notice: Callable[[str], object] | None = None
 
 
-def _call(given: Call | Handler) -> Call:
-    return given if isinstance(given, Call) else Call(given)
+@attrs.frozen
+class BatchCall:
+    """How a handler of many messages is called.
+
+    Attributes:
+        handle: Awaited with a list of Items, and then with a Context if it wants one.
+        contextual: Whether it wants one.
+        decode: Makes each content a value of the type that is asked for; None: it stays as it is.
+        size: Messages of one call at most.
+        wait: Seconds that the first of them waits for others.
+
+    """
+
+    handle: Handler
+    contextual: bool = False
+    decode: Decode | None = None
+    size: int = 10
+    wait: float = 1.0
+
+
+def _call(given: Call | BatchCall | Handler) -> Call | BatchCall:
+    return given if isinstance(given, Call | BatchCall) else Call(given)
 
 
 @attrs.frozen
@@ -92,9 +119,18 @@ class Route:
     source: str = attrs.field(converter=without_secrets)
     consumer: Callable[[], Consumer]
     translate: Translate
-    call: Call = attrs.field(converter=_call)
+    call: Call | BatchCall = attrs.field(converter=_call)
     around: Surroundings = attrs.Factory(lambda self: Surroundings(self.name), takes_self=True)
     share: Share = attrs.field(factory=Share)
     retry: Retry | None = None
     timeout: float | None = None
     reject: tuple[type[BaseException], ...] = ()
+
+    @property
+    def batch(self) -> int:
+        """How many messages its handler takes in one call at most."""
+        return self.call.size if isinstance(self.call, BatchCall) else 1
+
+    def seats(self, prefetch: int) -> int:
+        """Return how many messages may wait for its handler, where `prefetch` is what routes have that do not say."""
+        return self.share.prefetch or (prefetch if self.batch == 1 else 2 * self.batch)

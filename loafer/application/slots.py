@@ -62,9 +62,9 @@ class Slots:
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing that is asked for, waits or runs."""
-        shares = {lane: lane.route.share for lane in self.lanes}
-        lightest = min((share.weight for share in shares.values()), default=1)
-        self._tallies = {lane: Tally.of(share, self.prefetch, lightest, self.clock()) for lane, share in shares.items()}
+        lightest = min((lane.route.share.weight for lane in self.lanes), default=1)
+        now = self.clock()
+        self._tallies = {lane: Tally.of(lane.route, self.prefetch, lightest, now) for lane in self.lanes}
 
     def is_running(self, lane: Lane) -> bool:
         """Tell whether a handler of a lane runs."""
@@ -142,6 +142,10 @@ class Slots:
         if tally.limit is not None:
             tally.pace.ended(seconds, now)
         self.free(lane)
+
+    def more(self, lane: Lane, messages: int) -> None:
+        """Note that running jobs of a lane have so many messages more."""
+        self._tallies[lane].more += messages
 
     def free(self, lane: Lane) -> None:
         """Give a slot back."""
@@ -232,7 +236,7 @@ class Slots:
         # What its queue moves away after one receive must not wait for a slot: a stop would have it moved unrun.
         if lane.info.max_receive_count == 1:
             soon = 0
-        waiting = lane.order.startable
+        waiting = lane.order.startable if tally.batch == 1 else len(lane.order)
         startable = tally.startable(free, soon, waiting, now)
         return Room(tally.prefetch, waiting, tally.asked, startable, headroom)
 

@@ -2,10 +2,11 @@
 
 import attrs
 
+from loafer.application.route import Route
 from loafer.domain.demand import Pace
 from loafer.domain.lease import Leases
 from loafer.domain.ordering import Order
-from loafer.domain.share import Bucket, Share
+from loafer.domain.share import Bucket
 
 
 @attrs.define(eq=False)
@@ -18,6 +19,8 @@ class Tally:
         has_turn: Whether the lane is among those that may start a message.
         barred: Whether nothing new may start or be received.
         paused: Whether nothing new may be received.
+        batch: Messages that one job takes at most.
+        more: Messages of running jobs beyond the first of each.
         limit: Handlers that may run; None: any number.
         pace: How long handlers take, where there is a limit.
         bucket: Keeps the rate; None where there is none.
@@ -26,7 +29,7 @@ class Tally:
         passed: How far it is.
         pauses: Whether it waits for its rate to let it start.
         will_look: Whether its rate will have it looked at again.
-        waiting: Messages that could start; this and what follows is what the totals over all lanes know of it.
+        waiting: Jobs that could start; this and what follows is what the totals over all lanes know of it.
         seated: Messages with a seat.
         settling: Messages on their way to being settled.
         size: Characters of the bodies that are held or asked for.
@@ -38,6 +41,8 @@ class Tally:
     has_turn: bool = False
     barred: bool = False
     paused: bool = False
+    batch: int = 1
+    more: int = 0
     limit: int | None = None
     pace: Pace = attrs.field(factory=Pace)
     bucket: Bucket | None = None
@@ -52,13 +57,14 @@ class Tally:
     size: float = 0
 
     @classmethod
-    def of(cls, share: Share, prefetch: int, lightest: float, now: float) -> "Tally":
-        """Return the account of a lane with a share; the weight of the route that weighs least is `lightest`."""
+    def of(cls, route: Route, prefetch: int, lightest: float, now: float) -> "Tally":
+        """Return the account of a route's lane; the weight of the route that weighs least is `lightest`."""
         return cls(
-            limit=share.max_jobs,
-            bucket=share.bucket(now),
-            prefetch=share.prefetch or prefetch,
-            stride=lightest / share.weight,
+            batch=route.batch,
+            limit=route.share.max_jobs,
+            bucket=route.share.bucket(now),
+            prefetch=route.seats(prefetch),
+            stride=lightest / route.share.weight,
         )
 
     def take_turn(self) -> None:
@@ -71,7 +77,8 @@ class Tally:
         startable = free + soon
         if self.limit is not None:
             own = self.pace.starts_soon(self.limit, now) if soon else 0
-            startable = min(startable, self.limit - self.running - waiting + own)
+            startable = min(startable, self.limit - self.running - self.waiting + own)
+        startable *= self.batch
         if self.bucket is not None:
             startable = min(startable, self.bucket.soon(now) - waiting)
         return startable
@@ -79,8 +86,12 @@ class Tally:
     def count(self, order: Order, leases: Leases, total: "Tally") -> None:
         """Count anew what waits and what is held, and let the total know."""
         waiting = order.startable
-        seated = waiting + self.running + self.asked
-        settling = len(leases) - self.running - len(order)
+        handled = self.running + self.more
+        if self.batch > 1:  # what waits for others has a seat too, and a whole batch wants one slot
+            seated, waiting = len(order) + handled + self.asked, -(-waiting // self.batch)
+        else:
+            seated = waiting + handled + self.asked
+        settling = len(leases) - handled - len(order)
         size = leases.size + self.asked * leases.largest
         total.waiting += waiting - self.waiting
         total.seated += seated - self.seated

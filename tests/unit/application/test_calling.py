@@ -16,7 +16,7 @@ from loafer.adapters.aws.translator import SNSMessageTranslator, StringMessageTr
 from loafer.application.calling import call_of, checked, translator_of
 from loafer.application.delivery import deliver
 from loafer.application.report import report
-from loafer.application.route import Route, Surroundings
+from loafer.application.route import Call, Route, Surroundings
 from loafer.domain.context import Context
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
@@ -136,6 +136,7 @@ async def test_a_translator_that_checks_messages_is_called_even_if_nobody_wants_
         (StringMessageTranslator(), "anybody's", Outcome.SUCCEEDED),
     ]:
         made = route(handle, pool)
+        assert isinstance(made.call, Call)
         made = attrs.evolve(made, translate=translator_of(translator, pool), call=checked(made.call, translator))
         assert (await deliver(made, attrs.evolve(MESSAGE, body=body), None)).outcome is outcome
     assert given.values == ["1"] * 3

@@ -20,7 +20,6 @@ from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.retry import RetryDelay
-from loafer.domain.share import Share
 from loafer.exceptions import AccessDenied, ConsumerUnavailable, IgnoreMessage, RejectMessage
 
 LOST = Failure("the receipt is no longer valid", retryable=False)
@@ -281,7 +280,7 @@ def check(plan: Plan) -> None:
     assert len(simulation.queue) == 0
     assert set(simulation.succeeded) | dead == everything, "a message was lost"
     assert simulation.queue.counts["deleted"] <= simulation.succeeded.total() + len(dead)
-    bounds = Options(plan.max_jobs, plan.prefetch).bounds([Share()])
+    bounds = Options(plan.max_jobs, plan.prefetch).bounds([simulation.worker.route()])
     # A group's next message, and a head whose retry has come, may start without having been asked for anew.
     assert simulation.most_seated <= bounds.seats + plan.groups * plan.fifo
     assert simulation.most_settling <= bounds.settling

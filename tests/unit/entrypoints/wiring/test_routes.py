@@ -11,6 +11,7 @@ from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.route import Call
 from loafer.domain.message import Message, Notification
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings
@@ -55,6 +56,7 @@ def test_names_become_what_they_name(wiring: Wiring) -> None:
 def test_a_translator_by_name_tells_notifications_to_a_handler_of_the_message_alone(wiring: Wiring) -> None:
     translator = "loafer.aws.message_translator.SNSMessageTranslator"
     [route] = wiring.routes((attrs.evolve(ROUTE, handler=f"{__name__}.of_message", translator=translator),))
+    assert isinstance(route.call, Call)
     assert route.call.notice is not None
     topic = "arn:aws:sns:sa-east-1:123456789012:orders"
     body = json.dumps({"Type": "Notification", "MessageId": "n-1", "TopicArn": topic, "Message": "hello"})

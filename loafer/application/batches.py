@@ -1,0 +1,60 @@
+"""Many messages to one handler in one call, and what came of each of them."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from loafer.application.delivery import Delivery, handle_within, translated_within
+from loafer.application.route import BatchCall, Route
+from loafer.domain.item import Item
+from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
+from loafer.domain.message import Message
+
+
+async def deliver_batch(
+    route: Route, call: BatchCall, messages: Sequence[Message], limit: float | None
+) -> list[Delivery]:
+    """Translate messages, give them to the handler in one call, and return what came of each; raises nothing.
+
+    A message that has no content, or content that does not fit, is none of the handler's. What the handler rejected or
+    ignored by itself ends so, whatever becomes of the others; these end as the call does. `limit` as in `deliver`.
+    """
+    ended = [await _prepared(route, call, message, limit) for message in messages]
+    items = [item for item in ended if isinstance(item, Item)]
+    error: BaseException | None = None
+    if items:
+        given = (list(items), route.around.context_of_batch(messages)) if call.contextual else (list(items),)
+        try:
+            await handle_within(limit, call.handle, given, items[0].message)
+        except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is a value from here on
+            error = raised
+    return [_delivery(route, item, error) if isinstance(item, Item) else item for item in ended]
+
+
+async def _prepared(route: Route, call: BatchCall, message: Message, limit: float | None) -> Item[Any] | Delivery:
+    """Return a message as its handler sees it, or what became of it before."""
+    content: object
+    try:
+        translated: Any = route.translate(message)
+        if inspect.isawaitable(translated):
+            translated = await translated_within(limit, translated)
+        content = content_of(translated)
+        message = message_with(translated.get("notification"), message)
+    except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
+        return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
+    try:
+        fitting = content if call.decode is None else call.decode(content)
+    except BaseException as error:  # noqa: BLE001 - what does not fit is kept, or rejected where that is asked for
+        return Delivery(route.name, message, _outcome(route, content, error), error, content)
+    return Item(fitting, message=message, attempts_left=route.around.attempts_left(message))
+
+
+def _delivery(route: Route, item: Item[Any], error: BaseException | None) -> Delivery:
+    if item.error is not None:
+        return Delivery(route.name, item.message, item.outcome, item.error, item.content)
+    outcome = Outcome.SUCCEEDED if error is None else _outcome(route, item.content, error)
+    return Delivery(route.name, item.message, outcome, error, item.content)
+
+
+def _outcome(route: Route, content: object, error: BaseException) -> Outcome:
+    return Outcome.REJECTED if isinstance(error, route.reject) else outcome_of(content, error)

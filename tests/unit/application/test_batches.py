@@ -1,0 +1,178 @@
+"""Handlers that take many messages in one call."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import attrs
+import pytest
+from world import World, now, queue
+
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.options import Options
+from loafer.application.route import BatchCall
+from loafer.domain.context import Context
+from loafer.domain.item import Item
+from loafer.domain.message import OutgoingMessage
+from loafer.domain.share import Share
+from loafer.exceptions import InvalidContent
+
+Batches = list[tuple[float, list[Any]]]
+
+
+def batching(source: MemoryQueue, handle: Callable[..., Any], size: int, wait: float = 1.0, **changes: Any) -> World:
+    """Return a world whose route takes batches."""
+    call = changes.pop("call", {})
+    world = World(source, handle)
+    route = attrs.evolve(world.route(), call=BatchCall(handle, size=size, wait=wait, **call), **changes)
+    world.dispatcher.routes = [route]
+    return world
+
+
+def noting(batches: Batches, seconds: float = 0.01) -> Callable[[list[Item[Any]]], Any]:
+    async def handle(items: list[Item[Any]]) -> None:
+        batches.append((now(), [item.content for item in items]))
+        await asyncio.sleep(seconds)
+
+    return handle
+
+
+async def test_full_batches_go_at_once_and_the_rest_when_its_first_message_has_waited() -> None:
+    batches: Batches = []
+    world = batching(queue("clicks", *map(str, range(1200))), noting(batches), 500)
+    async with world:
+        await asyncio.sleep(10)
+        assert len(world.queue) == 0
+    assert [len(items) for _, items in batches] == [500, 500, 200]
+    assert sorted(int(content) for _, items in batches for content in items) == list(range(1200))
+    assert batches[2][0] == pytest.approx(1, abs=0.2)
+
+
+async def test_a_few_messages_wait_no_longer_than_the_wait_from_the_first() -> None:
+    batches: Batches = []
+    world = batching(queue("clicks"), noting(batches), 100, wait=2)
+    async with world:
+        for _ in range(5):
+            world.queue.send(OutgoingMessage("x"))
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(5)
+    assert [len(items) for _, items in batches] in ([4, 1], [5])
+    assert batches[0][0] == pytest.approx(2, abs=0.1)
+
+
+async def test_one_item_alone_is_rejected_or_ignored_and_the_others_are_done() -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        for item in items:
+            if item.content == "bad":
+                item.reject("no url")
+            elif item.content == "later":
+                item.ignore(delay=50)
+
+    world = batching(queue("clicks", "good", "bad", "later", "good"), handle, 4)
+    async with world:
+        await asyncio.sleep(10)
+        assert [message.body for message in world.queue.messages.values()] == ["later"]
+        counts = world.dispatcher.counts
+        assert (counts["succeeded"], counts["rejected"], counts["ignored"]) == (2, 1, 1)
+        await asyncio.sleep(38)
+        assert world.queue.counts["received"] == 4
+        await asyncio.sleep(4)
+        assert world.queue.counts["received"] == 5
+
+
+async def test_a_batch_that_raises_keeps_all_that_were_not_rejected() -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        items[0].reject()
+        raise ValueError
+
+    world = batching(queue("clicks", *"abcd", visibility_timeout=600), handle, 4)
+    await world.run_for(5)
+    assert sorted(message.body for message in world.queue.messages.values()) == ["b", "c", "d"]
+    assert world.dispatcher.counts["failed"] == 3
+
+
+async def test_what_cannot_be_translated_or_does_not_fit_is_none_of_the_handlers() -> None:
+    def decode(content: Any) -> Any:
+        if content == "misfit":
+            raise InvalidContent("$", "a url")
+        return content
+
+    batches: Batches = []
+    world = batching(queue("clicks", "a", "misfit", "none", "b"), noting(batches), 4, call={"decode": decode})
+    world.dispatcher.routes = [
+        attrs.evolve(
+            world.dispatcher.routes[0],
+            translate=lambda message: {"content": None if message.body == "none" else message.body},
+            reject=(InvalidContent,),
+        )
+    ]
+    await world.run_for(5)
+    assert [items for _, items in batches] == [["a", "b"]]
+    assert [message.body for message in world.queue.messages.values()] == ["none"]
+    assert world.dispatcher.counts["rejected"] == 1
+
+
+async def test_leases_are_held_while_a_batch_outlives_the_visibility_timeout() -> None:
+    batches: Batches = []
+    world = batching(queue("clicks", *"x" * 50, visibility_timeout=6), noting(batches, 60), 50)
+    async with world:
+        await asyncio.sleep(70)
+        assert len(world.queue) == 0
+    assert len(batches) == 1
+    assert world.queue.counts["received"] == 50
+
+
+@pytest.mark.parametrize("seconds", [0.5, 100])
+async def test_at_a_stop_what_waits_goes_back_and_a_batch_is_done_or_cancelled_and_given_back(seconds: float) -> None:
+    batches: Batches = []
+    world = batching(queue("clicks", *"x" * 70), noting(batches, seconds), 50, share=Share(max_jobs=1))
+    world.dispatcher.options = Options(grace_period=5)
+    async with world:
+        await asyncio.sleep(0.2)
+    assert world.queue.in_flight == []
+    assert len(world.queue) == (20 if seconds < 5 else 70)
+    assert len(batches) == 1
+
+
+async def test_a_batch_is_one_job_and_its_route_holds_no_more_than_it_may() -> None:
+    running = most = held = 0
+
+    async def handle(items: list[Item[str]]) -> None:
+        nonlocal running, most, held
+        running += 1
+        most, held = max(most, running), max(held, world.dispatcher.held)
+        await asyncio.sleep(1)
+        running -= 1
+
+    world = batching(queue("clicks", *"x" * 1000), handle, 50, share=Share(max_jobs=2))
+    async with world:
+        await asyncio.sleep(30)
+        assert len(world.queue) == 0
+    assert most == 2
+    assert 100 <= held <= 2 * 50 + 2 * 50 + 100, "two batches that run, two that wait, and what is being settled"
+
+
+async def test_a_handler_of_batches_that_wants_a_context_gets_all_messages_in_it() -> None:
+    seen: list[tuple[int, str]] = []
+
+    async def handle(items: list[Item[str]], context: Context[Any]) -> None:
+        seen.append((len(context.messages), context.route))
+        with pytest.raises(RuntimeError, match=r"item\.message"):
+            _ = context.message
+        assert [item.attempt for item in items] == [1, 1, 1]
+
+    await batching(queue("clicks", *"abc"), handle, 3, call={"contextual": True}).run_for(5)
+    assert seen == [(3, "clicks")]
+
+
+async def test_attempts_left_are_the_items() -> None:
+    left: list[Sequence[int | None]] = []
+
+    async def handle(items: list[Item[str]]) -> None:
+        left.append([item.attempts_left for item in items])
+        raise ValueError
+
+    source = queue("clicks", *"ab", max_receive_count=3, dead_letters=queue("dead"), visibility_timeout=5)
+    await batching(source, handle, 2).run_for(30)
+    assert left[0] == [2, 2]
+    assert left[-1] == [0, 0]
