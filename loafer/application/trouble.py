@@ -70,15 +70,15 @@ class Trouble:
         self.tries += 1
 
     def wait(self, error: Exception) -> float:
-        """Note it, and return for how many seconds to wait before the next try.
+        """Note what may pass, and return for how many seconds to wait before the next try.
 
         Raises:
             ConsumerError: there is no next try: the error is no passing one.
 
         """
-        self.note(error)
         if isinstance(error, ConsumerError) and not self._may_pass(error):
-            raise error
+            raise error  # which is told by how the worker ends, and nothing is tried again
+        self.note(error)
         return backoff(self.tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
 
     def _may_pass(self, error: ConsumerError) -> bool:

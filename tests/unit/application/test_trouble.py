@@ -55,13 +55,16 @@ async def test_the_trouble_of_one_route_leaves_the_others_alone() -> None:
 
 
 @pytest.mark.parametrize("error", [ConsumerError("queue 'orders' does not exist"), AccessDenied("no")])
-async def test_what_will_not_pass_stops_everything_at_start(error: ConsumerError) -> None:
+async def test_what_will_not_pass_stops_everything_at_start(
+    error: ConsumerError, caplog: pytest.LogCaptureFixture
+) -> None:
     for faults in (Faults(opening=[error]), Faults(receiving=[error])):
         world = World(queue("orders"), succeed, faults=faults)
         async with world:
             with pytest.raises(type(error)) as caught:
                 await world.ended()
         assert caught.value is error
+    assert not caplog.records  # it is told in one line, which is the worker's end
 
 
 async def test_a_source_that_is_gone_while_running_stops_everything() -> None:
