@@ -14,7 +14,8 @@ from loafer.adapters.aws.address import queue_address, topic_address
 from loafer.adapters.aws.answers import count_in, mapping_in, messages_in, redrive_policy_in, text_in
 from loafer.adapters.aws.batches import results_of
 from loafer.adapters.aws.bounds import Excess
-from loafer.adapters.aws.errors import UnreadableAnswer, diagnose
+from loafer.adapters.aws.details import UnreadableAnswer
+from loafer.adapters.aws.errors import diagnose
 from loafer.adapters.aws.lean.connection import Answer, Connection, Lost
 from loafer.adapters.aws.lean.transport import _date_of, _refusal
 from loafer.adapters.aws.saved import read_messages

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loafer.adapters.aws.address import queue_address
-from loafer.adapters.aws.errors import UnreadableAnswer
+from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.wire import message_of
 from loafer.domain.limits import LARGEST_BATCH
 from loafer.domain.message import Message

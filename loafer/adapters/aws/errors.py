@@ -1,22 +1,19 @@
 """What the SDK raises, turned into loafer's errors: the one place that knows the error codes."""
 
-import re
+import logging
 from collections.abc import Iterable
 from enum import Enum, auto
-from typing import Any
 
 import aiohttp
 import attrs
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
-from loafer.adapters.aws.telling import told, told_code, told_of_ours
+from loafer.adapters.aws.details import UnreadableAnswer, code_in, kind_and_detail, said_by_service, trail_of
+from loafer.adapters.aws.safety import UnusableCredentials
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, PublisherError
 
-
-class UnreadableAnswer(Exception):
-    """An answer that cannot be read, or is not read on; the text says why, and quotes nothing of it."""
-
+logger = logging.getLogger(__name__)
 
 SDK_ERRORS = (
     UnreadableAnswer,
@@ -109,12 +106,7 @@ _PASSING_TYPES = (
     TimeoutError,
     RuntimeError,
 )
-_SIGNATURE = {"InvalidSignatureException", "SignatureDoesNotMatch"}
-"""Codes whose message repeats the signed headers, the session token among them: it is of no use to anyone else."""
 _REDIRECTS = range(300, 400)
-_CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]*")
-"""What a service's error code looks like; the SDK puts the status where an answer has none."""
-_PARAMETER = re.compile(r"parameter (?:in input: \")?([A-Za-z0-9.\[\]]{1,100})")
 
 
 def diagnose(error: Exception, place: str, region: str | None = None, sent: Iterable[str] = ()) -> Diagnosis:
@@ -128,12 +120,14 @@ def diagnose(error: Exception, place: str, region: str | None = None, sent: Iter
         case sdk.NoCredentialsError() | sdk.PartialCredentialsError():
             advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
             return Diagnosis(Kind.FATAL, f"{place}: no complete AWS credentials found: {advice}")
+        case UnusableCredentials():
+            return Diagnosis(Kind.FATAL, f"{place}: {error}")
         case sdk.NoRegionError():
             return Diagnosis(Kind.FATAL, f"{place}: no AWS region: set AWS_DEFAULT_REGION")
         case _ if isinstance(error, _PASSING_TYPES):
-            return Diagnosis(Kind.PASSING, f"{place} cannot be reached for now ({_detail(error)})")
+            return Diagnosis(Kind.PASSING, f"{place} cannot be reached for now ({kind_and_detail(error)})")
         case _:
-            return Diagnosis(Kind.FATAL, f"{place} cannot be used ({_detail(error)})")
+            return Diagnosis(Kind.FATAL, f"{place} cannot be used ({kind_and_detail(error)})")
 
 
 def is_passing(code: str) -> bool:
@@ -144,7 +138,11 @@ def is_passing(code: str) -> bool:
 def consumer_error(
     error: Exception, place: str, region: str | None = None, sent: Iterable[str] = ()
 ) -> AccessDenied | ConsumerError | ConsumerUnavailable:
-    """Return the error to raise from a consumer for an error of the SDK."""
+    """Return the error to raise from a consumer for an error of the SDK.
+
+    It is to be raised where the SDK's is no part of it: not `from` that, and not in its `except`.
+    """
+    logger.debug("%s: %s", place, trail_of(error))
     found = diagnose(error, place, region, sent)
     kinds: dict[Kind, type[AccessDenied | ConsumerError | ConsumerUnavailable]] = {
         Kind.PASSING: ConsumerUnavailable,
@@ -157,13 +155,14 @@ def consumer_error(
 def publisher_error(
     error: Exception, place: str, region: str | None = None, sent: Iterable[str] = ()
 ) -> PublisherError:
-    """Return the error to raise from a publisher for an error of the SDK."""
+    """Return the error to raise from a publisher for an error of the SDK, as that of a consumer."""
+    logger.debug("%s: %s", place, trail_of(error))
     return PublisherError(diagnose(error, place, region, sent).sentence)
 
 
 def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None, sent: Iterable[str]) -> Diagnosis:
     answer = error.response
-    code = _code_in(answer)
+    code = code_in(answer)
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in _MISSING:
         where = f" in region {region}" if region else ""
@@ -172,52 +171,11 @@ def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None, sen
     if status in _REDIRECTS:
         return Diagnosis(Kind.PASSING, f"{place} answers with a redirect (status {status}), which is not followed")
     if is_passing(code) or status >= _SERVER_TROUBLE or status in _PASSING_STATUS:
-        return Diagnosis(Kind.PASSING, f"{place} does not answer for now ({_said(error, code, sent)})")
+        return Diagnosis(Kind.PASSING, f"{place} does not answer for now ({said_by_service(error, code, sent)})")
     if not code:
         where = f"without an error code of the service (status {status}), as a proxy on the way might"
         return Diagnosis(Kind.PASSING, f"{place} answers {where}")
     if code in _DENIED or code.startswith("AccessDenied"):
         advice = "correct the credentials or the policy"
-        return Diagnosis(Kind.DENIED, f"{place}: access denied ({_said(error, code, sent)}): {advice}")
-    return Diagnosis(Kind.FATAL, f"{place}: the request was refused ({_said(error, code, sent)})")
-
-
-def _code_in(answer: Any) -> str:
-    """Return the service's error code in an answer; "" where nobody but the SDK made one up."""
-    said = answer.get("Error")
-    code = said.get("Code") if isinstance(said, dict) else None
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
-
-
-def _said(error: sdk.ClientError, code: str, sent: Iterable[str]) -> str:
-    code = told_code(code) or "no error code"
-    if code in _SIGNATURE:
-        return code
-    message = told(str(error.response.get("Error", {}).get("Message", "")), sent)
-    return f"{code}: {message}" if message else code
-
-
-def _detail(error: Exception) -> str:
-    return f"{type(error).__name__}: {text}" if (text := _text_of(error)) else type(error).__name__
-
-
-def _text_of(error: Exception) -> str:
-    match error:
-        case UnreadableAnswer():
-            return str(error)
-        case ResponseParserError():
-            return "the answer cannot be read"  # its text repeats the whole answer
-        case sdk.ParamValidationError():
-            return _parameters_in(str(error))
-        case TimeoutError():
-            return told_of_ours(str(error)) or "no answer in time"
-        case OSError() | sdk.ProfileNotFound() | sdk.ConfigNotFound() | sdk.ConfigParseError():
-            return told_of_ours(str(error))
-        case _:
-            return told(str(error))
-
-
-def _parameters_in(report: str) -> str:
-    """Return which parameters the SDK refuses; it also shows their values, bodies among them."""
-    names = dict.fromkeys(_PARAMETER.findall(report))
-    return f"the SDK does not take {', '.join(names)}" if names else told(report.partition("value:")[0])
+        return Diagnosis(Kind.DENIED, f"{place}: access denied ({said_by_service(error, code, sent)}): {advice}")
+    return Diagnosis(Kind.FATAL, f"{place}: the request was refused ({said_by_service(error, code, sent)})")

@@ -8,7 +8,8 @@ import attrs
 
 from loafer.adapters.aws.address import Address
 from loafer.adapters.aws.answers import text_in
-from loafer.adapters.aws.errors import SDK_ERRORS, UnreadableAnswer, consumer_error
+from loafer.adapters.aws.details import UnreadableAnswer
+from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
 from loafer.adapters.aws.session import CALL_TIMEOUT, Client, called
 from loafer.adapters.aws.wire import texts_in

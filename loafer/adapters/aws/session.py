@@ -10,9 +10,11 @@ from typing import Any, TypeAlias
 import attrs
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
+from botocore.credentials import RefreshableCredentials
 
-from loafer.adapters.aws.errors import UnreadableAnswer
+from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.names import resolver
+from loafer.adapters.aws.safety import check_credentials, warn_if_unencrypted
 from loafer.adapters.aws.sdk_data import data_loader
 from loafer.adapters.aws.sdk_http import BoundedSession
 
@@ -56,14 +58,33 @@ def shared_session() -> AioSession:
     return session
 
 
-def create_client(service: str, region: str | None, config: AioConfig) -> AbstractAsyncContextManager[Client]:
-    """Return the context manager of a client; a region of None is the environment's."""
-    client: AbstractAsyncContextManager[Client] = shared_session().create_client(
+@asynccontextmanager
+async def create_client(service: str, region: str | None, config: AioConfig) -> AsyncIterator[Client]:
+    """Yield a client; a region of None is the environment's.
+
+    Raises:
+        UnusableCredentials: no request can be signed with those that were found.
+
+    """
+    session = shared_session()
+    made: AbstractAsyncContextManager[Client] = session.create_client(
         service,  # type: ignore[call-overload, unused-ignore]
         region_name=region,
         config=config,
     )
-    return client
+    async with made as client:
+        await _check_credentials(session)
+        warn_if_unencrypted(client.meta.endpoint_url)
+        yield client
+
+
+async def _check_credentials(session: AioSession) -> None:
+    """Check those that the session has found; others are on their way, and checked where they are used."""
+    credentials: Any = await session.get_credentials()
+    if not isinstance(credentials, RefreshableCredentials):
+        check_credentials(credentials)
+    elif not credentials.refresh_needed():
+        check_credentials(await credentials.get_frozen_credentials())
 
 
 async def called(client: Client, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:

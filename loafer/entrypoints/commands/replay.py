@@ -13,6 +13,7 @@ from loafer.domain.shown import printable
 from loafer.entrypoints.commands.trial import Trial
 from loafer.entrypoints.settings.mistakes import Mistake, Mistakes
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.worker.traces import text_of
 
 SOURCE = "memory://replay"
 
@@ -63,7 +64,7 @@ def run_replay(
     def observe(delivery: Delivery) -> None:
         summary.outcomes[delivery.outcome] += 1
         error = delivery.error
-        why = "" if error is None else " ".join(f"  {type(error).__name__}: {error}".split())
+        why = "" if error is None else f"{type(error).__name__}: {text_of(error)}".rstrip()
         report(printable(f"{delivery.message.id}  {delivery.outcome.value}{why and '  '}{why}"))
 
     route = attrs.evolve(

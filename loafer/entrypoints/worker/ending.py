@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import attrs
 
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
+from loafer.entrypoints.worker.traces import trace_of
 from loafer.exceptions import ConfigurationError, LoaferError
 
 if TYPE_CHECKING:
@@ -42,9 +43,7 @@ def ending_of(error: BaseException, *, traced: bool = False) -> Ending:
     """Return how a command ends that raised this; loafer's errors are lines, and with `traced` tracebacks too."""
     if isinstance(error, SystemExit):
         return _ending_of_exit(error.code)
-    import traceback  # noqa: PLC0415 - costs `--help` some milliseconds
-
-    trace = "".join(traceback.format_exception(error))
+    trace = trace_of(error)
     if not isinstance(error, LoaferError):
         return Ending(FAILED, trace.rstrip())
     lines = "\n".join(f"loafer: {line}" for line in str(error).splitlines())

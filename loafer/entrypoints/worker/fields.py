@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from loafer.application.handled import FIELDS, NO_MESSAGE, handled
+from loafer.entrypoints.worker.text_lines import TextLines
 
 
 def add_fields(record: logging.LogRecord) -> None:
@@ -33,7 +34,7 @@ class MessageFields:
 
 def text_lines(fmt: str) -> logging.Formatter:
     """Return a formatter whose format may name the fields of messages: where no message is handled, they are `-`."""
-    return logging.Formatter(fmt, defaults=NO_MESSAGE)
+    return TextLines(fmt, defaults=NO_MESSAGE)
 
 
 def add_message_fields(_: object, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

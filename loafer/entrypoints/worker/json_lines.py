@@ -6,6 +6,8 @@ import math
 import traceback
 from datetime import UTC, datetime
 
+from loafer.entrypoints.worker.traces import without_the_sdks_words
+
 ECS = "8.17.0"
 """The version of the schema."""
 
@@ -64,7 +66,11 @@ def _error_of(record: logging.LogRecord) -> dict[str, object]:
     if isinstance(record.exc_info, tuple) and record.exc_info[0] is not None:
         kind, error, trace = record.exc_info
         text = "".join(traceback.format_exception(kind, error, trace)).rstrip("\n")
-        return {"error.type": kind.__qualname__, "error.message": error, "error.stack_trace": text}
+        return {
+            "error.type": kind.__qualname__,
+            "error.message": without_the_sdks_words(_text(error), error),
+            "error.stack_trace": without_the_sdks_words(text, error),
+        }
     return {"error.stack_trace": record.exc_text or record.stack_info}
 
 

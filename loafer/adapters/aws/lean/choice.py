@@ -24,6 +24,7 @@ from botocore.utils import get_environ_proxies
 
 from loafer import __version__
 from loafer.adapters.aws.aside import aside
+from loafer.adapters.aws.details import detail_of
 from loafer.adapters.aws.errors import SDK_ERRORS
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.signature import Credentials, Signer
@@ -80,7 +81,8 @@ async def enter_lean_transport(
         _check_switch(os.environ.get(SWITCH, "") if asked is None else asked)
         transport = await _lean_transport(client, shared_session(), SETTLEMENT_CONNECTIONS + polls)
     except (Unusual, *SDK_ERRORS) as reason:
-        logger.info("%s: every call goes through aiobotocore: %s", place, reason)
+        why = reason if isinstance(reason, Unusual) else detail_of(reason)
+        logger.info("%s: every call goes through aiobotocore: %s", place, why)
         return None
     stack.callback(transport.close)
     logger.info("%s: frequent calls go over the lean transport to %s", place, transport.endpoint)

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import attrs
 
+from loafer.adapters.aws.safety import check_credentials
+
 CONTENT_TYPE = "application/x-amz-json-1.0"
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
@@ -45,16 +47,20 @@ class Signer:
     region: str
     user_agent: str
     _second: tuple[int, str] = attrs.field(default=(-1, ""), init=False)
-    _key_of: tuple[str, str] = attrs.field(default=("", ""), init=False, repr=False)
+    _key_of: tuple[str | None, ...] = attrs.field(default=(), init=False, repr=False)
     _key: bytes = attrs.field(default=b"", init=False, repr=False)
 
     def head(self, target: str, body: bytes, credentials: Credentials, now: float) -> bytes:
         """Return request line and headers for an operation (`AmazonSQS.ReceiveMessage`) at `now`, seconds of Unix time.
 
         The `X-Amzn-Query-Mode` header asks for the error codes that SQS always had.
+
+        Raises:
+            UnusableCredentials: the credentials would break the headers.
+
         """
         date = self._date(int(now))
-        token = credentials.token
+        key, token = self._signing_key(credentials, date[:8]), credentials.token
         names = _SIGNED_WITH_TOKEN if token else _SIGNED
         canonical = (
             f"POST\n{self.path}\n\ncontent-type:{CONTENT_TYPE}\nhost:{self.host}\nx-amz-date:{date}\n"
@@ -63,7 +69,7 @@ class Signer:
         )
         scope = f"{date[:8]}/{self.region}/sqs/aws4_request"
         text = f"{_ALGORITHM}\n{date}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(self._signing_key(credentials.secret_key, date[:8]), text.encode(), "sha256").hex()
+        signature = hmac.digest(key, text.encode(), "sha256").hex()
         return (
             f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nUser-Agent: {self.user_agent}\r\n"
             f"Content-Type: {CONTENT_TYPE}\r\nX-Amz-Date: {date}\r\n"
@@ -79,10 +85,12 @@ class Signer:
             self._second = second, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         return self._second[1]
 
-    def _signing_key(self, secret: str, day: str) -> bytes:
-        """Return the key of a day, which is worked out once."""
-        if self._key_of != (secret, day):
-            self._key, self._key_of = signing_key(secret, day, self.region, "sqs"), (secret, day)
+    def _signing_key(self, credentials: Credentials, day: str) -> bytes:
+        """Return the key of a day, which is worked out once, when the credentials are looked at too."""
+        key_of = credentials.secret_key, day, credentials.access_key, credentials.token
+        if self._key_of != key_of:
+            check_credentials(credentials)
+            self._key, self._key_of = signing_key(credentials.secret_key, day, self.region, "sqs"), key_of
         return self._key
 
 

@@ -17,7 +17,7 @@ from botocore.parsers import create_parser
 
 from loafer.adapters.aws.aside import aside
 from loafer.adapters.aws.bounds import Excess, asked_for
-from loafer.adapters.aws.errors import UnreadableAnswer
+from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.signature import Credentials, Signer

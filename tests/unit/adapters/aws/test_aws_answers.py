@@ -19,7 +19,7 @@ from loafer.adapters.aws.answers import (
     text_in,
 )
 from loafer.adapters.aws.batches import results_of
-from loafer.adapters.aws.errors import UnreadableAnswer
+from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message
 

@@ -1,8 +1,10 @@
 """What errors tell: nothing that was signed or sent, whatever the services and the SDK repeat of it."""
 
 import json
+import logging
 import traceback
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote_plus
@@ -188,3 +190,13 @@ async def test_no_traceback_shows_what_the_sdk_said(
     shown = "".join(traceback.format_exception(caught.value))
     assert shows(shown) == []
     assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+async def test_where_it_came_from_is_told_to_those_who_debug_in_nobodys_words(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, errors.__name__)
+    for error in (*map(partial(refusal, "Some"), ECHOES.values()), *LOUD.values()):
+        with pytest.raises(LoaferError):
+            await consumes(error)
+    assert len(caplog.records) == len(ECHOES) + len(LOUD)
+    assert "queue 'orders': ClientError (test_aws_telling.py:" in caplog.text
+    assert shows(caplog.text) == []

@@ -17,7 +17,8 @@ from lean_fakes import MESSAGE, answered, clean, lean
 
 from loafer.adapters.aws.answers import messages_in
 from loafer.adapters.aws.batches import results_of
-from loafer.adapters.aws.errors import SDK_ERRORS, UnreadableAnswer, diagnose
+from loafer.adapters.aws.details import UnreadableAnswer
+from loafer.adapters.aws.errors import SDK_ERRORS, diagnose
 from loafer.adapters.aws.lean.connection import Answer
 from loafer.adapters.aws.session import create_client, settling
 from loafer.testing.clock import run, runner

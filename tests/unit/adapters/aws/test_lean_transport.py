@@ -11,7 +11,7 @@ from lean_fakes import BINARY, MESSAGE, FakeHttp, answered, lean
 
 from loafer.adapters.aws.answers import messages_in
 from loafer.adapters.aws.bounds import Excess
-from loafer.adapters.aws.errors import UnreadableAnswer
+from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.lean.connection import Lost
 from loafer.adapters.aws.lean.signature import Signer
 from loafer.adapters.aws.lean.transport import LeanTransport

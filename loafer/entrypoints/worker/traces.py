@@ -1,0 +1,46 @@
+"""Errors as texts, with our own words in place of the SDK's: those may repeat what was signed, credentials among it."""
+
+import sys
+from collections.abc import Iterator
+
+_SDKS = ("botocore", "aiohttp")
+_SHORTEST = 4  # characters of a line that is not found in anything
+
+
+def trace_of(error: BaseException) -> str:
+    """Return an error's traceback, as Python would print it."""
+    import traceback  # noqa: PLC0415 - costs `--help` some milliseconds
+
+    return without_the_sdks_words("".join(traceback.format_exception(error)), error)
+
+
+def text_of(error: BaseException) -> str:
+    """Return what an error says, in one line."""
+    return " ".join(without_the_sdks_words(str(error), error).split())
+
+
+def without_the_sdks_words(text: str, error: BaseException) -> str:
+    """Return a text about an error with other words for what the SDK's errors say that it came from."""
+    if not any(sdk in sys.modules for sdk in _SDKS):
+        return text  # none of them has raised anything
+    from loafer.adapters.aws.details import said_by  # noqa: PLC0415 - only where the SDK is there already
+
+    for cause in _errors_in(error):
+        said = said_by(cause)
+        if said is not None:
+            for line in str(cause).splitlines():
+                if len(line.strip()) >= _SHORTEST:
+                    text, said = text.replace(line.strip(), said), "…"
+    return text
+
+
+def _errors_in(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, what it came from, and those of a group, each once."""
+    seen, errors = set[int](), [error]
+    while errors:
+        error = errors.pop()
+        if id(error) not in seen:
+            seen.add(id(error))
+            yield error
+            errors += [cause for cause in (error.__cause__, error.__context__) if cause is not None]
+            errors += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
