@@ -3,7 +3,7 @@ PYTHON ?= $(or $(wildcard $(CURDIR)/.venv/bin/python),python3)
 IMPORT_LINTER := from importlinter.cli import lint_imports_command; lint_imports_command()
 
 .DEFAULT_GOAL := help
-.PHONY: help install test test-cov lint docs bench locks audit dist release
+.PHONY: help install test test-cov fuzz lint docs bench locks audit dist release
 
 help:  ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
@@ -18,6 +18,14 @@ test:  ## Run all tests but the slow ones
 
 test-cov:  ## Run them and show what they do not reach
 	$(PYTHON) -m pytest -m "not slow" --cov-report=term-missing
+
+# SECONDS may be given, for each target: make fuzz SECONDS=600
+SECONDS ?= 60
+FUZZ_TARGETS := import sys; sys.path.insert(0, "tests/fuzz"); from fuzz_targets import TARGETS; print(*TARGETS)
+
+fuzz:  ## Fuzz each target for a minute; needs requirements/fuzz.txt
+	for target in $$($(PYTHON) -c '$(FUZZ_TARGETS)'); do \
+	    $(PYTHON) tests/fuzz/fuzz.py $$target -max_total_time=$(SECONDS) || exit 1; done
 
 lint:  ## Check style, types and the arrows between the rings
 	$(PYTHON) -m ruff check .

@@ -30,6 +30,7 @@ LOCKS = {
     "dev": Lock("dev", "build"),  # the first, for the others take their versions from it
     "test": Lock("test", "build"),
     "docs": Lock("docs"),
+    "fuzz": Lock("fuzz", "build"),
     "testing": Lock("testing"),
     "run": Lock(),
 }

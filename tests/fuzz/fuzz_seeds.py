@@ -1,5 +1,7 @@
 """Where fuzzing starts: inputs that get far, and words that inputs are made of."""
 
+from fuzz_signature import certificate_of_sns, signed_envelope
+
 MESSAGE = (
     b'{"MessageId":"1","ReceiptHandle":"r","Body":"\\u00e9\\ud83d\\ude00","MD5OfBody":"0",'
     b'"Attributes":{"ApproximateReceiveCount":"1","SentTimestamp":"1700000000000","MessageGroupId":"g"},'
@@ -50,6 +52,12 @@ SEEDS: dict[str, list[bytes]] = {
         b"[[[[[]]]]]",
         b"1e999",
         b"s" + '"\ud83d"'.encode("utf-16-le", "surrogatepass"),
+    ],
+    "signature": [ENVELOPE, signed_envelope()],
+    "certificate": [
+        certificate_of_sns(),
+        certificate_of_sns().replace(b"NAQEBBQAD", b"NABQBEQAD"),  # a kind of key that nobody knows
+        b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     ],
     "address": [
         b"orders.fifo",

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import attrs
 from botocore import exceptions as sdk
+from fuzz_signature import certificate, signature
 
 from loafer.adapters.aws.address import queue_address, topic_address
 from loafer.adapters.aws.answers import count_in, mapping_in, messages_in, redrive_policy_in, text_in
@@ -250,6 +251,8 @@ TARGETS: dict[str, Target] = {
     "batch": batch,
     "refusal": refusal,
     "envelope": envelope,
+    "signature": signature,
+    "certificate": certificate,
     "address": address,
     "replay": replay,
     "telling": telling,

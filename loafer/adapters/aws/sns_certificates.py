@@ -17,8 +17,9 @@ from urllib.request import (
 )
 
 import attrs
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509 import InvalidVersion, load_pem_x509_certificate
 
 from loafer.domain.lifecycle import InvalidTranslation
 
@@ -122,7 +123,7 @@ class Certificates:
     def _ask(self, url: str) -> _Known:
         try:
             key = load_pem_x509_certificate(self.fetch(url)).public_key()
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException, ValueError, UnsupportedAlgorithm, InvalidVersion) as error:
             return _Known(self.clock() + REFUSED, None, _reason(error))
         if not isinstance(key, RSAPublicKey):
             return _Known(self.clock() + REFUSED, None, "its key is not RSA")

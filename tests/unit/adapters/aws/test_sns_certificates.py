@@ -1,5 +1,6 @@
 """Certificates come from SNS's own hosts, once a day, and nothing a stranger names is asked for."""
 
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from http.client import IncompleteRead
 from urllib.error import HTTPError, URLError
@@ -28,6 +29,13 @@ class Host:
 
     def certificates(self) -> Certificates:
         return Certificates(self.fetch, lambda: self.now)
+
+
+def changed(certificate: bytes, old: str, new: str) -> bytes:
+    """Return a certificate with bytes replaced, which are given in hex."""
+    der = ssl.PEM_cert_to_DER_cert(certificate.decode())
+    assert bytes.fromhex(old) in der
+    return ssl.DER_cert_to_PEM_cert(der.replace(bytes.fromhex(old), bytes.fromhex(new), 1)).encode()
 
 
 def url_of(number: int) -> str:
@@ -114,6 +122,8 @@ def test_threads_that_ask_at_once_fetch_once() -> None:
         (b"", "ValueError"),
         (b"<html>", "ValueError"),
         (SIGNER.certificate.replace(b"A", b"!"), "ValueError"),
+        (changed(SIGNER.certificate, "2a864886f70d010101", "2a864886f70d010114"), "UnsupportedAlgorithm"),
+        (changed(SIGNER.certificate, "a003020102", "a003020109"), "InvalidVersion"),
         (certificate_of(ec.generate_private_key(ec.SECP256R1())), "its key is not RSA"),
     ],
 )
