@@ -141,6 +141,7 @@ class Intake:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         self._receiving[task] = asked = self.lookout.clock()
+        self.lane.wide_polls += seats > 1
         try:
             messages = await self.lane.consumer.receive(seats)
         except (ConsumerUnavailable, ConsumerError) as error:
@@ -151,6 +152,7 @@ class Intake:
             return messages
         finally:
             del self._receiving[task]
+            self.lane.wide_polls -= seats > 1
             self.slots.vacate(self.lane, seats)
         if not self.stop.requested.is_set():
             await asyncio.sleep(wait)

@@ -21,6 +21,7 @@ class Lane:
     """The state of a running route. Its leases are shared with the heartbeat's thread, under `lock`.
 
     Attributes:
+        wide_polls: Receives under way that may bring more than one message.
         counts: What happened so far: outcomes by name, `received`, `duplicates`, `leases_lost`, `stale`.
 
     """
@@ -33,6 +34,7 @@ class Lane:
     order: ArrivalOrder | GroupOrder | BatchOrder = attrs.field(init=False)
     singles: Singles = attrs.field(factory=Singles, init=False)
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    wide_polls: int = attrs.field(default=0, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
 
     def __attrs_post_init__(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 import attrs
 
@@ -21,6 +21,9 @@ from loafer.domain.retry import Retry, retry_delay
 from loafer.exceptions import AccessDenied
 
 logger = logging.getLogger(__name__)
+
+POLL_CHECK = 0.1
+"""Seconds between two looks whether a receive that may bring several messages is still under way."""
 
 EXTENSION_CHECK = 0.01
 """Seconds between two looks whether an extension that is under way has ended."""
@@ -124,9 +127,7 @@ class Settlement:
         elif not self.lane.info.redrive_known:
             self._give_back_in_order(order, lease, delay, now)
         elif limit is not None and lease.attempts >= limit:
-            move = asyncio.get_running_loop().create_task(self._move_on(order, lease))
-            self._moves.add(move)
-            move.add_done_callback(self._moves.discard)
+            self._in_background(self._move_on(order, lease))
         else:
             wait = max(0.0, lease.deadline - now) if delay is None else delay
             order.retry(lease, now + wait)
@@ -138,9 +139,28 @@ class Settlement:
         followers = order.followers(lease)
         if delay is None:
             self._finished([lease], confirmed=True)
+            self._release_alone(followers)
         else:
-            self.release([lease], delay)
-        self.release(followers)
+            self._release_alone([lease, *followers], delay)
+
+    def _release_alone(self, leases: Sequence[Lease], delay: float = 0) -> None:
+        """Give a group back so that its messages are received one at a time: when no receive may bring several.
+
+        Meanwhile it is held: a receive under way would take the whole group again, and use up its followers' attempts.
+        """
+
+        async def wait_and_release() -> None:
+            while self.lane.wide_polls and not self.stop.requested.is_set():  # noqa: ASYNC110 - seldom, and for long
+                await asyncio.sleep(POLL_CHECK)
+            self.release(leases[:1], delay)
+            self.release(leases[1:])
+
+        self._in_background(wait_and_release())
+
+    def _in_background(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._moves.add(task)
+        task.add_done_callback(self._moves.discard)
 
     def _wake(self, order: GroupOrder, at: float) -> None:
         """Let those start whose time is `at`: the loop's clock may be a little ahead of ours."""
@@ -159,7 +179,7 @@ class Settlement:
         elif lease.is_valid(self.lane.clock()):
             logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
             self.lane.singles.add(message, self.lane.clock(), spent=True)
-            self.release([lease, *order.followers(lease)])
+            self._release_alone([lease, *order.followers(lease)])
         else:
             logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", message.id)
             self.let_go([lease])
@@ -191,9 +211,11 @@ class Settlement:
         if self._trouble.tries or not self._trouble.worked:
             self._allowed()
         for index in outdated:
-            if results[index] is None:
+            result, message = results[index], leases[index].message
+            if result is None or not result.retryable:
                 self.lane.counts["stale"] += 1
-                logger.warning("message %s: stale: acknowledged after its lease had ended", leases[index].message.id)
+                refused = " and refused" * (result is not None)
+                logger.warning("message %s: stale: acknowledged%s after its lease had ended", message.id, refused)
         return results
 
     def _denied(self, error: AccessDenied) -> None:

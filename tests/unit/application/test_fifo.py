@@ -320,7 +320,7 @@ async def test_a_change_of_the_source_is_taken_over_within_five_minutes(caplog: 
 async def test_a_dead_letter_queue_that_breaks_blocks_its_group_no_longer_than_its_source_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = fifo("a1", "a2", visibility_timeout=5, max_receive_count=4, dead_letters=MemoryQueue("d.fifo", clock=now))
+    source = fifo("a1", "a2", visibility_timeout=5, max_receive_count=2, dead_letters=MemoryQueue("d.fifo", clock=now))
     moves(monkeypatch, [KeyError("a broken consumer")] * 99)
     handler = Handler(a1=99)
     await World(source, handler).run_for(60)
