@@ -9,11 +9,12 @@ import tempfile
 from pathlib import Path
 
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-with atheris.instrument_imports(include=["loafer", "dotenv", "configparser", "fuzz_targets"]):
-    from fuzz_targets import TARGETS
-
 from fuzz_seeds import SEEDS, WORDS
+
+OWN = ("fuzz_http", "fuzz_answers", "fuzz_texts", "fuzz_signature")
+
+with atheris.instrument_imports(include=["loafer", "dotenv", "configparser", *OWN]):
+    from fuzz_targets import TARGETS
 
 
 def main(name: str, options: list[str]) -> None:

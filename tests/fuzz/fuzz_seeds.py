@@ -72,6 +72,17 @@ SEEDS: dict[str, list[bytes]] = {
         b'{"Records":[%b]}' % RECORD,
         b"\xef\xbb\xbf1",
     ],
+    "env": [
+        b"# comment\nLOAFER_MAX_JOBS=3\nexport LOAFER_LOGLEVEL='INFO'\nAWS_PROFILE=\"x\\ny\"\nOTHER\n",
+        b"LOAFER_DEFAULT_CONSUMER_OPTIONS={'WaitTimeSeconds': 5, \"a\": [1, {}]}\r\nLOAFER_RETRY_DELAY=exponential",
+        b"LOAFER_LOG_FORMAT=%(asctime)s {message}\nLOAFER_GRACE_PERIOD=1e3\nLOAFER_PROCESSES=0",
+        b"LOAFER_MAX_JOBS='3\nLOAFER_PREFETCH=\n=x\n",
+    ],
+    "cfg": [
+        b"[loafer]\nmax_jobs = 3\nLOAFER_LOGLEVEL: INFO\n  more\n[settings]\nLOAFER_PREFETCH=5\n[other]\nx=1",
+        b"[loafer]\nx\n[loafer]\n",
+        b"[tool.loafer]\nmax_jobs=1\n[DEFAULT]\nLOAFER_MAX_JOBS=2\n[loafer]\n%(x)s = %(y)s",
+    ],
     "telling": [
         b"User: arn:aws:iam::1:user/x is not authorized to perform: sqs:ReceiveMessage",
         b"should have been\nx-amz-security-token:FwoGZXIvYXdzEBYaDHqa0AP",
@@ -102,4 +113,10 @@ WORDS: list[bytes] = [
     b"https://",
     b"x-amz-",
     b"Signature=",
+    b"LOAFER_",
+    b"LOAFER_DEFAULT_CONSUMER_OPTIONS=",
+    b"LOAFER_HANDLER_TIMEOUT=",
+    b"LOAFER_LOG_FORMAT=",
+    b"[loafer]\n",
+    b"export ",
 ]

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from fuzz_http import loop
 from fuzz_seeds import SEEDS, WORDS
-from fuzz_targets import TARGETS, loop
+from fuzz_targets import TARGETS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -56,8 +56,11 @@ def sifted(text: bytes | bytearray, entries: int) -> Any:
         ValueError: it is not JSON, or nested too deeply.
 
     """
-    if is_plain(text):
-        return value_of(text)
+    return value_of(text) if is_plain(text) else entry_by_entry(text, entries)
+
+
+def entry_by_entry(text: bytes | bytearray, entries: int) -> Any:
+    """Return the value of a JSON text as `sifted` does, also where it may be decoded as a whole."""
     frame, places = _Sieve(text, _MARKS * (entries + 1)).sift(entries)
     decoded = value_of(frame)
     if not isinstance(decoded, dict):
