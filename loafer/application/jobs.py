@@ -16,6 +16,7 @@ from loafer.application.options import Options
 from loafer.application.report import logger as report_logger
 from loafer.application.report import report
 from loafer.application.route import BatchCall
+from loafer.application.running import Running
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
@@ -48,15 +49,14 @@ class Jobs:
     options: Options
     observe: Callable[[Delivery], None]
     summaries: Mapping[Lane, Summary] = attrs.field(factory=dict)
+    running: Running = attrs.field(factory=Running, init=False)
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
-    _tasks: "dict[asyncio.Task[None], tuple[Lane, Sequence[Lease]]]" = attrs.field(factory=dict, init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _tells_all: bool = attrs.field(init=False)
     """Whether anyone wants to know of deliveries that succeeded; looked at once, for it is asked for each message."""
     _starting: bool = attrs.field(default=False, init=False)
     _phase: Phase = attrs.field(default=Phase.OPEN, init=False)
-    _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
@@ -65,11 +65,6 @@ class Jobs:
             lane: Settlement(lane, self.slots, self.stop, lane.route.retry or self.options.retry_delay, self.start)
             for lane in self.slots.lanes
         }
-
-    @property
-    def running(self) -> int:
-        """How many handlers run."""
-        return len(self._tasks)
 
     @property
     def waiting(self) -> int:
@@ -140,36 +135,14 @@ class Jobs:
         """Let go what a stop gives back of a lane: its source serves no poll but aborted ones, until `served_until`."""
         self._settlements[lane].open_gate(served_until)
 
-    async def ended(self) -> None:
-        """Wait until no handler runs."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
-
     async def idle(self) -> None:
         """Wait until no handler runs and nothing waits."""
-        while self._tasks or self.waiting:
-            await (asyncio.wait(self._tasks) if self._tasks else asyncio.sleep(LOOK))
+        while self.running or self.waiting:
+            await (self.running.some_ended() if self.running else asyncio.sleep(LOOK))
 
     async def drained(self) -> None:
         """Wait until every message is settled or given up; nothing waits for company any more."""
         await asyncio.gather(*(settlement.drained() for settlement in self._settlements.values()))
-
-    def cancel(self) -> None:
-        """Cancel what runs; a function that has started in its thread goes on."""
-        for task in self._tasks:
-            task.cancel()
-
-    def abandon(self) -> int:
-        """Leave what still runs to its lease and return how many that are."""
-        for lane, leases in self._tasks.values():
-            for lease in leases:
-                text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
-                logger.warning(text, lease.message.id)
-            with lane.lock:
-                lane.leases.drop(leases)
-            self._abandoned.update(leases)
-        abandoned, self._tasks = len(self._tasks), {}
-        return abandoned
 
     @property
     def _may_start(self) -> bool:
@@ -198,9 +171,7 @@ class Jobs:
             return
         lease.runs += 1
         task = start_task(self._run(lane, lease, now), self._context.copy())
-        if not task.done():
-            self._tasks[task] = lane, (lease,)
-            task.add_done_callback(self._forget)
+        self.running.add(task, lane, (lease,))
 
     def _start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
         """Start one job with many messages, but for those whose leases have ended."""
@@ -216,12 +187,7 @@ class Jobs:
         for lease in valid:
             lease.runs += 1
         task = start_task(self._run_batch(lane, valid, now), self._context.copy())
-        if not task.done():
-            self._tasks[task] = lane, valid
-            task.add_done_callback(self._forget)
-
-    def _forget(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.pop(task, None)
+        self.running.add(task, lane, valid)
 
     async def _run(self, lane: Lane, lease: Lease, began: float) -> None:
         message = lease.message
@@ -230,7 +196,7 @@ class Jobs:
         HANDLED.set((lane, message, began))
         limit = lane.route.timeout
         delivery = await deliver(lane.route, message, self.options.handler_timeout if limit is None else limit)
-        if lease in self._abandoned:
+        if self.running.is_abandoned(lease):
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
@@ -243,7 +209,7 @@ class Jobs:
         assert isinstance(route.call, BatchCall)  # noqa: S101 - which is why its lane collects batches
         limit = self.options.handler_timeout if route.timeout is None else route.timeout
         deliveries = await deliver_batch(route, route.call, [lease.message for lease in leases], limit)
-        if leases[0] in self._abandoned:
+        if self.running.is_abandoned(leases[0]):
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.more(lane, 1 - len(leases))

@@ -81,16 +81,16 @@ class Shutdown:
         began, grace = self.clock(), self.options.grace_period
         text = "stopping: %d handlers run, %d messages wait, %d polls are open; the grace period is %g s"
         open_polls = sum(intake.open_polls for intake in self.intakes)
-        logger.info(text, self.jobs.running, self.jobs.waiting, open_polls, grace)
+        logger.info(text, len(self.jobs.running), self.jobs.waiting, open_polls, grace)
         end = began + grace + SETTLED
         receives = asyncio.ensure_future(self._end_receives(end - FLUSHING - ABORTING - ARRIVING))
         if grace:
             self.jobs.wind_down()
         await within(grace, self._all_done(receives), self.stop.hurried)
         self.jobs.release_waiting()
-        self.jobs.cancel()
-        await within(CANCELLING, self.jobs.ended())
-        abandoned = self.jobs.abandon()
+        self.jobs.running.cancel()
+        await within(CANCELLING, self.jobs.running.ended())
+        abandoned = self.jobs.running.abandon()
         await receives
         flushing = FLUSHING if self.stop.hurried.is_set() else max(FLUSHING, end - self.clock())
         await within(flushing, self.jobs.drained())

@@ -1,0 +1,63 @@
+"""What runs: the tasks of the handlers, and the messages that each of them has."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import attrs
+
+from loafer.application.lane import Lane
+from loafer.domain.lease import Lease
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False)
+class Running:
+    """The tasks that have not ended, and which messages were left when the stop was over."""
+
+    _tasks: "dict[asyncio.Task[None], tuple[Lane, Sequence[Lease]]]" = attrs.field(factory=dict, init=False)
+    _abandoned: set[Lease] = attrs.field(factory=set, init=False)
+
+    def __len__(self) -> int:
+        """Count the tasks."""
+        return len(self._tasks)
+
+    def add(self, task: "asyncio.Task[None]", lane: Lane, leases: Sequence[Lease]) -> None:
+        """Keep a task until it ends; one that started at once may have ended already."""
+        if not task.done():
+            self._tasks[task] = lane, leases
+            task.add_done_callback(self._forget)
+
+    def is_abandoned(self, lease: Lease) -> bool:
+        """Tell whether a message was left to its lease: the stop is over, and nothing can be settled any more."""
+        return lease in self._abandoned
+
+    async def ended(self) -> None:
+        """Wait until no task runs."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def some_ended(self) -> None:
+        """Wait until all that run now have ended; there must be one."""
+        await asyncio.wait(self._tasks)
+
+    def cancel(self) -> None:
+        """Cancel what runs; a function that has started in its thread goes on."""
+        for task in self._tasks:
+            task.cancel()
+
+    def abandon(self) -> int:
+        """Leave what still runs to its lease and return how many tasks that are."""
+        for lane, leases in self._tasks.values():
+            for lease in leases:
+                text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
+                logger.warning(text, lease.message.id)
+            with lane.lock:
+                lane.leases.drop(leases)
+            self._abandoned.update(leases)
+        abandoned, self._tasks = len(self._tasks), {}
+        return abandoned
+
+    def _forget(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.pop(task, None)
