@@ -28,7 +28,7 @@ class Notification:
         id: The id that the topic gave the message; on each queue it has another one.
         subject: The subject that it was published with; None where there is none.
         type: What kind of notice it is: `Notification`.
-        attributes: The message attributes that it was published with, by name.
+        attributes: The message attributes that it was published with, by name; SNS does not sign them.
 
     """
 

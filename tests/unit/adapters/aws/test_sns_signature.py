@@ -9,7 +9,7 @@ from sns_signing import FIELDS, SIGNER, TOPIC, URL, Signer
 
 from loafer.adapters.aws.sns_signature import signed_text
 from loafer.aws.message_translator import SNSMessageTranslator
-from loafer.domain.message import Message
+from loafer.domain.message import Attribute, Message
 
 STRANGER = Signer()
 CONTENT = {"content": {"caf\u00e9": "Hello\nworld!"}}
@@ -77,6 +77,12 @@ def test_an_envelope_that_was_changed_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=reason):
         checking.translate(json.dumps({**SIGNER.signed(), **changes}))
+
+
+def test_the_attributes_in_an_envelope_are_told_though_nobody_has_signed_them(checking: SNSMessageTranslator) -> None:
+    changed = {**SIGNER.signed(), "MessageAttributes": {"tenant": {"Type": "String", "Value": "anybody's"}}}
+    notification = checking.translate(json.dumps(changed), Message("1", "", "r"))["notification"]
+    assert notification.attributes == {"tenant": Attribute("anybody's")}
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
