@@ -18,7 +18,7 @@ from loafer.application.options import Options
 from loafer.application.route import Route
 from loafer.application.shutdown import Left, Shutdown
 from loafer.application.slots import Slots
-from loafer.application.stop import Stop
+from loafer.application.stop import Stop, nothing
 from loafer.application.summary import summaries_of, summarized
 from loafer.application.trouble import Trouble
 from loafer.application.watchdog import Watchdog
@@ -35,6 +35,7 @@ class Dispatcher:
         routes: What to run.
         options: The limits and delays.
         observe: Told of every delivery when it has ended; must neither raise nor block.
+        stopping: Called once, when a stop is first asked for or something fails for good.
         clock: Seconds that never go back; the event loop's clock must go at the same pace.
         threaded_heartbeat: False runs the heartbeat on the same event loop, where a blocked loop stops it.
         new_loop: Creates the event loop of a heartbeat that has a thread.
@@ -47,15 +48,25 @@ class Dispatcher:
     clock: Callable[[], float] = lease_clock
     threaded_heartbeat: bool = True
     new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
+    stopping: Callable[[], None] = nothing
     left: Left = attrs.field(factory=Left, init=False)
     """What had not ended when the dispatcher stopped."""
-    _stop: Stop = attrs.field(factory=Stop, init=False)
+    _stop: Stop = attrs.field(default=attrs.Factory(lambda self: Stop(self.stopping), takes_self=True), init=False)
     _lanes: list[Lane] = attrs.field(factory=list, init=False)
     _slots: Slots = attrs.field(init=False)
 
     def stop(self) -> None:
         """Ask to stop: no new work, running handlers get the grace period; asked twice, they are cancelled at once."""
         self._stop.request()
+
+    def fail(self, cause: BaseException) -> None:
+        """Stop because of an error, with the grace period for what runs; `run` raises the first one in the end."""
+        self._stop.fail(cause)
+
+    @property
+    def cause(self) -> BaseException | None:
+        """Why it stops, or has stopped; None: nobody asked for it, or it was an ordinary request."""
+        return self._stop.cause
 
     def pause(self, route: str) -> None:
         """Receive nothing more on a route, until `resume`; what is held is handled.

@@ -16,7 +16,7 @@ from loafer.ports.consumer import Consumer
 
 logger = logging.getLogger(__name__)
 
-SETTLED = 5.5
+SETTLED = 5.25
 CANCELLING = 2.0
 ARRIVING = 0.5
 ABORTING = 0.5

@@ -72,7 +72,8 @@ def cli(context: click.Context, /, **_: object) -> None:
 
 def start(context: click.Context) -> None:
     """Run the worker, or several, until stopped."""
-    from loafer.entrypoints.worker.log_queue import queued_logs  # noqa: PLC0415 - `--help` needs no logs
+    from loafer.entrypoints.worker.deadline import cut_off  # noqa: PLC0415 - `--help` needs no logs
+    from loafer.entrypoints.worker.log_queue import queued_logs  # noqa: PLC0415 - as above
     from loafer.entrypoints.worker.logs import in_the_logs_format  # noqa: PLC0415
 
     mistakes = Mistakes()
@@ -84,6 +85,7 @@ def start(context: click.Context) -> None:
 
         said = in_the_logs_format(banner(settings))
         began = partial(writer.put, partial(click.echo, said), len(said))
+        end = partial(cut_off, lambda ending: tell(ending.text) if ending.text else None, writer.close)
         if settings.processes > 1:
             from loafer.entrypoints.supervisor.post import launch_worker  # noqa: PLC0415 - one needs no supervisor
             from loafer.entrypoints.supervisor.supervisor import Supervisor, refuse_memory  # noqa: PLC0415
@@ -91,10 +93,11 @@ def start(context: click.Context) -> None:
             refuse_memory(settings, mistakes)
             if not mistakes.found:
                 launch = partial(launch_worker, settings, verbosity(context))
-                context.exit(Supervisor(settings.processes, launch, began, tell, settings.grace_period).run())
+                supervisor = Supervisor(settings.processes, launch, began, tell, settings.grace_period, end)
+                context.exit(supervisor.run())
         from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
 
-        Manager(settings, mistakes).run(began)
+        Manager(settings, mistakes, cut_off=end).run(began)
 
 
 @cli.command("publish_sqs")

@@ -1,9 +1,11 @@
 """Handlers for workers under test: each writes a line to the file RUNS when it starts, for the test to read."""
 
 import asyncio
+import ctypes
 import logging
 import os
 import random
+import signal
 import time
 from typing import Any
 
@@ -61,9 +63,13 @@ async def blocks_the_loop_for_5_s(content: Any) -> None:
     time.sleep(5)  # noqa: ASYNC251 - the mistake that the heartbeat has to survive
 
 
-async def blocks_the_loop_for_60_s(content: Any) -> None:
+async def holds_the_interpreter_for_60_s(content: Any) -> None:
+    """Let no thread of the process run, as a search for a pattern in C may."""
     ran(content)
-    time.sleep(60)  # noqa: ASYNC251 - as above
+    readable, _ = os.pipe()
+    signal.siginterrupt(signal.SIGTERM, False)
+    signal.alarm(60)
+    ctypes.PyDLL(None).read(readable, ctypes.create_string_buffer(1), 1)
 
 
 async def first_takes_10_s(content: Any) -> None:

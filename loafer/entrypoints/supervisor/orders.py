@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import attrs
 
 from loafer.entrypoints.supervisor.link import WorkerLink
-from loafer.entrypoints.worker.ending import SIGNALS
+from loafer.entrypoints.worker.signals import heard
 
 
 @contextmanager
@@ -20,21 +20,13 @@ def by_supervisor(link: WorkerLink, stop: Callable[[], None]) -> Iterator[None]:
     how the worker ended is still to be told.
     """
     orders, loop = _Orders(link, stop), asyncio.get_running_loop()
-
-    def hear(*_: object) -> None:
-        loop.call_soon_threadsafe(orders.ask)
-
-    # The loop's own way to hear signals ends with a moment in which they have their default action. In this one, a
-    # signal that comes just as the loop falls asleep is heard when something wakes it: the watchdog, within a second.
-    for number in SIGNALS:
-        signal.signal(number, hear)
-    loop.add_reader(link.fileno(), orders.read)
-    try:
-        yield
-    finally:
-        loop.remove_reader(link.fileno())
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+    # The loop's own way to hear signals ends with a moment in which they have their default action.
+    with heard(orders.ask, afterwards=signal.SIG_IGN):
+        loop.add_reader(link.fileno(), orders.read)
+        try:
+            yield
+        finally:
+            loop.remove_reader(link.fileno())
 
 
 @attrs.define(eq=False)

@@ -3,14 +3,18 @@
 import signal
 from contextlib import suppress
 from functools import partial
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.supervisor.link import Began, Said, WorkerLink
+from loafer.entrypoints.worker.deadline import cut_off
 from loafer.entrypoints.worker.ending import Ending, end_process, ending_of
 from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.entrypoints.worker.logs import set_up_logs
+
+if TYPE_CHECKING:
+    from loafer.entrypoints.worker.manager import CutOff
 
 
 def work(settings: Settings, verbose: int, link: WorkerLink) -> NoReturn:
@@ -22,19 +26,21 @@ def work(settings: Settings, verbose: int, link: WorkerLink) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     mistakes = Mistakes()
     set_up_logs(settings, verbose, mistakes, several=True)
-    with queued_logs():
-        ending = _run(settings, mistakes, verbose, link)
+    with queued_logs() as writer:
+        end = partial(cut_off, partial(_say, link), writer.close)
+        ending = _run(settings, mistakes, end, verbose, link)
     _say(link, ending)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_process(SystemExit(ending.status))
 
 
-def _run(settings: Settings, mistakes: Mistakes, verbose: int, link: WorkerLink) -> Ending:
+def _run(settings: Settings, mistakes: Mistakes, end: "CutOff", verbose: int, link: WorkerLink) -> Ending:
     from loafer.entrypoints.supervisor.orders import by_supervisor  # noqa: PLC0415 - the supervisor imports this too
     from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - as above
 
     try:
-        Manager(settings, mistakes).run(partial(_say, link, Began()), partial(by_supervisor, link))
+        manager = Manager(settings, mistakes, cut_off=end)
+        manager.run(partial(_say, link, Began()), partial(by_supervisor, link))
     except BaseException as error:  # noqa: BLE001 - whatever ends a worker, it is told
         return ending_of(error, traced=verbose > 1)
     return Ending()

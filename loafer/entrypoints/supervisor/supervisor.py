@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from multiprocessing.connection import wait
 from types import FrameType
 
@@ -21,14 +22,16 @@ from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.supervisor.link import Began, Said
 from loafer.entrypoints.supervisor.post import Launch, Post, manner_of_death, status_of_death
+from loafer.entrypoints.worker.deadline import SUPERVISOR, Deadline
 from loafer.entrypoints.worker.ending import SIGNALS, Ending
+from loafer.entrypoints.worker.signals import Signals
 
 logger = logging.getLogger(__name__)
 
-LONGEST_STOP = 11.0
+LONGEST_STOP = 7.4
 """Seconds beyond the grace period, or an order to hurry, after which a worker that still runs is killed.
 
-A stop takes 10 at most, and the process has to end.
+It ends its own process a little earlier, where it can.
 """
 
 LONGEST_WAIT = 3600.0
@@ -74,6 +77,7 @@ class Supervisor:
         began: Called when the first worker has begun.
         tell: Told, once each, what the workers' endings have to say to the user.
         grace_period: Seconds that the workers' running handlers get when they stop.
+        cut_off: Ends this process where a stop has not ended at its bound; None: nobody does.
 
     """
 
@@ -82,8 +86,11 @@ class Supervisor:
     began: Callable[[], None]
     tell: Callable[[str], None]
     grace_period: float
+    cut_off: Callable[[Ending, str], object] | None = None
     clock: Callable[[], float] = time.monotonic
     _posts: list[Post] = attrs.field(factory=list, init=False)
+    _signals: Signals = attrs.field(init=False)
+    _deadline: Deadline | None = attrs.field(default=None, init=False)
     _begun: bool = attrs.field(default=False, init=False)
     _signalled: bool = attrs.field(default=False, init=False)
     _stopping: bool = attrs.field(default=False, init=False)
@@ -97,6 +104,9 @@ class Supervisor:
         A worker that dies is replaced, after a pause. One that ends by its own decision ends all. One that does not
         stop in time is killed.
         """
+        self._signals = Signals(self.clock)
+        if self.cut_off is not None:
+            self._deadline = Deadline(self.grace_period, SUPERVISOR, partial(self._end, self.cut_off), self.clock)
         self._posts = [Post(f"worker-{number + 1}", self.launch, self.clock) for number in range(self.count)]
         with heard_signals() as signals:
             try:
@@ -126,7 +136,7 @@ class Supervisor:
         overdue = self.clock() >= self._kill_at
         if signals in ready:
             for number in os.read(signals, 4096):
-                if number in SIGNALS:
+                if number in SIGNALS and self._signals.count():
                     self._pass_on(number)
         for post in self._filled:
             exitcode = post.exitcode  # looked at first: then all that the worker said is there to be heard
@@ -146,6 +156,8 @@ class Supervisor:
         logger.info("%s: the workers are stopped%s", signal.Signals(number).name, " at once" * self._signalled)
         if self._signalled:
             self._kill_at = min(self._kill_at, self.clock() + LONGEST_STOP)
+            if self._deadline is not None:
+                self._deadline.hurry()
             for post in self._filled:
                 post.hurry()
         else:
@@ -155,6 +167,8 @@ class Supervisor:
     def _stop(self) -> None:
         self._stopping = True
         self._kill_at = min(self._kill_at, self.clock() + self.grace_period + LONGEST_STOP)
+        if self._deadline is not None:
+            self._deadline.begin()
         for post in self._filled:
             post.stop()
 
@@ -163,6 +177,12 @@ class Supervisor:
         for post in self._filled:
             logger.warning("%s has not stopped in time: it is killed", str(post))
             post.kill()
+
+    def _end(self, cut_off: Callable[[Ending, str], object], seconds: float) -> None:
+        """End this process, and say what was left."""
+        left = ", ".join(map(str, self._filled)) or "nothing but the log"
+        status = max(self._status, status_of_death(-signal.SIGKILL) if self._filled else 0)
+        cut_off(Ending(status), f"the stop has not ended within {seconds:.1f} s, so it is ended; left: {left}")
 
     def _take(self, post: Post, said: Said) -> None:
         """Act upon what a worker said."""

@@ -35,6 +35,7 @@ class Container(containers.DeclarativeContainer):
     mistakes = providers.Dependency(instance_of=Mistakes)
     broker = providers.Dependency(instance_of=MemoryBroker)
     observe = providers.Dependency(instance_of=object)
+    stopping = providers.Dependency(instance_of=object)
     new_loop = providers.Dependency(instance_of=object)
     clock = providers.Dependency(instance_of=object)
     transport = providers.Dependency(instance_of=str)
@@ -61,6 +62,7 @@ class Container(containers.DeclarativeContainer):
         routes=wiring.provided.routes.call(settings.provided.routes),
         options=options,
         observe=observe,
+        stopping=stopping,
         clock=clock,
         new_loop=new_loop,
     )

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -26,6 +27,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 WRITING_THREAD = "loafer-writes"
 """The name of threads that write what may block: those that are left at the end are blocked."""
+
+LINGERING = 0.1
+"""Seconds that handlers' threads have to end, all together."""
 
 FLUSHING, FLUSHING_BLOCKED = 3.0, 0.5
 """Seconds that the end of the process gives to what is still to be written; and where something is blocked."""
@@ -76,7 +80,8 @@ def end_process(end: SystemExit) -> NoReturn:
     """End the process, also from under what Python would wait for: a handler in a thread, an output that is blocked."""
     status, text = (end.code, "") if isinstance(end.code, int) else (int(end.code is not None), end.code or "")
     threads = [thread for thread in threading.enumerate() if thread.name.startswith((HANDLER_THREAD, WRITING_THREAD))]
-    left = [thread.name for thread in threads if _runs(thread)]
+    until = time.monotonic() + LINGERING
+    left = [thread.name for thread in threads if _runs(thread, until)]
     seconds = FLUSHING_BLOCKED if WRITING_THREAD in left else FLUSHING
     flushed = ends_within(seconds, partial(_write_all, f"{text}\n" if text else ""))
     if left or not flushed:
@@ -84,8 +89,9 @@ def end_process(end: SystemExit) -> NoReturn:
     raise SystemExit(status)
 
 
-def _runs(thread: threading.Thread) -> bool:
-    thread.join(timeout=0.1)
+def _runs(thread: threading.Thread, until: float) -> bool:
+    """Tell whether a thread still runs, at that time at the latest."""
+    thread.join(timeout=max(0.0, until - time.monotonic()))
     return thread.is_alive()
 
 

@@ -1,25 +1,30 @@
 """Prepares everything needed to run, sets up the event loop and its signals, and starts the dispatcher."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from typing import TypeAlias
 
 import attrs
 
 from loafer.adapters.memory.broker import MemoryBroker
+from loafer.application.clock import lease_clock
 from loafer.application.delivery import Delivery, ignore
 from loafer.application.dispatcher import Dispatcher
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.container import Container
-from loafer.entrypoints.worker.loops import NewLoop, fastest_loop
+from loafer.entrypoints.worker.deadline import WORKER, Deadline, still_running
+from loafer.entrypoints.worker.ending import Ending, ending_of
+from loafer.entrypoints.worker.loops import NewLoop, close, fastest_loop, run_to_its_end
 from loafer.entrypoints.worker.signals import by_signals
 
 Stoppable: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
-"""Lets someone call what it is given, to stop, for as long as the context lasts."""
+"""Lets someone call what it is given, to stop, from any thread and for as long as the context lasts."""
+
+CutOff: TypeAlias = Callable[[Ending, str], object]
+"""Ends the process, whatever runs in it, as the ending says, and logs the line."""
 
 
 def _nothing() -> None:
@@ -37,6 +42,7 @@ class Manager:
         broker: Has the queues in memory.
         clock: Seconds that never go back.
         new_loop: Creates event loops.
+        cut_off: Ends the process where a stop has not ended at its bound; None: nobody does.
 
     """
 
@@ -44,8 +50,10 @@ class Manager:
     mistakes: Mistakes = attrs.field(factory=Mistakes)
     observe: Callable[[Delivery], None] = ignore
     broker: MemoryBroker = attrs.field(factory=MemoryBroker)
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = lease_clock
     new_loop: NewLoop = attrs.field(factory=fastest_loop)
+    cut_off: CutOff | None = None
+    _deadline: Deadline | None = attrs.field(default=None, init=False)
 
     @contextmanager
     def prepared(self) -> Iterator[Dispatcher]:
@@ -60,6 +68,7 @@ class Manager:
             mistakes=self.mistakes,
             broker=self.broker,
             observe=self.observe,
+            stopping=self._begin_deadline,
             new_loop=self.new_loop,
             clock=self.clock,
             transport=self.settings.sqs_transport,
@@ -79,29 +88,51 @@ class Manager:
         Raises:
             ConfigurationError: something is wrong with the settings.
             ConsumerError: a source failed for good.
-            BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
+            BaseException: what a handler, or a task that it started, raised that is no `Exception` (SystemExit, say).
 
         """
         with self.prepared() as dispatcher:
+            if self.cut_off is not None:
+                end = partial(_cut_off, dispatcher, self.cut_off)
+                self._deadline = Deadline(self.settings.grace_period, WORKER, end)
             runner = asyncio.Runner(loop_factory=self.new_loop)
+            loop = runner.get_loop()
             try:
-                runner.run(_run_until_stopped(dispatcher, began, stoppable))
+                running = _run_until_stopped(dispatcher, began, partial(stoppable, self._asking(dispatcher, loop)))
+                run_to_its_end(loop, running, dispatcher.fail)
             finally:
-                _close(runner, dispatcher)
+                close(runner, deserted=dispatcher.abandoned > 0)
+
+    def _asking(self, dispatcher: Dispatcher, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
+        """Return what asks to stop, and asked again to hurry, on any thread, though the loop may be blocked."""
+        asked = False
+
+        def ask() -> None:
+            nonlocal asked
+            if self._deadline is not None:
+                self._deadline.hurry() if asked else self._deadline.begin()
+            asked = True
+            with suppress(RuntimeError):  # the loop is closed: it is over
+                loop.call_soon_threadsafe(dispatcher.stop)
+
+        return ask
+
+    def _begin_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.begin()
 
 
-def _close(runner: asyncio.Runner, dispatcher: Dispatcher) -> None:
-    """Close the event loop, unless handlers were abandoned: closing would wait for them for ever."""
-    loop = runner.get_loop()
-    # It would wait for the loop's threads too, one of which may be looking up a host that nobody knows: it gets others.
-    loop.set_default_executor(ThreadPoolExecutor())
-    if dispatcher.abandoned:
-        loop.set_exception_handler(lambda *_: None)  # it would complain of them when it is destroyed
-    else:
-        runner.close()
+def _cut_off(dispatcher: Dispatcher, end: CutOff, seconds: float) -> None:
+    """End the process, and say what was left."""
+    ending = Ending() if dispatcher.cause is None else ending_of(dispatcher.cause)
+    left = [f"{dispatcher.held} messages that are held"] if dispatcher.held else []
+    text = "the stop has not ended within %.1f s, so the process is ended; left: %s"
+    end(ending, text % (seconds, ", ".join([*left, *still_running()])))
 
 
-async def _run_until_stopped(dispatcher: Dispatcher, began: Callable[[], None], stoppable: Stoppable) -> None:
-    with stoppable(dispatcher.stop):
+async def _run_until_stopped(
+    dispatcher: Dispatcher, began: Callable[[], None], stoppable: Callable[[], AbstractContextManager[None]]
+) -> None:
+    with stoppable():
         began()
         await dispatcher.run()

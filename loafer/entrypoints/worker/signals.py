@@ -1,20 +1,114 @@
-"""How signals stop a worker that is alone; `supervisor/orders.py` has what stops one of several."""
+"""How signals are heard: on a thread of their own, so that nothing that blocks the event loop hides one."""
 
-import asyncio
+import math
+import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any
+
+import attrs
 
 from loafer.entrypoints.worker.ending import SIGNALS
+
+ONE_SIGNAL = 0.5
+"""Seconds within which signals are one: who stops a service may send two at once, and is in no haste for that."""
+
+END = 0
+"""What ends the thread, in place of the number of a signal."""
+
+
+@attrs.define
+class Signals:
+    """Tells which signals count: those within half a second of one that counted are one with it."""
+
+    clock: Callable[[], float] = time.monotonic
+    _counted: float = -math.inf
+
+    def count(self) -> bool:
+        """Count a signal that comes now; tell whether it counts."""
+        now = self.clock()
+        if now - self._counted < ONE_SIGNAL:
+            return False
+        self._counted = now
+        return True
 
 
 @contextmanager
 def by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM call `stop`, each time, on the running event loop."""
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        loop.add_signal_handler(number, stop)
+    """Let SIGINT and SIGTERM call `stop`, on another thread: each time, but for those within half a second."""
+    signals = Signals()
+
+    def hear() -> None:
+        if signals.count():
+            stop()
+
+    with heard(hear):
+        yield
+
+
+@contextmanager
+def heard(hear: Callable[[], None], afterwards: Any = None) -> Iterator[None]:
+    """Let SIGINT and SIGTERM call `hear` on a thread of its own meanwhile; to be entered on the main thread.
+
+    The system writes their numbers to a pipe that the thread reads, whatever the main thread does at that moment.
+    Where something else has had the numbers written elsewhere since, the main thread passes them on when it can.
+
+    Args:
+        hear: What is called.
+        afterwards: The action that the signals have in the end; None: the one they had before.
+
+    """
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    ear = _Ear(hear, readable, writable)
+    before = {number: signal.signal(number, ear.pass_on) for number in SIGNALS}
+    ear.other = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    thread = threading.Thread(target=ear.listen, name="loafer-signals", daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+        for number, action in before.items():
+            signal.signal(number, action if afterwards is None else afterwards)
+        now = signal.set_wakeup_fd(ear.other)
+        if now != writable:
+            signal.set_wakeup_fd(now)
+        os.write(writable, bytes([END]))
+        thread.join()
+        os.close(readable)
+        os.close(writable)
+
+
+@attrs.define(eq=False)
+class _Ear:
+    """Reads the numbers of signals from a pipe.
+
+    Attributes:
+        other: Where an event loop wants to read them too; -1: nowhere.
+
+    """
+
+    hear: Callable[[], None]
+    readable: int
+    writable: int
+    other: int = -1
+
+    def listen(self) -> None:
+        """Hear signals until the end."""
+        while END not in (numbers := os.read(self.readable, 4096)):
+            if self.other != -1:
+                with suppress(OSError):  # its pipe is full, or closed
+                    os.write(self.other, numbers)
+            if any(number in SIGNALS for number in numbers):
+                self.hear()
+
+    def pass_on(self, number: int, _: FrameType | None) -> None:
+        """Write the number of a signal to the pipe, unless the system does."""
+        now = signal.set_wakeup_fd(self.writable, warn_on_full_buffer=False)
+        if now != self.writable:
+            signal.set_wakeup_fd(now)
+            os.write(self.writable, bytes([number]))

@@ -136,4 +136,6 @@ async def test_a_heartbeat_whose_thread_hangs_at_the_end_is_left_behind(caplog: 
     async with beating_on_a_thread(heartbeat, asyncio.new_event_loop):
         hangs.wait(20)
     assert caplog.messages == ["the heartbeat's thread has not ended: it is left behind"]
+    [left] = [thread for thread in threading.enumerate() if thread.name == "loafer-heartbeat"]
     go_on.set()
+    left.join(20)

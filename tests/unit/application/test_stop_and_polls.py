@@ -116,7 +116,7 @@ async def test_what_a_handler_keeps_during_a_stop_is_not_taken_by_an_open_poll_e
 
 
 async def test_what_a_cancelled_handler_gives_back_is_not_taken_by_an_open_poll_either() -> None:
-    world = World(queue("orders", "one"), Handler(1000), wait_time=4, options=Options(grace_period=1))
+    world = World(queue("orders", "one"), Handler(1000), wait_time=3, options=Options(grace_period=1))
     async with world:
         await asyncio.sleep(0.5)
         world.dispatcher.stop()

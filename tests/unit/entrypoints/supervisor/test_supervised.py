@@ -16,6 +16,7 @@ from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.supervisor.link import Began, Hurry, SupervisorLink, WorkerLink
 from loafer.entrypoints.supervisor.orders import by_supervisor
 from loafer.entrypoints.supervisor.supervised import work
+from loafer.entrypoints.worker import manager as manager_module
 from loafer.entrypoints.worker.ending import SIGNALS, Ending
 from loafer.entrypoints.worker.logs import set_up_logs
 from loafer.entrypoints.worker.manager import Manager
@@ -31,6 +32,22 @@ def own_signals() -> Iterator[None]:
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+class NoDeadline:
+    """Waits for no bound: the process is that of the tests."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def begin(self) -> None: ...
+
+    def hurry(self) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process live on after the bound of a stop."""
+    monkeypatch.setattr(manager_module, "Deadline", NoDeadline)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from loafer.entrypoints.supervisor.post import Launch
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, slots=False)
 class Puppet:
     """A process that does what it is told; counts how often it is asked to stop, and killed."""
 
@@ -61,6 +62,7 @@ class Stage:
     puppets: list[Puppet] = attrs.field(factory=list)
     told: list[str] = attrs.field(factory=list)
     begun: int = 0
+    cut_off: Callable[[Ending, str], object] | None = None
 
     def launch(self, name: str, link: WorkerLink) -> Puppet:
         number = len(self.puppets)
@@ -74,10 +76,11 @@ class Stage:
     def began(self) -> None:
         self.begun += 1
 
-    def run(self, count: int, grace_period: float = 30) -> int:
+    def run(self, count: int, grace_period: float = 30, clock: Callable[[], float] | None = None) -> int:
         ticks = itertools.count(0.0, 100.0)  # no pause is as long as the time between two looks at this clock
         launch = cast("Launch", self.launch)
-        return Supervisor(count, launch, self.began, self.told.append, grace_period, lambda: next(ticks)).run()
+        tell, clock = self.told.append, clock or partial(next, ticks)
+        return Supervisor(count, launch, self.began, tell, grace_period, self.cut_off, clock).run()
 
 
 def begin(puppet: Puppet) -> None:
@@ -193,6 +196,43 @@ def test_a_second_signal_is_passed_on_as_an_order_to_hurry() -> None:
     assert stage.run(1, grace_period=3600) == 0
     assert orders == [Hurry()]
     assert stage.puppets[0].killed == 0
+
+
+def test_two_signals_at_once_are_one() -> None:
+    orders = []
+
+    def hears_two(puppet: Puppet) -> None:
+        begin_and_hear(signal.SIGTERM)(puppet)
+        signal.raise_signal(signal.SIGINT)
+        puppet.when_asked = asked
+
+    def asked(puppet: Puppet) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        orders.append(puppet.link.poll(0.1))
+        puppet.ends(Ending())
+
+    stage = Stage([hears_two])
+    assert stage.run(1, clock=lambda: 0.0) == 0
+    assert (orders, stage.puppets[0].asked) == ([False], 1)
+
+
+def test_where_a_worker_outlives_even_its_kill_the_process_is_ended_at_its_bound() -> None:
+    cut_off: list[tuple[Ending, str]] = []
+
+    def end(ending: Ending, line: str) -> None:
+        cut_off.append((ending, line))
+        stage.puppets[0].dies(-9)
+
+    def outlives(puppet: Puppet) -> None:
+        begin_and_hear(signal.SIGTERM)(puppet)
+        puppet.when_asked = lambda puppet: None
+        puppet.kill = lambda: None  # type: ignore[method-assign]
+
+    stage = Stage([outlives], cut_off=end)
+    assert stage.run(1) == 137
+    [(ending, line)] = cut_off
+    assert ending == Ending(137)
+    assert line.endswith("so it is ended; left: worker-1 (process 0)")
 
 
 def stops_never(puppet: Puppet) -> None:

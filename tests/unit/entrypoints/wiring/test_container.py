@@ -10,6 +10,7 @@ from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.delivery import Delivery, ignore
 from loafer.application.options import Options
+from loafer.application.stop import nothing
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.retry import Retry
@@ -25,6 +26,7 @@ def container(settings: Settings, **given: object) -> Container:
     inputs = {
         "broker": MemoryBroker(),
         "observe": ignore,
+        "stopping": nothing,
         "new_loop": asyncio.new_event_loop,
         "clock": time.monotonic,
         "transport": "lean",

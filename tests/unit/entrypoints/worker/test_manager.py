@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,8 +13,11 @@ from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
+from loafer.entrypoints.worker import manager as manager_module
+from loafer.entrypoints.worker.ending import Ending
 from loafer.entrypoints.worker.log_queue import HEARTBEAT
 from loafer.entrypoints.worker.manager import Manager
+from loafer.entrypoints.worker.signals import ONE_SIGNAL
 from loafer.exceptions import ConfigurationError
 
 SOURCE = "memory://managed"
@@ -29,7 +33,7 @@ async def leaves(message: object) -> None:
 async def hears_two_signals_and_never_ends(message: object) -> None:
     loop = asyncio.get_running_loop()
     loop.call_soon(os.kill, os.getpid(), signal.SIGINT)
-    loop.call_soon(os.kill, os.getpid(), signal.SIGTERM)
+    loop.call_later(ONE_SIGNAL + 0.05, os.kill, os.getpid(), signal.SIGTERM)
     await asyncio.Event().wait()
 
 
@@ -39,6 +43,7 @@ def sees_the_heartbeats_thread(message: object) -> None:
 
 
 LET_GO = threading.Event()
+LEFT: list[Any] = []
 
 
 def hangs() -> None:
@@ -46,11 +51,28 @@ def hangs() -> None:
     LET_GO.wait(10)
 
 
+async def blocks_the_loop(message: object) -> None:
+    hangs()
+
+
+async def leaves_and_blocks_the_loop(message: object) -> None:
+    asyncio.get_running_loop().call_soon(LET_GO.wait, 10)
+    raise SystemExit(3)
+
+
 async def waits_for_a_thread(message: object) -> None:
     await asyncio.to_thread(hangs)
 
 
 TRANSPORT = "LOAFER_SQS_TRANSPORT"
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    LET_GO.clear()
+    yield
+    LET_GO.set()
+    LEFT.clear()
 
 
 def manager(handler: str, **settings: Any) -> Manager:
@@ -96,6 +118,69 @@ def test_what_a_handler_may_not_raise_ends_it_and_keeps_the_message() -> None:
         managed.run()
     assert caught.value.code == 3
     assert len(managed.broker.queue(SOURCE)) == 1
+
+
+async def lets_a_task_leave(message: object) -> None:
+    if message == 1:
+        LEFT.append(asyncio.create_task(leaves(message)))
+        await asyncio.Event().wait()
+    await asyncio.sleep(0.2)
+
+
+async def lets_a_task_of_a_group_leave(message: object) -> None:
+    if message == 1:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(leaves(message))
+            await asyncio.Event().wait()
+    await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize("handler", ["lets_a_task_leave", "lets_a_task_of_a_group_leave"])
+def test_system_exit_in_a_task_of_a_handler_ends_it_with_grace_for_the_others_and_keeps_the_message(
+    handler: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    managed = manager(handler, grace_period=0.5)
+    queue = managed.broker.queue(SOURCE)
+    for _ in range(3):
+        queue.send(OutgoingMessage("2"))
+    with pytest.raises(SystemExit) as caught:
+        managed.run()
+    assert caught.value.code == 3
+    assert [message.body for message in queue.messages.values()] == ["1"]
+    assert "never retrieved" not in caplog.text
+
+
+def test_a_stop_that_does_not_end_is_cut_off_with_a_line_that_says_what_was_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(manager_module, "WORKER", 0.1)
+    ends: list[tuple[Ending, str]] = []
+
+    def cut_off(ending: Ending, line: str) -> None:
+        ends.append((ending, line))
+        LET_GO.set()
+
+    managed = manager("blocks_the_loop", grace_period=0)
+    managed.cut_off = cut_off
+    managed.run()
+    [(ending, line)] = ends
+    assert ending == Ending()
+    assert "left: 1 messages that are held, the main thread is in wait (threading.py:" in line
+
+
+def test_a_stop_for_an_error_is_cut_off_too_with_the_status_of_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(manager_module, "WORKER", 0.1)
+    ends: list[Ending] = []
+
+    def cut_off(ending: Ending, _: str) -> None:
+        ends.append(ending)
+        LET_GO.set()
+
+    managed = manager("leaves_and_blocks_the_loop", grace_period=0)
+    managed.cut_off = cut_off
+    with pytest.raises(SystemExit):
+        managed.run()
+    assert ends == [Ending(3)]
 
 
 def test_a_thread_of_the_loop_that_hangs_as_a_look_up_may_is_not_waited_for() -> None:

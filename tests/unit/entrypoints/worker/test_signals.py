@@ -1,0 +1,85 @@
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from loafer.entrypoints.worker.ending import SIGNALS
+from loafer.entrypoints.worker.signals import ONE_SIGNAL, Signals, by_signals, heard
+
+
+def test_signals_within_half_a_second_of_one_that_counted_are_one() -> None:
+    times = [100.0, 100.1, 100.49, 100.5, 100.9, 101.1]
+    signals = Signals(iter(times).__next__)
+    assert [signals.count() for _ in times] == [True, False, False, True, False, True]
+    assert ONE_SIGNAL == 0.5
+
+
+@contextmanager
+def listening() -> Iterator[threading.Semaphore]:
+    """Count what is heard of signals, in a semaphore."""
+    counted = threading.Semaphore(0)
+    with heard(counted.release):
+        yield counted
+
+
+def test_a_signal_is_heard_on_another_thread_while_the_main_thread_is_busy() -> None:
+    threads: list[str] = []
+    with heard(lambda: threads.append(threading.current_thread().name)):
+        os.kill(os.getpid(), signal.SIGTERM)
+        end = time.monotonic() + 10
+        while not threads and time.monotonic() < end:
+            pass
+    assert threads == ["loafer-signals"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_heard_though_something_else_has_taken_its_numbers(number: int) -> None:
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    with listening() as counted:
+        ours = signal.set_wakeup_fd(writable)
+        os.kill(os.getpid(), number)
+        assert counted.acquire(timeout=10)
+        assert signal.set_wakeup_fd(ours) == writable
+    assert os.read(readable, 10) == bytes([number])
+    os.close(readable)
+    os.close(writable)
+
+
+def test_other_signals_still_reach_the_event_loop() -> None:
+    async def other() -> None:
+        reached = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, reached.set)
+        with listening() as counted:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            await asyncio.wait_for(reached.wait(), 10)
+            assert not counted.acquire(blocking=False)
+
+    asyncio.run(other())
+
+
+@pytest.mark.parametrize("afterwards", [None, signal.SIG_IGN])
+def test_in_the_end_signals_have_the_action_that_they_are_to_have(afterwards: object) -> None:
+    before = [signal.getsignal(number) for number in SIGNALS]
+    try:
+        with heard(lambda: None, afterwards):
+            assert [signal.getsignal(number) for number in SIGNALS] != before
+        assert [signal.getsignal(number) for number in SIGNALS] == (before if afterwards is None else [afterwards] * 2)
+    finally:
+        for number, action in zip(SIGNALS, before, strict=True):
+            signal.signal(number, action)
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_two_signals_at_once_ask_once() -> None:
+    asked = threading.Semaphore(0)
+    with by_signals(asked.release):
+        for number in (*SIGNALS, *SIGNALS):
+            os.kill(os.getpid(), number)
+        assert asked.acquire(timeout=10)
+    assert not asked.acquire(blocking=False)
