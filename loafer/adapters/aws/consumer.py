@@ -15,7 +15,7 @@ from loafer.adapters.aws.answers import messages_in
 from loafer.adapters.aws.attributes import UNKNOWN, Attributes, attributes_of
 from loafer.adapters.aws.batches import Entry, settle
 from loafer.adapters.aws.dead_letters import DeadLetters
-from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
+from loafer.adapters.aws.errors import SDK_ERRORS, Unmended, consumer_error
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
@@ -87,6 +87,13 @@ class SQSConsumer(Consumer):
     async def open(self) -> SourceInfo:
         """Look the queue up and return what it is; leaves nothing open if that fails, and may be called again."""
         await self.close()
+        try:
+            return await self._open()
+        except Unmended as error:
+            told = ConsumerError(str(error))
+        raise told
+
+    async def _open(self) -> SourceInfo:
         async with AsyncExitStack() as stack:
             client = await self._enter(stack, settling_client(self._address.region))
             queue = await Queue(self._address, client).found()

@@ -15,7 +15,17 @@ from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, 
 
 logger = logging.getLogger(__name__)
 
+
+class Mistake(Exception):
+    """What only a person can mend, told in a sentence that names the file and the setting."""
+
+
+class Unmended(ConsumerUnavailable):
+    """A mistake that keeps a consumer from its source: trouble while it runs, and its end at the start."""
+
+
 SDK_ERRORS = (
+    Mistake,
     UnreadableAnswer,
     sdk.BotoCoreError,
     sdk.ClientError,
@@ -33,6 +43,7 @@ class Kind(Enum):
     """What an error means for who called."""
 
     PASSING = auto()
+    MISTAKE = auto()
     DENIED = auto()
     FATAL = auto()
 
@@ -120,8 +131,8 @@ def diagnose(error: Exception, place: str, region: str | None = None, sent: Iter
         case sdk.NoCredentialsError() | sdk.PartialCredentialsError():
             advice = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
             return Diagnosis(Kind.FATAL, f"{place}: no complete AWS credentials found: {advice}")
-        case UnusableCredentials():
-            return Diagnosis(Kind.FATAL, f"{place}: {error}")
+        case Mistake() | UnusableCredentials():
+            return Diagnosis(Kind.MISTAKE if isinstance(error, Mistake) else Kind.FATAL, f"{place}: {error}")
         case sdk.NoRegionError():
             return Diagnosis(Kind.FATAL, f"{place}: no AWS region: set AWS_DEFAULT_REGION")
         case _ if isinstance(error, _PASSING_TYPES):
@@ -146,6 +157,7 @@ def consumer_error(
     found = diagnose(error, place, region, sent)
     kinds: dict[Kind, type[AccessDenied | ConsumerError | ConsumerUnavailable]] = {
         Kind.PASSING: ConsumerUnavailable,
+        Kind.MISTAKE: Unmended,
         Kind.DENIED: AccessDenied,
         Kind.FATAL: ConsumerError,
     }

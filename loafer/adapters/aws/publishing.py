@@ -13,12 +13,22 @@ from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose, publisher_error
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.session import CALL_TIMEOUT, OPEN_TIMEOUT, Client, called, create_client, publishing
+from loafer.adapters.aws.session import (
+    CALL_TIMEOUT,
+    OPEN_TIMEOUT,
+    Client,
+    called,
+    create_client,
+    find_credentials,
+    publishing,
+)
 from loafer.adapters.aws.wire import texts_in, wire_attributes
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in, split
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import PublisherError
+
+_MAY_PASS = {Kind.PASSING, Kind.MISTAKE}
 
 
 @attrs.frozen
@@ -71,6 +81,7 @@ class Channel:
                 async with asyncio.timeout(OPEN_TIMEOUT):
                     client = create_client(self.dialect.service, self.address.region, publishing())
                     self._client = await stack.enter_async_context(client)
+                    await find_credentials()
                     self._target = await find(self._client)
                     if self.dialect.lean:
                         self._lean = await enter_lean_transport(stack, self._client, self.place, 0, self.transport)
@@ -118,7 +129,7 @@ class Channel:
             answer = await self._call(self.dialect.send_batch, parameters)
         except SDK_ERRORS as error:
             found = diagnose(error, self.place, self._region(), texts_in(parameters))
-            return [Failure(found.sentence, retryable=found.kind is Kind.PASSING)] * len(chunk)
+            return [Failure(found.sentence, retryable=found.kind in _MAY_PASS)] * len(chunk)
         results: list[str | Failure] = [Failure("the answer does not mention this message")] * len(chunk)
         for position, sent in placed(answer, "Successful", len(chunk)):
             identity = sent.get("MessageId")

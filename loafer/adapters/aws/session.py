@@ -4,17 +4,21 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
 from aiobotocore.config import AioConfig
+from aiobotocore.credentials import create_credential_resolver
 from aiobotocore.session import AioSession, get_session
-from botocore.credentials import RefreshableCredentials
 
+from loafer.adapters.aws.credentials import SharedCredentials, SharedProvider, pool_of_environment
 from loafer.adapters.aws.details import UnreadableAnswer
+from loafer.adapters.aws.errors import SDK_ERRORS
+from loafer.adapters.aws.mistakes import check_environment, explained
 from loafer.adapters.aws.names import resolver
-from loafer.adapters.aws.safety import check_credentials, warn_if_unencrypted
+from loafer.adapters.aws.safety import warn_if_unencrypted
 from loafer.adapters.aws.sdk_data import data_loader
 from loafer.adapters.aws.sdk_http import BoundedSession
 
@@ -55,36 +59,46 @@ def shared_session() -> AioSession:
         # Also for the clients that it makes itself, to get credentials.
         session.set_default_client_config(AioConfig(_LOOK_UPS, BoundedSession))
         session.register_component("data_loader", data_loader(os.environ.get("AWS_DATA_PATH")))
+        credentials = SharedCredentials(
+            partial(_load_credentials, session), pool_of_environment(), partial(explained, session=session)
+        )
+        session.register_component("credential_provider", SharedProvider(credentials))
+        _of_thread.credentials = credentials
     return session
+
+
+async def _load_credentials(session: AioSession) -> Any:
+    # The SDK makes its providers when they are first asked, with the region of the client that was made last.
+    resolver = create_credential_resolver(session, region_name=getattr(session, "_last_client_region_used", None))
+    return await resolver.load_credentials()
+
+
+async def find_credentials() -> None:
+    """Find this thread's credentials before they are needed; raises what their source does."""
+    credentials: Any = await shared_session().get_credentials()
+    await credentials.get_frozen_credentials()
 
 
 @asynccontextmanager
 async def create_client(service: str, region: str | None, config: AioConfig) -> AsyncIterator[Client]:
-    """Yield a client; a region of None is the environment's.
-
-    Raises:
-        UnusableCredentials: no request can be signed with those that were found.
-
-    """
+    """Yield a client; a region of None is the environment's. Raises what the SDK raises, and Mistake."""
     session = shared_session()
-    made: AbstractAsyncContextManager[Client] = session.create_client(
-        service,  # type: ignore[call-overload, unused-ignore]
-        region_name=region,
-        config=config,
-    )
-    async with made as client:
-        await _check_credentials(session)
-        warn_if_unencrypted(client.meta.endpoint_url)
-        yield client
-
-
-async def _check_credentials(session: AioSession) -> None:
-    """Check those that the session has found; others are on their way, and checked where they are used."""
-    credentials: Any = await session.get_credentials()
-    if not isinstance(credentials, RefreshableCredentials):
-        check_credentials(credentials)
-    elif not credentials.refresh_needed():
-        check_credentials(await credentials.get_frozen_credentials())
+    check_environment(session, service)
+    async with AsyncExitStack() as stack:
+        try:
+            making: Any = session.create_client(
+                service,  # type: ignore[call-overload, unused-ignore]
+                region_name=region,
+                config=config,
+            )
+            client = await stack.enter_async_context(making)
+        except SDK_ERRORS as error:
+            told = explained(error, session)
+        else:
+            warn_if_unencrypted(client.meta.endpoint_url)
+            yield client
+            return
+    raise told
 
 
 async def called(client: Client, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -133,6 +147,8 @@ async def settling_client(region: str | None) -> AsyncIterator[Client]:
         if not shared.users:
             del _shared[key]
             await shared.stack.aclose()
+            if (credentials := getattr(_of_thread, "credentials", None)) is not None:
+                await credentials.close()
 
 
 def polling(wait_time: float, polls: int) -> AioConfig:

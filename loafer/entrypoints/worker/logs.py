@@ -15,6 +15,9 @@ TALKATIVE = ("aiobotocore", "botocore", "aiohttp")
 TOLD_OTHERWISE = "loafer.application.report"
 """The logger of how deliveries end."""
 
+REFRESHERS = {f"{sdk}.{what}" for sdk in ("aiobotocore", "botocore") for what in ("credentials", "tokens")}
+"""The loggers of the SDK's refreshes."""
+
 OF_SEVERAL = "%(asctime)s - %(processName)s - %(name)s - %(levelname)s - %(message)s"
 """The default format where there are several processes: it tells them apart."""
 
@@ -36,6 +39,8 @@ def set_up_logs(
         handler.addFilter(MessageFields())
         if quiet and not verbose:
             handler.addFilter(_is_not_told_otherwise)
+        if level != "DEBUG":
+            handler.addFilter(_is_not_told_by_us)
         logging.basicConfig(handlers=[handler], level=level)
     for name in TALKATIVE:
         if settings.log_config is None or not logging.getLogger(name).level:
@@ -58,6 +63,11 @@ def _configured(settings: Settings, level: str | None, mistakes: Mistakes) -> bo
 
 def _is_not_told_otherwise(record: logging.LogRecord) -> bool:
     return record.name != TOLD_OTHERWISE
+
+
+def _is_not_told_by_us(record: logging.LogRecord) -> bool:
+    """Tell whether a record is none of the SDK's tracebacks of credentials that it could not refresh: we say why."""
+    return not (record.exc_info and record.name in REFRESHERS)
 
 
 def in_the_logs_format(text: str, level: int = logging.INFO) -> str:

@@ -67,6 +67,14 @@ async def test_what_will_not_pass_stops_everything_at_start(
     assert not caplog.records  # it is told in one line, which is the worker's end
 
 
+async def test_what_ends_the_worker_is_not_told_as_what_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(queue("orders"), succeed, faults=Faults(opening=[ConsumerError("there is no such profile")]))
+    async with world:
+        with pytest.raises(ConsumerError):
+            await world.ended()
+    assert "trying again" not in caplog.text
+
+
 async def test_a_source_that_is_gone_while_running_stops_everything() -> None:
     error = ConsumerError("queue 'orders' does not exist")
     world = World(queue("orders"), succeed, faults=Faults(receiving=[None, None, error]))

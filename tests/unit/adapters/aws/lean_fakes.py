@@ -18,7 +18,7 @@ from aiobotocore.config import AioConfig
 from botocore.credentials import Credentials
 from botocore.loaders import create_loader
 
-from loafer.adapters.aws import session
+from loafer.adapters.aws import credentials, session
 from loafer.adapters.aws.lean import choice
 from loafer.adapters.aws.lean import connection as connections
 from loafer.adapters.aws.lean import http as module
@@ -182,6 +182,7 @@ def clean(environ: pytest.MonkeyPatch) -> None:
     environ.setattr(asyncio, "to_thread", at_once)
     environ.setattr(choice, "aside", at_once)
     environ.setattr(session, "_of_thread", threading.local())
+    environ.setattr(credentials, "_pools", {})
     # Most of what a session costs is reading the SDK's files.
     session.shared_session().register_component("data_loader", LOADER)
 

@@ -10,6 +10,7 @@ from sqs_fakes import MESSAGE, REDRIVE, FakeSQS, faked_sqs, opened, refusal
 
 from loafer.adapters.aws import consumer as module
 from loafer.adapters.aws.consumer import SQSConsumer
+from loafer.adapters.aws.errors import Mistake
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
 
 
@@ -76,6 +77,22 @@ async def test_opening_that_fails_leaves_nothing_open_and_may_be_repeated(
     await consumer.close()
     await consumer.close()
     assert sqs.opened == sqs.closed == 2
+
+
+async def test_what_a_person_must_mend_is_fatal_at_the_start_and_trouble_afterwards(sqs: FakeSQS) -> None:
+    mistake = Mistake("AWS_CA_BUNDLE='/x': No such file")
+    good = sqs.answers["get_queue_url"]
+    sqs.answers["get_queue_url"] = mistake
+    consumer = SQSConsumer("orders")
+    with pytest.raises(ConsumerError, match=r"^queue 'orders': AWS_CA_BUNDLE='/x': No such file$"):
+        await consumer.open()
+    sqs.answers.update(get_queue_url=good, receive_message=mistake, delete_message_batch=mistake)
+    await consumer.open()
+    with pytest.raises(ConsumerUnavailable, match="AWS_CA_BUNDLE"):
+        await consumer.receive(1)
+    [failure] = await consumer.acknowledge([MESSAGE])
+    assert failure is not None
+    assert failure.retryable
 
 
 async def test_polls_have_a_client_of_their_own_made_once_and_when_first_needed(sqs: FakeSQS) -> None:

@@ -12,6 +12,7 @@ from aiobotocore.awsrequest import AioAWSResponse
 from botocore.httpsession import get_cert_path
 from lean_fakes import Environ, aws_environ, chosen, use_profile
 
+from loafer.adapters.aws import mistakes
 from loafer.adapters.aws.lean import choice as module
 from loafer.adapters.aws.lean.connection import Answer
 from loafer.adapters.aws.lean.http import Http
@@ -181,6 +182,7 @@ async def test_the_certificates_are_those_of_the_sdk(
 ) -> None:
     context = Context()
     aws_environ.setattr(module, "create_urllib3_context", lambda: context)
+    aws_environ.setattr(mistakes, "_read_certificates", lambda _: None)
     for name, value in variables.items():
         aws_environ.setenv(name, value)
     module._tls.cache_clear()
@@ -194,7 +196,6 @@ async def test_the_certificates_are_those_of_the_sdk(
 
 async def test_an_endpoint_without_tls_needs_no_certificates(aws_environ: Environ) -> None:
     aws_environ.setenv("AWS_ENDPOINT_URL", "http://localhost")
-    aws_environ.setenv("AWS_CA_BUNDLE", "/nowhere.pem")
     transport = await chosen()
     assert transport is not None
     assert transport.http.tls is None

@@ -1,7 +1,9 @@
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -30,6 +32,21 @@ def own_logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetUp]:
     yield set_up
     for logger, level in zip(loggers, before, strict=True):
         logger.setLevel(level)
+
+
+def test_the_sdk_s_tracebacks_of_refreshes_are_for_who_asks_for_everything(
+    own_logs: SetUp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for verbose, shown in ((0, 0), (1, 0), (2, 1)):
+        own_logs(Settings(), verbose)
+        for name in ("aiobotocore.credentials", "aiobotocore.tokens"):
+            error = FileNotFoundError(name)
+            error.__traceback__ = TracebackType(None, sys._getframe(), 0, 1)
+            logging.getLogger(name).warning("Refreshing failed", exc_info=error)
+        logging.getLogger("aiobotocore.credentials").warning("without one")
+        printed = capsys.readouterr().err
+        assert printed.count("Traceback") == 2 * shown
+        assert printed.count("without one") == 1
 
 
 def test_a_text_format_may_name_the_fields_of_messages_where_there_is_none(
