@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import attrs
 
@@ -134,10 +135,24 @@ class Dispatcher:
                     intake.start()
                 await self._stop.requested.wait()
             finally:  # a cancelled run stops cleanly too
-                self._stop.requested.set()
-                self.left = await Shutdown(self._stop, jobs, intakes, self.options, self.clock).run()
+                self._stop.begin()
+                self.left = await self._unhindered(Shutdown(self._stop, jobs, intakes, self.options, self.clock).run())
         if self._stop.cause is not None:
             raise self._stop.cause
+
+    async def _unhindered(self, shutdown: Coroutine[Any, Any, Left]) -> Left:
+        """Shut down to the end, though this is cancelled meanwhile: once more is haste, as it is for signals."""
+        task, cancelled = asyncio.create_task(shutdown), None
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError as error:
+                cancelled = error
+                self._stop.hurried.set()
+        if cancelled is not None:
+            self.left = task.result()
+            raise cancelled
+        return task.result()
 
     def _heartbeat(self, watchdog: Watchdog | None, lookout: Lookout) -> AbstractAsyncContextManager[None]:
         look, loop = lookout.look if watchdog is None else watchdog.blocked_for, asyncio.get_running_loop()

@@ -31,15 +31,16 @@ class Stop:
         """Ask to stop; who asks twice is in a hurry."""
         if self.requested.is_set():
             self.hurried.set()
-        self._begin()
+        self.begin()
 
     def fail(self, cause: BaseException) -> None:
         """Stop because of an error; the first one is the one that is reported."""
         if self.cause is None:
             self.cause = cause
-        self._begin()
+        self.begin()
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Begin to stop; again is as if once."""
         if not self.requested.is_set():
             self.requested.set()
             self.told()

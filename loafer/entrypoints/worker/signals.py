@@ -5,8 +5,10 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -67,11 +69,13 @@ def heard(hear: Callable[[], None], afterwards: Any = None) -> Iterator[None]:
     ear = _Ear(hear, readable, writable)
     before = {number: signal.signal(number, ear.pass_on) for number in SIGNALS}
     ear.other = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    os.register_at_fork(after_in_child=partial(_forget, weakref.ref(ear)))
     thread = threading.Thread(target=ear.listen, name="loafer-signals", daemon=True)
     thread.start()
     try:
         yield
     finally:
+        ear.listens = False
         for number, action in before.items():
             signal.signal(number, action if afterwards is None else afterwards)
         now = signal.set_wakeup_fd(ear.other)
@@ -83,12 +87,22 @@ def heard(hear: Callable[[], None], afterwards: Any = None) -> Iterator[None]:
         os.close(writable)
 
 
+def _forget(there: "weakref.ref[_Ear]") -> None:
+    """Give signals their default actions in a process that was forked: it would write them to the pipe of this one."""
+    ear = there()
+    if ear is not None and ear.listens:
+        signal.set_wakeup_fd(-1)
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+
+
 @attrs.define(eq=False)
 class _Ear:
     """Reads the numbers of signals from a pipe.
 
     Attributes:
         other: Where an event loop wants to read them too; -1: nowhere.
+        listens: Whether signals are heard here.
 
     """
 
@@ -96,6 +110,7 @@ class _Ear:
     readable: int
     writable: int
     other: int = -1
+    listens: bool = True
 
     def listen(self) -> None:
         """Hear signals until the end."""

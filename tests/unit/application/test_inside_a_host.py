@@ -18,6 +18,7 @@ from loafer.application.heartbeat import Heartbeat, beating_on_a_thread
 from loafer.application.options import Options
 from loafer.application.route import Route
 from loafer.application.shutdown import Left
+from loafer.domain.batch import Failure
 from loafer.domain.message import Message
 
 BOUND = 8
@@ -34,6 +35,11 @@ class Stubborn(MemoryConsumer):
         if "receive" in self.stubborn and not self.queue:
             await stay_until(self.let_go)
         return await super().receive(limit)
+
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        if "acknowledge" in self.stubborn:
+            await stay_until(self.let_go)
+        return await super().acknowledge(messages)
 
     async def close(self) -> None:
         if "close" in self.stubborn:
@@ -56,8 +62,7 @@ class Host:
     source: Any = attrs.field(factory=lambda: queue("orders", "one", "two"))
 
     async def run(self, grace_period: float = 2, asked: int = 1) -> Dispatcher:
-        route = Route("orders", "orders", self.consumer, lambda message: {"content": message.body}, self.handle)
-        dispatcher = Dispatcher([route], Options(grace_period=grace_period), clock=now, threaded_heartbeat=False)
+        dispatcher = self.dispatcher(Options(grace_period=grace_period))
         running = asyncio.create_task(dispatcher.run())
         await asyncio.sleep(1)
         began = now()
@@ -66,6 +71,10 @@ class Host:
         await running
         assert now() - began < grace_period + BOUND
         return dispatcher
+
+    def dispatcher(self, options: Options) -> Dispatcher:
+        route = Route("orders", "orders", self.consumer, lambda message: {"content": message.body}, self.handle)
+        return Dispatcher([route], options, clock=now, threaded_heartbeat=False)
 
     def consumer(self) -> Stubborn:
         return Stubborn(self.source, 20, stubborn=self.stubborn, let_go=self.let_go)
@@ -90,6 +99,39 @@ async def test_receives_and_closes_that_swallow_their_cancellation_end_it_at_its
     dispatcher = await host.run()
     assert dispatcher.left == Left(consumers=1)
     host.let_go.set()
+
+
+async def test_settlements_that_hang_as_while_credentials_do_end_it_at_its_bound_too() -> None:
+    async def handle(content: Any) -> None: ...
+
+    host = Host(handle, stubborn=("acknowledge",))
+    dispatcher = await host.run()
+    assert dispatcher.left == Left(messages=2)
+    host.let_go.set()
+
+
+@pytest.mark.parametrize(("times", "given_back"), [(1, 0), (2, 2), (1_000_000, 2)])
+async def test_a_run_that_is_cancelled_stops_cleanly_and_one_that_is_cancelled_again_in_haste(
+    times: int, given_back: int
+) -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(10)
+
+    host = Host(handle)
+    dispatcher = host.dispatcher(Options(grace_period=20))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    began = now()
+    while times and not running.done():  # some hosts cancel again in each turn of the loop
+        running.cancel()
+        times -= 1
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (now() - began < 1) == bool(given_back)
+    assert dispatcher.left == Left()
+    await asyncio.sleep(20)  # a poll that was aborted may be served until then
+    assert len(host.source.visible) == len(host.source) == given_back
 
 
 async def test_what_was_left_behind_settles_nothing_and_says_nothing_when_it_ends(

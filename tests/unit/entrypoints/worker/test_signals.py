@@ -1,6 +1,8 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -83,3 +85,26 @@ def test_two_signals_at_once_ask_once() -> None:
             os.kill(os.getpid(), number)
         assert asked.acquire(timeout=10)
     assert not asked.acquire(blocking=False)
+
+
+def test_a_signal_to_a_process_that_was_forked_ends_that_one_and_is_not_heard_here() -> None:
+    code = """
+import os, signal, time
+from loafer.entrypoints.worker.signals import heard
+counted = []
+with heard(lambda: counted.append(1)):
+    readable, writable = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(writable, b"x")
+        time.sleep(20)
+        os._exit(0)
+    os.read(readable, 1)
+    os.kill(child, signal.SIGTERM)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+    time.sleep(0.1)
+assert counted == []
+"""
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", code]  # there are threads
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
