@@ -24,7 +24,7 @@ def _is_delay(value: object) -> bool:
 
 @attrs.frozen(kw_only=True)
 class Retry:
-    """When a kept message comes back.
+    """When a kept message comes back, and after how many attempts it is given up.
 
     With nothing set it comes back when its visibility runs out. ConfigurationError: it cannot be; one sentence.
 
@@ -32,18 +32,23 @@ class Retry:
         delay: Seconds until it comes back, 0 to 43200.
         first: Seconds after the first attempt; they double with each attempt, and each is a random part of that.
         longest: Seconds that they do not exceed.
+        dead_letter_after: Attempts after which it is moved to the queue's dead-letter queue; None: as the queue says.
 
     """
 
     delay: float | None = None
     first: float | None = None
     longest: float | None = None
+    dead_letter_after: int | None = None
 
     def __attrs_post_init__(self) -> None:
         """Refuse what would only be found out while messages are handled."""
         for name in ("delay", "first", "longest"):
             if not _is_delay(value := getattr(self, name)):
                 raise ConfigurationError(f"Retry({name}={value!r}) cannot be; give 0 to {LONGEST_VISIBILITY} seconds")
+        attempts = self.dead_letter_after
+        if attempts is not None and not (type(attempts) is int and attempts >= 1):
+            raise ConfigurationError(f"Retry(dead_letter_after={attempts!r}) cannot be; give 1 attempt or more")
         if self.delay is not None and self._bounds is not None:
             raise ConfigurationError("Retry: delay= and first= or longest= exclude one another; give the one you mean")
         if self._bounds is not None and self._bounds[0] > self._bounds[1]:

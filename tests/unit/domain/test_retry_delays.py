@@ -100,6 +100,9 @@ def test_a_retry_with_one_bound_has_the_usual_other_one() -> None:
         ({"delay": math.nan}, "Retry(delay=nan) cannot be; give 0 to 43200 seconds"),
         ({"longest": 43_201}, "Retry(longest=43201) cannot be; give 0 to 43200 seconds"),
         ({"delay": "5"}, "Retry(delay='5') cannot be; give 0 to 43200 seconds"),
+        ({"dead_letter_after": 0}, "Retry(dead_letter_after=0) cannot be; give 1 attempt or more"),
+        ({"dead_letter_after": 1.5}, "Retry(dead_letter_after=1.5) cannot be; give 1 attempt or more"),
+        ({"dead_letter_after": True}, "Retry(dead_letter_after=True) cannot be; give 1 attempt or more"),
         ({"delay": 1, "first": 1}, "Retry: delay= and first= or longest= exclude one another; give the one you mean"),
         ({"first": 9, "longest": 8}, "Retry: the first delay, 9 s, is above the longest, 8 s"),
     ],
@@ -114,6 +117,6 @@ def test_what_settings_write_is_a_retry() -> None:
     assert retry_of(None) == Retry()
     assert retry_of("exponential") == Retry(first=1, longest=900)
     assert retry_of(5) == Retry(delay=5)
-    assert retry_of(Retry(first=3)) == Retry(first=3)
+    assert retry_of(Retry(dead_letter_after=3)) == Retry(dead_letter_after=3)
     with pytest.raises(ConfigurationError):
         retry_of("linear")  # type: ignore[arg-type]
