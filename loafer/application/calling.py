@@ -8,26 +8,48 @@ from typing import Any
 import attrs
 
 from loafer.application.handler import ThreadHandler
-from loafer.application.route import Arguments, Call, Handler, Surroundings, Translate
-from loafer.application.signature import Takes, Want, by_place, function_of, name_of, signature_of, takes_of
+from loafer.application.route import Arguments, BatchCall, Call, Handler, Surroundings, Translate
+from loafer.application.signature import (
+    Takes,
+    Want,
+    by_place,
+    function_of,
+    name_of,
+    signature_of,
+    takes_of,
+    takes_of_batch,
+)
 from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError
 from loafer.ports.decoder import Decode, Decoder
 
 
-def call_of(named: object, pool: Executor, decoder: Decoder, around: Surroundings) -> Call:
+def call_of(named: object, pool: Executor, decoder: Decoder, around: Surroundings, content: object = object) -> Call:
     """Return how a handler is called: coroutine functions as they are, other callables in threads of `pool`.
 
-    A class is instantiated without arguments, and its instance called.
+    A class is instantiated without arguments, and its instance called. `content` is the type of its content where its
+    annotation says none.
 
     Raises:
         ValueError: it is not callable, wants what it cannot be given, or content of a type that cannot be read.
 
     """
     called = _called(named)
-    takes = takes_of(called)
+    takes = _of_content(takes_of(called), content)
     handle = _handler(called, pool)
     return Call(handle, takes.first is Want.CONTENT, _decode(takes, decoder), _arguments(takes, around))
+
+
+def batch_call_of(
+    named: object, pool: Executor, decoder: Decoder, *, size: int, wait: float, content: object = object
+) -> BatchCall:
+    """Return how a handler of many messages is called: up to `size`, the first of which waits `wait` seconds.
+
+    The rest is as in call_of.
+    """
+    called = _called(named)
+    takes = _of_content(takes_of_batch(called), content)
+    return BatchCall(_handler(called, pool), takes.second is Want.CONTEXT, _decode(takes, decoder), size, wait)
 
 
 def translator_of(named: object, pool: Executor) -> Translate:
@@ -102,6 +124,15 @@ def _handler(called: Callable[..., Any], pool: Executor) -> Handler:
     if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
         raise ValueError("it is a generator, which would never run; name a function without yield")
     return called if inspect.iscoroutinefunction(code) else ThreadHandler(called, pool)
+
+
+def _of_content(takes: Takes, content: object) -> Takes:
+    """Return what a handler takes, where its route says of which type the content is."""
+    if content is object:
+        return takes
+    if takes.first is not Want.CONTENT or takes.kind not in (object, content):
+        raise ValueError(f"its parameter {takes.name!r} takes something else than content={content!r}; say it once")
+    return attrs.evolve(takes, kind=content)
 
 
 def _decode(takes: Takes, decoder: Decoder) -> Decode | None:

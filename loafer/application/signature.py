@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from loafer.domain.context import Context
+from loafer.domain.item import Item
 from loafer.domain.message import Message
 
 RIGHT = "a handler takes the content and then, if it wants one, a parameter that is annotated Message or Context"
@@ -58,6 +59,29 @@ def takes_of(called: Callable[..., object]) -> Takes:
         ValueError: it cannot be called with what a handler is given; it names the parameter and the reason.
 
     """
+    takes = _takes_of(called)
+    if _is_of_items(takes.kind):
+        raise ValueError(f"its parameter {takes.name!r} takes many Items: register it with batch, not with route")
+    return takes
+
+
+def takes_of_batch(called: Callable[..., object]) -> Takes:
+    """Return what a callable that takes a list of Items is called with; `kind` is the type of each one's content.
+
+    Raises:
+        ValueError: it cannot be called with what a batch's handler is given; it names the parameter and the reason.
+
+    """
+    takes = _takes_of(called)
+    if takes.first is not Want.CONTENT or not (takes.kind is object or _is_of_items(takes.kind)):
+        raise ValueError(f"its parameter {takes.name!r} takes no list of Items; annotate it list[Item[…]]")
+    if takes.second is Want.MESSAGE:
+        raise ValueError("in a batch each item has its message, item.message; take a Context, or the list alone")
+    kind = takes.kind if takes.kind is object else _kind_of_items(takes.kind)
+    return attrs.evolve(takes, kind=object if _is_unchecked(kind) else kind)
+
+
+def _takes_of(called: Callable[..., object]) -> Takes:
     signature = signature_of(called)
     if signature is None:
         return Takes()
@@ -162,3 +186,16 @@ def _is_unchecked(kind: Any) -> bool:
     """Tell whether content is taken as it is: `dict` says nothing of what is inside, and `dict[str, int]` does."""
     bare = typing.get_origin(kind) if not typing.get_args(kind) else None
     return isinstance(kind, typing.TypeVar) or any(each is kind or each is bare for each in _UNCHECKED)
+
+
+def _is_of_items(kind: Any) -> bool:
+    """Tell whether a type is a list, or any sequence, of Items."""
+    arguments = typing.get_args(kind)
+    several = isinstance(origin := typing.get_origin(kind), type) and issubclass(list, origin)
+    return several and len(arguments) == 1 and Item in (arguments[0], typing.get_origin(arguments[0]))
+
+
+def _kind_of_items(kind: Any) -> Any:
+    """Return the type of the content of Items in a list; `object` where they do not say."""
+    [item] = typing.get_args(kind)
+    return typing.get_args(item)[0] if typing.get_args(item) else object

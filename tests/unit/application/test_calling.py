@@ -13,11 +13,13 @@ import pytest
 from world import World, queue
 
 from loafer.adapters.aws.translator import SNSMessageTranslator, StringMessageTranslator
-from loafer.application.calling import call_of, checked, translator_of
+from loafer.application.calling import batch_call_of, call_of, checked, translator_of
 from loafer.application.delivery import deliver
+from loafer.application.handler import ThreadHandler
 from loafer.application.report import report
 from loafer.application.route import Call, Route, Surroundings
 from loafer.domain.context import Context
+from loafer.domain.item import Item
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.exceptions import HandlerTimeout, InvalidContent
@@ -182,6 +184,34 @@ def test_a_type_that_cannot_be_read_names_the_parameter(pool: ThreadPoolExecutor
 
     with pytest.raises(ValueError, match="the type of its parameter 'order': set cannot be read"):
         call_of(handle, pool, NumberDecoder(), Surroundings("orders"))
+
+
+def test_the_type_of_the_content_may_be_said_where_the_handler_is_registered(pool: ThreadPoolExecutor) -> None:
+    async def untyped(content: Any) -> None: ...
+    async def typed(content: Number) -> None: ...
+    async def wants_a_message(message: Message) -> None: ...
+
+    around = Surroundings("orders")
+    for handler in (untyped, typed):
+        call = call_of(handler, pool, NumberDecoder(), around, Number)
+        assert call.decode is not None
+        assert isinstance(call.decode(5), Number)
+    wrong: list[tuple[object, object]] = [(typed, list[int]), (wants_a_message, Number)]
+    for mistaken, content in wrong:
+        with pytest.raises(ValueError, match=r"takes something else than content=.*; say it once"):
+            call_of(mistaken, pool, NumberDecoder(), around, content)
+
+
+def test_a_handler_of_many_is_called_with_items_and_a_context(pool: ThreadPoolExecutor) -> None:
+    async def many(batch: list[Item[Number]], context: Context[None]) -> None: ...
+    def untyped(batch: Any) -> None: ...
+
+    call = batch_call_of(many, pool, NumberDecoder(), size=500, wait=1.5)
+    assert (call.handle, call.contextual, call.size, call.wait) == (many, True, 500, 1.5)
+    assert call.decode is not None
+    call = batch_call_of(untyped, pool, NumberDecoder(), size=1, wait=0)
+    assert (type(call.handle), call.contextual, call.decode) == (ThreadHandler, False, None)
+    assert batch_call_of(untyped, pool, NumberDecoder(), size=1, wait=0, content=Number).decode is not None
 
 
 @pytest.mark.parametrize(("limit", "count", "left"), [(None, 1, None), (5, 1, 4), (5, 5, 0), (5, 9, 0)])

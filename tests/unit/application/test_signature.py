@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Dict, List, Optional, TypeVar 
 import attrs
 import pytest
 
-from loafer.application.signature import Takes, Want, takes_of
+from loafer.application.signature import Takes, Want, takes_of, takes_of_batch
 from loafer.domain.context import Context
+from loafer.domain.item import Item
 from loafer.domain.message import Message
 
 if TYPE_CHECKING:
@@ -45,6 +46,13 @@ def hidden_third(content: Any, message: Message, number: "Decimal | None" = None
 
 
 async def coroutine(order: Order, context: Context[int]) -> None: ...
+
+
+def many(batch: list[Item[Order]]) -> None: ...
+def many_in_sequence(batch: Sequence[Item[Order]], context: Context[int]) -> None: ...
+def many_of_any_kind(batch: list[Item]) -> None: ...
+def many_untyped(batch: list, context: Context) -> None: ...  # type: ignore[type-arg]
+def many_of_dicts(batch: list[Item[dict[str, int]]], retries: int = 3) -> None: ...
 
 
 class Handler:
@@ -190,6 +198,42 @@ def test_a_signature_that_cannot_be_served_names_the_parameter_and_the_reason(
         takes_of(handler)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("handler", "second", "kind"),
+    [
+        (many, None, Order),
+        (many_in_sequence, Want.CONTEXT, Order),
+        (many_of_any_kind, None, RAW),
+        (many_untyped, Want.CONTEXT, RAW),
+        (many_of_dicts, None, dict[str, int]),
+        (untyped, None, RAW),
+    ],
+)
+def test_a_handler_of_many_is_given_items_of_its_type(
+    handler: Callable[..., object], second: Want | None, kind: Any
+) -> None:
+    assert takes_of_batch(handler) == Takes(Want.CONTENT, second, kind, takes_of_batch(handler).name)
+
+
+@pytest.mark.parametrize(
+    ("read", "handler", "said"),
+    [
+        (takes_of, many, "its parameter 'batch' takes many Items: register it with batch, not with route"),
+        (takes_of_batch, typed, "its parameter 'order' takes no list of Items; annotate it list[Item[…]]"),
+        (takes_of_batch, message_alone, "its parameter 'message' takes no list of Items"),
+        (takes_of_batch, with_message, "its parameter 'order' takes no list of Items"),
+        (takes_of_batch, with_optional_message, "in a batch each item has its message, item.message"),
+        (takes_of_batch, two, "there is nothing to give to its parameter 'second'"),
+    ],
+)
+def test_one_and_many_are_not_mistaken_for_each_other(
+    read: Callable[..., Takes], handler: Callable[..., object], said: str
+) -> None:
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        read(handler)
+    assert said in str(caught.value)
 
 
 def test_an_annotation_that_only_type_checkers_see_is_told_with_what_to_do() -> None:
