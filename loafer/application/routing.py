@@ -1,0 +1,163 @@
+"""Routes, publishers and middleware as they stand in code: data, until an application runs them."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, Union, Unpack, cast, overload
+
+import attrs
+
+from loafer.application.publishing import Destination, QueuePublisher, TopicPublisher
+from loafer.application.registered import Batching, Line, Registered, RouteOptions, check_options
+from loafer.application.registering import CallNext, Content, Includable, Register, RegisterBatch
+from loafer.domain.context import Context
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    State = TypeVar("State", default=Any)
+else:
+    from typing import TypeVar
+
+    State = TypeVar("State")
+
+Wraps = tuple[Callable[..., Any], ...]
+"""Middleware, the outermost first."""
+
+
+@attrs.frozen
+class Middleware:
+    """A function that handlers are called through."""
+
+    function: Callable[..., Any]
+
+
+@attrs.frozen
+class Unmatched:
+    """What becomes of the messages that no route of a source takes: they are rejected, or kept."""
+
+    source: str
+    reject: bool
+
+
+Entry = Union[Registered, QueuePublisher[Any], TopicPublisher[Any], Middleware, Unmatched, "Router[Any]"]
+"""What can be registered."""
+
+
+@attrs.define(eq=False)
+class Router(Generic[State]):
+    """Routes that an application includes. Registering one checks nothing, so that all mistakes can be told at once.
+
+    Routes of one source are asked in the order of their registration; those of an included router where it is included.
+
+    Attributes:
+        entries: What was registered, in its order.
+
+    """
+
+    entries: list[Entry] = attrs.field(factory=list, init=False, repr=False)
+
+    def route(self, source: str, *, name: str | None = None, **options: Unpack[RouteOptions]) -> Register[State]:
+        """Return what registers a handler of the messages of a source, and gives it back unchanged."""
+        check_options("route", options)
+        return cast("Register[State]", self._registering(Line.of_caller(1), source, name, None, options))
+
+    def batch(
+        self, source: str, *, size: int, wait: float = 1.0, name: str | None = None, **options: Unpack[RouteOptions]
+    ) -> RegisterBatch[State]:
+        """Return what registers a handler of many messages: up to `size`, the first of which waited `wait` seconds."""
+        check_options("batch", options)
+        batching = Batching(size, wait)
+        return cast("RegisterBatch[State]", self._registering(Line.of_caller(1), source, name, batching, options))
+
+    @overload
+    def publisher(
+        self, queue: str, content: type[Content], *, region: str | None = ..., endpoint: str | None = ...,
+        profile: str | None = ...,
+    ) -> QueuePublisher[Content]: ...  # fmt: skip
+    @overload
+    def publisher(
+        self, *, topic: str, content: type[Content], region: str | None = ..., endpoint: str | None = ...,
+        profile: str | None = ...,
+    ) -> TopicPublisher[Content]: ...  # fmt: skip
+    @overload
+    def publisher(
+        self, queue: str, content: object = ..., *, region: str | None = ..., endpoint: str | None = ...,
+        profile: str | None = ...,
+    ) -> QueuePublisher[Any]: ...  # fmt: skip
+    @overload
+    def publisher(
+        self, *, topic: str, content: object = ..., region: str | None = ..., endpoint: str | None = ...,
+        profile: str | None = ...,
+    ) -> TopicPublisher[Any]: ...  # fmt: skip
+
+    def publisher(
+        self,
+        queue: str | None = None,
+        content: object = object,
+        *,
+        topic: str | None = None,
+        region: str | None = None,
+        endpoint: str | None = None,
+        profile: str | None = None,
+    ) -> QueuePublisher[Any] | TopicPublisher[Any]:
+        """Return what publishes content of a type to a queue or a topic; the application opens and closes it."""
+        if (queue is None) == (topic is None):
+            raise TypeError("publisher takes either a queue or topic=")
+        name, is_topic = (queue, False) if queue is not None else (topic, True)
+        destination = Destination(
+            name=str(name), topic=is_topic, content=content, line=Line.of_caller(1),
+            region=region, endpoint=endpoint, profile=profile,
+        )  # fmt: skip
+        made = TopicPublisher[Any](destination) if is_topic else QueuePublisher[Any](destination)
+        self.entries.append(made)
+        return made
+
+    def include(self, router: Includable[State]) -> None:
+        """Take in what a router has registered, and will register; its middleware goes inside of one's own."""
+        self.entries.append(cast("Router[Any]", router))
+
+    def middleware(
+        self, function: Callable[[Context[State], CallNext], Awaitable[None]]
+    ) -> Callable[[Context[State], CallNext], Awaitable[None]]:
+        """Register what every handler is called through, inside of what was registered before; return it unchanged."""
+        self.entries.append(Middleware(function))
+        return function
+
+    def unmatched(self, source: str, *, reject: bool) -> None:
+        """Say whether messages that no route of a source takes are rejected; without a word they are kept."""
+        self.entries.append(Unmatched(source, reject))
+
+    def takes(self, state: State, /) -> None:
+        """Do nothing: it tells type checkers which state the handlers take."""
+
+    def routes(self) -> list[Registered]:
+        """Return all routes in their order, each with the middleware that it is called through."""
+        return [attrs.evolve(entry, middleware=wraps) for entry, wraps in _all(self) if isinstance(entry, Registered)]
+
+    def publishers(self) -> list[QueuePublisher[Any] | TopicPublisher[Any]]:
+        """Return all publishers."""
+        return [entry for entry, _ in _all(self) if isinstance(entry, QueuePublisher | TopicPublisher)]
+
+    def rejected(self) -> dict[str, bool]:
+        """Return of sources whether messages that no route takes are rejected; what was said last counts."""
+        return {entry.source: entry.reject for entry, _ in _all(self) if isinstance(entry, Unmatched)}
+
+    def _registering(
+        self, line: Line, source: str, name: str | None, batching: Batching | None, options: RouteOptions
+    ) -> Callable[[Any], Any]:
+        def register(handler: Any) -> Any:
+            self.entries.append(
+                Registered(source=source, handler=handler, line=line, given_name=name, batching=batching, **options)
+            )
+            return handler
+
+        return register
+
+
+def _all(router: Router[Any], outer: Wraps = (), within: tuple[Router[Any], ...] = ()) -> Iterator[tuple[Entry, Wraps]]:
+    """Yield what a router and those that it includes have registered, with the middleware around it."""
+    wraps = (*outer, *(entry.function for entry in router.entries if isinstance(entry, Middleware)))
+    for entry in router.entries:
+        if not isinstance(entry, Router):
+            yield entry, wraps
+        elif entry is not router and entry not in within:
+            yield from _all(entry, wraps, (*within, router))

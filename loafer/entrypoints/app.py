@@ -1,0 +1,83 @@
+"""An application: routes, what they share, and how it is run."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TypedDict, Unpack, overload
+
+from loafer.application.checking import mistakes_in
+from loafer.application.registered import Line, check_options
+from loafer.application.routing import Router, State
+from loafer.domain.retry import Retry
+
+Lifespan = Callable[[], AbstractAsyncContextManager[State]]
+"""What gives the state that handlers share; entered before the first message, left after the last handler."""
+
+
+class AppOptions(TypedDict, total=False):
+    """The settings that an application may be given in code; what is left out is not said there.
+
+    Attributes:
+        max_jobs: Handlers that run at once, over all routes; left out: the sum of the routes' own, each ten if unsaid.
+        max_threads: Threads for handlers that are no coroutines.
+        processes: Worker processes.
+        prefetch: Messages that a route may hold ahead of a free handler.
+        grace_period: Seconds that running handlers get on a stop.
+        retry: When kept messages come back.
+        handler_timeout: Seconds after which a coroutine is cancelled.
+        stall_limit: Seconds of a blocked event loop after which its leases are let go.
+
+    """
+
+    max_jobs: int
+    max_threads: int
+    processes: int
+    prefetch: int
+    grace_period: float
+    retry: Retry
+    handler_timeout: float
+    stall_limit: float
+
+
+class Loafer(Router[State]):
+    """An application: a router with a lifespan and settings for all its routes.
+
+    Attributes:
+        lifespan: Gives the state; None: there is none, and contexts have None.
+        settings: The settings that were given in code.
+        line: Where it was made.
+
+    """
+
+    @overload
+    def __init__(self: "Loafer[None]", **settings: Unpack[AppOptions]) -> None: ...
+    @overload
+    def __init__(self, *, lifespan: Lifespan[State], **settings: Unpack[AppOptions]) -> None: ...
+    def __init__(self, *, lifespan: Lifespan[State] | None = None, **settings: Unpack[AppOptions]) -> None:
+        """Make an application, of the state that its lifespan gives.
+
+        Written by hand, for only overloads tell type checkers that without a lifespan the state is None.
+        """
+        super().__init__()
+        check_options("Loafer", settings, AppOptions)
+        self.lifespan = lifespan
+        self.settings: Mapping[str, object] = settings
+        self.line = Line.of_caller(1)
+
+    def mistakes(self) -> list[str]:
+        """Return one line for each thing that is wrong with what was registered, with the line of code."""
+        return [*_mistakes_of_lifespan(self.lifespan, self.line), *mistakes_in(self.routes())]
+
+
+def _mistakes_of_lifespan(lifespan: object, line: Line) -> list[str]:
+    if lifespan is None:
+        return []
+    if not callable(lifespan):
+        return [f"{line}: lifespan={lifespan!r} cannot be called; give a function of `asynccontextmanager`"]
+    try:
+        inspect.signature(lifespan).bind()
+    except TypeError:
+        return [f"{line}: loafer's lifespan takes no argument, and this one does: {inspect.signature(lifespan)}"]
+    except ValueError:
+        return []
+    return []
