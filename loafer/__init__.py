@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING
 __version__ = "1.0.0"
 
 if TYPE_CHECKING:
-    from loafer.application.publishing import AttributeValue, QueuePublisher, TopicPublisher
-    from loafer.application.registering import CallNext
     from loafer.application.routing import Router
-    from loafer.domain.batch import Failure
-    from loafer.domain.conditions import attribute, body, group, subject, topic
     from loafer.domain.context import Context
     from loafer.domain.item import Item
     from loafer.domain.lifecycle import Outcome
@@ -27,6 +23,7 @@ if TYPE_CHECKING:
         HandlerTimeout,
         IgnoreMessage,
         InvalidContent,
+        LifespanError,
         LoaferError,
         PublisherError,
         RejectMessage,
@@ -35,56 +32,37 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "Attribute",
-    "AttributeValue",
-    "CallNext",
     "ConfigurationError",
     "ConsumerError",
     "ConsumerUnavailable",
     "Context",
-    "Failure",
     "HandlerTimeout",
     "IgnoreMessage",
     "InvalidContent",
     "Item",
+    "LifespanError",
     "Loafer",
     "LoaferError",
     "Message",
     "Notification",
     "Outcome",
     "PublisherError",
-    "QueuePublisher",
     "RejectMessage",
     "Retry",
     "Router",
-    "TopicPublisher",
-    "attribute",
-    "body",
-    "group",
-    "subject",
-    "topic",
 ]
 
 if not TYPE_CHECKING:  # a type checker would take any name for one that is here
     _HOMES = {
         "Attribute": "domain.message",
-        "AttributeValue": "application.publishing",
-        "CallNext": "application.registering",
         "Context": "domain.context",
-        "Failure": "domain.batch",
         "Item": "domain.item",
         "Loafer": "entrypoints.app",
         "Message": "domain.message",
         "Notification": "domain.message",
         "Outcome": "domain.lifecycle",
-        "QueuePublisher": "application.publishing",
         "Retry": "domain.retry",
         "Router": "application.routing",
-        "TopicPublisher": "application.publishing",
-        "attribute": "domain.conditions",
-        "body": "domain.conditions",
-        "group": "domain.conditions",
-        "subject": "domain.conditions",
-        "topic": "domain.conditions",
     }
 
     def __getattr__(name: str) -> object:

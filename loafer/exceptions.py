@@ -8,6 +8,7 @@ __all__ = [
     "HandlerTimeout",
     "IgnoreMessage",
     "InvalidContent",
+    "LifespanError",
     "LoaferError",
     "PublisherError",
     "RejectMessage",
@@ -60,6 +61,10 @@ class InvalidContent(LoaferError):
 
 class PublisherError(LoaferError):
     """A message that could not be published; nothing of it was sent."""
+
+
+class LifespanError(LoaferError):
+    """An application's lifespan that failed at the start, which ends the start, or at the stop."""
 
 
 class IgnoreMessage(LoaferError):

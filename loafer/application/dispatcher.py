@@ -52,6 +52,8 @@ class Dispatcher:
     stopping: Callable[[], None] = nothing
     left: Left = attrs.field(factory=Left, init=False)
     """What had not ended when the dispatcher stopped."""
+    stopped_at: float | None = attrs.field(default=None, init=False)
+    """When its stop began, by `clock`; None before."""
     _stop: Stop = attrs.field(default=attrs.Factory(lambda self: Stop(self.stopping), takes_self=True), init=False)
     _lanes: list[Lane] = attrs.field(factory=list, init=False)
     _slots: Slots = attrs.field(init=False)
@@ -68,6 +70,16 @@ class Dispatcher:
     def cause(self) -> BaseException | None:
         """Why it stops, or has stopped; None: nobody asked for it, or it was an ordinary request."""
         return self._stop.cause
+
+    @property
+    def stop_asked(self) -> asyncio.Event:
+        """What is set once it is asked to stop."""
+        return self._stop.requested
+
+    @property
+    def haste(self) -> asyncio.Event:
+        """What is set once it is asked to stop at once."""
+        return self._stop.hurried
 
     def pause(self, route: str) -> None:
         """Receive nothing more on a route, until `resume`; what is held is handled.
@@ -136,6 +148,7 @@ class Dispatcher:
                 await self._stop.requested.wait()
             finally:  # a cancelled run stops cleanly too
                 self._stop.begin()
+                self.stopped_at = self.clock()
                 self.left = await self._unhindered(Shutdown(self._stop, jobs, intakes, self.options, self.clock).run())
         if self._stop.cause is not None:
             raise self._stop.cause

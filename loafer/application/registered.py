@@ -151,8 +151,12 @@ class Registered:
         """The given name, else the queue's; of a route with a condition the queue's and the handler's."""
         if self.given_name is not None:
             return self.given_name
-        handler = getattr(self.handler, "__name__", type(self.handler).__name__)
-        return self.queue if self.when is None else f"{self.queue}-{handler}"
+        return self.queue if self.when is None else f"{self.queue}-{self.handler_name}"
+
+    @property
+    def handler_name(self) -> str:
+        """The name of the handler."""
+        return str(getattr(self.handler, "__name__", type(self.handler).__name__))
 
     @property
     def key(self) -> str:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from loafer import __version__
-from loafer.entrypoints.commands.display import banner, table
+from loafer.entrypoints.commands.display import as_logged, table
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.options import message_options, setting_options
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.worker.ending import FAILED, end_process, ending_of, ends_within
-from loafer.exceptions import ConfigurationError, ConsumerError, PublisherError
+from loafer.exceptions import ConfigurationError, ConsumerError, LifespanError, PublisherError
 
 if TYPE_CHECKING:
     from loafer.domain.message import OutgoingMessage
@@ -33,6 +33,7 @@ Exit status: 0 stopped cleanly, 1 a source failed, 2 wrong usage or configuratio
 \b
 Try it without AWS:      loafer demo
 A queue and a handler:   loafer --source my-queue --handler my.module.handler
+An application in code:  loafer run my.module:app
 """
 
 
@@ -41,18 +42,10 @@ def errors_in_one_line(context: click.Context) -> Iterator[None]:
     """Turn loafer's errors into a line each on standard error, and an exit status; with -vv, a traceback too."""
     try:
         yield
-    except (ConfigurationError, ConsumerError, PublisherError) as error:
+    except (ConfigurationError, ConsumerError, LifespanError, PublisherError) as error:
         ending = ending_of(error, traced=verbosity(context) > 1)
-        ends_within(TELLING, partial(click.echo, _as_logged(ending.text), err=True))
+        ends_within(TELLING, partial(click.echo, as_logged(ending.text), err=True))
         context.exit(ending.status)
-
-
-def _as_logged(text: str) -> str:
-    import logging  # noqa: PLC0415 - `--help` needs no logs
-
-    from loafer.entrypoints.worker.logs import in_the_logs_format  # noqa: PLC0415
-
-    return in_the_logs_format(text, logging.ERROR)
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
@@ -72,32 +65,37 @@ def cli(context: click.Context, /, **_: object) -> None:
 
 def start(context: click.Context) -> None:
     """Run the worker, or several, until stopped."""
-    from loafer.entrypoints.worker.deadline import cut_off  # noqa: PLC0415 - `--help` needs no logs
-    from loafer.entrypoints.worker.log_queue import queued_logs  # noqa: PLC0415 - as above
-    from loafer.entrypoints.worker.logs import in_the_logs_format  # noqa: PLC0415
+    from loafer.entrypoints.commands.run import run_worker  # noqa: PLC0415 - `--help` needs no asyncio
 
     mistakes = Mistakes()
-    settings = read_settings(context, mistakes, source_required=True)
-    with queued_logs() as writer:
+    run_worker(context, read_settings(context, mistakes, source_required=True), mistakes)
 
-        def tell(text: str) -> None:
-            writer.put(partial(click.echo, _as_logged(text), err=True), len(text))
 
-        said = in_the_logs_format(banner(settings))
-        began = partial(writer.put, partial(click.echo, said), len(said))
-        end = partial(cut_off, lambda ending: tell(ending.text) if ending.text else None, writer.close)
-        if settings.processes > 1:
-            from loafer.entrypoints.supervisor.post import launch_worker  # noqa: PLC0415 - one needs no supervisor
-            from loafer.entrypoints.supervisor.supervisor import Supervisor, refuse_memory  # noqa: PLC0415
+@cli.command()
+@click.argument("application", metavar="MODULE:APP")
+@click.option("--only", multiple=True, metavar="ROUTE", help="Run this route alone; can be repeated.")
+@click.option("--processes", metavar="N", help="Worker processes, each with all of this.")
+@click.pass_context
+def run(context: click.Context, application: str, only: tuple[str, ...], processes: str | None) -> None:
+    """Run an application in code: the routes of a Loafer, until Ctrl-C or SIGTERM.
 
-            refuse_memory(settings, mistakes)
-            if not mistakes.found:
-                launch = partial(launch_worker, settings, verbosity(context))
-                supervisor = Supervisor(settings.processes, launch, began, tell, settings.grace_period, end)
-                context.exit(supervisor.run())
-        from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - `--help` needs no asyncio
+    A default route that is set by an option, the environment or a file runs beside them.
+    """
+    from loafer.entrypoints.commands.run import run_application  # noqa: PLC0415 - `--help` needs no asyncio
 
-        Manager(settings, mistakes, cut_off=end).run(began)
+    with errors_in_one_line(context):
+        run_application(context, application, only, processes)
+
+
+@cli.command()
+@click.argument("application", metavar="MODULE:APP")
+@click.pass_context
+def routes(context: click.Context, application: str) -> None:
+    """Show the routes of an application in code, and what is wrong with them."""
+    from loafer.entrypoints.commands.routes import routes_of  # noqa: PLC0415 - `--help` needs no asyncio
+
+    with errors_in_one_line(context):
+        click.echo(table(*routes_of(context, application)))
 
 
 @cli.command("publish_sqs")

@@ -62,8 +62,8 @@ class Shell:
         return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     @contextmanager
-    def running(self, command: str = "loafer") -> Iterator[Running]:
-        """Start a command that runs until it is stopped; a worker has printed its banner by then."""
+    def running(self, command: str = "loafer", says: str = "options:") -> Iterator[Running]:
+        """Start a command that runs until it is stopped; a worker has printed its banner, what it `says`, by then."""
         log = self.folder / "log"
         before, _, last = command.rpartition("\n")
         with (
@@ -78,7 +78,7 @@ class Shell:
         ):
             try:
                 running = Running(process, log)
-                running.prints("options:")
+                running.prints(says)
                 yield running
             finally:
                 if process.poll() is None:

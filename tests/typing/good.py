@@ -5,22 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_type
 
-from loafer import (
-    CallNext,
-    Context,
-    InvalidContent,
-    Item,
-    Loafer,
-    Message,
-    QueuePublisher,
-    RejectMessage,
-    Retry,
-    Router,
-    TopicPublisher,
-    attribute,
-    body,
-    group,
-)
+from loafer import Context, InvalidContent, Item, Loafer, Message, RejectMessage, Retry, Router
+from loafer.application.publishing import QueuePublisher, TopicPublisher
+from loafer.application.registering import CallNext
+from loafer.domain.conditions import attribute, body, group
 
 
 @dataclass

@@ -41,6 +41,14 @@ class Address:
         """True for FIFO."""
         return self.name.endswith(FIFO)
 
+    def within(self, region: str | None) -> "Address":
+        """Return this address in a region; None leaves it as it is, ValueError if it says that it is in another."""
+        if region is None or region == self.region:
+            return self
+        if self.region is not None:
+            raise ValueError(f"it is in region {self.region!r}, and region={region!r} is given; give one of them")
+        return attrs.evolve(self, region=region)
+
 
 def queue_address(text: str) -> Address:
     """Return the address in a queue's name, URL or ARN; ValueError if it is none of them."""

@@ -19,7 +19,7 @@ from loafer.adapters.aws.errors import SDK_ERRORS, Unmended, consumer_error
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.session import POLL_MARGIN, Client, create_client, polling, settling_client
+from loafer.adapters.aws.session import POLL_MARGIN, Access, Client, access_of, create_client, polling, settling_client
 from loafer.domain.batch import Failure
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
@@ -62,12 +62,18 @@ class SQSConsumer(Consumer):
 
     Attributes:
         transport: What carries the frequent calls, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
+        region: The queue's region; None: what its URL or ARN says, else the environment.
+        endpoint: The endpoint that is called; None: the environment's.
+        profile: The profile whose credentials are used; None: the environment's.
 
     """
 
     source: str
     options: Mapping[str, Any] = attrs.field(factory=dict)
     transport: str | None = attrs.field(default=None, kw_only=True)
+    region: str | None = attrs.field(default=None, kw_only=True)
+    endpoint: str | None = attrs.field(default=None, kw_only=True)
+    profile: str | None = attrs.field(default=None, kw_only=True)
     batch_size: int = attrs.field(init=False)
     wait_time: float = attrs.field(init=False)
     _address: Address = attrs.field(init=False)
@@ -78,7 +84,7 @@ class SQSConsumer(Consumer):
         """Check the source and the options."""
         self._receive = receive_options(self.options)
         try:
-            self._address = queue_address(self.source)
+            self._address = queue_address(self.source).within(self.region)
         except ValueError as error:
             raise ConfigurationError(f"source: {error}") from error
         self.batch_size = self._receive.batch_size
@@ -95,11 +101,13 @@ class SQSConsumer(Consumer):
 
     async def _open(self) -> SourceInfo:
         async with AsyncExitStack() as stack:
-            client = await self._enter(stack, settling_client(self._address.region))
+            client = await self._enter(stack, settling_client(self._address.region, **self._access))
             queue = await Queue(self._address, client).found()
             attributes = await self._attributes_of(queue)
             letters = self._dead_letters(attributes, client)
-            lean = await enter_lean_transport(stack, queue.client, queue.place, self.max_polls, self.transport)
+            lean = await enter_lean_transport(
+                stack, queue.client, queue.place, self.max_polls, self.transport, **self._access
+            )
             queue = attrs.evolve(queue, lean=lean)
             # The connections of the lean transport are enough for everything.
             poller = queue if lean is not None else None
@@ -170,6 +178,10 @@ class SQSConsumer(Consumer):
         if opened is not None:
             await opened.stack.aclose()
 
+    @property
+    def _access(self) -> Access:
+        return access_of(self.endpoint, self.profile)
+
     def _need(self) -> _Opened:
         if self._opened is None:
             raise ConsumerError(f"queue {self._address.name!r}: the consumer is not open")
@@ -187,7 +199,8 @@ class SQSConsumer(Consumer):
         async with opened.lock:
             if opened.poller is None:
                 config = polling(self.wait_time, self.max_polls)
-                client = await self._enter(opened.stack, create_client("sqs", self._address.region, config))
+                made = create_client("sqs", self._address.region, config, **self._access)
+                client = await self._enter(opened.stack, made)
                 opened.poller = attrs.evolve(opened.queue, client=client)
             return opened.poller
 

@@ -109,10 +109,12 @@ class Pool:
 _pools: dict[str, Pool] = {}
 
 
-def pool_of_environment() -> Pool:
-    """Return the pool of all sessions that are made in the same environment: they find the same credentials."""
+def pool_of_environment(profile: str | None = None) -> Pool:
+    """Return the pool of all sessions of a profile in the same environment: they find the same credentials."""
     aws = sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_"))
-    return _pools.setdefault(hashlib.sha256(repr(aws).encode("utf-8", "surrogateescape")).hexdigest(), Pool())
+    return _pools.setdefault(
+        hashlib.sha256(repr((aws, profile)).encode("utf-8", "surrogateescape")).hexdigest(), Pool()
+    )
 
 
 @attrs.define(eq=False)

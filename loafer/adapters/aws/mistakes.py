@@ -44,9 +44,10 @@ def explained(error: Exception, session: Any) -> Exception:
     """Return the Mistake that an error of the SDK comes from, or the error itself if it may pass or is told already."""
     match error:
         case sdk.ProfileNotFound():
-            name = next((name for name in _PROFILE_VARIABLES if os.environ.get(name)), _PROFILE_VARIABLES[0])
+            name = next((name for name in _PROFILE_VARIABLES if os.environ.get(name)), "profile")
+            profile = os.environ.get(name, str(getattr(error, "kwargs", {}).get("profile", "")))
             files = " and ".join(_file(variable) for variable in _FILES)
-            return Mistake(f"{name}={os.environ.get(name, '')!r}: there is no such profile in {files}")
+            return Mistake(f"{name}={profile!r}: there is no such profile in {files}")
         case sdk.ConfigParseError():
             path = str(getattr(error, "kwargs", {}).get("path", ""))
             return Mistake(f"{_setting_of(path) or path}: the file cannot be parsed; see how it is written")

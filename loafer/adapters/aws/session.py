@@ -6,7 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack
 
 import attrs
 from aiobotocore.config import AioConfig
@@ -24,6 +24,30 @@ from loafer.adapters.aws.sdk_http import BoundedSession
 
 Client: TypeAlias = Any
 """An SDK client: its methods are made at run time from the service's model, so no type names them."""
+
+
+class Access(TypedDict, total=False):
+    """How a service is reached, where the environment is not to say it.
+
+    Attributes:
+        endpoint: The endpoint that is called.
+        profile: The profile whose credentials are used.
+
+    """
+
+    endpoint: str
+    profile: str
+
+
+def access_of(endpoint: str | None, profile: str | None) -> Access:
+    """Return what is given of both."""
+    access = Access()
+    if endpoint is not None:
+        access["endpoint"] = endpoint
+    if profile is not None:
+        access["profile"] = profile
+    return access
+
 
 CONNECT_TIMEOUT = 5
 """Seconds to reach the endpoint: a connection that takes longer is better tried again."""
@@ -47,23 +71,24 @@ _LOOK_UPS: Any = {"resolver": resolver()}
 _of_thread = threading.local()
 
 
-def shared_session() -> AioSession:
-    """Return this thread's session.
+def shared_session(profile: str | None = None) -> AioSession:
+    """Return this thread's session, of a profile where one is named.
 
     Creating clients on one session from two threads is not safe, and a session (~90 ms) is dear where a client on a
     shared one (~7 ms) is not.
     """
-    session: AioSession | None = getattr(_of_thread, "session", None)
+    sessions: dict[str | None, AioSession] = _of_thread.__dict__.setdefault("sessions", {})
+    session = sessions.get(profile)
     if session is None:
-        session = _of_thread.session = get_session()
+        session = sessions[profile] = AioSession(profile=profile) if profile else get_session()
         # Also for the clients that it makes itself, to get credentials.
         session.set_default_client_config(AioConfig(_LOOK_UPS, BoundedSession))
         session.register_component("data_loader", data_loader(os.environ.get("AWS_DATA_PATH")))
         credentials = SharedCredentials(
-            partial(_load_credentials, session), pool_of_environment(), partial(explained, session=session)
+            partial(_load_credentials, session), pool_of_environment(profile), partial(explained, session=session)
         )
         session.register_component("credential_provider", SharedProvider(credentials))
-        _of_thread.credentials = credentials
+        _of_thread.__dict__.setdefault("credentials", {})[profile] = credentials
     return session
 
 
@@ -73,22 +98,28 @@ async def _load_credentials(session: AioSession) -> Any:
     return await resolver.load_credentials()
 
 
-async def find_credentials() -> None:
+async def find_credentials(profile: str | None = None) -> None:
     """Find this thread's credentials before they are needed; raises what their source does."""
-    credentials: Any = await shared_session().get_credentials()
+    credentials: Any = await shared_session(profile).get_credentials()
     await credentials.get_frozen_credentials()
 
 
 @asynccontextmanager
-async def create_client(service: str, region: str | None, config: AioConfig) -> AsyncIterator[Client]:
-    """Yield a client; a region of None is the environment's. Raises what the SDK raises, and Mistake."""
-    session = shared_session()
+async def create_client(
+    service: str, region: str | None, config: AioConfig, **access: Unpack[Access]
+) -> AsyncIterator[Client]:
+    """Yield a client; a region of None is the environment's, and so is what `access` does not say.
+
+    Raises what the SDK raises, and Mistake.
+    """
+    session = shared_session(access.get("profile"))
     check_environment(session, service)
     async with AsyncExitStack() as stack:
         try:
             making: Any = session.create_client(
                 service,  # type: ignore[call-overload, unused-ignore]
                 region_name=region,
+                endpoint_url=access.get("endpoint"),
                 config=config,
             )
             client = await stack.enter_async_context(making)
@@ -128,26 +159,28 @@ class _Shared:
     users: int = 0
 
 
-_shared: dict[tuple[asyncio.AbstractEventLoop, str | None], _Shared] = {}
+_shared: dict[tuple[asyncio.AbstractEventLoop, str | None, str | None, str | None], _Shared] = {}
 
 
 @asynccontextmanager
-async def settling_client(region: str | None) -> AsyncIterator[Client]:
+async def settling_client(region: str | None, **access: Unpack[Access]) -> AsyncIterator[Client]:
     """Yield the client for settlements and look-ups in a region; the consumers of an event loop share it."""
-    key = asyncio.get_running_loop(), region
+    key = asyncio.get_running_loop(), region, access.get("endpoint"), access.get("profile")
     shared = _shared.setdefault(key, _Shared())
     shared.users += 1
     try:
         async with shared.lock:
             if shared.client is None:
-                shared.client = await shared.stack.enter_async_context(create_client("sqs", region, settling()))
+                made = create_client("sqs", region, settling(), **access)
+                shared.client = await shared.stack.enter_async_context(made)
         yield shared.client
     finally:
         shared.users -= 1
         if not shared.users:
             del _shared[key]
             await shared.stack.aclose()
-            if (credentials := getattr(_of_thread, "credentials", None)) is not None:
+            credentials = getattr(_of_thread, "credentials", {}).get(access.get("profile"))
+            if credentials is not None:
                 await credentials.close()
 
 

@@ -1,27 +1,59 @@
 """What people see in their terminal, as text."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from loafer import __version__
 from loafer.domain.shown import without_secrets
 from loafer.entrypoints.settings.table import Settings
 
+if TYPE_CHECKING:
+    from loafer.application.registered import Registered
+
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table as text: the first column to the left, numbers to the right."""
+    """Return a table as text: texts to the left, columns of numbers to the right, but for the first."""
     cells = [[str(cell) for cell in row] for row in (head, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    texts = [place == 0 or any(_is_text(row[place]) for row in rows) for place in range(len(head))]
     return "\n".join(
-        "  ".join(cell.rjust(width) if place else cell.ljust(width) for place, (cell, width) in enumerate(pairs))
-        for pairs in ([*zip(row, widths, strict=True)] for row in cells)
+        "  ".join(
+            cell.ljust(width) if text else cell.rjust(width)
+            for cell, width, text in zip(row, widths, texts, strict=True)
+        ).rstrip()
+        for row in cells
     )
 
 
-def banner(settings: Settings) -> str:
-    """Return what is about to run."""
-    lines = [f"loafer {__version__}", f"max jobs: {settings.max_jobs}"]
+def _is_text(cell: object) -> bool:
+    return bool(cell) and not isinstance(cell, int | float)
+
+
+def as_logged(text: str) -> str:
+    """Return a text as an error in the log's format."""
+    import logging  # noqa: PLC0415 - `--help` needs no logs
+
+    from loafer.entrypoints.worker.logs import in_the_logs_format  # noqa: PLC0415
+
+    return in_the_logs_format(text, logging.ERROR)
+
+
+def banner(settings: Settings, registered: "Sequence[Registered]" = ()) -> str:
+    """Return what is about to run: the routes of an application, and those of the settings."""
+    jobs = settings.max_jobs if settings.application is None or registered else None
+    lines = [f"loafer {__version__}"]
+    if settings.application is not None:
+        lines.append(f"application: {settings.application}")
     if settings.processes > 1:
-        lines[1:] = [f"processes: {settings.processes}", f"max jobs: {settings.max_jobs} in each"]
+        lines.append(f"processes: {settings.processes}")
+    if jobs is not None:
+        lines.append(f"max jobs: {jobs}{' in each' * (settings.processes > 1)}")
+    for each in registered:
+        lines += [
+            f"route {each.name!r}:",
+            f"  source:     {without_secrets(each.source)}",
+            f"  handler:    {each.handler_name}",
+        ]
     for route in settings.routes:
         lines += [
             f"route {route.name!r}:",

@@ -1,12 +1,16 @@
 """What every command is given: its settings, and how much is to be said."""
 
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import click
 
 from loafer.entrypoints.settings.load import load_file_settings, load_settings
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
+
+NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 def verbosity(context: click.Context) -> int:
@@ -15,11 +19,17 @@ def verbosity(context: click.Context) -> int:
 
 
 def read_settings(
-    context: click.Context, mistakes: Mistakes, *, source_required: bool = False, quiet: bool = False
+    context: click.Context,
+    mistakes: Mistakes,
+    *,
+    source_required: bool = False,
+    quiet: bool = False,
+    options: Mapping[str, object] = NOTHING,
 ) -> Settings:
     """Return the settings that options, environment and files give, and set up logging and AWS variables from them.
 
-    With `quiet`, for commands that print each message's end themselves, less is logged.
+    `options` are those of the command itself; they go before those of the command line. With `quiet`, for commands that
+    print each message's end themselves, less is logged.
     """
     from pathlib import Path  # noqa: PLC0415 - `--help` needs neither files nor logs
 
@@ -30,9 +40,9 @@ def read_settings(
     environment = given.environment_layer(os.environ)
     files = read_project_files(Path.cwd(), load_file_settings(environment, mistakes), mistakes)
     taken = files.give_aws(os.environ)
-    layers = (given.options_layer(context.find_root().params), environment, *files.layers)
+    layers = (given.options_layer({**context.find_root().params, **options}), environment, *files.layers)
     settings = load_settings(layers, mistakes, source_required=source_required)
-    several = source_required and settings.processes > 1
+    several = (source_required or "processes" in options) and settings.processes > 1
     set_up_logs(settings, verbosity(context), mistakes, quiet=quiet, several=several)
     files.tell(taken)
     given.warn_of_unknown_keys(layers)

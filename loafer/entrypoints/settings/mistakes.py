@@ -55,12 +55,18 @@ def _shown(value: str) -> str:
 class Mistakes:
     """Collects mistakes until everything has been looked at."""
 
-    found: list[Mistake] = attrs.field(factory=list)
+    found: list[Mistake | str] = attrs.field(factory=list)
 
     def add(self, mistake: Mistake) -> None:
         """Remember one mistake, once: two routes may have it."""
         if mistake not in self.found:
             self.found.append(mistake)
+
+    def tell(self, text: str) -> None:
+        """Remember one mistake in code, once: a line that says where it is, what is wrong and what would be right."""
+        line = printable(" ".join(text.split()))
+        if line not in self.found:
+            self.found.append(line)
 
     def raise_if_any(self) -> None:
         """Tell every mistake, one line each.

@@ -75,6 +75,8 @@ class Settings:
 
     Attributes:
         routes: The routes to run; from the outside there is one, the default route.
+        application: The name of the application whose routes run too, such as shop:app; None: there is none.
+        only: The names of the routes that run; none: all.
         origins: Where each field's value came from; empty for settings that a program made.
 
     """
@@ -114,6 +116,8 @@ class Settings:
         "LOAFER_PROCESSES", "1", parsers.whole_number(1), "Worker processes, each with all of this.", "--processes"
     )
     routes: tuple[RouteSettings, ...] = ()
+    application: str | None = None
+    only: tuple[str, ...] = ()
     prefetch: int = setting(
         "LOAFER_PREFETCH",
         "10",
@@ -160,6 +164,12 @@ class Settings:
         parsers.seconds(above=0),
         "Seconds of a blocked event loop after which its messages are let go.",
         "--stall-limit",
+    )
+    start_timeout: float = setting(
+        "LOAFER_START_TIMEOUT",
+        "60",
+        parsers.seconds(above=0),
+        "Seconds in which an application's lifespan has to start.",
     )
     sqs_transport: str = setting(
         "LOAFER_SQS_TRANSPORT",

@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Began:
-    """What a worker says once it hears signals, before it receives anything."""
+    """What a worker says once it hears signals, before it receives anything.
+
+    Attributes:
+        grace_period: Seconds that the code of its application gives to running handlers; None: as the settings say.
+
+    """
+
+    grace_period: float | None = None
 
 
 @attrs.frozen

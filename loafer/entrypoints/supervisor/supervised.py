@@ -14,7 +14,7 @@ from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.entrypoints.worker.logs import set_up_logs
 
 if TYPE_CHECKING:
-    from loafer.entrypoints.worker.manager import CutOff
+    from loafer.entrypoints.worker.manager import CutOff, Manager
 
 
 def work(settings: Settings, verbose: int, link: WorkerLink) -> NoReturn:
@@ -40,10 +40,14 @@ def _run(settings: Settings, mistakes: Mistakes, end: "CutOff", verbose: int, li
 
     try:
         manager = Manager(settings, mistakes, cut_off=end)
-        manager.run(partial(_say, link, Began()), partial(by_supervisor, link))
+        manager.run(lambda: _say(link, _began(manager)), partial(by_supervisor, link))
     except BaseException as error:  # noqa: BLE001 - whatever ends a worker, it is told
         return ending_of(error, traced=verbose > 1)
     return Ending()
+
+
+def _began(manager: "Manager") -> Began:
+    return Began() if manager.application is None else Began(manager.settings.grace_period)
 
 
 def _say(link: WorkerLink, what: Said) -> None:

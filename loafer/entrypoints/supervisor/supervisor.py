@@ -184,9 +184,17 @@ class Supervisor:
         status = max(self._status, status_of_death(-signal.SIGKILL) if self._filled else 0)
         cut_off(Ending(status), f"the stop has not ended within {seconds:.1f} s, so it is ended; left: {left}")
 
+    def _allow(self, grace_period: float) -> None:
+        """Give a stop the grace period that the code of an application says, which no supervisor reads."""
+        self.grace_period = grace_period
+        if self._deadline is not None:
+            self._deadline.grace_period = grace_period
+
     def _take(self, post: Post, said: Said) -> None:
         """Act upon what a worker said."""
         if isinstance(said, Began):
+            if said.grace_period is not None:
+                self._allow(said.grace_period)
             if not self._begun:
                 self._begun = True
                 self.began()

@@ -39,6 +39,7 @@ class Container(containers.DeclarativeContainer):
     new_loop = providers.Dependency(instance_of=object)
     clock = providers.Dependency(instance_of=object)
     transport = providers.Dependency(instance_of=str)
+    application = providers.Dependency(instance_of=object, default=providers.Object(None))
 
     pool = providers.Resource(handler_threads, settings.provided.max_threads)
     wiring = providers.Singleton(
@@ -59,7 +60,7 @@ class Container(containers.DeclarativeContainer):
     )
     dispatcher = providers.Singleton(
         Dispatcher,
-        routes=wiring.provided.routes.call(settings.provided.routes),
+        routes=wiring.provided.routes.call(settings.provided.routes, application),
         options=options,
         observe=observe,
         stopping=stopping,

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
+import traceback
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from difflib import get_close_matches
@@ -13,7 +14,9 @@ from types import MappingProxyType, ModuleType
 import attrs
 
 from loafer.application.calling import call_of, instance_of, raised, translator_of
+from loafer.application.registered import Line
 from loafer.application.route import Call, Surroundings, Translate
+from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
 from loafer.ports.decoder import Decoder
 
@@ -21,13 +24,16 @@ NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
 def import_name(dotted: str) -> object:
-    """Return what `package.module.name` names; the working directory is importable, unless Python is told otherwise.
+    """Return what `package.module.name`, or `package.module:name`, names.
+
+    The working directory is importable, unless Python is told otherwise.
 
     Raises:
         ValueError: there is no such thing, or importing it raised; the text says which part, and why.
 
     """
-    parts = dotted.split(".")
+    _refuse_file(dotted)
+    parts = dotted.replace(":", ".", 1).split(".")
     if len(parts) == 1 or not all(part.isidentifier() for part in parts):
         raise ValueError("not a dotted name; give one such as package.module.name")
     make_working_directory_importable()
@@ -41,6 +47,14 @@ def import_name(dotted: str) -> object:
     return found
 
 
+def _refuse_file(named: str) -> None:
+    """Raise ValueError for the name of a file, which says the name that was meant."""
+    path, _, name = named.partition(":")
+    if path.endswith(".py"):
+        module = ".".join(Path(path.removesuffix(".py")).parts).lstrip("./") or "module"
+        raise ValueError(f"it is the name of a file; give the module's, and what is in it: {module}:{name or 'NAME'}")
+
+
 def make_working_directory_importable() -> None:
     """Put the working directory first on the import path, once; PYTHONSAFEPATH keeps it off, as from Python itself."""
     if sys.flags.safe_path:
@@ -48,6 +62,11 @@ def make_working_directory_importable() -> None:
     directory = str(Path.cwd())
     if directory not in sys.path:
         sys.path[0:0] = [directory]
+
+
+def named_by(given: object) -> object:
+    """Return what a dotted name names, and anything else as it is; ValueError: there is no such thing."""
+    return import_name(given) if isinstance(given, str) else given
 
 
 def load_handler(dotted: str, pool: Executor, decoder: Decoder, around: Surroundings) -> Call:
@@ -69,27 +88,29 @@ class Translator:
     took: frozenset[str] = frozenset()
 
 
-def load_translator(dotted: str, pool: Executor, given: Mapping[str, object] = NOTHING) -> Translator:
-    """Return the translator of a dotted name; a class is created with as much of what is given as it has names for.
+def load_translator(given_as: object, pool: Executor, given: Mapping[str, object] = NOTHING) -> Translator:
+    """Return a translator, given as it is, its class, or its dotted name.
+
+    A class is created with as much of what is given as it has names for.
 
     Raises:
         ValueError: it does not import, or cannot be a translator.
 
     """
-    named = import_name(dotted)
+    named = named_by(given_as)
     took = {name: value for name, value in given.items() if isinstance(named, type) and takes(named, name)}
     made = instance_of(named, **took)
     return Translator(made, translator_of(made, pool), frozenset(took))
 
 
-def load_consumer_class(dotted: str) -> type[Consumer]:
-    """Return the consumer class of a dotted name.
+def load_consumer_class(given_as: object) -> type[Consumer]:
+    """Return a consumer class, given as it is or by its dotted name.
 
     Raises:
         ValueError: it does not import, is no subclass of `loafer.ports.consumer.Consumer`, or lacks methods of it.
 
     """
-    named = import_name(dotted)
+    named = named_by(given_as)
     if not isinstance(named, type) or not issubclass(named, Consumer):
         raise ValueError("not a consumer; name a subclass of loafer.ports.consumer.Consumer")
     if inspect.isabstract(named):
@@ -116,8 +137,18 @@ def _import(name: str) -> ModuleType | None:
         if error.name == name:
             return None
         raise raised(f"importing {name}", error) from error
+    except ConfigurationError as error:
+        raise ValueError(f"{_line_of(error)}{error}") from error
     except (Exception, SystemExit) as error:  # a module's own code runs here, and may raise anything
         raise raised(f"importing {name}", error) from error
+
+
+def _line_of(error: ConfigurationError) -> str:
+    """Return the line of a user's own code that an error comes from; nothing where there is none."""
+    places = [Line(frame.f_code.co_filename, number) for frame, number in traceback.walk_tb(error.__traceback__)]
+    ours = str(Path(__file__).parents[2])
+    theirs = [place for place in places if not place.file.startswith((ours, "<", importlib.__file__))]
+    return f"{theirs[-1]}: " if theirs else ""
 
 
 def _member(found: object, path: list[str], name: str, *, last: bool) -> object:

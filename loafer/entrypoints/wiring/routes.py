@@ -14,8 +14,10 @@ from loafer.application.route import Route, Surroundings
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings
+from loafer.entrypoints.wiring.applications import Application, chosen
 from loafer.entrypoints.wiring.decoding import RouteDecoder
 from loafer.entrypoints.wiring.loading import Translator, load_consumer_class, load_handler, load_translator, takes
+from loafer.entrypoints.wiring.registrations import Registrations
 from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
 
@@ -44,13 +46,25 @@ class Wiring:
     transport: str | None = None
     shared: Settings = attrs.field(factory=Settings)
 
-    def routes(self, settings: tuple[RouteSettings, ...]) -> list[Route]:
-        """Return a route for each of the settings that can be one."""
+    def routes(self, settings: tuple[RouteSettings, ...], application: Application | None = None) -> list[Route]:
+        """Return a route for each of the settings that can be one, after those of an application."""
         translators: list[Translator | None] = []
-        made = [self._route(route, translators) for route in settings]
+        made: list[Route | None] = []
+        if application is not None:
+            made += self._registered(application, translators)
+        made += [self._route(route, translators) for route in settings]
         if None not in translators:  # one that is missing might have taken it
             self._check_taken({name for each in translators if each is not None for name in each.took})
         return [route for route in made if route is not None]
+
+    def _registered(self, application: Application, translators: list[Translator | None]) -> list[Route]:
+        for mistake in application.mistakes():
+            self.mistakes.tell(mistake)
+        shared = self.shared
+        making = Registrations(
+            self.mistakes, self.pool, self.broker, self.transport, self._for_translators, shared.processes
+        )
+        return making.routes(chosen(application.routes(), shared.only), translators)
 
     @property
     def _for_translators(self) -> Mapping[str, object]:

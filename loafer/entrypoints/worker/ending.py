@@ -14,7 +14,7 @@ import attrs
 
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
 from loafer.entrypoints.worker.traces import trace_of
-from loafer.exceptions import ConfigurationError, LoaferError
+from loafer.exceptions import ConfigurationError, LifespanError, LoaferError
 
 if TYPE_CHECKING:
     import logging
@@ -50,6 +50,8 @@ def ending_of(error: BaseException, *, traced: bool = False) -> Ending:
     trace = trace_of(error)
     if not isinstance(error, LoaferError):
         return Ending(FAILED, trace.rstrip())
+    if isinstance(error, LifespanError) and error.__cause__ is not None:
+        traced, trace = True, trace_of(error.__cause__)
     lines = "\n".join(f"loafer: {line}" for line in str(error).splitlines())
     return Ending(MISUSED if isinstance(error, ConfigurationError) else FAILED, trace + lines if traced else lines)
 

@@ -1,10 +1,11 @@
 """Prepares everything needed to run, sets up the event loop and its signals, and starts the dispatcher."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -12,13 +13,24 @@ from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.clock import lease_clock
 from loafer.application.delivery import Delivery, ignore
 from loafer.application.dispatcher import Dispatcher
+from loafer.application.lifespan import LONGEST_STOP, SHORTEST_END, Living
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.applications import (
+    Application,
+    check_only,
+    chosen_settings,
+    load_application,
+    settings_with,
+)
 from loafer.entrypoints.wiring.container import Container
 from loafer.entrypoints.worker.deadline import WORKER, Deadline, still_running
 from loafer.entrypoints.worker.ending import Ending, ending_of
 from loafer.entrypoints.worker.loops import NewLoop, close, fastest_loop, run_to_its_end
 from loafer.entrypoints.worker.signals import by_signals
+from loafer.exceptions import LifespanError
+
+logger = logging.getLogger(__name__)
 
 Stoppable: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """Lets someone call what it is given, to stop, from any thread and for as long as the context lasts."""
@@ -43,6 +55,7 @@ class Manager:
         clock: Seconds that never go back.
         new_loop: Creates event loops.
         cut_off: Ends the process where a stop has not ended at its bound; None: nobody does.
+        application: The application whose routes run too; None: that of the settings, if they name one.
 
     """
 
@@ -52,6 +65,7 @@ class Manager:
     broker: MemoryBroker = attrs.field(factory=MemoryBroker)
     clock: Callable[[], float] = lease_clock
     new_loop: NewLoop = attrs.field(factory=fastest_loop)
+    application: Application | None = None
     cut_off: CutOff | None = None
     _deadline: Deadline | None = attrs.field(default=None, init=False)
 
@@ -63,15 +77,17 @@ class Manager:
             ConfigurationError: something is wrong with the settings; all of it is said.
 
         """
+        self.settings = settings = self._settings_with_application()
         container = Container(
-            settings=self.settings,
+            settings=settings,
+            application=self.application,
             mistakes=self.mistakes,
             broker=self.broker,
             observe=self.observe,
             stopping=self._begin_deadline,
             new_loop=self.new_loop,
             clock=self.clock,
-            transport=self.settings.sqs_transport,
+            transport=settings.sqs_transport,
         )
         try:
             dispatcher = container.dispatcher()
@@ -79,6 +95,17 @@ class Manager:
             yield dispatcher
         finally:
             container.shutdown_resources()
+
+    def _settings_with_application(self) -> Settings:
+        """Return the settings with what the application's code says; adds what is wrong with that."""
+        settings = self.settings
+        if self.application is None and settings.application is not None:
+            self.application = load_application(settings.application, self.mistakes)
+        if self.application is None:
+            return settings
+        check_only(self.application, settings, self.mistakes)
+        settings = settings_with(self.application, settings, self.mistakes)
+        return attrs.evolve(settings, routes=chosen_settings(settings))
 
     def run(self, began: Callable[[], None] = _nothing, stoppable: Stoppable = by_signals) -> None:
         """Dispatch until stopped; the first SIGINT or SIGTERM stops cleanly, the second one at once.
@@ -88,6 +115,7 @@ class Manager:
         Raises:
             ConfigurationError: something is wrong with the settings.
             ConsumerError: a source failed for good.
+            LifespanError: the application's lifespan failed.
             BaseException: what a handler, or a task that it started, raised that is no `Exception` (SystemExit, say).
 
         """
@@ -95,13 +123,22 @@ class Manager:
             if self.cut_off is not None:
                 end = partial(_cut_off, dispatcher, self.cut_off)
                 self._deadline = Deadline(self.settings.grace_period, WORKER, end)
+            lifespan = self.application.lifespan if self.application is not None else None
+            living = Living(lifespan) if lifespan is not None else None
             runner = asyncio.Runner(loop_factory=self.new_loop)
             loop = runner.get_loop()
             try:
-                running = _run_until_stopped(dispatcher, began, partial(stoppable, self._asking(dispatcher, loop)))
+                asking = partial(stoppable, self._asking(dispatcher, loop))
+                running = _run_until_stopped(self._to_run(dispatcher, living), began, asking)
                 run_to_its_end(loop, running, dispatcher.fail)
             finally:
-                close(runner, deserted=dispatcher.abandoned > 0)
+                left = living is not None and living.left
+                close(runner, deserted=left or dispatcher.abandoned > 0)
+
+    def _to_run(self, dispatcher: Dispatcher, living: Living | None) -> Callable[[], Coroutine[Any, Any, None]]:
+        if living is None:
+            return dispatcher.run
+        return partial(_run_within, living, dispatcher, self.settings.start_timeout)
 
     def _asking(self, dispatcher: Dispatcher, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         """Return what asks to stop, and asked again to hurry, on any thread, though the loop may be blocked."""
@@ -131,8 +168,38 @@ def _cut_off(dispatcher: Dispatcher, end: CutOff, seconds: float) -> None:
 
 
 async def _run_until_stopped(
-    dispatcher: Dispatcher, began: Callable[[], None], stoppable: Callable[[], AbstractContextManager[None]]
+    run: Callable[[], Coroutine[Any, Any, None]],
+    began: Callable[[], None],
+    stoppable: Callable[[], AbstractContextManager[None]],
 ) -> None:
     with stoppable():
         began()
-        await dispatcher.run()
+        await run()
+
+
+async def _run_within(living: Living, dispatcher: Dispatcher, start_timeout: float) -> None:
+    """Run within a lifespan; raises what ended the dispatcher, else what the lifespan raises."""
+    state = await living.start(start_timeout, dispatcher.stop_asked)
+    error: BaseException | None = None
+    if not dispatcher.stop_asked.is_set():
+        for route in dispatcher.routes:
+            route.around.state = state
+        try:
+            await dispatcher.run()
+        except BaseException as raised:  # noqa: BLE001 - the lifespan ends before it is raised
+            error = raised
+    try:
+        await living.end(_time_left(dispatcher), dispatcher.haste)
+    except LifespanError as failed:
+        if error is None:
+            raise
+        logger.error("%s", failed, exc_info=failed.__cause__)  # noqa: TRY400 - the cause is what tells something
+    if error is not None:
+        raise error
+
+
+def _time_left(dispatcher: Dispatcher) -> float:
+    """Return the seconds that are left to a stop for the end of the lifespan."""
+    now = dispatcher.clock()
+    began = now if dispatcher.stopped_at is None else dispatcher.stopped_at
+    return max(SHORTEST_END, began + dispatcher.options.grace_period + LONGEST_STOP - now)

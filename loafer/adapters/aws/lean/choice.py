@@ -10,7 +10,7 @@ from inspect import getattr_static
 from itertools import product
 from ssl import SSLContext
 from types import FunctionType
-from typing import Any, cast
+from typing import Any, Unpack, cast
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from aiobotocore.endpoint import AioEndpoint
@@ -29,7 +29,7 @@ from loafer.adapters.aws.errors import SDK_ERRORS
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.signature import Credentials, Signer
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.session import CONNECT_TIMEOUT, SETTLEMENT_CONNECTIONS, shared_session
+from loafer.adapters.aws.session import CONNECT_TIMEOUT, SETTLEMENT_CONNECTIONS, Access, shared_session
 
 logger = logging.getLogger(__name__)
 
@@ -70,16 +70,21 @@ class Unusual(Exception):
 
 
 async def enter_lean_transport(
-    stack: AsyncExitStack, client: Any, place: str, polls: int, asked: str | None = None
+    stack: AsyncExitStack,
+    client: Any,
+    place: str,
+    polls: int,
+    asked: str | None = None,
+    **access: Unpack[Access],
 ) -> LeanTransport | None:
     """Return the transport for a client's frequent calls, which the stack closes; None where the client carries them.
 
     `place` is what the log calls the queue; there may be so many `polls` at once. `asked` is the transport that is
-    asked for; None: what the environment variable says.
+    asked for; None: what the environment variable says. `access` is what the client was made with.
     """
     try:
         _check_switch(os.environ.get(SWITCH, "") if asked is None else asked)
-        transport = await _lean_transport(client, shared_session(), SETTLEMENT_CONNECTIONS + polls)
+        transport = await _lean_transport(client, shared_session(access.get("profile")), SETTLEMENT_CONNECTIONS + polls)
     except (Unusual, *SDK_ERRORS) as reason:
         why = reason if isinstance(reason, Unusual) else detail_of(reason)
         logger.info("%s: every call goes through aiobotocore: %s", place, why)

@@ -68,10 +68,28 @@ def test_a_function_that_hides_its_module_is_found_under_both_names(here: Path) 
     assert import_name(f"{package.name}.run") is import_name(f"{package.name}.run.run")
 
 
-@pytest.mark.parametrize("dotted", ["", "json", "json.", ".json", "a b.c", "json..dumps", "jobs.py:run"])
+@pytest.mark.parametrize("dotted", ["", "json", "json.", ".json", "a b.c", "json..dumps", "a:b:c"])
 def test_what_is_no_dotted_name_is_refused(dotted: str) -> None:
     with pytest.raises(ValueError, match="not a dotted name; give one such as"):
         import_name(dotted)
+
+
+def test_a_colon_may_stand_between_the_module_and_the_name() -> None:
+    assert import_name("json.decoder:JSONDecoder.decode") is import_name("json.decoder.JSONDecoder.decode")
+
+
+@pytest.mark.parametrize(
+    ("given", "right"),
+    [
+        ("jobs.py", "jobs:NAME"),
+        ("jobs.py:run", "jobs:run"),
+        ("shop/jobs.py:run", "shop.jobs:run"),
+        (".py", "module:NAME"),
+    ],
+)
+def test_the_name_of_a_file_is_answered_with_what_was_meant(given: str, right: str) -> None:
+    with pytest.raises(ValueError, match=f"it is the name of a file; give .*: {right}$"):
+        import_name(given)
 
 
 def test_a_missing_module_is_named(here: Path) -> None:

@@ -1,0 +1,40 @@
+"""The routes of an application in code, as a table."""
+
+from collections.abc import Sequence
+
+import click
+
+from loafer.application.registered import Registered
+from loafer.domain.shown import without_secrets
+from loafer.entrypoints.commands.run import application_settings
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.worker.manager import Manager
+
+HEAD = ("route", "source", "handler", "when", "max jobs", "weight", "rate", "batch", "line")
+
+
+def routes_of(context: click.Context, named: str) -> tuple[Sequence[str], list[Sequence[object]]]:
+    """Return the head and the rows of the table; nothing is opened.
+
+    Raises:
+        ConfigurationError: something is wrong with the settings or the application; all of it is said.
+
+    """
+    mistakes = Mistakes()
+    manager = Manager(application_settings(context, named, (), mistakes, {}), mistakes)
+    with manager.prepared():
+        assert manager.application is not None  # noqa: S101 - it would have been a mistake
+        rows = [_row(route) for route in manager.application.routes()]
+        rows += [_row_of_settings(route.name, route.source, route.handler) for route in manager.settings.routes]
+        return HEAD, rows
+
+
+def _row(route: Registered) -> Sequence[object]:
+    batch = "" if route.batching is None else route.batching.size
+    when = "" if route.when is None else str(route.rule)
+    given = ("" if value is None else value for value in (route.max_jobs, route.weight, route.rate))
+    return (route.name, without_secrets(route.source), route.handler_name, when, *given, batch, route.line)
+
+
+def _row_of_settings(name: str, source: str, handler: str) -> Sequence[object]:
+    return (name, without_secrets(source), handler, "", "", "", "", "", "settings")

@@ -1,0 +1,118 @@
+"""From an application in code to what runs: it is loaded, its settings are taken, its routes become routes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from difflib import get_close_matches
+from typing import Any, Protocol, runtime_checkable
+
+import attrs
+
+from loafer.application.registered import Line, Registered
+from loafer.application.routing import Router
+from loafer.domain.retry import Retry
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import RouteSettings, Settings, settings_of
+from loafer.entrypoints.wiring.loading import import_name
+
+JOBS = 10
+"""Handlers at once that a route counts for, where neither it nor the application says how many."""
+
+_FIELDS = {"retry": "retry_delay"}
+"""What an application's setting is called in the table, where it has another name there."""
+
+
+@runtime_checkable
+class Application(Protocol):
+    """What is wanted of an application; `loafer.Loafer` is one."""
+
+    lifespan: Callable[[], AbstractAsyncContextManager[Any]] | None
+    settings: Mapping[str, object]
+    line: Line
+
+    def routes(self) -> Sequence[Registered]:
+        """Return its routes in their order."""
+        ...
+
+    def mistakes(self) -> Sequence[str]:
+        """Return one line for each thing that is wrong with what was registered."""
+        ...
+
+
+def load_application(named: str, mistakes: Mistakes) -> Application | None:
+    """Return the application of a name such as `shop:app`; None with a mistake if there is none."""
+    if not {".", ":"} & set(named):
+        mistakes.tell(f"{named}: it names no application; give its module too, such as {named}:app")
+        return None
+    try:
+        found = import_name(named)
+    except ValueError as error:
+        mistakes.tell(f"{named}: {error}")
+        return None
+    if isinstance(found, Application):
+        return found
+    mistakes.tell(f"{named}: {_no_application(found)}")
+    return None
+
+
+def _no_application(found: object) -> str:
+    if isinstance(found, Router):
+        return "a Router is no application; include it in a Loafer, app.include(router), and name that"
+    if isinstance(found, type):
+        return f"class {found.__name__} is no application; name an instance of Loafer, such as app = Loafer()"
+    return f"{type(found).__name__!r} is no application; name an instance of Loafer, such as app = Loafer()"
+
+
+def settings_with(application: Application, settings: Settings, mistakes: Mistakes) -> Settings:
+    """Return the settings of an application: what was set from outside goes before what its code says.
+
+    Unset, `max_jobs` is the sum of those of the routes that run.
+    """
+    values = dict(_said_in_code(application, settings, mistakes))
+    if "max_jobs" not in settings.origins and "max_jobs" not in values:
+        values["max_jobs"] = _sum_of_jobs(chosen(application.routes(), settings.only), settings)
+    return attrs.evolve(settings, **values)
+
+
+def _said_in_code(application: Application, settings: Settings, mistakes: Mistakes) -> Iterator[tuple[str, Any]]:
+    table = settings_of(Settings)
+    for name, value in application.settings.items():
+        field = _FIELDS.get(name, name)
+        if field in settings.origins:
+            continue
+        try:
+            yield field, _retry(value) if name == "retry" else table[field].parse(str(value))
+        except ValueError as error:
+            mistakes.tell(f"{application.line}: Loafer({name}={value!r}): {error}")
+
+
+def _retry(value: object) -> Retry:
+    if not isinstance(value, Retry):
+        raise ValueError("not a Retry; give one such as Retry(delay=5)")
+    return value
+
+
+def _sum_of_jobs(routes: Sequence[Registered], settings: Settings) -> int:
+    own = [route.max_jobs if type(route.max_jobs) is int and route.max_jobs > 0 else JOBS for route in routes]
+    return max(1, sum(own) + JOBS * len(chosen_settings(settings)))
+
+
+def chosen(routes: Sequence[Registered], only: Sequence[str]) -> list[Registered]:
+    """Return the routes of these names; all, where none is named."""
+    return [route for route in routes if not only or route.name in only]
+
+
+def chosen_settings(settings: Settings) -> tuple[RouteSettings, ...]:
+    """Return the routes that were set from outside and are to run."""
+    return tuple(route for route in settings.routes if not settings.only or route.name in settings.only)
+
+
+def check_only(application: Application, settings: Settings, mistakes: Mistakes) -> None:
+    """Add a mistake for each name in `only` that no route has, and one where there is no route at all."""
+    names = [*(route.name for route in application.routes()), *(route.name for route in settings.routes)]
+    for name in settings.only:
+        if name not in names:
+            near = get_close_matches(name, names, n=1, cutoff=0)
+            right = f"did you mean {near[0]}?" if near else "it has none"
+            mistakes.tell(f"--only {name}: {settings.application} has no route of this name; {right}")
+    if not names:
+        mistakes.tell(f"{application.line}: {settings.application} has no routes; register one with @app.route(…)")

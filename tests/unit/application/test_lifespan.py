@@ -1,0 +1,114 @@
+"""A lifespan around the dispatcher: started before, ended after, and neither for longer than it may."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from loafer.application.lifespan import Living
+from loafer.exceptions import LifespanError
+
+
+@asynccontextmanager
+async def good() -> AsyncIterator[str]:
+    yield "state"
+
+
+@asynccontextmanager
+async def fails_at_its_start() -> AsyncIterator[None]:
+    raise KeyError("start")
+    yield
+
+
+@asynccontextmanager
+async def hangs_at_its_start() -> AsyncIterator[None]:
+    await asyncio.sleep(1000)
+    yield
+
+
+@asynccontextmanager
+async def fails_at_its_end() -> AsyncIterator[None]:
+    yield
+    raise KeyError("end")
+
+
+@asynccontextmanager
+async def hangs_at_its_end() -> AsyncIterator[None]:
+    yield
+    await asyncio.sleep(1000)
+
+
+@asynccontextmanager
+async def cannot_be_cancelled() -> AsyncIterator[None]:
+    yield
+    while True:
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            continue
+        return
+
+
+async def test_its_state_is_there_from_its_start_to_its_end() -> None:
+    living, never = Living(good), asyncio.Event()
+    assert await living.start(60, never) == "state"
+    await living.end(1, never)
+    assert not living.left
+
+
+async def test_one_that_fails_at_its_start_is_told_with_its_cause() -> None:
+    with pytest.raises(LifespanError, match="the lifespan failed at its start: KeyError: 'start'") as told:
+        await Living(fails_at_its_start).start(60, asyncio.Event())
+    assert isinstance(told.value.__cause__, KeyError)
+
+
+async def test_one_that_does_not_start_is_cancelled_when_its_time_is_over() -> None:
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(LifespanError, match=r"did not start within 60 s \(LOAFER_START_TIMEOUT\)") as told:
+        await Living(hangs_at_its_start).start(60, asyncio.Event())
+    assert asyncio.get_running_loop().time() - began == pytest.approx(60, abs=0.1)
+    assert isinstance(told.value.__cause__, asyncio.CancelledError)
+
+
+async def test_a_stop_ends_a_start_that_takes_its_time() -> None:
+    living, stopping = Living(hangs_at_its_start), asyncio.Event()
+    asyncio.get_running_loop().call_later(3, stopping.set)
+    assert await living.start(60, stopping) is None
+    await living.end(1, stopping)
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_one_that_fails_at_its_end_is_told_with_its_cause() -> None:
+    living, never = Living(fails_at_its_end), asyncio.Event()
+    await living.start(60, never)
+    with pytest.raises(LifespanError, match="the lifespan failed at its end: KeyError: 'end'"):
+        await living.end(1, never)
+
+
+async def test_one_that_does_not_end_is_cancelled_when_its_time_is_over() -> None:
+    living, never = Living(hangs_at_its_end), asyncio.Event()
+    await living.start(60, never)
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(LifespanError, match="the lifespan did not end in time, and was cancelled"):
+        await living.end(7, never)
+    assert asyncio.get_running_loop().time() - began < 10
+    assert not living.left
+
+
+async def test_in_a_stop_at_once_its_end_gets_a_second() -> None:
+    living, hurried = Living(hangs_at_its_end), asyncio.Event()
+    await living.start(60, hurried)
+    hurried.set()
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(LifespanError):
+        await living.end(29, hurried)
+    assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_one_that_cannot_be_cancelled_is_left_behind() -> None:
+    living, never = Living(cannot_be_cancelled), asyncio.Event()
+    await living.start(60, never)
+    with pytest.raises(LifespanError):
+        await living.end(1, never)
+    assert living.left
