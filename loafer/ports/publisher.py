@@ -30,7 +30,11 @@ class Publisher(ABC):
 
     @abstractmethod
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
-        """Send many, split as the destination demands; per message its id, or why it was not sent."""
+        """Send many, split as the destination demands; per message its id, or why it was not sent.
+
+        Where messages are ordered, none of a group is sent after one of it has failed: what failed, and what was not
+        sent for it, may be sent again as it is, in its order.
+        """
 
     @abstractmethod
     async def close(self) -> None:

@@ -7,6 +7,7 @@ import attrs
 
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.sending import NOT_SENT
 from loafer.exceptions import ConsumerUnavailable, PublisherError
 from loafer.ports.consumer import Consumer, SourceInfo
 from loafer.ports.publisher import Publisher
@@ -137,6 +138,8 @@ class CallingPublisher(Publisher):
 
     send: Callable[[OutgoingMessage], str]
     chance: Chance
+    ordered: bool = False
+    """Whether it publishes to FIFO: nothing of a group goes out after one of it was refused."""
 
     async def open(self) -> None:
         """Nothing is to be found."""
@@ -156,7 +159,12 @@ class CallingPublisher(Publisher):
         await asyncio.sleep(0)
         if self.chance.life is not None:
             await self.chance.life.goes_on()
-        results = [self._result(message) for message in messages]
+        results: list[str | Failure] = []
+        refused: set[str | None] = set()
+        for message in messages:
+            results.append(NOT_SENT if message.group in refused else self._result(message))
+            if self.ordered and isinstance(results[-1], Failure):
+                refused.add(message.group)
         await asyncio.sleep(0)
         return results
 

@@ -149,7 +149,8 @@ class World:
 
     def publisher(self, destination: Destination) -> CallingPublisher:
         """Return a publisher to a queue or topic, for the handler under test."""
-        return CallingPublisher(partial(self._send, self._places.found(destination)), self._chance)
+        found = self._places.found(destination)
+        return CallingPublisher(partial(self._send, found), self._chance, found.fifo)
 
     def run(
         self,

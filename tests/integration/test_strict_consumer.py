@@ -79,3 +79,38 @@ async def test_a_lease_is_lost_by_whatever_code_it_is_told(strict: StrictEndpoin
         assert await consumer.acknowledge([message]) == [None]
         results = [*await consumer.extend([message], 30), *await consumer.release([message], [0])]
     assert [(result is not None and not result.retryable) for result in results] == [True, True]
+
+
+async def test_of_a_group_nothing_is_sent_after_one_of_it_failed_and_what_was_not_may_be_sent_again(
+    strict: StrictEndpoint,
+) -> None:
+    strict.create("orders.fifo")
+    batch = [OutgoingMessage(f"{n:02}", group=f"g{n % 3}", deduplication_id=str(n)) for n in range(60)]
+    publisher = SQSPublisher("orders.fifo")
+    await publisher.open()
+    strict.faults({"SendMessageBatch": {"failed": 0.1}}, seed=1)
+    left, rounds = batch, 0
+    while left:
+        results = await publisher.publish_batch(left)
+        assert len(results) == len(left)
+        for group in {message.group for message in left}:
+            failed = [isinstance(r, Failure) for m, r in zip(left, results, strict=True) if m.group == group]
+            assert failed == sorted(failed), "a message was sent after one of its group had failed"
+        left, rounds = [m for m, r in zip(left, results, strict=True) if isinstance(r, Failure)], rounds + 1
+    assert rounds > 1
+    await publisher.close()
+    came = await received_in_order(strict, len(batch))
+    assert came == {f"g{g}": [m.body for m in batch if m.group == f"g{g}"] for g in range(3)}
+
+
+async def received_in_order(strict: StrictEndpoint, number: int) -> dict[str | None, list[str]]:
+    """Receive and acknowledge so many messages, and return the bodies of each group as they came."""
+    strict.faults({})
+    came: dict[str | None, list[str]] = {}
+    async with opened("orders.fifo") as consumer:
+        while sum(map(len, came.values())) < number:
+            messages = await consumer.receive(10)
+            for message in messages:
+                came.setdefault(message.group, []).append(message.body)
+            await consumer.acknowledge(messages)
+    return came

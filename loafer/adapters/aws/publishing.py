@@ -26,6 +26,7 @@ from loafer.adapters.aws.wire import texts_in, wire_attributes
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in, split
 from loafer.domain.message import OutgoingMessage
+from loafer.domain.sending import NOT_SENT, GroupedSending
 from loafer.exceptions import PublisherError
 
 _MAY_PASS = {Kind.PASSING, Kind.MISTAKE}
@@ -103,11 +104,26 @@ class Channel:
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> list[str | Failure]:
         """Send many, in order; PublisherError before any call if one of them breaks a limit."""
+        limits = self.dialect.limits.of(self.address.name)
         for position, message in enumerate(messages):
             self._check(message, f"message {position}")
+        if limits.ordered:
+            return await self._publish_groups(GroupedSending(messages, limits.size))
         results: list[str | Failure] = []
-        for chunk in split(messages, self.dialect.limits.size):
+        for chunk in split(messages, limits.size):
             results += await self._publish_chunk(chunk)
+        return results
+
+    async def _publish_groups(self, sending: GroupedSending) -> list[str | Failure]:
+        results: list[str | Failure] = [NOT_SENT] * len(sending.messages)
+        while positions := sending.next_call():
+            chunk = await self._publish_chunk([sending.messages[position] for position in positions])
+            for position, result in zip(positions, chunk, strict=True):
+                results[position] = result
+                if isinstance(result, Failure):
+                    sending.failed(position)
+                else:
+                    sending.sent(position)
         return results
 
     async def close(self) -> None:

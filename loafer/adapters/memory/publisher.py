@@ -7,6 +7,7 @@ import attrs
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
+from loafer.domain.sending import NOT_SENT
 from loafer.exceptions import PublisherError
 from loafer.ports.publisher import Publisher
 
@@ -30,11 +31,16 @@ class MemoryPublisher(Publisher):
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
         """Put many on the queue."""
         results: list[str | Failure] = []
+        failed: set[str | None] = set()
         for message in messages:
+            if self.queue.fifo and message.group in failed:
+                results.append(NOT_SENT)
+                continue
             try:
                 results.append(await self.publish(message))
             except PublisherError as error:
                 results.append(Failure(str(error), retryable=False))
+                failed.add(message.group)
         return results
 
     async def close(self) -> None:

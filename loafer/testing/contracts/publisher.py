@@ -135,6 +135,20 @@ class PublisherContract(Contract):
         assert bodies(await received(queue, len(sent))) == sent
         assert not await queue.consumer.receive(1)
 
+    @behaviour("ordered")
+    async def test_nothing_of_a_group_is_published_after_one_of_it_was_refused(self, world: World) -> None:
+        queue = await world.queue(fifo=True)
+        batch = [in_group("1"), in_group(""), in_group("2"), in_group("3"), in_group("1", "h")]
+        with suppress(PublisherError):  # and then nothing at all is sent
+            results = await (await queue.publisher()).publish_batch(batch)
+            assert [isinstance(result, Failure) for result in results] == [False, True, True, True, False]
+            assert [result.retryable for result in results[2:4] if isinstance(result, Failure)] == [True, True]
+        came: list[Message] = []
+        while messages := await queue.consumer.receive(10):
+            came += messages
+            await queue.consumer.acknowledge(messages)
+        assert set(bodies(came)) <= {"1"}
+
     @behaviour("ordered", "deduplicating")
     async def test_a_second_message_of_a_deduplication_id_is_taken_for_the_first(self, world: World) -> None:
         queue = await world.queue(fifo=True, wait_time=1)

@@ -198,6 +198,14 @@ class ChangesBatches(MemoryPublisher):
 
 
 @attrs.define(eq=False)
+class GoesOnAfterAFailure(MemoryPublisher):
+    """Publishes what it can of a batch, in whatever order that leaves."""
+
+    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
+        return [(await super(GoesOnAfterAFailure, self).publish_batch([message]))[0] for message in messages]
+
+
+@attrs.define(eq=False)
 class StripsWhatItPublishes(MemoryPublisher):
     """Takes blanks and line ends off a body."""
 

@@ -94,7 +94,8 @@ def test_a_consumer_that_swallows_a_failed_entry_is_caught() -> None:
 
 def test_a_publisher_that_swallows_a_failed_entry_is_caught() -> None:
     assert failing(OfPublishers(), functools.partial(in_memory, publisher=SwallowsRefusals)) == {
-        "test_what_is_refused_in_a_batch_is_reported_and_what_is_reported_as_sent_is_there"
+        "test_what_is_refused_in_a_batch_is_reported_and_what_is_reported_as_sent_is_there",
+        "test_nothing_of_a_group_is_published_after_one_of_it_was_refused",
     }
 
 

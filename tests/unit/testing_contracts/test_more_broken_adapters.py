@@ -61,6 +61,12 @@ def test_a_publisher_that_strips_bodies_is_caught() -> None:
     }
 
 
+def test_a_publisher_that_goes_on_after_a_failure_is_caught() -> None:
+    assert failing(OfPublishers(), functools.partial(in_memory, publisher=broken.GoesOnAfterAFailure)) == {
+        "test_nothing_of_a_group_is_published_after_one_of_it_was_refused"
+    }
+
+
 @pytest.mark.parametrize("contract", [ConsumerContract, PublisherContract])
 def test_a_test_that_the_features_lack_and_that_there_is_not_is_refused(contract: Any) -> None:
     def inherit(name: str) -> Any:
