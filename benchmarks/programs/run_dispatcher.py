@@ -4,17 +4,17 @@ import asyncio
 import json
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from loafer.adapters.aws.translator import SQSMessageTranslator
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.calling import translator_of
 from loafer.application.dispatcher import Dispatcher
+from loafer.application.pool import ThreadPool
 from loafer.application.route import Route
 from loafer.domain.message import OutgoingMessage
 
-TRANSLATE = translator_of(SQSMessageTranslator, ThreadPoolExecutor(1))
+TRANSLATE = translator_of(SQSMessageTranslator, ThreadPool(1))
 
 
 def filled(messages: int) -> MemoryQueue:

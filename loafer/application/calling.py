@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Callable
-from concurrent.futures import Executor
 from typing import Any
 
 import attrs
 
 from loafer.application.handler import ThreadHandler
+from loafer.application.pool import ThreadPool
 from loafer.application.route import Arguments, BatchCall, Call, Handler, Surroundings, Translate
 from loafer.application.signature import (
     Takes,
@@ -24,7 +24,7 @@ from loafer.exceptions import ConfigurationError
 from loafer.ports.decoder import Decode, Decoder
 
 
-def call_of(named: object, pool: Executor, decoder: Decoder, around: Surroundings, content: object = object) -> Call:
+def call_of(named: object, pool: ThreadPool, decoder: Decoder, around: Surroundings, content: object = object) -> Call:
     """Return how a handler is called: coroutine functions as they are, other callables in threads of `pool`.
 
     A class is instantiated without arguments, and its instance called. `content` is the type of its content where its
@@ -41,7 +41,7 @@ def call_of(named: object, pool: Executor, decoder: Decoder, around: Surrounding
 
 
 def batch_call_of(
-    named: object, pool: Executor, decoder: Decoder, *, size: int, wait: float, content: object = object
+    named: object, pool: ThreadPool, decoder: Decoder, *, size: int, wait: float, content: object = object
 ) -> BatchCall:
     """Return how a handler of many messages is called: up to `size`, the first of which waits `wait` seconds.
 
@@ -52,7 +52,7 @@ def batch_call_of(
     return BatchCall(_handler(called, pool), takes.second is Want.CONTEXT, _decode(takes, decoder), size, wait)
 
 
-def translator_of(named: object, pool: Executor) -> Translate:
+def translator_of(named: object, pool: ThreadPool) -> Translate:
     """Return what calls `translate` of a class or object, as it wants to be called.
 
     A `translate` with a second positional parameter also gets the whole message. A coroutine function is awaited, and
@@ -119,7 +119,7 @@ def _instance(named: type, **given: object) -> object:
         raise raised(f"{named.__name__}()", error) from error
 
 
-def _handler(called: Callable[..., Any], pool: Executor) -> Handler:
+def _handler(called: Callable[..., Any], pool: ThreadPool) -> Handler:
     code = function_of(called)
     if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
         raise ValueError("it is a generator, which would never run; name a function without yield")

@@ -1,12 +1,12 @@
 """How a plain function becomes what can be awaited: a handler, or a translator that blocks."""
 
 import asyncio
-import contextvars
 import inspect
 from collections.abc import Callable
-from concurrent.futures import Executor
 
 import attrs
+
+from loafer.application.pool import ThreadPool
 
 
 @attrs.frozen(slots=True)
@@ -23,29 +23,25 @@ class ThreadHandler:
     """
 
     function: Callable[..., object]
-    pool: Executor
+    pool: ThreadPool
 
     async def __call__(self, *given: object) -> object:
         """Return what the function returned, when it has ended; raises whatever it raised."""
-        carried = contextvars.copy_context()
-        ending = self.pool.submit(carried.run, _end_of, self.function, given)
-        ended = asyncio.wrap_future(ending)
+        call = self.pool.begin(self.function, given)
         try:
-            returned, error = await asyncio.shield(ended)
+            await call.answer
         except asyncio.CancelledError:
-            if ending.cancel() or ending.cancelled():
+            if call.withdrawn or self.pool.withdraw(call):
                 raise
-            returned, error = await ended
-        if error is not None:
-            raise error
+            if not call.ended:
+                call.answer = asyncio.get_running_loop().create_future()
+                await call.answer
+        if (error := call.error) is not None:
+            try:
+                raise error
+            finally:
+                del call, error  # the traceback of the error holds this frame: no circle
+        returned = call.returned
         if returned is not None and inspect.isawaitable(returned):
             return await returned
         return returned
-
-
-def _end_of(function: Callable[..., object], given: tuple[object, ...]) -> tuple[object, BaseException | None]:
-    """Return what a function returned, and what it raised: a future would not take a StopIteration."""
-    try:
-        return function(*given), None
-    except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
-        return None, error

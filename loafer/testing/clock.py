@@ -3,12 +3,17 @@
 import asyncio
 import math
 import selectors
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import Context
+from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
+
+from loafer.application.pool import ThreadPool
+from loafer.application.threaded import Answers, Call
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -35,6 +40,7 @@ class VirtualSelector(selectors.DefaultSelector):
         super().__init__()
         self.now = 0.0
         self.working = 0
+        self.answers: set[Answers] = set()
         self.waits_for_threads = True
         self.answer_time = 0.0
 
@@ -49,7 +55,7 @@ class VirtualSelector(selectors.DefaultSelector):
         ready = super().select(0 if timeout == 0 else self.answer_time)
         if ready or timeout == 0:
             return ready
-        if self.working and self.waits_for_threads:
+        if self.waits_for_threads and (self.working or any(answers.awaited for answers in self.answers)):
             return super().select(1)
         if timeout is None:
             raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")
@@ -67,6 +73,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._taken: dict[float, float] = {}
         self._steps = 0
         self._interruptions: dict[int, Callable[[], object]] = {}
+        self._told = threading.Condition()
         super().__init__(self.virtual)
 
     def time(self) -> float:
@@ -108,6 +115,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.virtual.answer_time = ANSWER_TIME
         future.add_done_callback(lambda _: self.call_soon_threadsafe(self._work_ended))
 
+    def call_begins(self, call: Call) -> None:
+        """Let the time stand still until the loop knows of a call's end; what is quick has ended when this returns."""
+        self.virtual.answers.add(call.answers)
+        with self._told:
+            self._told.wait_for(lambda: call in call.answers.ended, ONE_AFTER_ANOTHER)
+
+    def call_ends(self, call: Call, tell: Callable[[Call], None]) -> None:
+        """Tell the end of a call; whoever waits for it in `call_begins` goes on when it is told."""
+        with self._told:
+            tell(call)
+            self._told.notify_all()
+
     async def shutdown_default_executor(self, *timeout: float | None) -> None:
         """Wait for the threads of `asyncio.to_thread`, while the time stands still."""
         self.virtual.working += 1
@@ -123,6 +142,37 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 @contextmanager
 def threads_stop_the_time() -> Iterator[None]:
     """Let virtual time stand still meanwhile, wherever a thread of a pool works for a virtual event loop."""
+    with _executors_noticed(), _pools_noticed():
+        yield
+
+
+@contextmanager
+def _pools_noticed() -> Iterator[None]:
+    """Let virtual event loops know what begins and ends in the threads of loafer's own pools."""
+    begin, add = ThreadPool.begin, Answers.add
+
+    def begun(pool: ThreadPool, function: Callable[..., object], given: tuple[object, ...]) -> Call:
+        call = begin(pool, function, given)
+        if isinstance(call.answers.loop, VirtualLoop):
+            call.answers.loop.call_begins(call)
+        return call
+
+    def added(answers: Answers, call: Call) -> None:
+        if isinstance(answers.loop, VirtualLoop):
+            answers.loop.call_ends(call, partial(add, answers))
+        else:
+            add(answers, call)
+
+    ThreadPool.begin, Answers.add = begun, added  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        ThreadPool.begin, Answers.add = begin, add  # type: ignore[method-assign]
+
+
+@contextmanager
+def _executors_noticed() -> Iterator[None]:
+    """Let virtual event loops know what begins and ends in the threads of executors, such as `asyncio.to_thread`'s."""
     submit = ThreadPoolExecutor.submit
 
     def noticed(pool: ThreadPoolExecutor, *args: Any, **kwargs: Any) -> "ThreadFuture[Any]":

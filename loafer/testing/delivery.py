@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 
 import attrs
 
 from loafer.application import delivery as application
 from loafer.application.calling import call_of, checked, instance_of, translator_of
+from loafer.application.pool import ThreadPool
 from loafer.application.route import Route, Surroundings
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import NO_ATTRIBUTES, Message
@@ -88,12 +88,14 @@ def deliver(
         raise TypeError(f"body={body!r} is no string, which every body is; give it as content=, or as its JSON")
     typed = attributes_of(attributes)
     message = Message("message-1", body or "", "receipt-1", receive_count, attributes=typed, source="test")
-    with ThreadPoolExecutor(1, thread_name_prefix="loafer-test") as pool:
+    with ThreadPool(1, "loafer-test") as pool:
         route = route_of("test", _no_consumer, _Given(content) if body is None else translator, handler, pool)
         return run(_deliver(route, message, timeout))
 
 
-def route_of(name: str, consumer: Callable[[], Consumer], translator: object, handler: object, pool: Executor) -> Route:
+def route_of(
+    name: str, consumer: Callable[[], Consumer], translator: object, handler: object, pool: ThreadPool
+) -> Route:
     """Return a route whose source has its name; translator and handler are objects, or their dotted names.
 
     Raises:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import attrs
@@ -13,6 +12,7 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.delivery import Delivery as Ended
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
 from loafer.application.route import Route
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
@@ -42,13 +42,13 @@ class Hiring:
             ValueError: the handler or the translator cannot be one.
 
         """
-        pool = ThreadPoolExecutor(options.max_jobs, thread_name_prefix=HANDLER_THREAD)
+        pool = ThreadPool(options.max_jobs, HANDLER_THREAD)
         try:
             route = route_of(queue.name, lambda: MemoryConsumer(queue), translator, handler, pool)
             dispatcher = Dispatcher([route], options, self._while_alive(life), self.journal.clock)
             yield self._prepared(dispatcher, life)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.close()
 
     @contextmanager
     def for_settings(

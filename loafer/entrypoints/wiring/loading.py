@@ -6,7 +6,6 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -14,6 +13,7 @@ from types import MappingProxyType, ModuleType
 import attrs
 
 from loafer.application.calling import call_of, instance_of, raised, translator_of
+from loafer.application.pool import ThreadPool
 from loafer.application.registered import Line
 from loafer.application.route import Call, Surroundings, Translate
 from loafer.exceptions import ConfigurationError
@@ -69,7 +69,7 @@ def named_by(given: object) -> object:
     return import_name(given) if isinstance(given, str) else given
 
 
-def load_handler(dotted: str, pool: Executor, decoder: Decoder, around: Surroundings) -> Call:
+def load_handler(dotted: str, pool: ThreadPool, decoder: Decoder, around: Surroundings) -> Call:
     """Return how the handler of a dotted name is called, as `call_of` decides.
 
     Raises:
@@ -88,7 +88,7 @@ class Translator:
     took: frozenset[str] = frozenset()
 
 
-def load_translator(given_as: object, pool: Executor, given: Mapping[str, object] = NOTHING) -> Translator:
+def load_translator(given_as: object, pool: ThreadPool, given: Mapping[str, object] = NOTHING) -> Translator:
     """Return a translator, given as it is, its class, or its dotted name.
 
     A class is created with as much of what is given as it has names for.

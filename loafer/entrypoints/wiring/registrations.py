@@ -1,7 +1,6 @@
 """From a registered route to a route: what was named is loaded, and every mistake told with its line of code."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
 from functools import partial
 from typing import cast
 
@@ -11,6 +10,7 @@ from loafer.adapters.memory import SCHEME
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.calling import batch_call_of, call_of, checked
 from loafer.application.checking import mistakes_in
+from loafer.application.pool import ThreadPool
 from loafer.application.registered import Registered
 from loafer.application.route import BatchCall, Call, Route, Surroundings
 from loafer.domain.retry import Retry
@@ -43,7 +43,7 @@ class Registrations:
     """
 
     mistakes: Mistakes
-    pool: Executor
+    pool: ThreadPool
     broker: MemoryBroker
     transport: str | None
     for_translators: Mapping[str, object]

@@ -1,7 +1,6 @@
 """From the settings of a route to a route: names become what they name, and every mistake is collected."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar, cast
 
@@ -10,6 +9,7 @@ import attrs
 from loafer.adapters.memory import SCHEME
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.calling import checked
+from loafer.application.pool import ThreadPool
 from loafer.application.route import Route, Surroundings
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
@@ -41,7 +41,7 @@ class Wiring:
     """
 
     mistakes: Mistakes
-    pool: Executor
+    pool: ThreadPool
     broker: MemoryBroker
     transport: str | None = None
     shared: Settings = attrs.field(factory=Settings)

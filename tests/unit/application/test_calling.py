@@ -5,7 +5,6 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -16,6 +15,7 @@ from loafer.adapters.aws.translator import SNSMessageTranslator, StringMessageTr
 from loafer.application.calling import batch_call_of, call_of, checked, translator_of
 from loafer.application.delivery import deliver
 from loafer.application.handler import ThreadHandler
+from loafer.application.pool import ThreadPool
 from loafer.application.report import report
 from loafer.application.route import Call, Route, Surroundings
 from loafer.domain.context import Context
@@ -58,8 +58,8 @@ class Given:
 
 
 @pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1, thread_name_prefix="pool") as executor:
+def pool() -> Iterator[ThreadPool]:
+    with ThreadPool(1, "pool") as executor:
         yield executor
 
 
@@ -71,12 +71,12 @@ def translate(message: Message) -> object:
     return {"content": int(message.body) if message.body.isdigit() else message.body}
 
 
-def route(handler: object, pool: ThreadPoolExecutor, around: Surroundings | None = None) -> Route:
+def route(handler: object, pool: ThreadPool, around: Surroundings | None = None) -> Route:
     around = around or Surroundings("orders", state="state", max_receive_count=5)
     return Route("orders", "orders", no_consumer, translate, call_of(handler, pool, NumberDecoder(), around), around)
 
 
-async def test_content_is_made_into_the_type_that_is_asked_for(pool: ThreadPoolExecutor) -> None:
+async def test_content_is_made_into_the_type_that_is_asked_for(pool: ThreadPool) -> None:
     async def handle(number: Number) -> None:
         given.note(number)
 
@@ -88,7 +88,7 @@ async def test_content_is_made_into_the_type_that_is_asked_for(pool: ThreadPoolE
 
 
 async def test_content_that_does_not_fit_calls_no_handler_and_keeps_the_message(
-    pool: ThreadPoolExecutor, caplog: pytest.LogCaptureFixture
+    pool: ThreadPool, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def handle(number: Number) -> None:
         raise AssertionError("it was called")
@@ -104,7 +104,7 @@ async def test_content_that_does_not_fit_calls_no_handler_and_keeps_the_message(
     assert record.exc_info is None
 
 
-async def test_a_handler_of_message_or_context_alone_wants_no_content(pool: ThreadPoolExecutor) -> None:
+async def test_a_handler_of_message_or_context_alone_wants_no_content(pool: ThreadPool) -> None:
     async def of_message(message: Message) -> None:
         given.note(message)
 
@@ -122,7 +122,7 @@ async def test_a_handler_of_message_or_context_alone_wants_no_content(pool: Thre
 
 
 async def test_a_translator_that_checks_messages_is_called_even_if_nobody_wants_the_content(
-    pool: ThreadPoolExecutor,
+    pool: ThreadPool,
 ) -> None:
     async def handle(message: Message) -> None:
         given.note(message.id)
@@ -144,7 +144,7 @@ async def test_a_translator_that_checks_messages_is_called_even_if_nobody_wants_
     assert given.values == ["1"] * 3
 
 
-async def test_the_second_parameter_is_message_or_context(pool: ThreadPoolExecutor) -> None:
+async def test_the_second_parameter_is_message_or_context(pool: ThreadPool) -> None:
     async def with_message(number: Number, message: Message) -> None:
         given.note(number, message)
 
@@ -164,14 +164,14 @@ async def test_the_second_parameter_is_message_or_context(pool: ThreadPoolExecut
     assert given.values == [5, MESSAGE, 5, MESSAGE, 5, MESSAGE, "pool_0", 5, "state"]
 
 
-async def test_a_handler_with_a_context_can_take_too_long_too(pool: ThreadPoolExecutor) -> None:
+async def test_a_handler_with_a_context_can_take_too_long_too(pool: ThreadPool) -> None:
     async def handle(content: Any, context: Context[None]) -> None:
         await asyncio.sleep(1000)
 
     assert isinstance((await deliver(route(handle, pool), MESSAGE, 5)).error, HandlerTimeout)
 
 
-def test_a_handler_that_wants_only_content_is_called_with_it_alone(pool: ThreadPoolExecutor) -> None:
+def test_a_handler_that_wants_only_content_is_called_with_it_alone(pool: ThreadPool) -> None:
     async def handle(content: dict[str, Any]) -> None: ...
     async def untyped(content) -> None: ...  # type: ignore[no-untyped-def]  # noqa: ANN001
 
@@ -179,14 +179,14 @@ def test_a_handler_that_wants_only_content_is_called_with_it_alone(pool: ThreadP
     assert (call.handle, call.decode, call.arguments, call.translated) == (untyped, None, None, True)
 
 
-def test_a_type_that_cannot_be_read_names_the_parameter(pool: ThreadPoolExecutor) -> None:
+def test_a_type_that_cannot_be_read_names_the_parameter(pool: ThreadPool) -> None:
     async def handle(order: set[int]) -> None: ...
 
     with pytest.raises(ValueError, match="the type of its parameter 'order': set cannot be read"):
         call_of(handle, pool, NumberDecoder(), Surroundings("orders"))
 
 
-def test_the_type_of_the_content_may_be_said_where_the_handler_is_registered(pool: ThreadPoolExecutor) -> None:
+def test_the_type_of_the_content_may_be_said_where_the_handler_is_registered(pool: ThreadPool) -> None:
     async def untyped(content: Any) -> None: ...
     async def typed(content: Number) -> None: ...
     async def wants_a_message(message: Message) -> None: ...
@@ -202,7 +202,7 @@ def test_the_type_of_the_content_may_be_said_where_the_handler_is_registered(poo
             call_of(mistaken, pool, NumberDecoder(), around, content)
 
 
-def test_a_handler_of_many_is_called_with_items_and_a_context(pool: ThreadPoolExecutor) -> None:
+def test_a_handler_of_many_is_called_with_items_and_a_context(pool: ThreadPool) -> None:
     async def many(batch: list[Item[Number]], context: Context[None]) -> None: ...
     def untyped(batch: Any) -> None: ...
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -13,6 +12,7 @@ from world import Faults, FlakyConsumer, World, now, queue
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options, Tracebacks
+from loafer.application.pool import ThreadPool
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import ConsumerError, ConsumerUnavailable, IgnoreMessage, RejectMessage
@@ -119,7 +119,7 @@ async def test_max_jobs_handlers_really_run_at_once_and_no_more() -> None:
 
 
 async def test_functions_run_at_once_in_threads() -> None:
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPool(4) as pool:
         import threading
 
         together = threading.Barrier(4, timeout=5)
@@ -248,7 +248,7 @@ async def test_a_function_that_takes_too_long_is_waited_for(caplog: pytest.LogCa
         began.set()
         go_on.wait(5)
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPool(1) as pool:
         world = World(queue("orders", "one"), ThreadHandler(handle, pool), Options(handler_timeout=0.0))
         async with world:
             while not began.is_set() or "waiting for it" not in caplog.text:

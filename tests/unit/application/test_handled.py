@@ -1,6 +1,5 @@
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from world import Faults, World, queue
 from loafer.application.handled import HANDLED, Handled, handled
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
 
@@ -39,7 +39,7 @@ async def test_a_function_in_a_thread_knows_it_too() -> None:
         handling = HANDLED.get()
         seen.append(handling[1].id if handling else "")
 
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPool(1) as pool:
         await World(queue("orders", "one"), ThreadHandler(handle, pool)).run_for(1)
     assert seen == ["orders-1"]
 

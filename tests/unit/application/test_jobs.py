@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from world import World, now, queue
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
 from loafer.domain.batch import Failure
 
 NEVER = Failure("the receipt is no longer valid", retryable=False)
@@ -40,7 +40,7 @@ async def test_a_coroutine_with_a_time_limit_gets_the_content_too() -> None:
 
 
 async def test_a_function_with_a_time_limit_gets_the_content_too() -> None:
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPool(1) as pool:
         seen: list[Any] = []
         world = World(queue("orders", "one"), ThreadHandler(seen.append, pool), Options(handler_timeout=5))
         async with world:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
@@ -11,6 +10,7 @@ from world import Faults, World, now, queue
 
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import ConsumerUnavailable
 
@@ -162,7 +162,7 @@ async def test_a_function_that_still_runs_is_left_to_its_lease_and_one_that_has_
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     go_on = Event()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPool(1) as pool:
         handle = ThreadHandler(lambda _: go_on.wait(20), pool)
         world = World(queue("orders", "one", "two"), handle, Options(max_jobs=2, grace_period=0), wait_time=0)
         async with world:

@@ -1,24 +1,25 @@
 import asyncio
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from gate import Gate, begun
 
 from loafer.application.handler import ThreadHandler
+from loafer.application.pool import ThreadPool
 from loafer.exceptions import RejectMessage
 
+if TYPE_CHECKING:
+    from loafer.testing.clock import VirtualLoop
 
-@pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1) as executor:
-        yield executor
+COLOUR: ContextVar[str] = ContextVar("colour", default="none")
 
 
 @pytest.mark.parametrize(
     "error", [ValueError("no"), RejectMessage(), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()]
 )
-async def test_whatever_a_function_raises_is_raised(error: BaseException, pool: ThreadPoolExecutor) -> None:
+async def test_whatever_a_function_raises_is_raised(error: BaseException, pool: ThreadPool) -> None:
     def raises(content: object) -> None:
         raise error
 
@@ -27,7 +28,7 @@ async def test_whatever_a_function_raises_is_raised(error: BaseException, pool: 
     assert caught.value is error
 
 
-async def test_a_stop_iteration_is_raised_as_in_any_coroutine(pool: ThreadPoolExecutor) -> None:
+async def test_a_stop_iteration_is_raised_as_in_any_coroutine(pool: ThreadPool) -> None:
     def raises(content: object) -> None:
         raise StopIteration(5)
 
@@ -36,7 +37,7 @@ async def test_a_stop_iteration_is_raised_as_in_any_coroutine(pool: ThreadPoolEx
     assert isinstance(caught.value.__cause__, StopIteration)
 
 
-async def test_the_pool_works_on_after_a_system_exit(pool: ThreadPoolExecutor) -> None:
+async def test_the_pool_works_on_after_a_system_exit(pool: ThreadPool) -> None:
     def exits(content: object) -> None:
         raise SystemExit(3)
 
@@ -47,10 +48,79 @@ async def test_the_pool_works_on_after_a_system_exit(pool: ThreadPoolExecutor) -
     assert seen == ["content"]
 
 
-async def test_the_event_loop_goes_on_while_a_function_blocks(pool: ThreadPoolExecutor) -> None:
+async def test_the_event_loop_goes_on_while_a_function_blocks(pool: ThreadPool) -> None:
     released = threading.Event()
     call = asyncio.ensure_future(ThreadHandler(lambda content: released.wait(10), pool)("content"))
     await asyncio.sleep(0)
     assert not call.done()
     released.set()
     await call
+
+
+async def test_what_is_cancelled_before_it_starts_never_runs(pool: ThreadPool, gate: Gate) -> None:
+    ran: list[object] = []
+    first = await gate.runs(pool)
+    second = await begun(pool, ran.append, "second")
+    second.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await second
+    gate.go_on.set()
+    assert await first == "gate"
+    await ThreadHandler(ran.append, pool)("third")
+    assert ran == ["third"]
+
+
+async def test_what_is_cancelled_once_it_runs_is_waited_for_and_counts(pool: ThreadPool, gate: Gate) -> None:
+    task = await gate.runs(pool)
+    task.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not task.done()
+    gate.go_on.set()
+    assert await task == "gate"
+
+
+async def test_what_has_ended_before_the_cancelled_task_goes_on_counts(pool: ThreadPool, gate: Gate) -> None:
+    task = await gate.runs(pool)
+    gate.go_on.set()
+    pool.close()
+    pool.wait()
+    task.cancel()
+    assert await task == "gate"
+
+
+async def test_what_has_ended_and_is_told_before_it_is_cancelled_counts(pool: ThreadPool) -> None:
+    task = await begun(pool, str, "there")
+    while not task._fut_waiter.done():  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+    task.cancel()
+    assert await task == "there"
+
+
+async def test_what_is_cancelled_twice_is_left_alone(pool: ThreadPool, gate: Gate) -> None:
+    cast("VirtualLoop", asyncio.get_running_loop()).virtual.waits_for_threads = False
+    task = await gate.runs(pool)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    gate.go_on.set()
+    assert await ThreadHandler(str, pool)("the next") == "the next"
+
+
+async def test_each_function_sees_the_context_variables_of_its_call(pool: ThreadPool) -> None:
+    async def colour(name: str) -> object:
+        COLOUR.set(name)
+        return await ThreadHandler(COLOUR.get, pool)()
+
+    assert [*await asyncio.gather(colour("red"), colour("blue"))] == ["red", "blue"]
+    assert await ThreadHandler(COLOUR.get, pool)() == "none"
+
+
+async def test_an_awaitable_that_a_function_returns_is_awaited_on_the_loop(pool: ThreadPool) -> None:
+    async def coroutine() -> str:
+        await asyncio.sleep(1)
+        return "awaited"
+
+    assert await ThreadHandler(coroutine, pool)() == "awaited"

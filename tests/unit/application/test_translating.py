@@ -4,7 +4,6 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from world import World, queue
 from loafer.application.calling import translator_of
 from loafer.application.delivery import Delivery, deliver
 from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
 from loafer.application.route import Route
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, Notification
@@ -65,8 +65,8 @@ class Impatient:
 
 
 @pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1, thread_name_prefix="translating") as executor:
+def pool() -> Iterator[ThreadPool]:
+    with ThreadPool(1, "translating") as executor:
         yield executor
 
 
@@ -74,21 +74,21 @@ def no_consumer() -> Consumer:
     raise NotImplementedError
 
 
-async def delivered(translator: object, pool: ThreadPoolExecutor, limit: float | None = None) -> Delivery:
+async def delivered(translator: object, pool: ThreadPool, limit: float | None = None) -> Delivery:
     async def handle(_: object) -> None: ...
 
     return await deliver(Route("r", "s", no_consumer, translator_of(translator, pool), handle), MESSAGE, limit)
 
 
 @pytest.mark.parametrize("translator", [Coroutine, Indirect])
-async def test_what_a_coroutine_translates_to_is_awaited(translator: type, pool: ThreadPoolExecutor) -> None:
+async def test_what_a_coroutine_translates_to_is_awaited(translator: type, pool: ThreadPool) -> None:
     delivery = await delivered(translator, pool)
     assert (delivery.content, delivery.outcome) == ("BODY", Outcome.SUCCEEDED)
     assert asyncio.get_running_loop().time() == pytest.approx(3)
 
 
 async def test_a_translator_that_blocks_runs_in_a_thread_with_the_context_of_its_message(
-    pool: ThreadPoolExecutor,
+    pool: ThreadPool,
 ) -> None:
     VARIABLE.set("this message's")
     delivery = await delivered(Blocking, pool)
@@ -96,15 +96,13 @@ async def test_a_translator_that_blocks_runs_in_a_thread_with_the_context_of_its
 
 
 @pytest.mark.parametrize("translator", [Failing, FailingInThread])
-async def test_whatever_a_translator_raises_elsewhere_keeps_the_message(
-    translator: type, pool: ThreadPoolExecutor
-) -> None:
+async def test_whatever_a_translator_raises_elsewhere_keeps_the_message(translator: type, pool: ThreadPool) -> None:
     delivery = await delivered(translator, pool)
     assert delivery.outcome is Outcome.UNTRANSLATED
     assert isinstance(delivery.error, LookupError)
 
 
-async def test_a_coroutine_that_translates_is_cancelled_after_the_time_limit(pool: ThreadPoolExecutor) -> None:
+async def test_a_coroutine_that_translates_is_cancelled_after_the_time_limit(pool: ThreadPool) -> None:
     delivery = await delivered(Slow, pool, limit=5)
     assert delivery.outcome is Outcome.UNTRANSLATED
     assert isinstance(delivery.error, HandlerTimeout)
@@ -112,7 +110,7 @@ async def test_a_coroutine_that_translates_is_cancelled_after_the_time_limit(poo
     assert asyncio.get_running_loop().time() == pytest.approx(5)
 
 
-async def test_a_timeout_of_the_translators_own_is_its_own_error(pool: ThreadPoolExecutor) -> None:
+async def test_a_timeout_of_the_translators_own_is_its_own_error(pool: ThreadPool) -> None:
     delivery = await delivered(Impatient, pool, limit=5)
     assert str(delivery.error) == "its own"
 
@@ -129,7 +127,7 @@ async def test_a_message_that_is_being_translated_when_the_worker_stops_is_given
     assert isinstance(world.deliveries[0].error, asyncio.CancelledError)
 
 
-async def test_the_notification_that_a_translator_tells_is_the_messages(pool: ThreadPoolExecutor) -> None:
+async def test_the_notification_that_a_translator_tells_is_the_messages(pool: ThreadPool) -> None:
     class Telling:
         def translate(self, message: str) -> Mapping[str, Any]:
             return {"content": message, "notification": NOTIFICATION}
@@ -141,7 +139,7 @@ async def test_the_notification_that_a_translator_tells_is_the_messages(pool: Th
 
 @pytest.mark.parametrize("more", [{}, {"more": 1}, {"notification": None}, {"notification": "a string"}])
 async def test_anything_else_that_a_translator_returns_changes_no_message(
-    more: dict[str, Any], pool: ThreadPoolExecutor
+    more: dict[str, Any], pool: ThreadPool
 ) -> None:
     class Telling:
         def translate(self, message: str) -> Mapping[str, Any]:

@@ -3,7 +3,6 @@
 import itertools
 import sys
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from loafer import Context, InvalidContent, Item, Loafer, Retry, Router
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.memory.broker import MemoryBroker
+from loafer.application.pool import ThreadPool
 from loafer.application.route import BatchCall, Route
 from loafer.domain.share import Share
 from loafer.entrypoints.settings.mistakes import Mistakes
@@ -35,7 +35,7 @@ async def lifespan() -> AsyncIterator[int]:
 
 def wired(app: Loafer[Any], **settings: Any) -> tuple[list[Route], list[str]]:
     mistakes = Mistakes()
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPool(1) as pool:
         routes = Wiring(mistakes, pool, MemoryBroker(), None, Settings(**settings)).routes((), app)
     return routes, [str(mistake) for mistake in mistakes.found]
 

@@ -1,6 +1,5 @@
 import asyncio
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
@@ -10,6 +9,7 @@ from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.delivery import Delivery, ignore
 from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
 from loafer.application.stop import nothing
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
@@ -60,14 +60,14 @@ def test_the_dispatcher_gets_a_route_for_each_in_the_settings() -> None:
     made.shutdown_resources()
 
 
-def test_the_pool_has_as_many_threads_as_were_set_and_is_closed_in_the_end() -> None:
+async def test_the_pool_has_as_many_threads_as_were_set_and_is_closed_in_the_end() -> None:
     made = container(Settings(max_threads=2))
     pool = made.pool()
-    assert isinstance(pool, ThreadPoolExecutor)
-    assert pool._max_workers == 2
+    assert isinstance(pool, ThreadPool)
+    assert pool.most == 2
     made.shutdown_resources()
-    with pytest.raises(RuntimeError, match="after shutdown"):
-        pool.submit(print)
+    with pytest.raises(RuntimeError, match="closed"):
+        pool.begin(print, ())
 
 
 def test_what_it_is_given_is_what_the_dispatcher_runs_on() -> None:

@@ -2,12 +2,12 @@ import itertools
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import loafer
+from loafer.application.pool import ThreadPool
 from loafer.domain.message import Message
 from loafer.entrypoints.wiring.loading import import_name, load_consumer_class, load_translator
 from loafer.ports.consumer import Consumer
@@ -121,7 +121,7 @@ def test_an_error_while_importing_is_told(here: Path, source: str, raised: str) 
         import_name(f"{name}.run")
 
 
-POOL = ThreadPoolExecutor(1)  # it starts its thread when it is given something to do
+POOL = ThreadPool(1)  # it starts its thread when it is given something to do
 TRANSLATORS = """
 class One:
     def translate(self, message): return {"content": message}

@@ -1,13 +1,13 @@
 import itertools
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from loafer.application.handler import ThreadHandler
+from loafer.application.pool import ThreadPool
 from loafer.application.route import Handler, Surroundings
 from loafer.entrypoints.wiring.decoding import RouteDecoder
 from loafer.entrypoints.wiring.loading import import_name, load_handler
@@ -16,8 +16,8 @@ numbers = itertools.count()
 
 
 @pytest.fixture
-def pool() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(1, thread_name_prefix="pool") as executor:
+def pool() -> Iterator[ThreadPool]:
+    with ThreadPool(1, "pool") as executor:
         yield executor
 
 
@@ -30,7 +30,7 @@ def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def load(dotted: str, pool: ThreadPoolExecutor) -> Handler:
+def load(dotted: str, pool: ThreadPool) -> Handler:
     return load_handler(dotted, pool, RouteDecoder(None), Surroundings("route")).handle
 
 
@@ -78,19 +78,19 @@ async_partial = functools.partial(two_coroutine, 1)
 
 
 @pytest.mark.parametrize("name", ["coroutine", "async_instance", "async_partial"])
-def test_what_is_a_coroutine_function_stays_as_it_is(jobs: str, name: str, pool: ThreadPoolExecutor) -> None:
+def test_what_is_a_coroutine_function_stays_as_it_is(jobs: str, name: str, pool: ThreadPool) -> None:
     assert load(f"{jobs}.{name}", pool) is import_name(f"{jobs}.{name}")
 
 
 @pytest.mark.parametrize("name", ["function", "instance", "method", "partial", "Class", "Class.static"])
-async def test_other_callables_run_in_a_thread(jobs: str, name: str, pool: ThreadPoolExecutor) -> None:
+async def test_other_callables_run_in_a_thread(jobs: str, name: str, pool: ThreadPool) -> None:
     handler = load(f"{jobs}.{name}", pool)
     assert isinstance(handler, ThreadHandler)
     await handler("content")
     assert import_name(f"{jobs}.seen") == [("content", "pool_0")]
 
 
-async def test_a_class_is_instantiated_once(jobs: str, pool: ThreadPoolExecutor) -> None:
+async def test_a_class_is_instantiated_once(jobs: str, pool: ThreadPool) -> None:
     made: Any = import_name(f"{jobs}.Class")
     before = made.made
     handler = load(f"{jobs}.Class", pool)
@@ -99,28 +99,28 @@ async def test_a_class_is_instantiated_once(jobs: str, pool: ThreadPoolExecutor)
     assert made.made == before + 1
 
 
-async def test_a_class_with_a_coroutine_as_call_runs_on_the_loop(jobs: str, pool: ThreadPoolExecutor) -> None:
+async def test_a_class_with_a_coroutine_as_call_runs_on_the_loop(jobs: str, pool: ThreadPool) -> None:
     await load(f"{jobs}.Async", pool)("content")
     assert import_name(f"{jobs}.seen") == [("content", threading.current_thread().name)]
 
 
-async def test_an_awaitable_that_a_function_returns_is_awaited(jobs: str, pool: ThreadPoolExecutor) -> None:
+async def test_an_awaitable_that_a_function_returns_is_awaited(jobs: str, pool: ThreadPool) -> None:
     await load(f"{jobs}.returns_awaitable", pool)("content")
     assert import_name(f"{jobs}.seen") == [("content", threading.current_thread().name)]
 
 
-async def test_a_thread_sees_the_context_variables_of_its_caller(jobs: str, pool: ThreadPoolExecutor) -> None:
+async def test_a_thread_sees_the_context_variables_of_its_caller(jobs: str, pool: ThreadPool) -> None:
     variable: Any = import_name(f"{jobs}.variable")
     variable.set("carried")
     await load(f"{jobs}.carries", pool)("content")
     assert import_name(f"{jobs}.seen") == ["carried"]
 
 
-def test_a_decorated_function_is_taken_for_what_it_takes(jobs: str, pool: ThreadPoolExecutor) -> None:
+def test_a_decorated_function_is_taken_for_what_it_takes(jobs: str, pool: ThreadPool) -> None:
     assert isinstance(load(f"{jobs}.decorated", pool), ThreadHandler)
 
 
-def test_a_function_that_does_not_tell_its_signature_is_taken(pool: ThreadPoolExecutor) -> None:
+def test_a_function_that_does_not_tell_its_signature_is_taken(pool: ThreadPool) -> None:
     assert isinstance(load("builtins.print", pool), ThreadHandler)
 
 
@@ -139,6 +139,6 @@ def test_a_function_that_does_not_tell_its_signature_is_taken(pool: ThreadPoolEx
         ("async_generator", "it is a generator, which would never run"),
     ],
 )
-def test_what_cannot_handle_is_refused(jobs: str, name: str, complaint: str, pool: ThreadPoolExecutor) -> None:
+def test_what_cannot_handle_is_refused(jobs: str, name: str, complaint: str, pool: ThreadPool) -> None:
     with pytest.raises(ValueError, match=complaint):
         load(f"{jobs}.{name}", pool)

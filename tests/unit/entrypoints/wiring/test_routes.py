@@ -1,7 +1,6 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import attrs
@@ -11,6 +10,7 @@ from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.pool import ThreadPool
 from loafer.application.route import Call
 from loafer.domain.message import Message, Notification
 from loafer.entrypoints.settings.mistakes import Mistakes
@@ -35,7 +35,7 @@ async def of_message(message: Message) -> None: ...
 
 @pytest.fixture
 def wiring() -> Iterator[Wiring]:
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPool(1) as pool:
         yield Wiring(Mistakes(), pool, MemoryBroker())
 
 

@@ -14,15 +14,24 @@ def test_the_process_ends_as_it_was_about_to() -> None:
     assert caught.value.code == 7
 
 
+LOOK_UP = "ThreadPoolExecutor(1, thread_name_prefix=HANDLER_THREAD).submit(threading.Event().wait)"
+HANDLER = """
+async def main():
+    next(handler_threads(1)).begin(threading.Event().wait, ())
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("runs", [HANDLER, LOOK_UP], ids=["a handler", "a look-up"])
 @pytest.mark.parametrize(("end", "status"), [("3", 3), ("None", 0), ("'so be it'", 1)])
-def test_the_process_ends_also_from_under_a_handler_in_a_thread(end: str, status: int) -> None:
+def test_the_process_ends_also_from_under_a_handler_in_a_thread(end: str, status: int, runs: str) -> None:
     code = f"""
-import threading
+import asyncio, threading
 from concurrent.futures import ThreadPoolExecutor
-from loafer.entrypoints.wiring.threads import HANDLER_THREAD
+from loafer.entrypoints.wiring.threads import HANDLER_THREAD, handler_threads
 from loafer.entrypoints.worker.ending import end_process
 print("printed")
-ThreadPoolExecutor(1, thread_name_prefix=HANDLER_THREAD).submit(threading.Event().wait)
+{runs}
 end_process(SystemExit({end}))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)

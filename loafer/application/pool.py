@@ -1,0 +1,200 @@
+"""The threads that functions run in: few wake-ups, and nothing runs later that could not be started."""
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextvars import copy_context
+from operator import methodcaller
+from typing import Self
+from weakref import WeakSet
+
+import attrs
+
+from loafer.application.threaded import Answers, Call
+
+logger = logging.getLogger(__name__)
+
+
+def usual_threads() -> int:
+    """Return how many threads a pool has where nobody says it: as many as Python's own pools."""
+    count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
+    return min(32, (count() or 1) + 4)
+
+
+@attrs.define(eq=False)
+class ThreadPool:
+    """Threads that run functions for event loops, in the order in which they come.
+
+    One thread is woken at a time: it wakes the next when it has taken something and more is there. So quick functions
+    run one after another in a thread that is awake, and those that block are not waited for.
+
+    Attributes:
+        most: The number of threads; they are started when they are needed.
+        name: How the names of the threads begin.
+        start: Starts a thread; raises RuntimeError where there can be no more.
+
+    """
+
+    most: int
+    name: str = "loafer-thread"
+    start: Callable[[threading.Thread], object] = methodcaller("start")
+    _guard: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    _calls: deque[Call] = attrs.field(factory=deque, init=False)
+    _idle: list[threading.Lock] = attrs.field(factory=list, init=False)
+    """A lock for each thread that waits: released, it wakes it."""
+    _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
+    _waking: bool = attrs.field(default=False, init=False)
+    """Whether a thread is on its way to take what waits."""
+    _over: bool = attrs.field(default=False, init=False)
+    _short: bool = attrs.field(default=False, init=False)
+    _answers: Answers | None = attrs.field(default=None, init=False)
+
+    def begin(self, function: Callable[..., object], given: tuple[object, ...]) -> Call:
+        """Let a function run in a thread, with the context variables of now; where no thread can be had, it fails.
+
+        Raises:
+            RuntimeError: the pool is closed, or no event loop runs here.
+
+        """
+        loop = asyncio.get_running_loop()
+        answers = self._answers
+        if answers is None or answers.loop is not loop:
+            answers = self._answers = Answers(loop)
+        call = Call(function, given, answers, loop.create_future(), copy_context())
+        with self._guard:
+            if self._over:
+                raise RuntimeError("the threads for functions are closed")
+            self._calls.append(call)
+            thread = self._rouse()
+        answers.awaited += 1
+        if thread is not None:
+            self._start(thread)
+        return call
+
+    def withdraw(self, call: Call) -> bool:
+        """Keep a call from its start, on its event loop; False if it is too late for that."""
+        with self._guard:
+            try:
+                self._calls.remove(call)
+            except ValueError:
+                return False
+        call.answers.awaited -= 1
+        return True
+
+    def close(self) -> None:
+        """Withdraw what has not started, and end the threads; those that run a function, when that has ended."""
+        with self._guard:
+            self._over = True
+            calls, idle = list(self._calls), list(self._idle)
+            self._calls.clear()
+            self._idle.clear()
+        for bell in idle:
+            bell.release()
+        for call in calls:
+            call.withdrawn = True
+            call.answers.add(call)
+
+    def wait(self) -> None:
+        """Wait until the threads have ended, once the pool is closed."""
+        for thread in list(self._threads):
+            thread.join()
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a thread."""
+        return any(thread.is_alive() for thread in list(self._threads))
+
+    def __enter__(self) -> Self:
+        """Return the pool itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it, and wait for what runs."""
+        self.close()
+        self.wait()
+
+    def _rouse(self) -> threading.Thread | None:
+        """Wake a thread for what waits, or return one to start; the guard is held."""
+        if self._waking or not self._calls:
+            return None
+        if self._idle:
+            self._waking = True
+            self._idle.pop().release()
+            return None
+        if len(self._threads) >= self.most:
+            return None
+        self._waking = True
+        name = f"{self.name}_{len(self._threads)}"
+        thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._threads.append(thread)
+        return thread
+
+    def _start(self, thread: threading.Thread) -> None:
+        """Start a thread; where there can be none, the others do what waits, and without others it fails."""
+        try:
+            self.start(thread)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what waits must neither be lost nor run later
+            self._not_started(thread, error)
+            return
+        self._short = False
+        POOLS.add(self)
+
+    def _not_started(self, thread: threading.Thread, error: Exception) -> None:
+        with self._guard:
+            self._threads.remove(thread)
+            threads, failed = len(self._threads), []
+            self._waking = False
+            if not threads:
+                failed = list(self._calls)
+                self._calls.clear()
+            elif self._idle:
+                self._rouse()
+        for call in failed:
+            refused = RuntimeError(f"no thread can be started to run it: {error}")
+            refused.__cause__ = error
+            call.fail(refused)
+        if not self._short:
+            self._short = True
+            text = "functions run in %d threads, where %d were asked for, because no more can be started: %s"
+            logger.warning(text, threads, self.most, error)
+
+    def _serve(self) -> None:
+        bell = threading.Lock()
+        bell.acquire()
+        woken = True
+        while True:
+            with self._guard:
+                if woken:
+                    self._waking = False
+                if self._calls:
+                    call, thread = self._calls.popleft(), self._rouse()
+                elif self._over:
+                    return
+                else:
+                    call, thread = None, None
+                    self._idle.append(bell)
+            woken = call is None
+            if call is None:
+                bell.acquire()
+                continue
+            if thread is not None:
+                self._start(thread)
+            call.run()
+            del call, thread  # nothing of them is held while this thread waits
+
+
+POOLS: WeakSet[ThreadPool] = WeakSet()
+"""The pools that have started a thread."""
+
+
+@atexit.register
+def wait_for_functions() -> None:
+    """Let functions end before the process does, as Python's own pools do; what has not started never runs."""
+    for pool in list(POOLS):
+        if pool.runs:  # after a fork nothing does, and its guard may be held for ever
+            pool.close()
+            pool.wait()

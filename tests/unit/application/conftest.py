@@ -1,0 +1,3 @@
+from gate import gate, pool
+
+__all__ = ["gate", "pool"]
