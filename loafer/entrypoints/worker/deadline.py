@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import attrs
 
+from loafer.entrypoints.wiring.threads import HANDLER_THREAD
 from loafer.entrypoints.worker.ending import Ending, ends_within
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ def still_running() -> Iterator[str]:
     if frame is not None:
         file = frame.f_code.co_filename.rpartition("/")[2]
         yield f"the main thread is in {frame.f_code.co_name} ({file}:{frame.f_lineno})"
-    names = sorted(thread.name for thread in threading.enumerate() if not (thread.daemon or thread is main))
+    others = (thread for thread in threading.enumerate() if thread is not main)
+    names = sorted(t.name for t in others if not t.daemon or t.name.startswith(HANDLER_THREAD))
     if names:
         yield f"threads: {', '.join(names[:SHOWN])}{', …' * (len(names) > SHOWN)}"
 

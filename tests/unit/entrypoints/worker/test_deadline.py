@@ -9,6 +9,7 @@ import pytest
 from loafer.application.heartbeat import CLOSING as HEARTBEAT_CLOSING
 from loafer.application.shutdown import ABORTING, ARRIVING, CANCELLING, CLOSING, FLUSHING, SETTLED
 from loafer.entrypoints.supervisor.supervisor import LONGEST_STOP
+from loafer.entrypoints.wiring.threads import HANDLER_THREAD
 from loafer.entrypoints.worker.deadline import SAYING, SUPERVISOR, WORKER, Deadline, still_running
 
 BOUND = 8
@@ -90,6 +91,16 @@ def test_what_still_runs_is_said_in_words() -> None:
     go_on.set()
     assert main.startswith("the main thread is in still_running (deadline.py:")
     assert left == "threads: left-0, left-1, left-2, left-3, left-4, …"
+
+
+def test_of_daemon_threads_those_of_handlers_are_said_to_run_still() -> None:
+    go_on = threading.Event()
+    for name in ("another", f"{HANDLER_THREAD}_of_a_test"):
+        threading.Thread(target=go_on.wait, args=(20,), name=name, daemon=True).start()
+    _, left = still_running()
+    go_on.set()
+    assert f"{HANDLER_THREAD}_of_a_test" in left
+    assert "another" not in left
 
 
 @pytest.mark.parametrize("log", ["logging.basicConfig()", "logging.root.addHandler(Stuck())"], ids=["free", "stuck"])
