@@ -146,7 +146,7 @@ class Jobs:
 
     @property
     def _may_start(self) -> bool:
-        return self._phase is Phase.LAST_RECEIVES or not self.stop.requested.is_set()
+        return not self.stop.requested.is_set() or self._phase is Phase.LAST_RECEIVES
 
     def _give_back(self, lane: Lane) -> None:
         """Give back what waits in a lane, but for what may start yet."""
