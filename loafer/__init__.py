@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 __version__ = "1.0.0"
 
 if TYPE_CHECKING:
+    from loafer.application.registering import CallNext
     from loafer.application.routing import Router
+    from loafer.domain.conditions import attribute, body, group, subject, topic
     from loafer.domain.context import Context
     from loafer.domain.item import Item
     from loafer.domain.lifecycle import Outcome
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "Attribute",
+    "CallNext",
     "ConfigurationError",
     "ConsumerError",
     "ConsumerUnavailable",
@@ -50,11 +53,17 @@ __all__ = [
     "RejectMessage",
     "Retry",
     "Router",
+    "attribute",
+    "body",
+    "group",
+    "subject",
+    "topic",
 ]
 
 if not TYPE_CHECKING:  # a type checker would take any name for one that is here
     _HOMES = {
         "Attribute": "domain.message",
+        "CallNext": "application.registering",
         "Context": "domain.context",
         "Item": "domain.item",
         "Loafer": "entrypoints.app",
@@ -63,6 +72,11 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that is here
         "Outcome": "domain.lifecycle",
         "Retry": "domain.retry",
         "Router": "application.routing",
+        "attribute": "domain.conditions",
+        "body": "domain.conditions",
+        "group": "domain.conditions",
+        "subject": "domain.conditions",
+        "topic": "domain.conditions",
     }
 
     def __getattr__(name: str) -> object:

@@ -12,6 +12,7 @@ from loafer.application.handler import ThreadHandler
 from loafer.application.route import Call, Handler, Route
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
+from loafer.domain.retry import Retry
 from loafer.exceptions import HandlerTimeout
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Delivery:
         error: What the translator or the handler raised; None if it returned.
         content: What the handler was given; what did not fit its type, or a body that it did not want, as it was; None
             if there was nothing to give.
+        retry: When it comes back, if it is kept; None: as its route says.
 
     """
 
@@ -36,6 +38,7 @@ class Delivery:
     outcome: Outcome
     error: BaseException | None = None
     content: object = attrs.field(default=None, repr=False)
+    retry: Retry | None = attrs.field(default=None, repr=False)
 
     @property
     def fatal(self) -> BaseException | None:
@@ -47,17 +50,19 @@ def ignore(_: Delivery) -> None:
     """Want to know nothing."""
 
 
-async def deliver(route: Route, message: Message, limit: float | None) -> Delivery:
+async def deliver(route: Route, message: Message, limit: float | None, translated: Any = None) -> Delivery:
     """Translate a message, give it to the handler, and return what came of it; raises nothing.
 
     After `limit` seconds a coroutine is cancelled, which is an error like any other. A thread cannot be cancelled:
-    it is waited for, and what it comes to counts.
+    it is waited for, and what it comes to counts. What was `translated` before is not translated again.
     """
     call: Call = route.call  # type: ignore[assignment]  # a batch is delivered in another way
     content: object
     try:
-        if call.translated:
-            translated: Any = route.translate(message)
+        if translated is not None:
+            content = translated["content"]
+        elif call.translated:
+            translated = route.translate(message)
             if translated.__class__ is not dict and inspect.isawaitable(translated):  # the usual case, at once
                 translated = await translated_within(limit, translated)
             content = content_of(translated)
@@ -98,7 +103,7 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
     """Await a handler; HandlerTimeout after `limit` seconds, but a thread is waited for."""
     if limit is None:
         await handle(*given)
-    elif isinstance(handle, ThreadHandler):
+    elif isinstance(handle, ThreadHandler) or getattr(handle, "threaded", False):
         text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
         warning = asyncio.get_running_loop().call_later(limit, logger.warning, text, message.id, limit)
         try:

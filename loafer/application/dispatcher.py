@@ -96,7 +96,7 @@ class Dispatcher:
 
     def _lane(self, route: str) -> Lane:
         for lane in self._lanes:
-            if lane.route.name == route:
+            if route in (lane.route.name, *(branch.name for branch in lane.route.branches)):
                 return lane
         raise KeyError(route)
 

@@ -19,6 +19,9 @@ HANDLED: "ContextVar[tuple[Lane, Message, float] | None]" = ContextVar("loafer_h
 It is set for each message, so it is no more than a tuple: what it means is worked out when somebody asks.
 """
 
+TAKER: "ContextVar[str | None]" = ContextVar("loafer_taker", default=None)
+"""The name of the route that takes the message, where its source has several."""
+
 FIELDS = ("message_id", "route", "attempt", "group", "latency")
 """What a log record knows of a message, by name."""
 
@@ -58,4 +61,4 @@ def handled(now: Callable[[], float] = time.time) -> Handled | None:
     if message.sent_at is not None:
         latency = round(max(0.0, now() - (lane.clock() - began) - message.sent_at), 3)
     group = None if message.group is None else printable(message.group)
-    return Handled(message.id, lane.route.name, lane.route.source, message.attempt, group, latency)
+    return Handled(message.id, TAKER.get() or lane.route.name, lane.route.source, message.attempt, group, latency)

@@ -9,6 +9,7 @@ from enum import Enum, auto
 import attrs
 
 from loafer.application.batches import deliver_batch
+from loafer.application.branching import deliver_to_one
 from loafer.application.delivery import Delivery, deliver, ignore
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
@@ -194,8 +195,12 @@ class Jobs:
         if lease.runs > 1:
             message = attrs.evolve(message, runs_before=lease.runs - 1)
         HANDLED.set((lane, message, began))
-        limit = lane.route.timeout
-        delivery = await deliver(lane.route, message, self.options.handler_timeout if limit is None else limit)
+        route = lane.route
+        limit = self.options.handler_timeout if route.timeout is None else route.timeout
+        if route.branching is None:
+            delivery = await deliver(route, message, limit)
+        else:
+            delivery = await deliver_to_one(route, route.branching, message, limit)
         if self.running.is_abandoned(lease):
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
@@ -228,7 +233,7 @@ class Jobs:
             self._tell(delivery)
         HANDLED.set(None)  # what settles it settles others too
         try:
-            self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now)
+            self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now, delivery.retry)
         except Exception:  # a user's error may raise where it is looked at, and its message must not stay held
             logger.exception("message %s could not be settled: it is left to its lease", delivery.message.id)
             self._settlements[lane].let_go([lease])

@@ -47,7 +47,8 @@ class Lane:
         self.leases = Leases(info.visibility_timeout)
         if info.ordered:
             self.order = GroupOrder()
-        self.route.around.max_receive_count = info.max_receive_count
+        for branch in self.route.branches:
+            branch.around.max_receive_count = info.max_receive_count
 
     def looked(self, info: SourceInfo) -> None:
         """Take in what the source is by now."""

@@ -22,6 +22,8 @@ def report(delivery: Delivery, tracebacks: Tracebacks) -> None:
     match delivery.outcome:
         case Outcome.SUCCEEDED:
             logger.debug("message %s on route %s: done", message, route)
+        case Outcome.REJECTED | Outcome.IGNORED if error is None:  # which is told once a minute, and how many
+            logger.debug("message %s: no route of its source takes it", message)
         case Outcome.REJECTED:
             logger.warning("message %s on route %s is deleted: rejected by its handler%s", message, route, _why(error))
         case Outcome.IGNORED:

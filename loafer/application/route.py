@@ -1,7 +1,7 @@
 """The link between a source and a handler."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -12,6 +12,9 @@ from loafer.domain.share import Share
 from loafer.domain.shown import without_secrets
 from loafer.ports.consumer import Consumer
 from loafer.ports.decoder import Decode
+
+if TYPE_CHECKING:
+    from loafer.domain.choosing import Chooser
 
 Translate = Callable[[Message], object]
 """A translator's `translate`, given the whole message; it may return an awaitable of what it translates to."""
@@ -96,6 +99,26 @@ def _call(given: Call | BatchCall | Handler) -> Call | BatchCall:
     return given if isinstance(given, Call | BatchCall) else Call(given)
 
 
+@attrs.frozen(eq=False)
+class Branching:
+    """The routes of one source, of which each message goes to one.
+
+    Attributes:
+        routes: The routes, in their order; a condition chooses among them, and nobody receives for them alone.
+        chooser: Leads a message to its route.
+        unmatched: Told of what can be seen of a message that no route takes; it raises nothing.
+        reject: Whether such a message is deleted; otherwise it is kept.
+        enveloped: Whether messages may have come through a topic.
+
+    """
+
+    routes: "tuple[Route, ...]"
+    chooser: "Chooser[Route]"
+    unmatched: Callable[[Any], None]
+    reject: bool = False
+    enveloped: bool = False
+
+
 @attrs.frozen
 class Route:
     """A source, its translator and its handler.
@@ -112,6 +135,8 @@ class Route:
         retry: When a kept message comes back; None: as for all routes.
         timeout: Seconds after which its coroutine is cancelled; None: as for all routes.
         reject: Errors of its handler that reject the message, as RejectMessage does.
+        branching: The routes of its source that it receives for, where there are several, or one with a condition; its
+            own handler, retry and timeout are not used then.
 
     """
 
@@ -125,6 +150,12 @@ class Route:
     retry: Retry | None = None
     timeout: float | None = None
     reject: tuple[type[BaseException], ...] = ()
+    branching: Branching | None = None
+
+    @property
+    def branches(self) -> "Sequence[Route]":
+        """The routes whose handlers get its messages: itself, or those that it receives for."""
+        return (self,) if self.branching is None else self.branching.routes
 
     @property
     def batch(self) -> int:

@@ -62,13 +62,18 @@ class Settlement:
         self._trouble = Trouble(f"acknowledging on {self.lane.route.source!r}", self.lane.clock)
         self._gate = Gate(self.stop, self.lane.clock, self._release_now)
 
-    def settle(self, lease: Lease, outcome: Outcome, error: BaseException | None, now: float) -> None:
-        """Act upon the outcome of a message whose handling has ended now, with `error` if it raised."""
+    def settle(
+        self, lease: Lease, outcome: Outcome, error: BaseException | None, now: float, retry: Retry | None = None
+    ) -> None:
+        """Act upon the outcome of a message whose handling has ended now, with `error` if it raised.
+
+        `retry` says when it comes back, if it is kept; None: as the lane's does.
+        """
         if outcome.acknowledged:
             lease.settling = True
             self._acknowledged.put(lease, now)
         else:
-            self._keep(lease, error, now)
+            self._keep(lease, error, now, retry or self.retry)
 
     def release(self, leases: Sequence[Lease], delay: float = 0) -> None:
         """Give messages back, in their order, visible again after `delay` seconds; in a stop, see `open_gate`."""
@@ -105,8 +110,8 @@ class Settlement:
         lease.release_delay = max(0.0, min(delay, lease.ends_at - now))  # SQS refuses more
         self._released.put(lease, now)
 
-    def _keep(self, lease: Lease, error: BaseException | None, now: float) -> None:
-        delay = retry_delay(self.retry, error, lease.attempts, random.random())
+    def _keep(self, lease: Lease, error: BaseException | None, now: float, retry: Retry) -> None:
+        delay = retry_delay(retry, error, lease.attempts, random.random())
         if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
             self.release([lease])
         elif isinstance(self.lane.order, GroupOrder):

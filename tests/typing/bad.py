@@ -6,9 +6,7 @@ from typing import Protocol
 
 from good import Order, Receipt, State, app, events, plain, receipts
 
-from loafer import Context, Item, Loafer, Message, Retry, Router
-from loafer.application.registering import CallNext
-from loafer.domain.conditions import attribute
+from loafer import CallNext, Context, Item, Loafer, Message, Retry, Router, attribute
 
 
 @app.route("orders")  # refused

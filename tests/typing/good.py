@@ -5,10 +5,21 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_type
 
-from loafer import Context, InvalidContent, Item, Loafer, Message, RejectMessage, Retry, Router
+from loafer import (
+    CallNext,
+    Context,
+    InvalidContent,
+    Item,
+    Loafer,
+    Message,
+    RejectMessage,
+    Retry,
+    Router,
+    attribute,
+    body,
+    group,
+)
 from loafer.application.publishing import QueuePublisher, TopicPublisher
-from loafer.application.registering import CallNext
-from loafer.domain.conditions import attribute, body, group
 
 
 @dataclass

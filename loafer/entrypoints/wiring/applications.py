@@ -12,10 +12,8 @@ from loafer.application.routing import Router
 from loafer.domain.retry import Retry
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings, settings_of
+from loafer.entrypoints.wiring.joining import JOBS
 from loafer.entrypoints.wiring.loading import import_name
-
-JOBS = 10
-"""Handlers at once that a route counts for, where neither it nor the application says how many."""
 
 _FIELDS = {"retry": "retry_delay"}
 """What an application's setting is called in the table, where it has another name there."""
@@ -31,6 +29,10 @@ class Application(Protocol):
 
     def routes(self) -> Sequence[Registered]:
         """Return its routes in their order."""
+        ...
+
+    def rejected(self) -> Mapping[str, bool]:
+        """Return of sources whether messages that no route takes are rejected."""
         ...
 
     def mistakes(self) -> Sequence[str]:

@@ -10,20 +10,24 @@ from loafer.adapters.memory import SCHEME
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.calling import batch_call_of, call_of, checked
 from loafer.application.checking import mistakes_in
+from loafer.application.middleware import mistake_in_middleware, through
 from loafer.application.pool import ThreadPool
 from loafer.application.registered import Registered
 from loafer.application.route import BatchCall, Call, Route, Surroundings
 from loafer.domain.retry import Retry
-from loafer.domain.share import Share
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, settings_of
 from loafer.entrypoints.wiring.decoding import RouteDecoder
+from loafer.entrypoints.wiring.joining import joined, share_of
 from loafer.entrypoints.wiring.loading import Translator, load_consumer_class, load_translator, takes
 from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
 
 OPTIONS: Mapping[str, object] = {"WaitTimeSeconds": 20, "MaxNumberOfMessages": 10}
 """Options of a route's consumer where the route says nothing else."""
+
+_SHARED = ("translator", "consumer", "options", "region", "endpoint", "profile")
+"""What the routes of one source have in common, for they have one consumer."""
 
 _TRANSLATOR, _CONSUMER = (str(settings_of(RouteSettings)[name].default) for name in ("translator", "consumer"))
 
@@ -39,6 +43,7 @@ class Registrations:
         transport: What carries frequent calls to SQS.
         for_translators: What translators are created with that have names for it.
         processes: How many worker processes there are.
+        rejected: Whether messages that no route of a source takes are deleted, by source.
 
     """
 
@@ -48,20 +53,51 @@ class Registrations:
     transport: str | None
     for_translators: Mapping[str, object]
     processes: int = 1
+    rejected: Mapping[str, bool] = attrs.field(factory=dict)
 
     def routes(self, registered: Sequence[Registered], translators: list[Translator | None]) -> list[Route]:
         """Return a route for each that can be one; adds their translators."""
+        functions = dict.fromkeys(function for each in registered for function in each.middleware)
+        for wrong in filter(None, map(mistake_in_middleware, functions)):
+            self.mistakes.tell(wrong)
         for each in registered:
             self._refuse_what_is_to_come(each)
-        made = [self._route(each, translators) for each in registered if not mistakes_in([each])]
+        by_source: dict[str, list[Registered]] = {}
+        for each in registered:
+            if not mistakes_in([each]):
+                by_source.setdefault(each.source, []).append(each)
+        made = [self._of_source(group, translators) for group in by_source.values()]
         return [route for route in made if route is not None]
+
+    def _of_source(self, group: Sequence[Registered], translators: list[Translator | None]) -> Route | None:
+        """Return the route that receives from a source: its only one, or one for all of them."""
+        first, of_group = group[0], list[Translator | None]()
+        made = [self._route(each, of_group) for each in group]
+        translators += of_group
+        agreements = [self._agree(first, each) for each in group]
+        branches = tuple(route for route in made if route is not None)
+        if len(branches) < len(group) or not all(agreements):
+            return None
+        if len(group) == 1 and first.when is None:
+            return branches[0]
+        translator = of_group[0]
+        enveloped = translator is not None and callable(getattr(translator.made, "notification", None))
+        return joined(group, branches, reject=self.rejected.get(first.source, False), enveloped=enveloped)
+
+    def _agree(self, first: Registered, each: Registered) -> bool:
+        """Tell whether two routes of one source can have one consumer; adds a mistake for what keeps them from it."""
+        apart = [name for name in _SHARED if getattr(first, name) != getattr(each, name)]
+        for name in apart:
+            self._tell(each, f"{name}= differs from that of {first.name!r} ({first.line}), which has the same source")
+        if first is not each and (first.batching or each.batching):
+            self._tell(each, f"a batch has its source for itself, and {first.name!r} ({first.line}) has the same")
+            return False
+        return not apart
 
     def _refuse_what_is_to_come(self, registered: Registered) -> None:
         """Add a mistake for what can be registered and does nothing yet."""
         retry = registered.retry
         asked = {
-            "when=": registered.when is not None,
-            "middleware": bool(registered.middleware),
             "Retry(dead_letter_after=…)": isinstance(retry, Retry) and retry.dead_letter_after is not None,
         }
         for what in (name for name, is_asked in asked.items() if is_asked):
@@ -76,10 +112,11 @@ class Registrations:
             return None
         if isinstance(call, Call):
             call = checked(call, translator.made)
+        call = through(call, registered.middleware, around)
         reject = registered.reject if isinstance(registered.reject, tuple) else (registered.reject,)
         return Route(
             registered.name, registered.source, consumer, translator.translate, call, around,
-            _share(registered), registered.retry, registered.timeout, reject,
+            share_of([registered]), registered.retry, registered.timeout, reject,
         )  # fmt: skip
 
     def _call(self, registered: Registered, around: Surroundings) -> Call | BatchCall | None:
@@ -143,13 +180,3 @@ class Registrations:
 
     def _tell(self, registered: Registered, what: str) -> None:
         self.mistakes.tell(f"{registered.line}: route {registered.name!r}: {what}")
-
-
-def _share(registered: Registered) -> Share:
-    return Share(
-        max_jobs=registered.max_jobs,
-        weight=1 if registered.weight is None else registered.weight,
-        rate=registered.rate,
-        burst=registered.burst,
-        prefetch=registered.prefetch,
-    )

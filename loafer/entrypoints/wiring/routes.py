@@ -62,7 +62,13 @@ class Wiring:
             self.mistakes.tell(mistake)
         shared = self.shared
         making = Registrations(
-            self.mistakes, self.pool, self.broker, self.transport, self._for_translators, shared.processes
+            self.mistakes,
+            self.pool,
+            self.broker,
+            self.transport,
+            self._for_translators,
+            shared.processes,
+            {} if shared.only else application.rejected(),
         )
         return making.routes(chosen(application.routes(), shared.only), translators)
 

@@ -183,7 +183,8 @@ async def _run_within(living: Living, dispatcher: Dispatcher, start_timeout: flo
     error: BaseException | None = None
     if not dispatcher.stop_asked.is_set():
         for route in dispatcher.routes:
-            route.around.state = state
+            for branch in route.branches:
+                branch.around.state = state
         try:
             await dispatcher.run()
         except BaseException as raised:  # noqa: BLE001 - the lifespan ends before it is raised

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from loafer import Context, InvalidContent, Item, PublisherError, Retry
+from loafer import Context, InvalidContent, Item, PublisherError, Retry, attribute, body
 from loafer.application.registered import Batching, Line
 from loafer.application.registering import CallNext
 from loafer.application.routing import Router
 from loafer.domain.batch import Failure
-from loafer.domain.conditions import attribute, body
 from loafer.entrypoints.app import Loafer
 
 

@@ -1,0 +1,118 @@
+"""One message of a source that has several routes: which of them takes it, and what came of it."""
+
+import asyncio
+import inspect
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from loafer.application.delivery import Delivery, deliver, translated_within
+from loafer.application.handled import TAKER
+from loafer.application.route import Branching, Route
+from loafer.application.sight import MessageSight, chosen
+from loafer.domain.lifecycle import Outcome, content_of
+from loafer.domain.message import Message
+from loafer.domain.rules import MISSING, Place, Where
+from loafer.domain.shown import printable
+
+logger = logging.getLogger(__name__)
+
+EVERY = 60.0
+"""Seconds between two warnings of what no route takes."""
+
+MOST_KINDS, LONGEST_KIND = 20, 120
+"""So many kinds are told apart in one warning, each in so many characters."""
+
+_SHOWN = (Where.ATTRIBUTE, Where.TOPIC)
+"""What of a message is shown: nothing of its body."""
+
+
+@attrs.define(eq=False)
+class Unmatched:
+    """Counts the messages of a source that no route takes, and warns of them once a minute.
+
+    Attributes:
+        source: The source.
+        reject: Whether they are deleted; otherwise they are kept.
+        places: What the conditions of its routes look at.
+
+    """
+
+    source: str
+    reject: bool
+    places: tuple[Place, ...]
+    _kinds: Counter[str] = attrs.field(factory=Counter, init=False)
+    _waits: bool = attrs.field(default=False, init=False)
+
+    def note(self, sight: MessageSight) -> None:
+        """Note a message; the first one is told at once, and those of a minute after it together."""
+        kind = self._kind(sight)
+        self._kinds[kind if kind in self._kinds or len(self._kinds) < MOST_KINDS else "others"] += 1
+        if not self._waits:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._waits = bool(self._kinds)
+        if not self._waits:
+            return
+        counts = "; ".join(f"{count} with {kind}" for kind, count in self._kinds.most_common())
+        done = "deleted" if self.reject else "kept"
+        logger.warning(
+            "%d messages of %r that no route takes are %s: %s", self._kinds.total(), self.source, done, counts
+        )
+        self._kinds.clear()
+        asyncio.get_running_loop().call_later(EVERY, self._tell)
+
+    def _kind(self, sight: MessageSight) -> str:
+        values = [(place, sight.value(place)) for place in self.places if place.where in _SHOWN]
+        told = [f"no {place}" if value is MISSING else f"{place} {value!r}" for place, value in values]
+        return printable(", ".join(told) or "another content")[:LONGEST_KIND]
+
+
+@attrs.define(eq=False)
+class _Translating:
+    """Translates a message once, if a condition asks for it."""
+
+    route: Route
+    message: Message
+    limit: float | None
+    result: Mapping[str, Any] | None = None
+    error: BaseException | None = None
+
+    async def __call__(self) -> Mapping[str, Any] | None:
+        try:
+            translated: Any = self.route.translate(self.message)
+            if inspect.isawaitable(translated):
+                translated = await translated_within(self.limit, translated)
+            content_of(translated)
+        except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
+            self.error = error
+            return None
+        self.result = translated
+        return self.result
+
+
+async def deliver_to_one(route: Route, branching: Branching, message: Message, limit: float | None) -> Delivery:
+    """Give a message to the first of a source's routes that takes it, and return what came of it; raises nothing.
+
+    `limit` is that of a route that has none of its own.
+    """
+    sight, translating = MessageSight(message, branching.enveloped), _Translating(route, message, limit)
+    try:
+        taker = await chosen(branching.chooser, sight, translating)
+        if taker is None and translating.error is None:
+            branching.unmatched(sight)
+    except BaseException as error:  # noqa: BLE001 - a user's own condition may raise anything; the message is kept
+        return Delivery(route.name, message, Outcome.FAILED, error)
+    if translating.error is not None:
+        return Delivery(route.name, message, Outcome.UNTRANSLATED, translating.error)
+    if taker is None:
+        return Delivery(route.name, message, Outcome.REJECTED if branching.reject else Outcome.IGNORED)
+    TAKER.set(taker.name)
+    limit = limit if taker.timeout is None else taker.timeout
+    delivery = await deliver(taker, sight.message, limit, translating.result)
+    delivery.retry = taker.retry
+    return delivery

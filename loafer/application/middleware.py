@@ -1,0 +1,112 @@
+"""Functions that a handler is called through, put around it once, and not per message."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+import attrs
+
+from loafer.application.handler import ThreadHandler
+from loafer.application.route import BatchCall, Call, Surroundings
+from loafer.application.signature import function_of, signature_of
+from loafer.domain.context import Context
+from loafer.domain.item import Item
+from loafer.domain.message import Message
+from loafer.exceptions import IgnoreMessage
+
+Wraps = Sequence[Callable[..., Awaitable[None]]]
+"""Middleware, the outermost first."""
+
+
+@attrs.frozen(eq=False)
+class Chain:
+    """Middleware that a handler is called through.
+
+    Attributes:
+        wraps: The middleware, the outermost first.
+
+    """
+
+    wraps: Wraps
+
+    async def go(self, context: Context[Any], handle: Callable[[], Awaitable[object]]) -> None:
+        """Call the middleware, and through it the handler; raises what they raise.
+
+        Raises:
+            IgnoreMessage: one of them returned and had not called on.
+
+        """
+        await self._step(0, context, handle)
+
+    async def _step(self, place: int, context: Context[Any], handle: Callable[[], Awaitable[object]]) -> None:
+        if place == len(self.wraps):
+            await handle()
+            return
+        called_on = False
+
+        async def call_next() -> None:
+            nonlocal called_on
+            called_on = True
+            await self._step(place + 1, context, handle)
+
+        await self.wraps[place](context, call_next)
+        if not called_on:
+            raise IgnoreMessage(f"the middleware {_name(self.wraps[place])} did not call on")
+
+
+@attrs.frozen(eq=False)
+class _One:
+    """A handler of one message, with what makes its context and its arguments."""
+
+    chain: Chain
+    threaded: bool
+    call: Call
+    around: Surroundings
+
+    async def __call__(self, content: object, message: Message) -> None:
+        arguments = self.call.arguments
+        given = (content,) if arguments is None else arguments(content, message)
+        await self.chain.go(self.around.context_of(message), partial(self.call.handle, *given))
+
+
+@attrs.frozen(eq=False)
+class _Many:
+    """A handler of many messages."""
+
+    chain: Chain
+    threaded: bool
+    call: BatchCall
+
+    async def __call__(self, items: list[Item[Any]], context: Context[Any]) -> None:
+        given = (items, context) if self.call.contextual else (items,)
+        await self.chain.go(context, partial(self.call.handle, *given))
+
+
+def through(call: Call | BatchCall, wraps: Wraps, around: Surroundings) -> Call | BatchCall:
+    """Return how a handler is called through middleware; as it is where there is none."""
+    if not wraps:
+        return call
+    threaded = isinstance(call.handle, ThreadHandler)
+    if isinstance(call, BatchCall):
+        return attrs.evolve(call, handle=_Many(Chain(wraps), threaded, call), contextual=True)
+    handle = _One(Chain(wraps), threaded, call, around)
+    return attrs.evolve(call, handle=handle, arguments=lambda content, message: (content, message))
+
+
+def mistake_in_middleware(function: Callable[..., object]) -> str | None:
+    """Return what is wrong with a middleware; None if nothing is."""
+    right = f"write it as async def {_name(function)}(context, call_next)"
+    if not callable(function) or not inspect.iscoroutinefunction(function_of(function)):
+        return f"the middleware {_name(function)} is no coroutine function; {right}"
+    signature = signature_of(function)
+    if signature is not None:
+        try:
+            signature.bind(None, None)
+        except TypeError:
+            return f"the middleware {_name(function)}{signature} cannot be called with two arguments; {right}"
+    return None
+
+
+def _name(function: object) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))

@@ -1,0 +1,54 @@
+"""The routes of one source, as one route that receives for all of them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from loafer.application.branching import Unmatched
+from loafer.application.registered import Registered
+from loafer.application.route import Branching, Call, Route, Surroundings
+from loafer.domain.choosing import Chooser
+from loafer.domain.rules import Asked, leaves
+from loafer.domain.share import Share
+
+JOBS = 10
+"""Handlers at once that a route counts for, where it does not say how many."""
+
+
+def joined(group: Sequence[Registered], branches: tuple[Route, ...], *, reject: bool, enveloped: bool) -> Route:
+    """Return a route that receives for all of these, and gives each message to the first that takes it."""
+    first = branches[0]
+    rules = [each.rule for each in group]
+    looked_at = [leaf.place for rule in rules for leaf in leaves(rule) if not isinstance(leaf, Asked)]
+    branching = Branching(
+        branches,
+        Chooser.of(list(zip(rules, branches, strict=True))),
+        Unmatched(first.source, reject, tuple(dict.fromkeys(looked_at))).note,
+        reject,
+        enveloped,
+    )
+    name = group[0].queue
+    call, around = Call(_never), Surroundings(name)
+    whole = attrs.evolve(first, name=name, call=call, around=around, share=share_of(group), retry=None, timeout=None)
+    return attrs.evolve(whole, reject=(), branching=branching)
+
+
+async def _never(_: object) -> None:
+    """Handle nothing: the routes that it receives for do."""
+
+
+def share_of(group: Sequence[Registered]) -> Share:
+    """Return what the routes of one source may have together: the sum of what each of them may."""
+    jobs = [each.max_jobs for each in group]
+    return Share(
+        max_jobs=None if jobs == [None] * len(jobs) else sum(JOBS if own is None else own for own in jobs),
+        weight=sum(1 if each.weight is None else each.weight for each in group),
+        rate=_sum_if_all([each.rate for each in group]),
+        burst=_sum_if_all([each.burst for each in group]),
+        prefetch=_sum_if_all([each.prefetch for each in group]),
+    )
+
+
+def _sum_if_all(values: Sequence[Any]) -> Any:
+    return None if None in values else sum(values)

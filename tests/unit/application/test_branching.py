@@ -1,0 +1,326 @@
+"""Several handlers of one source, and middleware, from an application in code to what is left in the queue."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from loafer import CallNext, Context, IgnoreMessage, Item, Loafer, RejectMessage, Retry, Router, attribute, body
+from loafer.adapters.memory.broker import MemoryBroker
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.delivery import Delivery
+from loafer.application.dispatcher import Dispatcher
+from loafer.application.handled import handled
+from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
+from loafer.domain.message import Attribute, Message, OutgoingMessage
+from loafer.domain.share import Share
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.routes import Wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+QUICK = {"WaitTimeSeconds": 1}
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@attrs.define(eq=False)
+class Shop:
+    """An application that runs on queues in memory, and what it did."""
+
+    app: Loafer[Any]
+    settings: Settings = attrs.field(factory=Settings)
+    broker: MemoryBroker = attrs.field(factory=lambda: MemoryBroker(now))
+    ended: list[Delivery] = attrs.field(factory=list)
+    dispatcher: Dispatcher | None = None
+
+    def queue(self, name: str) -> MemoryQueue:
+        return self.broker.queue(name)
+
+    def send(self, content: object, kind: str | None = None, name: str = "events", group: str | None = None) -> None:
+        attributes: Mapping[str, Attribute] = {} if kind is None else {"type": Attribute(kind)}
+        text = content if isinstance(content, str) else json.dumps(content)
+        self.queue(name).send(OutgoingMessage(text, attributes, group=group, deduplication_id=group and text))
+
+    async def run(self, seconds: float = 5) -> list[tuple[str, str]]:
+        """Run for so many seconds, and return of each delivery its route and its outcome."""
+        mistakes = Mistakes()
+        with ThreadPool(1) as pool:
+            routes = Wiring(mistakes, pool, self.broker, None, self.settings).routes((), self.app)
+            mistakes.raise_if_any()
+            self.dispatcher = Dispatcher(routes, Options(), self.ended.append, now, threaded_heartbeat=False)
+            running = asyncio.create_task(self.dispatcher.run())
+            await asyncio.sleep(seconds)
+            self.dispatcher.stop()
+            await running
+        return [(delivery.route, delivery.outcome) for delivery in self.ended]
+
+
+def mistakes_in(app: Loafer[Any]) -> list[str]:
+    mistakes = Mistakes()
+    with ThreadPool(1) as pool:
+        Wiring(mistakes, pool, MemoryBroker(), None, Settings()).routes((), app)
+    return [str(mistake) for mistake in mistakes.found]
+
+
+async def handle(content: Any) -> None: ...
+async def many(batch: list[Item[Any]]) -> None: ...
+
+
+@pytest.fixture
+def app() -> Loafer[None]:
+    return Loafer()
+
+
+async def test_each_message_goes_to_the_first_route_that_takes_it(app: Loafer[None]) -> None:
+    app.route("memory://events", when=attribute("type") == "a", name="a", options=QUICK)(handle)
+    app.route("memory://events", when=body("kind").isin({"b", "c"}), name="b", options=QUICK)(handle)
+    app.route("memory://events", name="rest", options=QUICK)(handle)
+    shop = Shop(app)
+    shop.send({"kind": "b"}, "a")
+    shop.send({"kind": "b"})
+    shop.send({"kind": "x"})
+    assert sorted(await shop.run()) == [("a", "succeeded"), ("b", "succeeded"), ("rest", "succeeded")]
+    assert len(shop.queue("events")) == 0
+
+
+async def test_each_route_has_its_own_content_retry_and_errors_that_reject(app: Loafer[None]) -> None:
+    times: list[float] = []
+
+    async def fails(content: dict[str, int]) -> None:
+        times.append(now())
+        raise KeyError
+
+    async def rejects(content: Any, message: Message) -> None:
+        raise KeyError
+
+    app.route("memory://events", when=attribute("type") == "a", retry=Retry(delay=2), options=QUICK)(fails)
+    app.route("memory://events", when=attribute("type") == "b", reject=KeyError, options=QUICK)(rejects)
+    shop = Shop(app)
+    shop.send({"number": 1}, "a")
+    shop.send({}, "b")
+    assert ("events-rejects", "rejected") in await shop.run(5)
+    assert len(times) == 3
+    assert times[1] - times[0] == pytest.approx(2, abs=0.1)
+
+
+async def test_one_that_has_a_timeout_of_its_own_is_cancelled_then(app: Loafer[None]) -> None:
+    async def slow(content: Any) -> None:
+        await asyncio.sleep(60)
+
+    app.route("memory://events", when=attribute("type") == "a", timeout=2, options=QUICK)(slow)
+    shop = Shop(app)
+    shop.send({}, "a")
+    await shop.run(4)
+    assert str(shop.ended[0].error) == "it took longer than 2 s"
+
+
+async def test_what_no_route_takes_is_kept_and_told_once_a_minute(
+    app: Loafer[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    app.route("memory://events", when=attribute("type") == "a", options=QUICK)(handle)
+    shop = Shop(app)
+    for kind in ("x", "y", "y", None):
+        shop.send({"secret": "s3cret"}, kind)
+    await shop.run(100)
+    assert len(shop.queue("events")) == 4
+    first, second, *_ = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    text = "1 messages of 'memory://events' that no route takes are kept: 1 with attribute('type') 'x'"
+    assert first == text
+    assert "2 with attribute('type') 'y'" in second or "4 with attribute('type') 'y'" in second
+    assert "with no attribute('type')" in second
+    assert "s3cret" not in caplog.text
+
+
+async def test_what_no_route_takes_is_deleted_where_that_is_said(app: Loafer[None]) -> None:
+    app.route("memory://events", when=body("kind") == "a", options=QUICK)(handle)
+    app.unmatched("memory://events", reject=True)
+    shop = Shop(app)
+    shop.send({"kind": "b"})
+    await shop.run()
+    assert len(shop.queue("events")) == 0
+
+
+async def test_where_only_some_routes_run_nothing_is_deleted_for_the_others(app: Loafer[None]) -> None:
+    app.route("memory://events", when=body("kind") == "a", name="a", options=QUICK)(handle)
+    app.route("memory://events", when=body("kind") == "b", name="b", options=QUICK)(handle)
+    app.unmatched("memory://events", reject=True)
+    shop = Shop(app, Settings(only=("a",)))
+    shop.send({"kind": "b"})
+    await shop.run()
+    assert len(shop.queue("events")) == 1
+
+
+async def test_what_cannot_be_translated_is_kept_where_a_condition_needs_it(app: Loafer[None]) -> None:
+    app.route("memory://events", when=body("kind") == "a", options=QUICK)(handle)
+    app.route("memory://events", name="rest", options=QUICK)(handle)
+    app.unmatched("memory://events", reject=True)
+    shop = Shop(app)
+    shop.send("no JSON")
+    assert {outcome for _, outcome in await shop.run()} == {"untranslated"}
+    assert len(shop.queue("events")) == 1
+
+
+async def test_a_condition_that_raises_keeps_the_message(app: Loafer[None]) -> None:
+    def broken(message: Message) -> bool:
+        raise RejectMessage("conditions cannot")
+
+    app.route("memory://events", when=broken, name="a", options=QUICK)(handle)
+    shop = Shop(app)
+    shop.send({})
+    assert {outcome for _, outcome in await shop.run()} == {"failed"}
+    assert len(shop.queue("events")) == 1
+
+
+async def test_the_order_of_a_group_holds_whoever_handles_its_messages(app: Loafer[None]) -> None:
+    seen: list[int] = []
+
+    async def slowly(content: dict[str, Any]) -> None:
+        await asyncio.sleep(1)
+        seen.append(content["number"])
+
+    async def at_once(content: dict[str, Any]) -> None:
+        seen.append(content["number"])
+
+    app.route("memory://events.fifo", when=body("number").isin({1, 3, 5}), options=QUICK)(slowly)
+    app.route("memory://events.fifo", options=QUICK)(at_once)
+    shop = Shop(app)
+    for number in range(1, 7):
+        shop.send({"number": number}, name="events.fifo", group="g")
+    await shop.run(10)
+    assert seen == [1, 2, 3, 4, 5, 6]
+
+
+async def test_the_log_and_the_context_know_the_route_that_took_it(app: Loafer[None]) -> None:
+    found: list[str] = []
+
+    async def looks(content: Any, context: Context) -> None:
+        handling = handled()
+        assert handling is not None
+        found.extend((handling.route, context.route))
+
+    app.route("memory://events", when=attribute("type") == "a", name="mine", options=QUICK)(looks)
+    shop = Shop(app)
+    shop.send({}, "a")
+    await shop.run()
+    assert found == ["mine", "mine"]
+
+
+async def test_limits_of_the_routes_of_a_source_count_together(app: Loafer[None]) -> None:
+    app.route("memory://events", when=body("kind") == "a", max_jobs=3, weight=2, rate=5)(handle)
+    app.route("memory://events", when=body("kind") == "b", name="b", rate=6)(handle)
+    with ThreadPool(1) as pool:
+        [route] = Wiring(Mistakes(), pool, MemoryBroker()).routes((), app)
+    assert (route.name, route.share) == ("events", Share(max_jobs=13, weight=3, rate=11))
+
+
+def test_routes_of_one_source_with_different_consumers_are_a_mistake(app: Loafer[None]) -> None:
+    app.route("memory://events", when=body("kind") == "a", options=QUICK)(handle)
+    app.route("memory://events", name="rest")(handle)
+    [mistake] = mistakes_in(app)
+    assert "route 'rest': options= differs from that of 'events-handle' (" in mistake
+
+
+def test_a_batch_beside_another_route_of_its_source_is_a_mistake(app: Loafer[None]) -> None:
+    app.route("memory://events", when=body("kind") == "a")(handle)
+    app.batch("memory://events", size=3, name="rest")(many)
+    assert any("a batch has its source for itself" in mistake for mistake in mistakes_in(app))
+
+
+async def test_middleware_is_called_from_the_outermost_inwards_around_the_handler(app: Loafer[None]) -> None:
+    steps: list[str] = []
+    router = Router[None]()
+
+    @app.middleware
+    async def outer(context: Context, call_next: CallNext) -> None:
+        steps.append(f"outer {context.route} {context.message.body}")
+        await call_next()
+        steps.append("outer again")
+
+    @router.middleware
+    async def inner(context: Context, call_next: CallNext) -> None:
+        steps.append("inner")
+        await call_next()
+
+    @router.route("memory://events", options=QUICK)
+    async def inmost(content: int, message: Message) -> None:
+        steps.append(f"handler {content} {message.body}")
+
+    app.include(router)
+    shop = Shop(app)
+    shop.send(7)
+    assert await shop.run() == [("events", "succeeded")]
+    assert steps == ["outer events 7", "inner", "handler 7 7", "outer again"]
+
+
+async def swallows(context: Context, call_next: CallNext) -> None:
+    try:
+        await call_next()
+    except KeyError:
+        return
+
+
+async def raises(context: Context, call_next: CallNext) -> None:
+    raise RejectMessage("not now")
+
+
+async def ignores(context: Context, call_next: CallNext) -> None:
+    raise IgnoreMessage
+
+
+async def does_not_call_on(context: Context, call_next: CallNext) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("wrap", "outcome", "left"),
+    [(swallows, "succeeded", 0), (raises, "rejected", 0), (ignores, "ignored", 1), (does_not_call_on, "ignored", 1)],
+)
+async def test_what_comes_out_of_the_middleware_counts(app: Loafer[None], wrap: Any, outcome: str, left: int) -> None:
+    async def fails(content: Any) -> None:
+        raise KeyError
+
+    app.middleware(wrap)
+    app.route("memory://events", options=QUICK)(fails)
+    shop = Shop(app)
+    shop.send(1)
+    assert (await shop.run())[0] == ("events", outcome)
+    assert len(shop.queue("events")) == left
+    if wrap is does_not_call_on:
+        assert str(shop.ended[0].error) == "the middleware does_not_call_on did not call on"
+
+
+async def test_middleware_goes_around_a_batch_once(app: Loafer[None]) -> None:
+    sizes: list[int] = []
+
+    @app.middleware
+    async def counts(context: Context, call_next: CallNext) -> None:
+        sizes.append(len(context.messages))
+        await call_next()
+
+    app.batch("memory://events", size=3, wait=1, options=QUICK)(many)
+    shop = Shop(app)
+    for number in range(3):
+        shop.send(number)
+    assert await shop.run() == [("events", "succeeded")] * 3
+    assert sizes == [3]
+
+
+def test_middleware_that_cannot_be_called_is_a_mistake(app: Loafer[None]) -> None:
+    def plain(context: Context, call_next: CallNext) -> None: ...
+    async def of_one(context: Context) -> None: ...
+
+    wrong: Any = (plain, of_one)
+    for each in wrong:
+        app.middleware(each)
+    app.route("memory://events")(handle)
+    first, second = mistakes_in(app)
+    assert first == ("the middleware plain is no coroutine function; write it as async def plain(context, call_next)")
+    assert second.startswith("the middleware of_one(")
+    assert "cannot be called with two arguments" in second
