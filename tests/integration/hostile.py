@@ -118,7 +118,7 @@ class HostileEndpoint:
     def serve(self, connection: socket.socket) -> None:
         with connection:
             try:
-                while (request := _read(connection)) is not None:
+                while (request := read_request(connection)) is not None:
                     self.requests.append(request)
                     target = _TARGET.search(request)
                     look_up = self.look_ups.get(target[1]) if target else None
@@ -138,7 +138,7 @@ class HostileEndpoint:
             connection.sendall(piece)
 
 
-def _read(connection: socket.socket) -> bytes | None:
+def read_request(connection: socket.socket) -> bytes | None:
     data = b""
     while b"\r\n\r\n" not in data:
         more = connection.recv(MEGA)

@@ -1,0 +1,27 @@
+"""A command again and again in one process, whose waits for better times are no waits: python impatient_command.py N …
+
+After the number come the command line's words. It is repeated until it has run N times, or ended with a message that
+the queue or topic does not exist: then the endpoint has nothing more to say.
+"""
+
+import sys
+
+from loafer.domain import retry
+
+retry.backoff = lambda *_, **__: 0.001  # before anything has imported it
+
+from loafer.application import trouble  # noqa: E402
+
+trouble.PATIENCE_WHEN_DENIED = 0  # likewise
+
+from loafer.adapters.aws import session  # noqa: E402
+from loafer.entrypoints.cli import cli  # noqa: E402
+
+session._PUBLISH_ATTEMPTS = 1
+
+if __name__ == "__main__":
+    for _ in range(int(sys.argv[1])):
+        try:
+            cli(sys.argv[2:], prog_name="loafer")
+        except SystemExit as end:
+            print(f"--- ended with {end.code}", flush=True)  # noqa: T201 - the test reads it
