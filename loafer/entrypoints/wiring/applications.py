@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
+from loafer.application.publishing import QueuePublisher, TopicPublisher
 from loafer.application.registered import Line, Registered
 from loafer.application.routing import Router
 from loafer.domain.retry import Retry
@@ -29,6 +30,10 @@ class Application(Protocol):
 
     def routes(self) -> Sequence[Registered]:
         """Return its routes in their order."""
+        ...
+
+    def publishers(self) -> Sequence[QueuePublisher[Any] | TopicPublisher[Any]]:
+        """Return its publishers."""
         ...
 
     def rejected(self) -> Mapping[str, bool]:
@@ -90,6 +95,8 @@ def _said_in_code(application: Application, settings: Settings, mistakes: Mistak
 def _retry(value: object) -> Retry:
     if not isinstance(value, Retry):
         raise ValueError("not a Retry; give one such as Retry(delay=5)")
+    if value.dead_letter_after is not None:
+        raise ValueError("dead_letter_after= is not possible yet; leave it out")
     return value
 
 
