@@ -42,8 +42,8 @@ class Delivery:
 
     @property
     def fatal(self) -> BaseException | None:
-        """What was raised that no program survives, SystemExit for one; a cancellation is not that."""
-        return None if isinstance(self.error, (Exception, asyncio.CancelledError)) else self.error
+        """What asks the program to end: SystemExit or KeyboardInterrupt. Whatever else is raised fails this message."""
+        return self.error if isinstance(self.error, SystemExit | KeyboardInterrupt) else None
 
 
 def ignore(_: Delivery) -> None:
@@ -92,11 +92,14 @@ async def translated_within(limit: float | None, translating: Awaitable[object])
     """Return what a translator's awaitable comes to; HandlerTimeout after `limit` seconds."""
     try:
         async with asyncio.timeout(limit) as scope:
-            return await translating
+            translated = await translating
     except TimeoutError as error:
         if scope.expired():
             raise HandlerTimeout(f"its translator took longer than {limit:g} s") from error
         raise
+    if scope.expired():
+        raise HandlerTimeout(f"its translator took longer than {limit:g} s")
+    return translated
 
 
 async def handle_within(limit: float | None, handle: Handler, given: tuple[object, ...], message: Message) -> None:
@@ -118,3 +121,5 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
             if scope.expired():
                 raise HandlerTimeout(f"it took longer than {limit:g} s") from error
             raise
+        if scope.expired():  # it swallowed its cancellation, and has not done what it was to do
+            raise HandlerTimeout(f"it took longer than {limit:g} s")

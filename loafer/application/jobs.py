@@ -25,6 +25,7 @@ from loafer.application.summary import Summary
 from loafer.application.tasks import start_task
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
+from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 
 logger = logging.getLogger(__name__)
@@ -205,7 +206,7 @@ class Jobs:
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
-        self._end(lane, lease, delivery, now - began, now)
+        self._end(lane, lease, self._unless_cancelled(delivery), now - began, now)
         if not self._starting:  # a handler that ended at once leaves that to its starter
             self.start(lane)
 
@@ -221,8 +222,15 @@ class Jobs:
         self.slots.ended(lane, now - began, now)
         for lease, delivery in zip(leases, deliveries, strict=True):
             HANDLED.set((lane, delivery.message, began))
-            self._end(lane, lease, delivery, now - began, now)
+            self._end(lane, lease, self._unless_cancelled(delivery), now - began, now)
         self.start(lane)
+
+    def _unless_cancelled(self, delivery: Delivery) -> Delivery:
+        """Return a delivery as it is, or as a cancelled one: a handler may swallow that, and has not done its work."""
+        task = asyncio.current_task() if self.stop.requested.is_set() else None
+        if task is None or not task.cancelling() or not delivery.outcome.acknowledged:
+            return delivery
+        return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())
 
     def _end(self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float) -> None:
         """Count, tell and settle what a delivery has come to, whatever goes wrong in between."""

@@ -13,7 +13,7 @@ from loafer.application.tasks import start_task
 from loafer.domain.batch import Batch, Failure
 from loafer.domain.lease import Lease
 from loafer.domain.retry import backoff
-from loafer.exceptions import AccessDenied, ConsumerError, LoaferError
+from loafer.exceptions import LoaferError
 
 logger = logging.getLogger(__name__)
 
@@ -119,8 +119,7 @@ class Outbox:
         try:
             return await self.send(leases)
         except LoaferError as error:
-            fatal = isinstance(error, ConsumerError) and not isinstance(error, AccessDenied)
-            return [Failure(str(error), retryable=not fatal)] * len(leases)
+            return [Failure(str(error))] * len(leases)  # whatever it is, it may pass while the message is ours
         except Exception as error:  # a consumer that breaks its contract must not take the worker with it
             logger.exception("the consumer of %r broke", self.lane.route.source)
             return [Failure(f"{type(error).__name__}: {error}")] * len(leases)

@@ -96,7 +96,9 @@ class Settlement:
         if not self.lane.singles.any(now):
             return leases
         back = self.lane.singles.given_back([lease.message for lease in leases], now)
-        self.release([lease for lease in leases if lease.message.id in back])
+        for lease in leases:
+            if lease.message.id in back:
+                self.release([lease], self.lane.singles.pause(lease.message.id))
         return [lease for lease in leases if lease.message.id not in back]
 
     async def drained(self) -> None:

@@ -11,6 +11,10 @@ import attrs
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 
+RETURNS_AT_ONCE = 5
+LONGEST_PAUSE = 30.0
+"""How often a message without runs left is given back at once, and the seconds that it waits at most after that."""
+
 FORGOTTEN_AFTER = 60.0
 """Seconds until a message that is received alone and is not seen again counts as moved."""
 
@@ -217,6 +221,8 @@ class Singles:
 
     _ids: dict[str, str] = attrs.field(factory=dict, init=False)
     _spent: set[str] = attrs.field(factory=set, init=False)
+    _returns: dict[str, int] = attrs.field(factory=dict, init=False)
+    """How often each has been given back."""
     _until: float = attrs.field(default=0.0, init=False)
 
     def add(self, message: Message, now: float, *, spent: bool) -> None:
@@ -231,6 +237,7 @@ class Singles:
         if self._ids and now >= self._until:
             self._ids.clear()
             self._spent.clear()
+            self._returns.clear()
         return bool(self._ids)
 
     def through(self, leases: Sequence[Lease]) -> None:
@@ -255,10 +262,21 @@ class Singles:
         running = set(self._ids.values()) - self._spent
         return {message.id for message in messages if _name(message) in present} - running
 
+    def pause(self, message_id: str) -> float:
+        """Return after how many seconds a message is given back now: at once a few times, then less and less often.
+
+        Its source should have moved it by then; that it does not, as where its dead-letter queue is gone, may last.
+        """
+        returns = self._returns[message_id] = self._returns.get(message_id, 0) + 1
+        if returns <= RETURNS_AT_ONCE or message_id not in self._spent:
+            return 0.0
+        return min(LONGEST_PAUSE, 2.0 ** (returns - RETURNS_AT_ONCE - 1))
+
     def _forget(self, message: Message) -> None:
         gone = self._ids.pop(_name(message), None)
         if gone is not None:
             self._spent.discard(gone)
+            self._returns.pop(gone, None)
 
 
 def _name(message: Message) -> str:

@@ -66,7 +66,7 @@ def results_of(answer: Mapping[str, Any], size: int) -> list[Failure | None]:
     for position, _ in placed(answer, "Successful", size):
         results[position] = None
     for position, failed in placed(answer, "Failed", size):
-        results[position] = failure_of(failed)
+        results[position] = failure_of(failed, senders_fault_passes=True)
     return results
 
 
@@ -75,10 +75,13 @@ def _bare(code: str) -> str:
     return re.split(r"[.#:]", code)[-1].lower().removesuffix("exception")
 
 
-def failure_of(entry: Mapping[str, Any], sent: Iterable[str] = ()) -> Failure:
-    """Return the failure that a batch call's answer reports for one entry, in which these texts were sent."""
+def failure_of(entry: Mapping[str, Any], sent: Iterable[str] = (), *, senders_fault_passes: bool = False) -> Failure:
+    """Return the failure that a batch call's answer reports for one entry, in which these texts were sent.
+
+    What is the sender's fault does not pass by being sent again, unless it may be a matter of policies or of keys.
+    """
     said = str(entry.get("Code") or "")
     code = told_code(said) or "no error code"
-    lost = _bare(said) in _LEASE_LOST or bool(said and entry.get("SenderFault"))
+    lost = _bare(said) in _LEASE_LOST or bool(said and entry.get("SenderFault") and not senders_fault_passes)
     message = told(str(entry.get("Message") or ""), sent)
     return Failure(f"{code}: {message}" if message else code, retryable=is_passing(said) or not lost)

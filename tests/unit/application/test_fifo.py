@@ -353,3 +353,24 @@ async def test_a_handler_sees_which_attempt_it_is_where_a_message_runs_again_in_
     world.dispatcher.routes = [attrs.evolve(world.route(), translate=translate)]
     await world.run_for(10)
     assert seen == [(1, 1), (2, 1), (3, 1)]
+
+
+async def test_a_head_that_its_source_does_not_move_is_given_back_less_and_less_often() -> None:
+    source = fifo("a1", "b1", visibility_timeout=30, max_receive_count=2)  # whose dead-letter queue is gone
+    world = World(source, Handler(a1=999), Options(retry_delay=0.1), Faults(dead_lettering=[NOT_ALLOWED] * 9))
+
+    def consumer() -> FlakyConsumer:
+        return Limited(source, world.wait_time, world.batch_size, world.faults)
+
+    world.dispatcher.routes = [attrs.evolve(world.route(), consumer=consumer)]
+    async with world:
+        await asyncio.sleep(300)
+    assert source.counts["received"] < 40
+
+
+@attrs.define(eq=False)
+class Limited(FlakyConsumer):
+    """A consumer of a queue that says it moves messages after two receives, and does not."""
+
+    async def open(self) -> SourceInfo:
+        return attrs.evolve(await super().open(), max_receive_count=2)

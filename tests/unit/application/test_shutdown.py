@@ -12,7 +12,7 @@ from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.domain.message import OutgoingMessage
-from loafer.exceptions import ConsumerUnavailable
+from loafer.exceptions import ConsumerUnavailable, HandlerTimeout
 
 
 async def takes_10_s(content: Any) -> None:
@@ -197,3 +197,33 @@ async def test_nothing_is_started_once_a_stop_was_asked_for() -> None:
         await world.ended()
     assert len(started) == 1
     assert len(world.queue.visible) == 7
+
+
+async def test_a_handler_that_swallows_its_cancellation_is_not_acknowledged() -> None:
+    async def handle(content: str) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    world = World(queue("orders", "one"), handle, Options(grace_period=1))
+    await world.run_for(0.5)
+    assert len(world.queue.visible) == 1
+
+    world = World(queue("orders", "one", visibility_timeout=600), handle, Options(handler_timeout=1))
+    await world.run_for(5)
+    assert len(world.queue) == 1
+    assert isinstance(world.deliveries[0].error, HandlerTimeout)
+
+
+class Panic(BaseException):
+    """What libraries in Rust raise."""
+
+
+@pytest.mark.parametrize("error", [Panic, GeneratorExit])
+async def test_only_what_asks_the_program_to_end_ends_it(error: type[BaseException]) -> None:
+    async def handle(content: str) -> None:
+        if content == "bad":
+            raise error
+
+    world = await World(queue("orders", "bad", *"x" * 20, visibility_timeout=600), handle).run_for(10)
+    assert [message.body for message in world.queue.messages.values()] == ["bad"]
+    assert world.dispatcher.counts["failed"] == 1
