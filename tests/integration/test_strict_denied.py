@@ -76,3 +76,18 @@ def test_nothing_new_starts_while_deletions_are_denied_and_all_goes_on_afterward
         wait_until(lambda: strict.left(queue) == 0, 20)
         assert worker.stop() == 0
     assert runs_of(tmp_path) == once(55)
+
+
+def test_a_poison_head_does_not_stop_its_group_where_the_redrive_policy_cannot_be_read(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue, dead_letters = strict.create_redriven("orders.fifo", 3, VisibilityTimeout=10)
+    strict.fill(queue, [{"n": "fails"}, *({"n": n} for n in range(5))], ["g"] * 6)
+    strict.faults({"GetQueueAttributes": {"denied": True}})
+    with hire(tmp_path, "worker", queue, "fails_where_told", (*QUICK, "--retry-delay", "0")) as worker:
+        wait_until(lambda: strict.left(queue) == 0, 20)
+        assert worker.stop() == 0
+    assert runs_of(tmp_path) == {"fails": 3, **once(5)}
+    assert [what for what, _ in noted_of(tmp_path)][3:] == ["0", "1", "2", "3", "4"]
+    assert strict.left(dead_letters) == 1
+    assert max(event.receives for event in strict.history(queue, "deleted")) <= 2

@@ -2,6 +2,7 @@
 
 import re
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -67,6 +68,20 @@ print(json.dumps({"Version": 1, "AccessKeyId": "k", "SecretAccessKey": "s", "Ses
                   "Expiration": expires.isoformat()}))
 """
 """Credentials that must be refreshed after four seconds; a refresh takes three seconds more."""
+
+
+def test_a_slow_refresh_of_credentials_costs_no_lease(strict: StrictEndpoint, tmp_path: Path) -> None:
+    (tmp_path / "credentials.py").write_text(CREDENTIAL_PROCESS)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = {sys.executable} {tmp_path}/credentials.py\n")
+    queue = strict.create("orders", VisibilityTimeout=3)
+    strict.fill(queue, [{"n": number, "seconds": 9} for number in range(5)])
+    environ = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_ACCESS_KEY_ID": ""}
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told", QUICK, **environ) as worker:
+        emptied(strict, queue, 30)
+        assert worker.stop() == 0
+        assert len((worker.folder / "asked").read_text()) <= 4
+    assert runs_of(tmp_path) == once(5)
+    assert len(strict.history(queue, "received")) == 5
 
 
 def test_a_message_whose_extension_is_denied_runs_once_in_its_worker_and_is_warned_of_at_once(
@@ -162,3 +177,10 @@ def test_a_lease_that_localstack_calls_lost_is_lost(strict: StrictEndpoint, tmp_
     strict.lost_leases_are("InvalidParameterValueException")
     assert "lease is lost" in overtaken(strict, tmp_path, queue)
     assert len([event for event in strict.history(queue, "refused") if event.worker == "frozen"]) <= 2
+
+
+@pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
+def test_an_acknowledgement_that_comes_too_late_is_told_as_stale(
+    strict: StrictEndpoint, tmp_path: Path, queue: str
+) -> None:
+    assert "stale" in overtaken(strict, tmp_path, queue)

@@ -103,6 +103,17 @@ def test_a_stop_is_bounded_whatever_handlers_leave_behind(strict: StrictEndpoint
         assert stopped_within(worker, 1 + 8) == 0
 
 
+def test_a_stop_is_bounded_even_if_a_handler_leaves_a_thread_that_is_no_daemon(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue = strict.create("orders")
+    strict.numbers(queue, 1)
+    options = (*QUICK, "--grace-period", "1")
+    with hire(tmp_path, "worker", queue, "leaves_a_thread_that_is_no_daemon", options) as worker:
+        wait_until(lambda: len(noted_of(tmp_path)) == 1)
+        assert stopped_within(worker, 1 + 8) == 0
+
+
 def test_a_second_signal_gives_back_what_it_cancels(strict: StrictEndpoint, tmp_path: Path) -> None:
     queue = strict.create("orders")
     strict.fill(queue, [{"n": number, "seconds": 30} for number in range(3)])
@@ -112,6 +123,18 @@ def test_a_second_signal_gives_back_what_it_cancels(strict: StrictEndpoint, tmp_
         time.sleep(0.7)
         assert stopped_within(worker, 3) == 0
     wait_until(lambda: strict.counts(queue)["visible"] == 3, 2)  # once no aborted poll can take them
+
+
+def test_two_signals_fifty_milliseconds_apart_are_one(strict: StrictEndpoint, tmp_path: Path) -> None:
+    queue = strict.create("orders")
+    strict.fill(queue, [{"n": number, "seconds": 1.5} for number in range(3)])
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told", ("--consumer-opts", POLLS % 5)) as worker:
+        wait_until(lambda: len(noted_of(tmp_path)) == 3)
+        worker.process.send_signal(signal.SIGTERM)
+        time.sleep(0.05)
+        assert worker.stop() == 0
+    assert [event.what for event in strict.history(queue, "deleted", "released")] == ["deleted"] * 3
+    assert strict.left(queue) == 0
 
 
 def test_a_log_that_nobody_reads_costs_no_lease_and_holds_up_no_stop(strict: StrictEndpoint, tmp_path: Path) -> None:
