@@ -36,6 +36,8 @@ class ThreadHandler:
             if not call.ended:
                 call.answer = asyncio.get_running_loop().create_future()
                 await call.answer
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()  # the function has done all of its work: what it came to counts
         if (error := call.error) is not None:
             try:
                 raise error

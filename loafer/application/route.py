@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from loafer.application.handler import ThreadHandler
 from loafer.domain.context import Context
 from loafer.domain.message import Message
 from loafer.domain.retry import Retry
@@ -156,6 +157,15 @@ class Route:
     def branches(self) -> "Sequence[Route]":
         """The routes whose handlers get its messages: itself, or those that it receives for."""
         return (self,) if self.branching is None else self.branching.routes
+
+    @property
+    def max_jobs(self) -> int | None:
+        """How many of its handlers may run at once: no more functions than there are threads; None: any number.
+
+        One that waited for a thread would be held by a worker that cannot start it.
+        """
+        threads = self.call.handle.pool.most if isinstance(self.call.handle, ThreadHandler) else None
+        return min((limit for limit in (self.share.max_jobs, threads) if limit is not None), default=None)
 
     @property
     def batch(self) -> int:

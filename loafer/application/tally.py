@@ -61,7 +61,7 @@ class Tally:
         """Return the account of a route's lane; the weight of the route that weighs least is `lightest`."""
         return cls(
             batch=route.batch,
-            limit=route.share.max_jobs,
+            limit=route.max_jobs,
             bucket=route.share.bucket(now),
             prefetch=route.seats(prefetch),
             stride=lightest / route.share.weight,

@@ -6,6 +6,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from gate import Gate
 from world import Faults, World, now, queue
 
 from loafer.application.handler import ThreadHandler
@@ -163,7 +164,11 @@ async def test_a_function_that_still_runs_is_left_to_its_lease_and_one_that_has_
 ) -> None:
     go_on = Event()
     with ThreadPool(1) as pool:
-        handle = ThreadHandler(lambda _: go_on.wait(20), pool)
+        function = ThreadHandler(lambda _: go_on.wait(20), pool)
+
+        async def handle(content: str) -> None:  # as middleware does: nobody knows that it needs a thread
+            await function(content)
+
         world = World(queue("orders", "one", "two"), handle, Options(max_jobs=2, grace_period=0), wait_time=0)
         async with world:
             while world.dispatcher.held < 2:
@@ -227,3 +232,35 @@ async def test_only_what_asks_the_program_to_end_ends_it(error: type[BaseExcepti
     world = await World(queue("orders", "bad", *"x" * 20, visibility_timeout=600), handle).run_for(10)
     assert [message.body for message in world.queue.messages.values()] == ["bad"]
     assert world.dispatcher.counts["failed"] == 1
+
+
+async def test_a_function_that_ends_after_it_was_cancelled_is_acknowledged(pool: ThreadPool, gate: Gate) -> None:
+    world = World(queue("orders", "one"), ThreadHandler(gate, pool), Options(grace_period=1), wait_time=0)
+    async with world:
+        while not gate.begun.is_set():
+            await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        loop.virtual.waits_for_threads = False  # type: ignore[attr-defined]
+
+        def go_on() -> None:
+            gate.go_on.set()
+            loop.virtual.waits_for_threads = True  # type: ignore[attr-defined]
+
+        loop.call_later(1.5, go_on)  # the grace period is over then, and it was cancelled
+    assert len(world.queue) == 0
+    assert world.dispatcher.counts["succeeded"] == 1
+
+
+async def test_functions_that_would_wait_for_a_thread_are_not_received_for_a_last_time(
+    pool: ThreadPool, gate: Gate
+) -> None:
+    source = queue("orders", *"x" * 30, max_receive_count=1, dead_letters=queue("dead"))
+    world = World(source, ThreadHandler(gate, pool), Options(max_jobs=10, grace_period=5))
+    async with world:
+        while not gate.begun.is_set():
+            await asyncio.sleep(0)
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert source.counts["received"] == pool.most == 1
+        gate.go_on.set()
+    assert len(source.dead_letters or []) == 0
