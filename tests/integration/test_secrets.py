@@ -31,15 +31,8 @@ SENT = "the parcel of Grace at TOPSECRET street 7"
 WINDOW = 16
 """So many characters of a secret in a row are a part of it that was shown."""
 
-SOME = (
-    "SignatureDoesNotMatch",
-    "InvalidSignatureException",
-    "AccessDenied",
-    "RequestThrottled",
-    "Unheard",
-    "307",
-    "503",
-)
+SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException")
+SOME = (*SIGNATURE, "AccessDenied", "RequestThrottled", "Unheard", "307", "503")
 ALL = sorted(
     {*errors._MISSING, *errors._DENIED, *errors._PASSING, *transport._SKEWED, *SOME}
     | {"AccessDeniedException", "ThrottlingException", "KMS.ThrottlingException", "InvalidParameterValue"}
@@ -51,12 +44,30 @@ SNS_ARN = "arn:aws:sns:eu-west-1:1:news"
 HANDLERS = f"""
 from botocore.exceptions import ClientError
 
+from loafer import Loafer
+from loafer.adapters.aws.publisher import SQSPublisher
+from loafer.domain.message import OutgoingMessage
+
+app = Loafer()
+
+@app.route("orders")
+async def handles_an_order(order: dict):
+    pass
+
 async def handles(message):
     pass
 
 async def fails(message):
     repeats = {{"Error": {{"Code": "SignatureDoesNotMatch", "Message": "x-amz-security-token:{TOKEN} {{message}}"}}}}
     raise ClientError(repeats, "PutItem")
+
+async def publishes(message):
+    publisher = SQSPublisher("orders")
+    try:
+        await publisher.open()
+        await publisher.publish(OutgoingMessage(str(message)))
+    finally:
+        await publisher.close()
 """
 
 
@@ -84,6 +95,9 @@ CASES = {
     "worker over the SDK": Case(WORKER, WORKER_CALLS, transport=SDK),
     "worker of a role": Case(WORKER, ("AssumeRole", "GetQueueUrl", "ReceiveMessage"), role=True),
     "worker whose handler fails": Case((*WORKER[:3], "handlers.fails"), ("ReceiveMessage",)),
+    "worker whose handler publishes": Case((*WORKER[:3], "handlers.publishes"), ("SendMessage",)),
+    "run": Case(("run", "handlers:app"), WORKER_CALLS),
+    "routes": Case(("routes", "handlers:app")),
     "publish_sqs": Case(("publish_sqs", "--queue", "orders", "--msg", SENT), ("GetQueueUrl", "SendMessage")),
     "publish_sns": Case(("publish_sns", "--topic", "news", "--msg", SENT), ("ListTopics", "Publish")),
     "replay": Case(("replay", "messages", "--handler", "handlers.fails")),
@@ -153,7 +167,7 @@ def check(name: str, verbosity: tuple[str, ...], codes: tuple[str, ...] | list[s
 
 @pytest.mark.parametrize("name", CASES)
 def test_no_secret_is_shown_when_everything_is(name: str, tmp_path: Path) -> None:
-    check(name, ("-vv",), SOME, tmp_path)
+    check(name, ("-vv",), SIGNATURE if CASES[name].role else SOME, tmp_path)  # the SDK waits before it asks again
 
 
 @pytest.mark.slow

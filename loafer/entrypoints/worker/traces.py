@@ -28,9 +28,17 @@ def without_the_sdks_words(text: str, error: BaseException) -> str:
     for cause in _errors_in(error):
         said = said_by(cause)
         if said is not None:
-            for line in str(cause).splitlines():
-                if len(line.strip()) >= _SHORTEST:
-                    text, said = text.replace(line.strip(), said), "…"
+            text = _replaced(text, str(cause), said)
+    return text
+
+
+def _replaced(text: str, words: str, others: str) -> str:
+    """Return a text with other words in place of some, also where their lines are indented as those of groups are."""
+    if words in text:
+        return text.replace(words, others) if len(words) >= _SHORTEST else text
+    for line in map(str.strip, words.splitlines()):
+        if len(line) >= _SHORTEST and line in text:
+            text, others = text.replace(line, others), "…"
     return text
 
 
