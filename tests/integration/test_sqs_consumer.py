@@ -153,7 +153,7 @@ async def test_no_region_is_a_consumer_error_that_says_what_to_set(
 
 async def test_an_invalid_endpoint_is_a_consumer_error(aws_environ: pytest.MonkeyPatch) -> None:
     aws_environ.setenv("AWS_ENDPOINT_URL", "nowhere")
-    with pytest.raises(ConsumerError, match="queue 'orders' cannot be used"):
+    with pytest.raises(ConsumerError, match="queue 'orders': AWS_ENDPOINT_URL='nowhere' is no URL"):
         await SQSConsumer("orders").open()
 
 
