@@ -37,24 +37,32 @@ def messages_in(answer: Mapping[str, Any], source: str, most: int) -> list[Messa
         return list(_readable(entries, source))
 
 
-def placed(answer: Mapping[str, Any], name: str, size: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Yield the entries in a list of a batch's answer, each with its id: its position in the batch of `size`."""
+def placed(answer: Mapping[str, Any], name: str, size: int) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return the entries in a list of a batch's answer, each with its id: its position in the batch of `size`."""
     entries = answer.get(name)
     if entries is None:
-        return
+        return []
     if not isinstance(entries, list):
         logger.warning("an answer's %s is no list, and skipped", name)
-        return
-    for entry in entries:
-        try:
-            position = _POSITIONS.get(entry["Id"], size)
-        except (KeyError, TypeError):
-            position = size
-        if position < size:
-            yield position, entry
-        else:
-            shown = _shown(entry, "Id")
-            logger.warning("an entry in an answer's %s is skipped: %s is no position in the batch", name, shown)
+        return []
+    try:
+        found = [(_POSITIONS[entry["Id"]], entry) for entry in entries]
+    except (KeyError, TypeError):
+        found = [(_position_of(entry, size), entry) for entry in entries]
+    readable = [pair for pair in found if pair[0] < size]
+    if len(readable) < len(entries):
+        for position, entry in found:
+            if position >= size:
+                text = "an entry in an answer's %s is skipped: %s is no position in the batch"
+                logger.warning(text, name, _shown(entry, "Id"))
+    return readable
+
+
+def _position_of(entry: Any, none: int) -> int:
+    try:
+        return _POSITIONS[entry["Id"]]
+    except (KeyError, TypeError):
+        return none
 
 
 def text_in(answer: Mapping[str, Any], name: str) -> str:

@@ -22,12 +22,16 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
         system: Mapping[str, Any] = entry.get("Attributes") or {}
         group, deduplication_id = system.get("MessageGroupId"), system.get("MessageDeduplicationId")
         attributes = entry.get("MessageAttributes")
-        count, sent_at = _numbers(system.get("ApproximateReceiveCount"), system.get("SentTimestamp"))
+        sent_at: float | None
+        try:
+            count, sent_at = int(system["ApproximateReceiveCount"]), int(system["SentTimestamp"]) / 1000
+        except (KeyError, ValueError, TypeError, OverflowError):
+            count, sent_at = _numbers(system.get("ApproximateReceiveCount"), system.get("SentTimestamp"))
         return Message(
             identity,
-            body if isinstance(body, str) else _text_or_none(body) or "",
+            body if type(body) is str else _text_or_none(body) or "",
             receipt,
-            count,
+            count if count > 0 else 1,
             group if group is None else _text_or_none(group),
             deduplication_id if deduplication_id is None else _text_or_none(deduplication_id),
             sent_at,
@@ -65,12 +69,8 @@ def _text_or_none(value: object) -> str | None:
 
 def _numbers(count: Any, sent: Any) -> tuple[int, float | None]:
     """Return how often a message was received, and when it was sent in seconds; what is no number is missing."""
-    try:
-        received = int(count)
-        return received if received > 0 else 1, int(sent) / 1000
-    except (ValueError, TypeError, OverflowError):
-        milliseconds = _number_or_none(sent)
-        return max(int(_number_or_none(count) or 1), 1), None if milliseconds is None else milliseconds / 1000
+    milliseconds = _number_or_none(sent)
+    return int(_number_or_none(count) or 1), None if milliseconds is None else milliseconds / 1000
 
 
 def _number_or_none(written: Any) -> float | None:
