@@ -91,6 +91,7 @@ class Storm:
         match self.dice.randrange(4):
             case 0:
                 seat.worker.process.kill()
+                seat.worker.process.wait()  # it is replaced at the next look, also when the queue is empty by then
             case 1:
                 seat.worker.process.terminate()
                 seat.leaves_by = time.monotonic() + PATIENCE
