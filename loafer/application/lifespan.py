@@ -12,6 +12,9 @@ from loafer.exceptions import LifespanError
 
 logger = logging.getLogger(__name__)
 
+Lifespan = Callable[[], AbstractAsyncContextManager[Any]]
+"""What gives the state that handlers share; entered before the first message, left after the last handler."""
+
 LONGEST_STOP, SHORTEST_END = 6.0, 0.5
 """Seconds beyond the grace period in which a lifespan ends, and seconds that it gets for that at least."""
 
@@ -33,7 +36,7 @@ class Living:
 
     """
 
-    lifespan: Callable[[], AbstractAsyncContextManager[Any]]
+    lifespan: Lifespan
     left: bool = attrs.field(default=False, init=False)
     error: BaseException | None = attrs.field(default=None, init=False)
     _over: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)

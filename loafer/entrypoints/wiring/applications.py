@@ -1,12 +1,12 @@
 """From an application in code to what runs: it is loaded, its settings are taken, its routes become routes."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
+from loafer.application.lifespan import Lifespan
 from loafer.application.publishing import QueuePublisher, TopicPublisher
 from loafer.application.registered import Line, Registered
 from loafer.application.routing import Router
@@ -24,7 +24,7 @@ _FIELDS = {"retry": "retry_delay"}
 class Application(Protocol):
     """What is wanted of an application; `loafer.Loafer` is one."""
 
-    lifespan: Callable[[], AbstractAsyncContextManager[Any]] | None
+    lifespan: Lifespan | None
     settings: Mapping[str, object]
     line: Line
 

@@ -1,7 +1,6 @@
 """Prepares everything needed to run, sets up the event loop and its signals, and starts the dispatcher."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
@@ -13,7 +12,6 @@ from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.clock import lease_clock
 from loafer.application.delivery import Delivery, ignore
 from loafer.application.dispatcher import Dispatcher
-from loafer.application.lifespan import LONGEST_STOP, SHORTEST_END, Living
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.applications import (
@@ -24,13 +22,11 @@ from loafer.entrypoints.wiring.applications import (
     settings_with,
 )
 from loafer.entrypoints.wiring.container import Container
+from loafer.entrypoints.worker.course import Course
 from loafer.entrypoints.worker.deadline import WORKER, Deadline, still_running
 from loafer.entrypoints.worker.ending import Ending, ending_of
 from loafer.entrypoints.worker.loops import NewLoop, close, fastest_loop, run_to_its_end
 from loafer.entrypoints.worker.signals import by_signals
-from loafer.exceptions import LifespanError
-
-logger = logging.getLogger(__name__)
 
 Stoppable: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """Lets someone call what it is given, to stop, from any thread and for as long as the context lasts."""
@@ -123,22 +119,20 @@ class Manager:
             if self.cut_off is not None:
                 end = partial(_cut_off, dispatcher, self.cut_off)
                 self._deadline = Deadline(self.settings.grace_period, WORKER, end)
-            lifespan = self.application.lifespan if self.application is not None else None
-            living = Living(lifespan) if lifespan is not None else None
+            course = self.course(dispatcher)
             runner = asyncio.Runner(loop_factory=self.new_loop)
             loop = runner.get_loop()
             try:
                 asking = partial(stoppable, self._asking(dispatcher, loop))
-                running = _run_until_stopped(self._to_run(dispatcher, living), began, asking)
+                running = _run_until_stopped(course.run, began, asking)
                 run_to_its_end(loop, running, dispatcher.fail)
             finally:
-                left = living is not None and living.left
-                close(runner, deserted=left or dispatcher.abandoned > 0)
+                close(runner, deserted=course.left)
 
-    def _to_run(self, dispatcher: Dispatcher, living: Living | None) -> Callable[[], Coroutine[Any, Any, None]]:
-        if living is None:
-            return dispatcher.run
-        return partial(_run_within, living, dispatcher, self.settings.start_timeout)
+    def course(self, dispatcher: Dispatcher) -> Course:
+        """Return what runs the dispatcher that `prepared` gave, within the application's lifespan."""
+        lifespan = self.application.lifespan if self.application is not None else None
+        return Course(dispatcher, lifespan, self.settings.start_timeout)
 
     def _asking(self, dispatcher: Dispatcher, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         """Return what asks to stop, and asked again to hurry, on any thread, though the loop may be blocked."""
@@ -175,32 +169,3 @@ async def _run_until_stopped(
     with stoppable():
         began()
         await run()
-
-
-async def _run_within(living: Living, dispatcher: Dispatcher, start_timeout: float) -> None:
-    """Run within a lifespan; raises what ended the dispatcher, else what the lifespan raises."""
-    state = await living.start(start_timeout, dispatcher.stop_asked)
-    error: BaseException | None = None
-    if not dispatcher.stop_asked.is_set():
-        for route in dispatcher.routes:
-            for branch in route.branches:
-                branch.around.state = state
-        try:
-            await dispatcher.run()
-        except BaseException as raised:  # noqa: BLE001 - the lifespan ends before it is raised
-            error = raised
-    try:
-        await living.end(_time_left(dispatcher), dispatcher.haste)
-    except LifespanError as failed:
-        if error is None:
-            raise
-        logger.error("%s", failed, exc_info=failed.__cause__)  # noqa: TRY400 - the cause is what tells something
-    if error is not None:
-        raise error
-
-
-def _time_left(dispatcher: Dispatcher) -> float:
-    """Return the seconds that are left to a stop for the end of the lifespan."""
-    now = dispatcher.clock()
-    began = now if dispatcher.stopped_at is None else dispatcher.stopped_at
-    return max(SHORTEST_END, began + dispatcher.options.grace_period + LONGEST_STOP - now)

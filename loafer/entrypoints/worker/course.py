@@ -1,0 +1,81 @@
+"""A worker's course: the lifespan starts, the dispatcher runs, the lifespan ends."""
+
+import logging
+from typing import Any
+
+import attrs
+
+from loafer.application.dispatcher import Dispatcher
+from loafer.application.lifespan import LONGEST_STOP, SHORTEST_END, Lifespan, Living
+from loafer.exceptions import LifespanError
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.define(eq=False)
+class Course:
+    """Runs a dispatcher within a lifespan, if there is one; can run once.
+
+    Attributes:
+        dispatcher: What runs.
+        lifespan: Gives the state of all contexts; None: it is None.
+        start_timeout: Seconds in which the lifespan has to start.
+
+    """
+
+    dispatcher: Dispatcher
+    lifespan: Lifespan | None = None
+    start_timeout: float = 60.0
+    _living: Living | None = attrs.field(default=None, init=False)
+
+    @property
+    def left(self) -> bool:
+        """Whether something was left behind that may never end: a handler, or the lifespan."""
+        return self.dispatcher.abandoned > 0 or (self._living is not None and self._living.left)
+
+    async def run(self) -> None:
+        """Run until the dispatcher is asked to stop.
+
+        Raises:
+            LifespanError: the lifespan failed, or took too long.
+            BaseException: what ended the dispatcher; it goes before what the lifespan raises.
+
+        """
+        if self.lifespan is None:
+            await self.dispatcher.run()
+        else:
+            self._living = Living(self.lifespan)
+            await self._run_within(self._living)
+
+    async def _run_within(self, living: Living) -> None:
+        dispatcher = self.dispatcher
+        state = await living.start(self.start_timeout, dispatcher.stop_asked)
+        error: BaseException | None = None
+        if not dispatcher.stop_asked.is_set():
+            give_state(dispatcher, state)
+            try:
+                await dispatcher.run()
+            except BaseException as raised:  # noqa: BLE001 - the lifespan ends before it is raised
+                error = raised
+        try:
+            await living.end(_time_left(dispatcher), dispatcher.haste)
+        except LifespanError as failed:
+            if error is None:
+                raise
+            logger.error("%s", failed, exc_info=failed.__cause__)  # noqa: TRY400 - the cause is what tells something
+        if error is not None:
+            raise error
+
+
+def give_state(dispatcher: Dispatcher, state: Any) -> None:
+    """Let the contexts of all routes have a state."""
+    for route in dispatcher.routes:
+        for branch in route.branches:
+            branch.around.state = state
+
+
+def _time_left(dispatcher: Dispatcher) -> float:
+    """Return the seconds that are left to a stop for the end of the lifespan."""
+    now = dispatcher.clock()
+    began = now if dispatcher.stopped_at is None else dispatcher.stopped_at
+    return max(SHORTEST_END, began + dispatcher.options.grace_period + LONGEST_STOP - now)
