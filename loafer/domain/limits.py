@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import TYPE_CHECKING
 
 import attrs
 
-from loafer.domain.message import OutgoingMessage
+if TYPE_CHECKING:  # whoever needs a number alone, as settings do, need not wait for messages
+    from loafer.domain.message import OutgoingMessage
 
 LONGEST_VISIBILITY = 43_200
 """Seconds that SQS accepts as a visibility timeout, and lets a message be kept invisible from its receipt.
@@ -49,7 +52,11 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using
 FIFO = ".fifo"
 """How the name of a FIFO queue or topic ends: the services demand it."""
 
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+@cache
+def _forbidden() -> re.Pattern[str]:
+    """Return what finds a character that no message may hold; it takes milliseconds to compile."""
+    return re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @attrs.frozen
@@ -78,7 +85,7 @@ QUEUE = Limits("queue", LARGEST_MESSAGE, LONGEST_DELAY)
 TOPIC = Limits("topic", LARGEST_NOTIFICATION, None)
 
 
-def mistake_in(message: OutgoingMessage, limits: Limits) -> str | None:
+def mistake_in(message: "OutgoingMessage", limits: Limits) -> str | None:
     """Return in one line why a queue or topic would refuse a message; None: it takes it."""
     if not message.body:
         return "the body is empty; give it one character at least"
@@ -99,7 +106,7 @@ def mistake_in_queue(visibility_timeout: float, max_receive_count: int | None) -
     return None
 
 
-def size_of(message: OutgoingMessage) -> int:
+def size_of(message: "OutgoingMessage") -> int:
     """Return a message's size in bytes as the services count it: body, and names, types and values of attributes."""
     size = len(message.body.encode())
     for name, attribute in message.attributes.items():
@@ -108,7 +115,7 @@ def size_of(message: OutgoingMessage) -> int:
     return size
 
 
-def split(messages: Sequence[OutgoingMessage], largest: int) -> Iterator[list[OutgoingMessage]]:
+def split(messages: Sequence["OutgoingMessage"], largest: int) -> Iterator[list["OutgoingMessage"]]:
     """Yield batches of at most 10 messages and `largest` bytes, in order; each message fits by itself."""
     batch: list[OutgoingMessage] = []
     taken = 0
@@ -123,7 +130,7 @@ def split(messages: Sequence[OutgoingMessage], largest: int) -> Iterator[list[Ou
         yield batch
 
 
-def _too_much(message: OutgoingMessage, limits: Limits) -> str | None:
+def _too_much(message: "OutgoingMessage", limits: Limits) -> str | None:
     if len(message.attributes) > MOST_ATTRIBUTES:
         return f"it has {len(message.attributes)} attributes; give it {MOST_ATTRIBUTES} at most"
     size = size_of(message)
@@ -141,13 +148,13 @@ def _wrong_delay(delay: int | None, limits: Limits) -> str | None:
     return None if 0 <= delay <= limits.delay else f"delay={delay} is out of range; give 0 to {limits.delay} seconds"
 
 
-def _missing_group(message: OutgoingMessage, limits: Limits) -> str | None:
+def _missing_group(message: "OutgoingMessage", limits: Limits) -> str | None:
     if limits.ordered and message.group is None:
         return f"it has no group, and messages of a FIFO {limits.kind} need a group id"
     return None
 
 
-def _forbidden_character(message: OutgoingMessage) -> str | None:
+def _forbidden_character(message: "OutgoingMessage") -> str | None:
     texts: list[tuple[str, str | bytes | None]] = [
         ("the body", message.body),
         ("the group", message.group),
@@ -156,8 +163,9 @@ def _forbidden_character(message: OutgoingMessage) -> str | None:
     for name, attribute in message.attributes.items():
         what = f"attribute {name!r}"
         texts += [(f"the name of {what}", name), (f"the type of {what}", attribute.type), (what, attribute.value)]
+    forbidden = _forbidden()
     for what, text in texts:
-        found = _FORBIDDEN.search(text) if isinstance(text, str) else None
+        found = forbidden.search(text) if isinstance(text, str) else None
         if found:
             character = f"U+{ord(found[0]):04X}"
             return f"{what} holds {character} at character {found.start()}, which no message may hold; encode it"

@@ -1,6 +1,5 @@
 """From the text of a setting to its value; a ValueError says what is wrong and what would be right."""
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -179,6 +178,8 @@ def options(value: str) -> Mapping[str, Any]:
         raise ValueError("not a mapping; give one such as {'WaitTimeSeconds': 5}")
     if not all(isinstance(key, str) for key in mapping):
         raise ValueError("a key is not a string; give a mapping such as {'WaitTimeSeconds': 5}")
+    import json  # noqa: PLC0415 - as for what is no JSON, below
+
     try:
         json.dumps(mapping, allow_nan=False)
     except (ValueError, TypeError) as error:
@@ -188,6 +189,7 @@ def options(value: str) -> Mapping[str, Any]:
 
 def _structure(value: str) -> object:
     import ast  # noqa: PLC0415 - only for options, which `--help` has none of
+    import json  # noqa: PLC0415 - as above
 
     for read in (json.loads, ast.literal_eval):
         try:

@@ -1,15 +1,17 @@
 """The one place where everything is put together; nothing else knows the container library."""
 
-from dependency_injector import containers, providers
-
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.lighter import frameworks_put_off
 from loafer.entrypoints.wiring.routes import Wiring
 from loafer.entrypoints.wiring.threads import handler_threads
 from loafer.ports.publisher import Publisher
+
+with frameworks_put_off():
+    from dependency_injector import containers, providers
 
 
 def _sqs_publisher(queue: str, transport: str) -> Publisher:
