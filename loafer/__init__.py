@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from loafer.domain.message import Attribute, Message, Notification
     from loafer.domain.retry import Retry
     from loafer.entrypoints.app import Loafer
+    from loafer.entrypoints.worker.handle import Worker
     from loafer.exceptions import (
         AccessDenied,
         ConfigurationError,
@@ -53,6 +54,7 @@ __all__ = [
     "RejectMessage",
     "Retry",
     "Router",
+    "Worker",
     "attribute",
     "body",
     "group",
@@ -72,6 +74,7 @@ if not TYPE_CHECKING:  # a type checker would take any name for one that is here
         "Outcome": "domain.lifecycle",
         "Retry": "domain.retry",
         "Router": "application.routing",
+        "Worker": "entrypoints.worker.handle",
         "attribute": "domain.conditions",
         "body": "domain.conditions",
         "group": "domain.conditions",

@@ -57,6 +57,8 @@ class Dispatcher:
     _stop: Stop = attrs.field(default=attrs.Factory(lambda self: Stop(self.stopping), takes_self=True), init=False)
     _lanes: list[Lane] = attrs.field(factory=list, init=False)
     _slots: Slots = attrs.field(init=False)
+    _paused: set[str] = attrs.field(factory=set, init=False)
+    _begun: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     def stop(self) -> None:
         """Ask to stop: no new work, running handlers get the grace period; asked twice, they are cancelled at once."""
@@ -82,23 +84,36 @@ class Dispatcher:
         return self._stop.hurried
 
     def pause(self, route: str) -> None:
-        """Receive nothing more on a route, until `resume`; what is held is handled.
+        """Receive nothing more on a route, until `resume`; what is held is handled. Said before `run`, it counts too.
 
         Raises:
-            KeyError: there is no such route.
+            LookupError: there is no such route.
 
         """
-        self._slots.pause(self._lane(route))
+        self._paused.add(self._known(route))
+        if self._lanes:
+            self._slots.pause(self._lane(route))
 
     def resume(self, route: str) -> None:
-        """Receive on a route again; KeyError: there is no such route."""
-        self._slots.resume(self._lane(route))
+        """Receive on a route again; LookupError: there is no such route."""
+        self._paused.discard(self._known(route))
+        if self._lanes:
+            self._slots.resume(self._lane(route))
+
+    def _known(self, route: str) -> str:
+        names = [name for each in self.routes for name in _names(each)]
+        if route not in names:
+            raise LookupError(f"there is no route {route!r}, but {', '.join(names)}")
+        return route
 
     def _lane(self, route: str) -> Lane:
+        return next(lane for lane in self._lanes if route in _names(lane.route))
+
+    async def opened(self) -> None:
+        """Return once `run` has begun and every source has answered."""
+        await self._begun.wait()
         for lane in self._lanes:
-            if route in (lane.route.name, *(branch.name for branch in lane.route.branches)):
-                return lane
-        raise KeyError(route)
+            await lane.answered.wait()
 
     @property
     def counts(self) -> Counter[str]:
@@ -132,6 +147,9 @@ class Dispatcher:
             self.clock,
             self._lanes,
         )
+        for route in self._paused:
+            slots.pause(self._lane(route))
+        self._begun.set()
         lookout = Lookout(self.clock)
         watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None
         summaries = summaries_of(self._lanes, self.clock())
@@ -175,3 +193,8 @@ class Dispatcher:
 
         heartbeat = Heartbeat(self._lanes, self.clock, self.options.stall_limit, look, fail)
         return beating(heartbeat) if watchdog is None else beating_on_a_thread(heartbeat, self.new_loop)
+
+
+def _names(route: Route) -> list[str]:
+    """Return the names of a route, and of those that it receives for."""
+    return list(dict.fromkeys((route.name, *(branch.name for branch in route.branches))))

@@ -1,5 +1,6 @@
 """What a route holds while it runs; the one place that its polls, its jobs, its settlement and the heartbeat share."""
 
+import asyncio
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -36,6 +37,8 @@ class Lane:
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     wide_polls: int = attrs.field(default=0, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
+    answered: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+    """Set once its source has answered for the first time."""
 
     def __attrs_post_init__(self) -> None:
         """Begin without an order of groups: whether there is one shows when the consumer opens."""
@@ -49,6 +52,7 @@ class Lane:
             self.order = GroupOrder()
         for branch in self.route.branches:
             branch.around.max_receive_count = info.max_receive_count
+        self.answered.set()
 
     def looked(self, info: SourceInfo) -> None:
         """Take in what the source is by now."""

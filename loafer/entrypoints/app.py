@@ -1,14 +1,17 @@
 """An application: routes, what they share, and how it is run."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import TypedDict, Unpack, overload
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack, overload
 
 from loafer.application.checking import mistakes_in
 from loafer.application.registered import Line, check_options
 from loafer.application.routing import Router, State
 from loafer.domain.retry import Retry
+
+if TYPE_CHECKING:
+    from loafer.entrypoints.worker.handle import Worker
 
 Lifespan = Callable[[], AbstractAsyncContextManager[State]]
 """What gives the state that handlers share; entered before the first message, left after the last handler."""
@@ -67,6 +70,40 @@ class Loafer(Router[State]):
     def mistakes(self) -> list[str]:
         """Return one line for each thing that is wrong with what was registered, with the line of code."""
         return [*_mistakes_of_lifespan(self.lifespan, self.line), *mistakes_in(self.routes())]
+
+    def run(self) -> NoReturn:
+        """Run until Ctrl-C or SIGTERM, and end the process with its exit status, as `loafer run` does."""
+        from loafer.entrypoints.commands.run import run_in_code  # noqa: PLC0415 - it is slow to import, as all below
+        from loafer.entrypoints.worker.ending import end_with  # noqa: PLC0415
+
+        end_with(lambda: run_in_code(self))
+
+    async def serve(self) -> None:
+        """Run in this event loop until this is cancelled; hears no signals, and changes no log.
+
+        Raises:
+            ConfigurationError: something is wrong with the settings or the application; all of it is said.
+            BaseException: what failed for good.
+
+        """
+        async with self.running() as worker:
+            await worker.ended()
+
+    @asynccontextmanager
+    async def running(self) -> "AsyncIterator[Worker]":
+        """Run in this event loop while the block runs; hears no signals, and changes no log.
+
+        The end of the block is a stop: running handlers get the grace period, and within 8 seconds more it is over.
+
+        Raises:
+            ConfigurationError: something is wrong with the settings or the application; all of it is said.
+            BaseException: what failed for good, when the block ends; it was logged when it happened.
+
+        """
+        from loafer.entrypoints.worker.hosted import hosted  # noqa: PLC0415
+
+        async with hosted(self) as worker:
+            yield worker
 
 
 def _mistakes_of_lifespan(lifespan: object, line: Line) -> list[str]:

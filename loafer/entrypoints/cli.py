@@ -10,18 +10,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from loafer import __version__
-from loafer.entrypoints.commands.display import as_logged, table
+from loafer.entrypoints.commands.display import TOLD, table, tell_end
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.options import message_options, setting_options
 from loafer.entrypoints.settings.mistakes import Mistakes
-from loafer.entrypoints.worker.ending import FAILED, end_process, ending_of, ends_within
-from loafer.exceptions import ConfigurationError, ConsumerError, LifespanError, PublisherError
+from loafer.entrypoints.worker.ending import FAILED, end_with
 
 if TYPE_CHECKING:
     from loafer.domain.message import OutgoingMessage
-
-TELLING = 0.5
-"""Seconds that a text of ours may take where nobody reads it; then it is left to be read whenever it is."""
 
 MANY_MESSAGES = 1000
 """A progress bar is shown for more messages than this."""
@@ -42,10 +38,8 @@ def errors_in_one_line(context: click.Context) -> Iterator[None]:
     """Turn loafer's errors into a line each on standard error, and an exit status; with -vv, a traceback too."""
     try:
         yield
-    except (ConfigurationError, ConsumerError, LifespanError, PublisherError) as error:
-        ending = ending_of(error, traced=verbosity(context) > 1)
-        ends_within(TELLING, partial(click.echo, as_logged(ending.text), err=True))
-        context.exit(ending.status)
+    except TOLD as error:
+        context.exit(tell_end(error, traced=verbosity(context) > 1))
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
@@ -68,7 +62,8 @@ def start(context: click.Context) -> None:
     from loafer.entrypoints.commands.run import run_worker  # noqa: PLC0415 - `--help` needs no asyncio
 
     mistakes = Mistakes()
-    run_worker(context, read_settings(context, mistakes, source_required=True), mistakes)
+    settings = read_settings(context, mistakes, source_required=True)
+    context.exit(run_worker(settings, mistakes, verbose=verbosity(context)))
 
 
 @cli.command()
@@ -84,7 +79,7 @@ def run(context: click.Context, application: str, only: tuple[str, ...], process
     from loafer.entrypoints.commands.run import run_application  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
-        run_application(context, application, only, processes)
+        context.exit(run_application(context, application, only, processes))
 
 
 @cli.command()
@@ -208,10 +203,4 @@ for documented, typed in ((publish_sqs, "publish-sqs"), (publish_sns, "publish-s
 
 def main() -> None:
     """Run the command line and end the process with its exit status."""
-    try:
-        cli(prog_name="loafer")
-    except SystemExit as end:
-        end_process(end)
-    except BaseException as error:  # noqa: BLE001 - it ends the process, as it would anyway, but for its traceback
-        ends_within(TELLING, partial(sys.excepthook, type(error), error, error.__traceback__))
-        end_process(SystemExit(FAILED))
+    end_with(partial(cli, prog_name="loafer"))

@@ -15,6 +15,7 @@ from loafer import (
     RejectMessage,
     Retry,
     Router,
+    Worker,
     attribute,
     body,
     group,
@@ -175,3 +176,15 @@ async def handle_free(order: Order, context: Context[int]) -> None: ...
 
 
 app.include(free)
+
+
+async def host() -> None:
+    async with app.running() as worker:
+        assert_type(worker, Worker)
+        await worker.ready()
+        assert_type(worker.alive, bool)
+        assert_type(worker.error, BaseException | None)
+        assert_type(worker.held, int)
+        assert_type(worker.counts["received"], int)
+        worker.pause("orders")
+    await plain.serve()

@@ -1,14 +1,22 @@
 """What people see in their terminal, as text."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
+
+import click
 
 from loafer import __version__
 from loafer.domain.shown import without_secrets
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.worker.ending import TELLING, ending_of, ends_within
+from loafer.exceptions import ConfigurationError, ConsumerError, LifespanError, PublisherError
 
 if TYPE_CHECKING:
     from loafer.application.registered import Registered
+
+TOLD = (ConfigurationError, ConsumerError, LifespanError, PublisherError)
+"""The errors that end a command with a line each, and not with a traceback."""
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -27,6 +35,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _is_text(cell: object) -> bool:
     return bool(cell) and not isinstance(cell, int | float)
+
+
+def tell_end(error: BaseException, *, traced: bool = False) -> int:
+    """Tell standard error what ends a command, with `traced` with its traceback, and return the exit status."""
+    ending = ending_of(error, traced=traced)
+    ends_within(TELLING, partial(click.echo, as_logged(ending.text), err=True))
+    return ending.status
 
 
 def as_logged(text: str) -> str:

@@ -5,8 +5,9 @@ from functools import partial
 import attrs
 import click
 
-from loafer.entrypoints.commands.display import as_logged, banner
+from loafer.entrypoints.commands.display import TOLD, as_logged, banner, tell_end
 from loafer.entrypoints.commands.given import read_settings, verbosity
+from loafer.entrypoints.settings.here import settings_here
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.applications import (
@@ -14,15 +15,17 @@ from loafer.entrypoints.wiring.applications import (
     chosen,
     chosen_settings,
     load_application,
+    name_of,
+    settings_beside,
     settings_with,
 )
 from loafer.entrypoints.worker.deadline import cut_off
 from loafer.entrypoints.worker.log_queue import queued_logs
-from loafer.entrypoints.worker.logs import in_the_logs_format
+from loafer.entrypoints.worker.logs import in_the_logs_format, set_up_logs
 
 
-def run_application(context: click.Context, named: str, only: tuple[str, ...], processes: str | None) -> None:
-    """Run an application until stopped; ends the command with its exit status where there are several processes.
+def run_application(context: click.Context, named: str, only: tuple[str, ...], processes: str | None) -> int:
+    """Run an application until stopped, and return the exit status.
 
     The application is loaded by each worker. It is loaded here only where nobody but its code says how many workers
     there are: the supervisor of several has none of the user's code in it.
@@ -42,16 +45,34 @@ def run_application(context: click.Context, named: str, only: tuple[str, ...], p
             mistakes.raise_if_any()
         elif "processes" not in settings.origins:
             settings = _with_processes(application, settings)
-    run_worker(context, settings, mistakes, application)
+    return run_worker(settings, mistakes, application, verbosity(context))
+
+
+def run_in_code(application: Application) -> int:
+    """Run an application that is here already until stopped, as `loafer run` does, and return the exit status.
+
+    Several processes load it by the name under which a module has it.
+    """
+    mistakes = Mistakes()
+    try:
+        here = settings_here({}, mistakes)
+        settings = settings_beside(here.settings, name_of(application))
+        if "processes" not in settings.origins:
+            settings = _with_processes(application, settings)
+        set_up_logs(settings, 0, mistakes, several=settings.processes > 1)
+        here.tell()
+        if settings.processes > 1 and settings.application is None:
+            mistakes.tell(f"{application.line}: several processes need its name; keep it in a variable of a module")
+        return run_worker(settings, mistakes, application)
+    except TOLD as error:
+        return tell_end(error)
 
 
 def application_settings(
     context: click.Context, named: str, only: tuple[str, ...], mistakes: Mistakes, options: dict[str, str]
 ) -> Settings:
     """Return the settings for an application: the default route runs beside it where its source is set."""
-    settings = read_settings(context, mistakes, options=options)
-    routes = tuple(route for route in settings.routes if "source" in route.origins)
-    return attrs.evolve(settings, application=named, only=only, routes=routes)
+    return settings_beside(read_settings(context, mistakes, options=options), named, only)
 
 
 def _with_processes(application: Application, settings: Settings) -> Settings:
@@ -59,10 +80,8 @@ def _with_processes(application: Application, settings: Settings) -> Settings:
     return attrs.evolve(settings, processes=processes)
 
 
-def run_worker(
-    context: click.Context, settings: Settings, mistakes: Mistakes, application: Application | None = None
-) -> None:
-    """Run the worker, or several, until stopped; raises as Manager.run does."""
+def run_worker(settings: Settings, mistakes: Mistakes, application: Application | None = None, verbose: int = 0) -> int:
+    """Run the worker, or several, until stopped, and return the exit status; raises as Manager.run does."""
     with queued_logs() as writer:
 
         def tell(text: str) -> None:
@@ -77,12 +96,13 @@ def run_worker(
 
             refuse_memory(settings, mistakes)
             if not mistakes.found:
-                launch = partial(launch_worker, settings, verbosity(context))
+                launch = partial(launch_worker, settings, verbose)
                 supervisor = Supervisor(settings.processes, launch, began, tell, settings.grace_period, end)
-                context.exit(supervisor.run())
+                return supervisor.run()
         from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - several need none here
 
         Manager(settings, mistakes, application=application, cut_off=end).run(began)
+        return 0
 
 
 def _banner(settings: Settings, application: Application | None) -> str:

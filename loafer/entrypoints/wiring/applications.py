@@ -1,7 +1,9 @@
 """From an application in code to what runs: it is loaded, its settings are taken, its routes become routes."""
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
@@ -69,6 +71,28 @@ def _no_application(found: object) -> str:
     return f"{type(found).__name__!r} is no application; name an instance of Loafer, such as app = Loafer()"
 
 
+def name_of(application: Application) -> str | None:
+    """Return the name under which a module has an application, such as shop:app; None: no module has it.
+
+    The main module has it last, and under the name by which others can import it.
+    """
+    main = sys.modules["__main__"]
+    spec, file = main.__spec__, getattr(main, "__file__", None)
+    main_name = spec.name if spec is not None else Path(file or "__main__").stem
+    modules = [(name, module) for name, module in [*sys.modules.items()] if module is not main]
+    for module_name, module in [*modules, (main_name, main)]:
+        for name, value in [*getattr(module, "__dict__", {}).items()]:
+            if value is application:
+                return f"{module_name}:{name}"
+    return None
+
+
+def settings_beside(settings: Settings, named: str | None, only: tuple[str, ...] = ()) -> Settings:
+    """Return the settings for an application of a name: the default route runs beside it where its source is set."""
+    routes = tuple(route for route in settings.routes if "source" in route.origins)
+    return attrs.evolve(settings, application=named, only=only, routes=routes)
+
+
 def settings_with(application: Application, settings: Settings, mistakes: Mistakes) -> Settings:
     """Return the settings of an application: what was set from outside goes before what its code says.
 
@@ -124,4 +148,6 @@ def check_only(application: Application, settings: Settings, mistakes: Mistakes)
             right = f"did you mean {near[0]}?" if near else "it has none"
             mistakes.tell(f"--only {name}: {settings.application} has no route of this name; {right}")
     if not names:
-        mistakes.tell(f"{application.line}: {settings.application} has no routes; register one with @app.route(…)")
+        mistakes.tell(
+            f"{application.line}: {settings.application or 'it'} has no routes; register one with @app.route(…)"
+        )

@@ -28,6 +28,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 WRITING_THREAD = "loafer-writes"
 """The name of threads that write what may block: those that are left at the end are blocked."""
 
+TELLING = 0.5
+"""Seconds that a text of ours may take where nobody reads it; then it is left to be read whenever it is."""
+
 LINGERING = 0.1
 """Seconds that handlers' threads have to end, all together."""
 
@@ -76,6 +79,18 @@ def ends_within(seconds: float, act: Callable[[], object]) -> bool:
         return False
     thread.join(seconds)
     return not thread.is_alive()
+
+
+def end_with(act: Callable[[], int | None]) -> NoReturn:
+    """Do something, and end the process with the exit status that it returns, or that it ends with."""
+    try:
+        status = act()
+    except SystemExit as end:
+        end_process(end)
+    except BaseException as error:  # noqa: BLE001 - it ends the process, as it would anyway, but for its traceback
+        ends_within(TELLING, partial(sys.excepthook, type(error), error, error.__traceback__))
+        end_process(SystemExit(FAILED))
+    end_process(SystemExit(status))
 
 
 def end_process(end: SystemExit) -> NoReturn:

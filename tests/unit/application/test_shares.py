@@ -146,7 +146,7 @@ async def test_a_paused_route_receives_nothing_and_goes_on_when_it_is_resumed() 
         world.dispatcher.resume("orders")
         await asyncio.sleep(20)
         assert len(world.queue) == 0
-        with pytest.raises(KeyError, match="no-such"):
+        with pytest.raises(LookupError, match="no-such"):
             world.dispatcher.pause("no-such")
 
 
