@@ -21,8 +21,8 @@ from loafer.application.shutdown import Left, Shutdown
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop, nothing
 from loafer.application.summary import summaries_of, summarized
-from loafer.application.trouble import Trouble
 from loafer.application.watchdog import Watchdog
+from loafer.ports.observer import Observer
 
 
 @attrs.define(eq=False)
@@ -35,6 +35,7 @@ class Dispatcher:
     Attributes:
         routes: What to run.
         options: The limits and delays.
+        observers: Whom to tell what happens.
         observe: Told of every delivery when it has ended; must neither raise nor block.
         stopping: Called once, when a stop is first asked for or something fails for good.
         clock: Seconds that never go back; the event loop's clock must go at the same pace.
@@ -50,6 +51,7 @@ class Dispatcher:
     threaded_heartbeat: bool = True
     new_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     stopping: Callable[[], None] = nothing
+    observers: Sequence[Observer] = ()
     left: Left = attrs.field(factory=Left, init=False)
     """What had not ended when the dispatcher stopped."""
     stopped_at: float | None = attrs.field(default=None, init=False)
@@ -139,7 +141,8 @@ class Dispatcher:
             BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
 
         """
-        self._lanes = [Lane(route, route.consumer(), self.clock) for route in self.routes]
+        self._lanes = [Lane(route, route.consumer(), self.clock, self.observers) for route in self.routes]
+        summaries = summaries_of(self._lanes, self.clock())
         slots = self._slots = Slots(
             self.options.max_jobs,
             self.options.prefetch,
@@ -152,14 +155,13 @@ class Dispatcher:
         self._begun.set()
         lookout = Lookout(self.clock)
         watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None
-        summaries = summaries_of(self._lanes, self.clock())
-        jobs = Jobs(slots, self._stop, self.options, self.observe, summaries)
+        jobs = Jobs(slots, self._stop, self.options, self.observe)
         admit = jobs.admit if watchdog is None else watchdog.giving_way(jobs.admit)
         intakes = [
-            Intake(lane, slots, self._stop, Trouble(f"source {lane.route.source!r}", self.clock), lookout, admit)
+            Intake(lane, slots, self._stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit)
             for lane in self._lanes
         ]
-        async with summarized(summaries.values(), self.clock), self._heartbeat(watchdog, lookout):
+        async with summarized(summaries, self.clock), self._heartbeat(watchdog, lookout):
             try:
                 for intake in intakes:
                     intake.start()

@@ -19,6 +19,7 @@ from loafer.domain.limits import LARGEST_BATCH
 from loafer.domain.message import Message
 from loafer.exceptions import ConsumerUnavailable
 from loafer.ports.consumer import Consumer
+from loafer.ports.observer import Cause, Operation
 
 logger = logging.getLogger(__name__)
 
@@ -60,12 +61,15 @@ class Heartbeat:
     """Lanes of which a lease has ended since extensions are denied."""
     _calls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _let_go: bool = attrs.field(default=False, init=False)
+    _resumed: bool = attrs.field(default=False, init=False)
+    """Whether leases had been let go until now."""
+    beaten: float = attrs.field(init=False)
+    """When it looked last."""
 
     def __attrs_post_init__(self) -> None:
         """Begin without trouble."""
-        self._troubles = {
-            lane: Trouble(f"extending leases on {lane.route.source!r}", self.clock) for lane in self.lanes
-        }
+        self.beaten = self.clock()
+        self._troubles = {lane: lane.trouble(f"extending leases on {lane.route.source!r}") for lane in self.lanes}
 
     async def run(self) -> None:
         """Extend leases until cancelled."""
@@ -84,6 +88,7 @@ class Heartbeat:
         return min(max(SHORTEST_TICK, shortest / LOOKS), LONGEST_TICK)
 
     def _beat(self) -> None:
+        self.beaten = self.clock()
         if self._stalled():
             return
         for lane in self.lanes:
@@ -107,7 +112,7 @@ class Heartbeat:
         stalled = blocked > self.stall_limit
         if stalled and not self._let_go:
             logger.error("the event loop has been blocked for %.0f s: its leases are let go", blocked)
-        self._let_go = stalled
+        self._let_go, self._resumed = stalled, self._let_go
         return stalled
 
     def _tell_of(self, lane: Lane, ended: Sequence[Lease]) -> None:
@@ -117,11 +122,14 @@ class Heartbeat:
         text = "%d leases on %r have ended without an extension, and others may run these messages: %s"
         logger.warning(text, len(ended), lane.route.source, ids)
         self._suffered.add(lane)
+        for lease in ended:
+            lane.lost(lease, Cause.BLOCKED_LOOP if self._resumed else Cause.LEASE_LOST)
 
     async def _extend(self, lane: Lane, leases: Sequence[Lease], seconds: float) -> None:
         messages = [lease.message for lease in leases]
         sent = self.clock()
         results: Sequence[Failure | None] = [Failure("the call did not end")] * len(leases)
+        lost: list[Lease] = []
         try:
             if seconds <= 0:
                 results = [Failure("it has been held for 12 hours", retryable=False)] * len(leases)
@@ -137,10 +145,17 @@ class Heartbeat:
                     elif lane.leases.refused(lease, message):
                         lane.counts["leases_lost"] += 1
                         logger.warning("message %s: its lease is lost: %s", message.id, failure.reason)
+                        lost.append(lease)
+        for lease in lost:
+            lane.lost(lease, Cause.LEASE_LOST)
+        if lane.tell.extended:
+            extended = [message for message, failure in zip(messages, results, strict=True) if failure is None]
+            for tell in lane.tell.extended:
+                tell(extended)
 
     async def _call(self, lane: Lane, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
         """Return what became of an extension; whatever went wrong, there may be time for another try."""
-        trouble = self._troubles[lane]
+        trouble, began = self._troubles[lane], self.clock()
         limit = min(max(SHORTEST_CALL, lane.leases.interval / 2), LONGEST_CALL)
         try:
             async with asyncio.timeout(limit):
@@ -152,7 +167,9 @@ class Heartbeat:
         else:
             trouble.over()
             self._suffered.discard(lane)
+            lane.called(Operation.EXTEND, began, None)
             return results
+        lane.called(Operation.EXTEND, began, error)
         trouble.note(error)
         if trouble.denied_too_long and lane in self._suffered:
             self.fail(error)

@@ -15,6 +15,7 @@ from loafer.application.trouble import Trouble
 from loafer.domain.message import Message
 from loafer.exceptions import ConsumerError, ConsumerUnavailable
 from loafer.ports.consumer import SourceInfo
+from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
 
@@ -145,9 +146,11 @@ class Intake:
         try:
             messages = await self.lane.consumer.receive(seats)
         except (ConsumerUnavailable, ConsumerError) as error:
+            self.lane.called(Operation.RECEIVE, asked, error)
             wait = self.trouble.wait(error)
         else:
             self.trouble.over()
+            self._tell(seats, messages, asked)
             self.admit(self.lane, messages, self.lookout.earliest(asked))
             return messages
         finally:
@@ -157,3 +160,9 @@ class Intake:
         if not self.stop.requested.is_set():
             await asyncio.sleep(wait)
         return ()
+
+    def _tell(self, seats: int, messages: Sequence[Message], asked: float) -> None:
+        self.lane.heard = self.lookout.clock()
+        self.lane.called(Operation.RECEIVE, asked, None)
+        for tell in self.lane.tell.received:
+            tell(self.lane.route.source, seats, messages)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from enum import Enum, auto
 
@@ -21,12 +21,12 @@ from loafer.application.running import Running
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
-from loafer.application.summary import Summary
 from loafer.application.tasks import start_task
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
+from loafer.ports.observer import Cause
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ class Jobs:
     stop: Stop
     options: Options
     observe: Callable[[Delivery], None]
-    summaries: Mapping[Lane, Summary] = attrs.field(factory=dict)
     running: Running = attrs.field(factory=Running, init=False)
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
@@ -159,7 +158,7 @@ class Jobs:
             if lease.is_due(last):
                 text = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
                 logger.warning(text, lease.message.id)
-        self._settlements[lane].release(spared)
+        self._settlements[lane].release(spared, cause=Cause.STOP)
 
     def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()
@@ -169,11 +168,11 @@ class Jobs:
         if not lease.is_valid(now):
             logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
             self.slots.free(lane)
-            self._settlements[lane].let_go([lease])
+            self._settlements[lane].let_go([lease], Cause.LEASE_LOST)
             return
         lease.runs += 1
         task = start_task(self._run(lane, lease, now), self._context.copy())
-        self.running.add(task, lane, (lease,))
+        self.running.add(task, lane, (lease,), now)
 
     def _start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
         """Start one job with many messages, but for those whose leases have ended."""
@@ -181,7 +180,7 @@ class Jobs:
         if len(valid) < len(leases):
             text = "%d messages on %r: their leases ended while they waited; they are not started"
             logger.warning(text, len(leases) - len(valid), lane.route.name)
-            self._settlements[lane].let_go([lease for lease in leases if not lease.is_valid(now)])
+            self._settlements[lane].let_go([lease for lease in leases if not lease.is_valid(now)], Cause.LEASE_LOST)
         if not valid:
             self.slots.free(lane)
             return
@@ -189,13 +188,15 @@ class Jobs:
         for lease in valid:
             lease.runs += 1
         task = start_task(self._run_batch(lane, valid, now), self._context.copy())
-        self.running.add(task, lane, valid)
+        self.running.add(task, lane, valid, now)
 
     async def _run(self, lane: Lane, lease: Lease, began: float) -> None:
         message = lease.message
         if lease.runs > 1:
             message = attrs.evolve(message, runs_before=lease.runs - 1)
         HANDLED.set((lane, message, began))
+        if lane.tell.started:
+            _tell_started(lane, (message,))
         route = lane.route
         limit = self.options.handler_timeout if route.timeout is None else route.timeout
         if route.branching is None:
@@ -214,7 +215,10 @@ class Jobs:
         route = lane.route
         assert isinstance(route.call, BatchCall)  # noqa: S101 - which is why its lane collects batches
         limit = self.options.handler_timeout if route.timeout is None else route.timeout
-        deliveries = await deliver_batch(route, route.call, [lease.message for lease in leases], limit)
+        messages = [lease.message for lease in leases]
+        if lane.tell.started:
+            _tell_started(lane, messages)
+        deliveries = await deliver_batch(route, route.call, messages, limit)
         if self.running.is_abandoned(leases[0]):
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
@@ -234,9 +238,8 @@ class Jobs:
 
     def _end(self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float) -> None:
         """Count, tell and settle what a delivery has come to, whatever goes wrong in between."""
-        lane.counts[delivery.outcome] += 1
-        if self.summaries:
-            self.summaries[lane].ended(delivery.message, seconds, now)
+        for tell in lane.tell.ended:
+            tell(delivery.route, delivery.message, delivery.outcome, delivery.error, seconds)
         if delivery.error is not None or self._tells_all:
             self._tell(delivery)
         HANDLED.set(None)  # what settles it settles others too
@@ -244,7 +247,7 @@ class Jobs:
             self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now, delivery.retry)
         except Exception:  # a user's error may raise where it is looked at, and its message must not stay held
             logger.exception("message %s could not be settled: it is left to its lease", delivery.message.id)
-            self._settlements[lane].let_go([lease])
+            self._settlements[lane].let_go([lease], Cause.FAILED)
 
     def _tell(self, delivery: Delivery) -> None:
         try:
@@ -254,3 +257,8 @@ class Jobs:
             logger.exception("message %s: its end could not be told", delivery.message.id)
         if delivery.fatal is not None:
             self.stop.fail(delivery.fatal)
+
+
+def _tell_started(lane: Lane, messages: Sequence[Message]) -> None:
+    for tell in lane.tell.started:
+        tell(messages)

@@ -3,18 +3,25 @@
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
+from loafer.application.counts import Counts
+from loafer.application.listeners import Listeners
 from loafer.application.route import BatchCall, Route
+from loafer.application.trouble import Trouble
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease, Leases
 from loafer.domain.message import Message
 from loafer.domain.ordering import ArrivalOrder, GroupOrder, Singles
 from loafer.ports.consumer import Consumer, SourceInfo
+from loafer.ports.observer import Cause, Observer, Operation
 
 UNKNOWN = SourceInfo(visibility_timeout=30)
+
+RETURNED = 10_000
+"""Messages of which is remembered that they come back: the latest."""
 
 
 @attrs.define(eq=False)
@@ -23,26 +30,52 @@ class Lane:
 
     Attributes:
         wide_polls: Receives under way that may bring more than one message.
-        counts: What happened so far: outcomes by name, `received`, `duplicates`, `leases_lost`, `stale`.
+        observers: Whom to tell what happens here, beside the counts.
+        events: What happened so far.
+        tell: Whom to tell of each event.
+        heard: When a receive was answered last; None: none was.
+        troubles: What may not work: each is told of what it does.
 
     """
 
     route: Route
     consumer: Consumer
     clock: Callable[[], float]
+    observers: Sequence[Observer] = ()
     info: SourceInfo = attrs.field(default=UNKNOWN, init=False)
     leases: Leases = attrs.field(factory=lambda: Leases(UNKNOWN.visibility_timeout), init=False)
     order: ArrivalOrder | GroupOrder | BatchOrder = attrs.field(init=False)
     singles: Singles = attrs.field(factory=Singles, init=False)
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     wide_polls: int = attrs.field(default=0, init=False)
-    counts: Counter[str] = attrs.field(factory=Counter, init=False)
     answered: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     """Set once its source has answered for the first time."""
+    events: Counts = attrs.field(factory=Counts, init=False)
+    tell: Listeners = attrs.field(init=False)
+    troubles: list[Trouble] = attrs.field(factory=list, init=False)
+    heard: float | None = attrs.field(default=None, init=False)
+    _returned: dict[str, None] = attrs.field(factory=dict, init=False)
+    """Messages that come back because of us."""
 
     def __attrs_post_init__(self) -> None:
         """Begin without an order of groups: whether there is one shows when the consumer opens."""
         self.order = BatchOrder(self.route.batch) if isinstance(self.route.call, BatchCall) else ArrivalOrder()
+        self.tell = Listeners.of((self.events,), self.observers)
+
+    def listen(self, observer: Observer) -> None:
+        """Tell one of our own observers, who never raises, from now on."""
+        self.tell = Listeners.of((self.events, observer), self.observers)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What happened so far, by name."""
+        return self.events.by_name
+
+    def trouble(self, what: str) -> Trouble:
+        """Return what notes whether something works here."""
+        trouble = Trouble(what, self.clock, self.route.source, self.tell.trouble)
+        self.troubles.append(trouble)
+        return trouble
 
     def opened(self, info: SourceInfo) -> None:
         """Take in what the consumer found out about its source."""
@@ -73,9 +106,43 @@ class Lane:
         """
         with self.lock:
             leases = self.leases.take(messages, since)
-        self.counts["received"] += len(messages)
         self.counts["duplicates"] += len(messages) - len(leases)
+        for lease in leases:
+            if lease.message.receive_count > 1 and self._returned.pop(lease.message.id, self) is self:
+                self._tell_of(lease.message, Cause.ELSEWHERE)
         return leases
+
+    def called(self, operation: Operation, began: float, error: Exception | None) -> None:
+        """Tell that a call to the source has ended that began then; may be called on any thread."""
+        if self.tell.called:
+            seconds = self.clock() - began
+            for tell in self.tell.called:
+                tell(operation, self.route.source, seconds, error)
+
+    def settled(self, messages: Sequence[Message], operation: Operation) -> None:
+        """Tell that messages were deleted, given back or moved."""
+        for tell in self.tell.settled:
+            tell(messages, operation)
+
+    def comes_back(self, leases: Iterable[Lease], cause: Cause) -> None:
+        """Tell that messages will be delivered again, unless that was told when their leases were lost.
+
+        The cause is this one where the end of their handling has left none.
+        """
+        for lease in leases:
+            if not (lease.lost or lease.overdue):
+                self.lost(lease, Cause(lease.kept_for) if lease.kept_for and not lease.settling else cause)
+
+    def lost(self, lease: Lease, cause: Cause) -> None:
+        """Tell that a message will be delivered again; may be called on any thread."""
+        self._returned[lease.message.id] = None
+        if len(self._returned) > RETURNED:
+            self._returned.pop(next(iter(self._returned)), None)
+        self._tell_of(lease.message, cause)
+
+    def _tell_of(self, message: Message, cause: Cause) -> None:
+        for tell in self.tell.comes_back:
+            tell(message, cause)
 
     def finished(self, leases: Sequence[Lease]) -> None:
         """Hold messages no longer, and let what waited for them start."""

@@ -14,6 +14,7 @@ from loafer.domain.batch import Batch, Failure
 from loafer.domain.lease import Lease
 from loafer.domain.retry import backoff
 from loafer.exceptions import LoaferError
+from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Outbox:
     """One kind of settlement of one lane: entries wait for company, go out in a batch, and come back if they fail.
 
     Attributes:
-        verb: What is done to a message, for the log.
+        operation: What is asked of the source.
         lane: Whose messages they are.
         send: Sends a batch and returns a result an entry.
         finished: Told of each message once, when it is confirmed or given up.
@@ -45,7 +46,7 @@ class Outbox:
 
     """
 
-    verb: str
+    operation: Operation
     lane: Lane
     send: Callable[[Sequence[Lease]], Awaitable[Results]]
     finished: Finished
@@ -57,6 +58,10 @@ class Outbox:
     _sending: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _pending: int = attrs.field(default=0, init=False)
     _emptied: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    @property
+    def _verb(self) -> str:
+        return f"{self.operation}d"
 
     def put(self, lease: Lease, now: float) -> None:
         """Settle a message, soon."""
@@ -116,23 +121,33 @@ class Outbox:
             self._done(done, confirmed=True)
 
     async def _results(self, leases: Sequence[Lease]) -> Results:
+        began = self.lane.clock()
+        raised: Exception | None = None
         try:
-            return await self.send(leases)
+            results = await self.send(leases)
         except LoaferError as error:
+            raised = error
             return [Failure(str(error))] * len(leases)  # whatever it is, it may pass while the message is ours
         except Exception as error:  # a consumer that breaks its contract must not take the worker with it
             logger.exception("the consumer of %r broke", self.lane.route.source)
+            raised = error
             return [Failure(f"{type(error).__name__}: {error}")] * len(leases)
+        finally:
+            self.lane.called(self.operation, began, raised)
+        if self.lane.tell.settled:
+            settled = [lease.message for lease, failure in zip(leases, results, strict=True) if failure is None]
+            self.lane.settled(settled, self.operation)
+        return results
 
     def _failed(self, lease: Lease, failure: Failure) -> None:
         if failure.retryable and lease.is_valid(self.lane.clock()):
             lease.failures += 1
             wait = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
             log = logger.warning if lease.failures == 1 else logger.info
-            log("message %s could not be %s, trying again: %s", lease.message.id, self.verb, failure.reason)
+            log("message %s could not be %s, trying again: %s", lease.message.id, self._verb, failure.reason)
             asyncio.get_running_loop().call_later(wait, self._join_again, lease)
         else:
-            logger.warning("message %s was not %s and comes back: %s", lease.message.id, self.verb, failure.reason)
+            logger.warning("message %s was not %s and comes back: %s", lease.message.id, self._verb, failure.reason)
             self._done([lease], confirmed=False)
 
     def _done(self, leases: Sequence[Lease], *, confirmed: bool) -> None:

@@ -12,6 +12,7 @@ from loafer.domain.batch import Failure
 from loafer.domain.lease import Lease
 from loafer.domain.retry import backoff
 from loafer.exceptions import LoaferError
+from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
 
@@ -43,10 +44,14 @@ class Redrive:
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
 
     async def _move(self, lease: Lease) -> Failure | None:
+        began, raised = self.lane.clock(), None
         try:
             return await self.lane.consumer.dead_letter(lease.message)
         except LoaferError as error:
+            raised = error
             return Failure(str(error))
         except Exception as error:  # a consumer that breaks its contract must not block the group for ever
             logger.exception("the consumer of %r broke", self.lane.route.source)
             return Failure(f"{type(error).__name__}: {error}", retryable=False)
+        finally:
+            self.lane.called(Operation.DEAD_LETTER, began, raised)

@@ -8,6 +8,7 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.domain.lease import Lease
+from loafer.ports.observer import Cause
 
 logger = logging.getLogger(__name__)
 
@@ -16,17 +17,17 @@ logger = logging.getLogger(__name__)
 class Running:
     """The tasks that have not ended, and which messages were left when the stop was over."""
 
-    _tasks: "dict[asyncio.Task[None], tuple[Lane, Sequence[Lease]]]" = attrs.field(factory=dict, init=False)
+    _tasks: "dict[asyncio.Task[None], tuple[Lane, Sequence[Lease], float]]" = attrs.field(factory=dict, init=False)
     _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
     def __len__(self) -> int:
         """Count the tasks."""
         return len(self._tasks)
 
-    def add(self, task: "asyncio.Task[None]", lane: Lane, leases: Sequence[Lease]) -> None:
-        """Keep a task until it ends; one that started at once may have ended already."""
+    def add(self, task: "asyncio.Task[None]", lane: Lane, leases: Sequence[Lease], began: float) -> None:
+        """Keep a task, which `began` then, until it ends; one that started at once may have ended already."""
         if not task.done():
-            self._tasks[task] = lane, leases
+            self._tasks[task] = lane, leases, began
             task.add_done_callback(self._forget)
 
     def is_abandoned(self, lease: Lease) -> bool:
@@ -49,10 +50,11 @@ class Running:
 
     def abandon(self) -> int:
         """Leave what still runs to its lease and return how many tasks that are."""
-        for lane, leases in self._tasks.values():
+        for lane, leases, _ in self._tasks.values():
             for lease in leases:
                 text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
                 logger.warning(text, lease.message.id)
+            lane.comes_back(leases, Cause.STOP)
             with lane.lock:
                 lane.leases.drop(leases)
             self._abandoned.update(leases)

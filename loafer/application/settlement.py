@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 import attrs
 
+from loafer.application.causes import cause_of
 from loafer.application.gate import Gate
 from loafer.application.lane import Lane
 from loafer.application.outbox import Outbox, Results
@@ -19,6 +20,7 @@ from loafer.domain.lifecycle import Outcome
 from loafer.domain.ordering import GroupOrder
 from loafer.domain.retry import Retry, retry_delay
 from loafer.exceptions import AccessDenied
+from loafer.ports.observer import Cause, Operation
 
 logger = logging.getLogger(__name__)
 
@@ -56,10 +58,10 @@ class Settlement:
 
     def __attrs_post_init__(self) -> None:
         """Make an outbox for each kind of batch."""
-        self._acknowledged = self._outbox("acknowledged", self._acknowledge)
-        self._released = self._outbox("released", self._release)
+        self._acknowledged = self._outbox(Operation.ACKNOWLEDGE, self._acknowledge)
+        self._released = self._outbox(Operation.RELEASE, self._release)
         self._redrive = Redrive(self.lane, self.stop)
-        self._trouble = Trouble(f"acknowledging on {self.lane.route.source!r}", self.lane.clock)
+        self._trouble = self.lane.trouble(f"acknowledging on {self.lane.route.source!r}")
         self._gate = Gate(self.stop, self.lane.clock, self._release_now)
 
     def settle(
@@ -73,18 +75,21 @@ class Settlement:
             lease.settling = True
             self._acknowledged.put(lease, now)
         else:
+            lease.kept_for = cause_of(outcome, error, stopping=self.stop.requested.is_set())
             self._keep(lease, error, now, retry or self.retry)
 
-    def release(self, leases: Sequence[Lease], delay: float = 0) -> None:
+    def release(self, leases: Sequence[Lease], delay: float = 0, *, cause: Cause = Cause.ORDER) -> None:
         """Give messages back, in their order, visible again after `delay` seconds; in a stop, see `open_gate`."""
+        self.lane.comes_back(leases, cause)
         self._gate.release(leases, delay)
 
     def open_gate(self, served_until: float) -> None:
         """Let go what a stop gives back: no poll is open, and the source serves aborted ones until `served_until`."""
         self._gate.open(served_until)
 
-    def let_go(self, leases: Sequence[Lease]) -> None:
+    def let_go(self, leases: Sequence[Lease], cause: Cause) -> None:
         """Leave started messages to their leases, and give back what waits for them."""
+        self.lane.comes_back(leases, cause)
         self._finished(leases, confirmed=False)
 
     def sorted_out(self, leases: Sequence[Lease]) -> Sequence[Lease]:
@@ -119,6 +124,7 @@ class Settlement:
         elif isinstance(self.lane.order, GroupOrder):
             self._keep_in_place(self.lane.order, lease, delay, now)
         elif delay is None:
+            self.lane.comes_back([lease], Cause.FAILED)
             self.lane.finished([lease])
         else:
             self.release([lease], delay)
@@ -145,6 +151,7 @@ class Settlement:
         self.lane.singles.add(lease.message, now, spent=False)
         followers = order.followers(lease)
         if delay is None:
+            self.lane.comes_back([lease], Cause.FAILED)
             self._finished([lease], confirmed=True)
             self._release_alone(followers)
         else:
@@ -182,6 +189,7 @@ class Settlement:
             text = "message %s: moved to the dead-letter queue after %d attempts, %d of which ran here"
             logger.warning(text, message.id, lease.attempts, lease.runs)
             self.lane.counts["dead_lettered"] += 1
+            self.lane.settled([message], Operation.DEAD_LETTER)
             self._finished([lease], confirmed=True)
         elif lease.is_valid(self.lane.clock()):
             logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
@@ -189,11 +197,12 @@ class Settlement:
             self._release_alone([lease, *order.followers(lease)])
         else:
             logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", message.id)
-            self.let_go([lease])
+            self.let_go([lease], Cause.LEASE_LOST)
 
     def _finished(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
         """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed."""
         if not confirmed:
+            self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)
             for lease in leases:
                 self.release(self.lane.order.followers(lease))
         self.lane.finished(leases)
@@ -201,8 +210,8 @@ class Settlement:
             self.start(self.lane)
         self.slots.changed(self.lane)
 
-    def _outbox(self, verb: str, send: Callable[[Sequence[Lease]], Awaitable[Results]]) -> Outbox:
-        return Outbox(verb, self.lane, send, self._finished, self._others_may_join)
+    def _outbox(self, operation: Operation, send: Callable[[Sequence[Lease]], Awaitable[Results]]) -> Outbox:
+        return Outbox(operation, self.lane, send, self._finished, self._others_may_join)
 
     def _others_may_join(self) -> bool:
         return self.slots.is_running(self.lane) or self.lane.order.startable > 0

@@ -5,7 +5,7 @@ import logging
 import math
 import time
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
@@ -13,6 +13,7 @@ import attrs
 from loafer.application.lane import Lane
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
+from loafer.ports.observer import Observer
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ _FAILED = (Outcome.FAILED, Outcome.UNTRANSLATED)
 
 
 @attrs.define(eq=False)
-class Summary:
+class Summary(Observer):
     """What a lane did since it was last asked.
 
     Attributes:
@@ -44,10 +45,10 @@ class Summary:
     latest: tuple[Message, float] | None = None
     _counts: Counter[str] = attrs.field(factory=Counter)
 
-    def ended(self, message: Message, seconds: float, now: float) -> None:
-        """Note that a message's handling has ended now, after so many seconds."""
+    def ended(self, _: str, message: Message, __: Outcome, ___: BaseException | None, seconds: float) -> None:
+        """Note how long the handling of a message took, and that it has ended now."""
         self.seconds.append(seconds)
-        self.latest = message, now
+        self.latest = message, self.lane.clock()
 
     def take(self, now: float, wall_clock: Callable[[], float] = time.time) -> "dict[str, float]":
         """Return what happened since the last time, by name, and begin anew; nothing where nothing ended or is held."""
@@ -72,9 +73,14 @@ def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
-def summaries_of(lanes: Sequence[Lane], now: float) -> Mapping[Lane, Summary]:
-    """Return a summary for each lane, or none where nobody would see them."""
-    return {lane: Summary(lane, now) for lane in lanes} if logger.isEnabledFor(logging.INFO) else {}
+def summaries_of(lanes: Sequence[Lane], now: float) -> Sequence[Summary]:
+    """Return a summary for each lane, which listens to it; none where nobody would see them."""
+    if not logger.isEnabledFor(logging.INFO):
+        return ()
+    summaries = [Summary(lane, now) for lane in lanes]
+    for summary in summaries:
+        summary.lane.listen(summary)
+    return summaries
 
 
 @asynccontextmanager

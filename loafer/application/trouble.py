@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
+from loafer.application.listeners import Tells
 from loafer.domain.retry import backoff
 from loafer.exceptions import AccessDenied, ConsumerError
 
@@ -30,14 +31,20 @@ class Trouble:
         what: What does not work, for the log: a source, or something that is done there.
         tries: How often it has failed since it last worked.
         worked: Whether it ever worked.
+        since: When it began to fail, by `clock`.
+        error: How it failed last; None while it works.
+        tells: Whom to tell, and of which source.
 
     """
 
     what: str
     clock: Callable[[], float]
+    source: str = ""
+    tells: Tells = ()
     tries: int = attrs.field(default=0, init=False)
     worked: bool = attrs.field(default=False, init=False)
-    _since: float = attrs.field(default=0.0, init=False)
+    since: float = attrs.field(default=0.0, init=False)
+    error: Exception | None = attrs.field(default=None, init=False)
     _told_at: float = attrs.field(default=0.0, init=False)
     _denied_since: float | None = attrs.field(default=None, init=False)
 
@@ -49,24 +56,26 @@ class Trouble:
     def over(self) -> None:
         """Note that it works."""
         if self.tries:
-            seconds = self.clock() - self._since
+            seconds = self.clock() - self.since
             logger.info("%s works again after %.1f s and %d tries", self.what, seconds, self.tries)
-        self.worked, self.tries, self._denied_since = True, 0, None
+            self._tell(None)
+        self.worked, self.tries, self._denied_since, self.error = True, 0, None, None
 
     def note(self, error: Exception) -> None:
         """Note that it does not work: a line in the log when that begins, and one each five minutes that it lasts."""
-        now = self.clock()
+        now, self.error = self.clock(), error
+        self._tell(error)
         if not isinstance(error, AccessDenied):
             self._denied_since = None
         elif self._denied_since is None:
             self._denied_since = now
         if not self.tries:
-            self._since = self._told_at = now
+            self.since = self._told_at = now
             logger.warning("trouble with %s, trying again until it works: %s", self.what, error)
         elif now - self._told_at >= TOLD_EVERY:
             self._told_at = now
             text = "trouble with %s for %.0f minutes, trying again until it works: %s"
-            logger.warning(text, self.what, (now - self._since) / 60, error)
+            logger.warning(text, self.what, (now - self.since) / 60, error)
         self.tries += 1
 
     def wait(self, error: Exception) -> float:
@@ -80,6 +89,10 @@ class Trouble:
             raise error  # which is told by how the worker ends, and nothing is tried again
         self.note(error)
         return backoff(self.tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
+
+    def _tell(self, error: Exception | None) -> None:
+        for tell in self.tells:
+            tell(self.source, self.what, error)
 
     def _may_pass(self, error: ConsumerError) -> bool:
         return isinstance(error, AccessDenied) and self.worked and not self.denied_too_long

@@ -32,6 +32,7 @@ class Lease:
         failures: How often settling it has failed.
         extending: True while an extension is under way; a release waits for it, for the last call wins.
         settling: True once it is to be acknowledged: an extension that is refused then crossed the deletion.
+        kept_for: Why its last run keeps it, in a word; empty where it does not.
         overdue: True once its deadline has passed without an extension.
 
     """
@@ -47,6 +48,7 @@ class Lease:
     extending: bool = False
     settling: bool = False
     overdue: bool = False
+    kept_for: str = ""
 
     def is_valid(self, now: float) -> bool:
         """Tell whether the message is still ours, as far as we can know."""

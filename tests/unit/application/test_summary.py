@@ -7,6 +7,7 @@ from world import World, now, queue
 
 from loafer.application.lane import Lane
 from loafer.application.summary import percentile, summaries_of
+from loafer.domain.lifecycle import Outcome
 from loafer.exceptions import IgnoreMessage, RejectMessage
 
 
@@ -61,18 +62,19 @@ async def test_the_backlog_is_as_old_as_the_message_that_ended_last(caplog: pyte
     caplog.set_level(logging.INFO)
     world = World(queue("orders", "1"), handle)
     route = world.route()
-    lane = Lane(route, route.consumer(), now)
-    summary = summaries_of([lane], 0.0)[lane]
+    lane = Lane(route, route.consumer(), lambda: 10.0)
+    [summary] = summaries_of([lane], 0.0)
     [message] = await lane.consumer.receive(1)
-    summary.ended(message, 1.0, 10.0)
+    for tell in lane.tell.ended:
+        tell("orders", message, Outcome.SUCCEEDED, None, 1.0)
     assert summary.take(12.0, lambda: (message.sent_at or 0) + 7)["backlog"] == 5.0
     assert summary.take(13.0) == {}
 
 
 async def test_where_nobody_sees_them_there_are_none(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "loafer")
-    await World(queue("orders", "1"), handle).run_for(100)
-    assert summaries_of([], 0.0) == {}
+    world = await World(queue("orders", "1"), handle).run_for(100)
+    assert not summaries_of([Lane(world.route(), world.consumer(), now)], 0.0)
     assert lines(caplog) == []
 
 

@@ -1,0 +1,42 @@
+"""What has happened on a route since it runs: an observer that is always there."""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+
+import attrs
+
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
+from loafer.ports.observer import Cause, Observer
+
+REMEMBERED = 1024
+"""Handling times that are remembered: the latest."""
+
+
+@attrs.define(eq=False)
+class Counts(Observer):
+    """Counts the events of one lane.
+
+    Attributes:
+        by_name: Outcomes by name, `received`, `duplicates`, `dead_lettered`, `stale`, `leases_lost`, `leases_ended`.
+        causes: Messages that come back, by cause.
+        took: Seconds that handling took, the latest last.
+
+    """
+
+    by_name: Counter[str] = attrs.field(factory=Counter)
+    causes: Counter[Cause] = attrs.field(factory=Counter)
+    took: deque[float] = attrs.field(factory=lambda: deque(maxlen=REMEMBERED))
+
+    def ended(self, _: str, __: Message, outcome: Outcome, ___: BaseException | None, seconds: float) -> None:
+        """Count an outcome."""
+        self.by_name[outcome] += 1
+        self.took.append(seconds)
+
+    def received(self, _: str, __: int, messages: Sequence[Message]) -> None:
+        """Count what was received."""
+        self.by_name["received"] += len(messages)
+
+    def comes_back(self, _: Message, cause: Cause) -> None:
+        """Count a message that comes back."""
+        self.causes[cause] += 1

@@ -1,0 +1,65 @@
+"""Whom to tell of what: for each event a tuple of callables, which is empty where nobody wants to know."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
+
+import attrs
+
+from loafer.ports.observer import Observer
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+Tells = tuple[Callable[..., Any], ...]
+
+
+@attrs.frozen
+class Listeners:
+    """Whom to tell, by event; each of them takes what the observer's method of that name takes."""
+
+    received: Tells = ()
+    started: Tells = ()
+    ended: Tells = ()
+    settled: Tells = ()
+    comes_back: Tells = ()
+    extended: Tells = ()
+    called: Tells = ()
+    trouble: Tells = ()
+
+    @classmethod
+    def of(cls, own: Sequence[Observer], others: Sequence[Observer]) -> "Listeners":
+        """Return whom these observers make us tell: our own, who never raise, and others."""
+        return cls(
+            **{
+                event.name: (
+                    *(getattr(observer, event.name) for observer in own if _wants(observer, event.name)),
+                    *(_guarded(getattr(observer, event.name)) for observer in others if _wants(observer, event.name)),
+                )
+                for event in attrs.fields(cls)
+            }
+        )
+
+
+def _wants(observer: Observer, event: str) -> bool:
+    return getattr(type(observer), event) is not getattr(Observer, event)
+
+
+def _guarded(tell: Callable[P, None]) -> Callable[P, None]:
+    """Return what tells an observer, and goes on if it raises: the first time that is an error in the log."""
+    failed = False
+
+    @wraps(tell)
+    def tell_and_go_on(*args: P.args, **kwargs: P.kwargs) -> None:
+        nonlocal failed
+        try:
+            tell(*args, **kwargs)
+        except Exception as error:  # whoever is told must not keep a message from its settlement
+            if not failed:
+                failed = True
+                logger.exception("an observer failed, which is said once: %s", getattr(tell, "__qualname__", tell))
+            else:
+                logger.debug("an observer failed again: %s", error)
+
+    return tell_and_go_on

@@ -1,0 +1,79 @@
+"""Who wants to know what happens to messages: counts, the log, metrics, traces, error trackers."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
+
+
+class Cause(StrEnum):
+    """Why a message is delivered again."""
+
+    FAILED = "failed"
+    """Its handler or its translator failed."""
+    IGNORED = "ignored"
+    """Its handler ignored it, or no route takes it."""
+    TIMEOUT = "timeout"
+    """Its handler took longer than it may."""
+    STOP = "stop"
+    """The worker stopped before it was done."""
+    LEASE_LOST = "lease lost"
+    """It was not ours any more: its lease was refused, or ended without an extension."""
+    BLOCKED_LOOP = "blocked loop"
+    """Its lease was let go, for the event loop had been blocked for too long."""
+    DELETE_FAILED = "delete failed"
+    """It was handled, and could not be deleted."""
+    ORDER = "order"
+    """Something before it in its group was not done."""
+    ELSEWHERE = "elsewhere"
+    """Another worker had it before, or the source delivered it twice."""
+
+
+class Operation(StrEnum):
+    """What is asked of a source."""
+
+    RECEIVE = "receive"
+    ACKNOWLEDGE = "acknowledge"
+    RELEASE = "release"
+    EXTEND = "extend"
+    DEAD_LETTER = "dead letter"
+
+
+class Observer:
+    """Is told what happens; a method that is not overridden costs nothing, for it is not called.
+
+    Everything is called at once, where it happens, so nothing here may block. What it raises is logged, and harms
+    nobody else. `started` and `ended` are called in the context of the message, `ended` in that of its `started`: a
+    context variable that one sets the handler sees, and the other too. `called` for extensions, `extended`, and often
+    `comes_back` come from the heartbeat's thread; everything else is called on the event loop.
+    """
+
+    def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
+        """Know that a receive was answered, with so many of the messages that it `asked` for; often with none."""
+
+    def started(self, messages: Sequence[Message]) -> None:
+        """Know that a handler is about to get a message, or many in one call; they came from one source."""
+
+    def ended(
+        self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
+    ) -> None:
+        """Know that the handling of a message has ended so many seconds after it started; once for each of many.
+
+        `error` is what the translator or the handler raised; None if it returned.
+        """
+
+    def settled(self, messages: Sequence[Message], operation: Operation) -> None:
+        """Know that the source has confirmed that messages are deleted, given back, or moved to a dead-letter queue."""
+
+    def comes_back(self, message: Message, cause: Cause) -> None:
+        """Know that a message is or will be delivered again, and why; told once, where that is known first."""
+
+    def extended(self, messages: Sequence[Message]) -> None:
+        """Know that the leases of messages were extended."""
+
+    def called(self, operation: Operation, source: str, seconds: float, error: Exception | None) -> None:
+        """Know that a call to a source has ended, after so many seconds, with an error or with an answer."""
+
+    def trouble(self, source: str, what: str, error: Exception | None) -> None:
+        """Know that something does not work, each time that it was tried; None: it works again."""
