@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 __version__ = "1.0.0"
 
 if TYPE_CHECKING:
+    from loafer.application.publishing import QueuePublisher, TopicPublisher
     from loafer.application.registering import CallNext
     from loafer.application.routing import Router
+    from loafer.domain.attributes import AttributeValue
+    from loafer.domain.batch import Failure
     from loafer.domain.conditions import attribute, body, group, subject, topic
     from loafer.domain.context import Context
     from loafer.domain.item import Item
@@ -35,11 +38,13 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessDenied",
     "Attribute",
+    "AttributeValue",
     "CallNext",
     "ConfigurationError",
     "ConsumerError",
     "ConsumerUnavailable",
     "Context",
+    "Failure",
     "HandlerTimeout",
     "IgnoreMessage",
     "InvalidContent",
@@ -51,9 +56,11 @@ __all__ = [
     "Notification",
     "Outcome",
     "PublisherError",
+    "QueuePublisher",
     "RejectMessage",
     "Retry",
     "Router",
+    "TopicPublisher",
     "Worker",
     "attribute",
     "body",
@@ -65,15 +72,19 @@ __all__ = [
 if not TYPE_CHECKING:  # a type checker would take any name for one that is here
     _HOMES = {
         "Attribute": "domain.message",
+        "AttributeValue": "domain.attributes",
         "CallNext": "application.registering",
         "Context": "domain.context",
+        "Failure": "domain.batch",
         "Item": "domain.item",
         "Loafer": "entrypoints.app",
         "Message": "domain.message",
         "Notification": "domain.message",
         "Outcome": "domain.lifecycle",
+        "QueuePublisher": "application.publishing",
         "Retry": "domain.retry",
         "Router": "application.routing",
+        "TopicPublisher": "application.publishing",
         "Worker": "entrypoints.worker.handle",
         "attribute": "domain.conditions",
         "body": "domain.conditions",

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, Generic, Union, Unpack, cast, overload
 
 import attrs
 
-from loafer.application.publishing import Destination, QueuePublisher, TopicPublisher
+from loafer.application.destination import Destination
+from loafer.application.publishing import QueuePublisher, TopicPublisher
 from loafer.application.registered import Batching, Line, Registered, RouteOptions, check_options
 from loafer.application.registering import CallNext, Content, Includable, Register, RegisterBatch
 from loafer.domain.context import Context

@@ -78,7 +78,7 @@ def takes_of_batch(called: Callable[..., object]) -> Takes:
     if takes.second is Want.MESSAGE:
         raise ValueError("in a batch each item has its message, item.message; take a Context, or the list alone")
     kind = takes.kind if takes.kind is object else _kind_of_items(takes.kind)
-    return attrs.evolve(takes, kind=object if _is_unchecked(kind) else kind)
+    return attrs.evolve(takes, kind=object if is_unchecked(kind) else kind)
 
 
 def _takes_of(called: Callable[..., object]) -> Takes:
@@ -97,7 +97,7 @@ def _takes_of(called: Callable[..., object]) -> Takes:
     keywords = [parameter for parameter in signature.parameters.values() if _must_be_named(parameter)]
     for parameter in [*required, *keywords]:
         raise _not_served(called, signature, parameter)
-    return Takes(want(kind), wanted, object if _is_unchecked(kind) else kind, first.name)
+    return Takes(want(kind), wanted, object if is_unchecked(kind) else kind, first.name)
 
 
 def signature_of(called: Callable[..., object]) -> inspect.Signature | None:
@@ -182,7 +182,7 @@ def _not_served(called: Callable[..., object], signature: inspect.Signature, par
     return ValueError(f"there is nothing to give to its parameter {parameter.name!r}, {shown}; {RIGHT}")
 
 
-def _is_unchecked(kind: Any) -> bool:
+def is_unchecked(kind: Any) -> bool:
     """Tell whether content is taken as it is: `dict` says nothing of what is inside, and `dict[str, int]` does."""
     bare = typing.get_origin(kind) if not typing.get_args(kind) else None
     return isinstance(kind, typing.TypeVar) or any(each is kind or each is bare for each in _UNCHECKED)

@@ -105,6 +105,20 @@ class Loafer(Router[State]):
         async with hosted(self) as worker:
             yield worker
 
+    def publishing(self) -> AbstractAsyncContextManager[None]:
+        """Return what has the application's publishers publish outside of a worker, for as long as it lasts.
+
+        Regions, endpoints and credentials are those of the environment, unless the code says them.
+
+        Raises:
+            ConfigurationError: a publisher cannot be; all that is wrong is said, with the line of code.
+            PublisherError: when it is entered: a queue or topic does not exist, or cannot be reached.
+
+        """
+        from loafer.entrypoints.wiring.connecting import connections_of  # noqa: PLC0415 - it imports asyncio
+
+        return connections_of(self).opened()
+
 
 def _mistakes_of_lifespan(lifespan: object, line: Line) -> list[str]:
     if lifespan is None:

@@ -9,6 +9,7 @@ from loafer.application import delivery as application
 from loafer.application.calling import call_of, checked, instance_of, translator_of
 from loafer.application.pool import ThreadPool
 from loafer.application.route import Route, Surroundings
+from loafer.domain.attributes import AttributeValue, attributes_of
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import NO_ATTRIBUTES, Message
 from loafer.entrypoints.settings.table import RouteSettings
@@ -16,7 +17,6 @@ from loafer.entrypoints.wiring.decoding import RouteDecoder
 from loafer.entrypoints.wiring.loading import import_name
 from loafer.ports.consumer import Consumer
 from loafer.testing.clock import run
-from loafer.testing.sending import AttributeValue, attributes_of
 
 DEFAULT_TRANSLATOR = RouteSettings(source="").translator
 """The translator where a test gives none: the one that a route has by default."""

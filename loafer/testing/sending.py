@@ -5,10 +5,8 @@ from collections.abc import Mapping
 
 import attrs
 
-from loafer.domain.message import Attribute, OutgoingMessage
-
-AttributeValue = str | bytes | int | float | Attribute
-"""A message attribute as a test may write it."""
+from loafer.domain.attributes import AttributeValue, attributes_of
+from loafer.domain.message import OutgoingMessage
 
 
 @attrs.frozen
@@ -36,29 +34,6 @@ def outgoing(
     """
     body = content if isinstance(content, str) else json.dumps(content, allow_nan=False)
     return OutgoingMessage(body, attributes_of(attributes or {}), delay, group, deduplication_id)
-
-
-def attributes_of(values: Mapping[str, AttributeValue]) -> dict[str, Attribute]:
-    """Return message attributes: strings, bytes, or numbers.
-
-    Raises:
-        TypeError: one is none of these.
-
-    """
-    return {name: _attribute(name, value) for name, value in values.items()}
-
-
-def _attribute(name: str, value: AttributeValue) -> Attribute:
-    match value:
-        case Attribute():
-            return value
-        case str():
-            return Attribute(value)
-        case bytes():
-            return Attribute(value, "Binary")
-        case int() | float() if not isinstance(value, bool):
-            return Attribute(str(value), "Number")
-    raise TypeError(f"attribute {name!r} is {value!r}; give a string, bytes, a number, or an Attribute")
 
 
 def content_in(body: str) -> object:

@@ -11,6 +11,7 @@ import attrs
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
 from loafer.application.options import Options
+from loafer.domain.attributes import AttributeValue
 from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.settings.layers import environment_layer, warn_of_unknown_keys
 from loafer.entrypoints.settings.load import load_settings
@@ -23,7 +24,7 @@ from loafer.testing.faulty import CallingPublisher
 from loafer.testing.hiring import Hiring
 from loafer.testing.places import Destination, Places
 from loafer.testing.result import Journal, Result
-from loafer.testing.sending import AttributeValue, Timed, content_in, outgoing
+from loafer.testing.sending import Timed, content_in, outgoing
 from loafer.testing.worker import PATIENCE, Bounds, Shift, Worker
 
 

@@ -14,10 +14,10 @@ from loafer.application import trouble  # noqa: E402
 
 trouble.PATIENCE_WHEN_DENIED = 0  # likewise
 
-from loafer.adapters.aws import credentials, session  # noqa: E402
+from loafer.adapters.aws import credentials, persistence  # noqa: E402
 from loafer.entrypoints.cli import cli  # noqa: E402
 
-session._PUBLISH_ATTEMPTS = 1
+persistence.ATTEMPTS = 1
 credentials.PAUSE = 0
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hostile import LOOK_UPS, HostileEndpoint, Pieces, answer, hostile
 
+from loafer.adapters.aws import persistence
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 from loafer.domain.batch import Failure
@@ -41,6 +42,7 @@ def endpoint(
     with hostile(redirect, LOOK_UPS) as redirecting:
         aws_environ.setenv("AWS_ENDPOINT_URL", redirecting.url)
         aws_environ.setenv("AWS_SESSION_TOKEN", "TOKEN")
+        aws_environ.setattr(persistence, "FIRST_WAIT", 0.001)  # a publisher tries again
         yield redirecting
 
 

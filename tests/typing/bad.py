@@ -71,3 +71,7 @@ async def publishes() -> None:
     await receipts.publish_batch([Order(1, 2)])  # refused
     await events.publish(Receipt(1), delay=5)  # refused
     await receipts.publish(Receipt(1), attributes={"a": [1]})  # refused
+    await events.publish(Order(1, 2))  # refused
+    await events.publish_batch([Receipt(1), Order(1, 2)])  # refused
+    await events.publish_batch([Receipt(1)], delay=5)  # refused
+    await receipts.publish_batch([Receipt(1)], group=lambda receipt: receipt.total)  # refused

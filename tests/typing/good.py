@@ -6,21 +6,25 @@ from dataclasses import dataclass
 from typing import Any, Protocol, assert_type
 
 from loafer import (
+    Attribute,
+    AttributeValue,
     CallNext,
     Context,
+    Failure,
     InvalidContent,
     Item,
     Loafer,
     Message,
+    QueuePublisher,
     RejectMessage,
     Retry,
     Router,
+    TopicPublisher,
     Worker,
     attribute,
     body,
     group,
 )
-from loafer.application.publishing import QueuePublisher, TopicPublisher
 
 
 @dataclass
@@ -70,8 +74,20 @@ async def handle_order(order: Order, context: Context[State]) -> None:
         raise RejectMessage("a negative total")
     await context.state.db.execute("insert", order.id, context.message.id, context.attempt)
     await receipts.publish(Receipt(order=order.id), attributes={"tenant": "a"}, delay=5)
-    await events.publish(Receipt(order=order.id))
-    await receipts.publish_batch([Receipt(order=1)])
+    await events.publish(Receipt(order=order.id), group="a", deduplication_id="1")
+    attributes: dict[str, AttributeValue] = {"a": 1, "b": 1.5, "c": b"", "d": Attribute("1", "Number")}
+    results = await receipts.publish_batch([Receipt(order=1)], attributes=attributes, group="a")
+    assert_type(results, list[str | Failure])
+    await events.publish_batch([Receipt(1)], group=lambda receipt: str(receipt.order))
+    async with app.publishing():
+        await anything.publish({"any": "thing"})
+
+
+def takes_receipts(publisher: QueuePublisher[Receipt]) -> None: ...
+
+
+def whatever_takes_more_takes_receipts(publisher: QueuePublisher[object]) -> None:
+    takes_receipts(publisher)
 
 
 @app.route("invoices.fifo", max_jobs=5, retry=Retry(delay=5), timeout=60, reject=(InvalidContent, ValueError))

@@ -19,7 +19,7 @@ from loafer.adapters.aws.errors import SDK_ERRORS, Unmended, consumer_error
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.session import POLL_MARGIN, Access, Client, access_of, create_client, polling, settling_client
+from loafer.adapters.aws.session import POLL_MARGIN, Access, Client, access_of, create_client, polling, shared_client
 from loafer.domain.batch import Failure
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
@@ -101,7 +101,7 @@ class SQSConsumer(Consumer):
 
     async def _open(self) -> SourceInfo:
         async with AsyncExitStack() as stack:
-            client = await self._enter(stack, settling_client(self._address.region, **self._access))
+            client = await self._enter(stack, shared_client("sqs", self._address.region, **self._access))
             queue = await Queue(self._address, client).found()
             attributes = await self._attributes_of(queue)
             letters = self._dead_letters(attributes, client)

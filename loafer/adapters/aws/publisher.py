@@ -7,7 +7,7 @@ import attrs
 from loafer.adapters.aws.address import Address, queue_address, topic_address
 from loafer.adapters.aws.answers import text_in
 from loafer.adapters.aws.publishing import Channel, Dialect
-from loafer.adapters.aws.session import Client, called, reading
+from loafer.adapters.aws.session import Client, access_of, called, reading
 from loafer.domain.batch import Failure
 from loafer.domain.limits import QUEUE, TOPIC
 from loafer.domain.message import OutgoingMessage
@@ -43,16 +43,23 @@ class SQSPublisher(Publisher):
 
     Attributes:
         transport: What carries batches, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
+        region: The queue's region; None: what its URL or ARN says, else the environment.
+        endpoint: The endpoint that is called; None: the environment's.
+        profile: The profile whose credentials are used; None: the environment's.
 
     """
 
     queue: str
     transport: str | None = attrs.field(default=None, kw_only=True)
+    region: str | None = attrs.field(default=None, kw_only=True)
+    endpoint: str | None = attrs.field(default=None, kw_only=True)
+    profile: str | None = attrs.field(default=None, kw_only=True)
     _channel: Channel = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Check what names the queue."""
-        self._channel = Channel(_SQS, _address(queue_address, self.queue), self.transport)
+        address = _address(queue_address, self.queue, self.region)
+        self._channel = Channel(_SQS, address, self.transport, access_of(self.endpoint, self.profile))
 
     async def open(self) -> None:
         """Look the queue up; PublisherError within 10 seconds if that fails."""
@@ -80,14 +87,25 @@ class SQSPublisher(Publisher):
 
 @attrs.define(eq=False)
 class SNSPublisher(Publisher):
-    """Publishes to the topic with a name or an ARN; PublisherError where it is created if it is neither."""
+    """Publishes to the topic with a name or an ARN; PublisherError where it is created if it is neither.
+
+    Attributes:
+        region: The topic's region; None: what its ARN says, else the environment.
+        endpoint: The endpoint that is called; None: the environment's.
+        profile: The profile whose credentials are used; None: the environment's.
+
+    """
 
     topic: str
+    region: str | None = attrs.field(default=None, kw_only=True)
+    endpoint: str | None = attrs.field(default=None, kw_only=True)
+    profile: str | None = attrs.field(default=None, kw_only=True)
     _channel: Channel = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Check what names the topic."""
-        self._channel = Channel(_SNS, _address(topic_address, self.topic))
+        address = _address(topic_address, self.topic, self.region)
+        self._channel = Channel(_SNS, address, access=access_of(self.endpoint, self.profile))
 
     async def open(self) -> None:
         """Look the topic up by its whole name; PublisherError within 10 seconds if that fails."""
@@ -119,8 +137,8 @@ class SNSPublisher(Publisher):
         raise PublisherError(f"topic {address.name!r} does not exist in region {region}: create it or correct its name")
 
 
-def _address(parse: Callable[[str], Address], text: str) -> Address:
+def _address(parse: Callable[[str], Address], text: str, region: str | None) -> Address:
     try:
-        return parse(text)
+        return parse(text).within(region)
     except ValueError as error:
         raise PublisherError(str(error)) from error

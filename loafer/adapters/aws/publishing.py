@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import attrs
@@ -13,14 +14,15 @@ from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose, publisher_error
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
+from loafer.adapters.aws.persistence import persistent
 from loafer.adapters.aws.session import (
     CALL_TIMEOUT,
     OPEN_TIMEOUT,
+    Access,
     Client,
     called,
-    create_client,
     find_credentials,
-    publishing,
+    shared_client,
 )
 from loafer.adapters.aws.wire import texts_in, wire_attributes
 from loafer.domain.batch import Failure
@@ -54,16 +56,18 @@ class Dialect:
 
 @attrs.define
 class Channel:
-    """One queue or topic that is published to, over a client that is open between `open` and `close`.
+    """One queue or topic that is published to, over the client of its service, open between `open` and `close`.
 
     Attributes:
         transport: What carries the frequent calls, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
+        access: How its service is reached, where the environment is not to say it.
 
     """
 
     dialect: Dialect
     address: Address
     transport: str | None = None
+    access: Access = attrs.field(factory=Access)
     _stack: AsyncExitStack | None = attrs.field(init=False, default=None)
     _client: Client = attrs.field(init=False, default=None)
     _target: str = attrs.field(init=False, default="")
@@ -75,17 +79,19 @@ class Channel:
         return f"{self.dialect.noun} {self.address.name!r}"
 
     async def open(self, find: Callable[[Client], Awaitable[str]]) -> None:
-        """Open a client and have `find` say the URL or ARN; PublisherError after 8 seconds at the latest."""
+        """Get the client and have `find` say the URL or ARN; PublisherError after 8 seconds at the latest."""
         await self.close()
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(OPEN_TIMEOUT):
-                    client = create_client(self.dialect.service, self.address.region, publishing())
+                    client = shared_client(self.dialect.service, self.address.region, **self.access)
                     self._client = await stack.enter_async_context(client)
-                    await find_credentials()
-                    self._target = await find(self._client)
+                    await find_credentials(self.access.get("profile"))
+                    self._target = await persistent(partial(find, self._client), self.place)
                     if self.dialect.lean:
-                        self._lean = await enter_lean_transport(stack, self._client, self.place, 0, self.transport)
+                        self._lean = await enter_lean_transport(
+                            stack, self._client, self.place, 0, self.transport, **self.access
+                        )
                     self._stack = stack.pop_all()
                     return
             except SDK_ERRORS as error:
@@ -158,15 +164,13 @@ class Channel:
         if self._stack is None:
             raise PublisherError(f"{self.place}: the publisher is not open")
         parameters = {self.dialect.target: self._target, **parameters}
-        if self._lean is not None and operation in OPERATIONS:
-            try:
-                async with asyncio.timeout(CALL_TIMEOUT):
-                    return await self._lean.call(operation, parameters)
-            except SDK_ERRORS as error:
-                if diagnose(error, self.place).kind is not Kind.PASSING:
-                    raise
-        # The SDK tries again by itself.
-        return await called(self._client, operation, parameters)
+        return await persistent(partial(self._call_once, operation, parameters), self.place)
+
+    async def _call_once(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        if self._lean is None or operation not in OPERATIONS:
+            return await called(self._client, operation, parameters)
+        async with asyncio.timeout(CALL_TIMEOUT):
+            return await self._lean.call(operation, parameters)
 
     def _entry(self, message: OutgoingMessage) -> dict[str, Any]:
         parameters: dict[str, Any] = {

@@ -64,8 +64,6 @@ POLL_MARGIN = 10
 SETTLEMENT_CONNECTIONS = 50
 """How many calls that wait for nothing may be under way at once."""
 
-_PUBLISH_ATTEMPTS = 4
-
 _LOOK_UPS: Any = {"resolver": resolver()}
 
 _of_thread = threading.local()
@@ -159,19 +157,19 @@ class _Shared:
     users: int = 0
 
 
-_shared: dict[tuple[asyncio.AbstractEventLoop, str | None, str | None, str | None], _Shared] = {}
+_shared: dict[tuple[asyncio.AbstractEventLoop, str, str | None, str | None, str | None], _Shared] = {}
 
 
 @asynccontextmanager
-async def settling_client(region: str | None, **access: Unpack[Access]) -> AsyncIterator[Client]:
-    """Yield the client for settlements and look-ups in a region; the consumers of an event loop share it."""
-    key = asyncio.get_running_loop(), region, access.get("endpoint"), access.get("profile")
+async def shared_client(service: str, region: str | None, **access: Unpack[Access]) -> AsyncIterator[Client]:
+    """Yield the client for all but polls in a region; the consumers and publishers of an event loop share it."""
+    key = asyncio.get_running_loop(), service, region, access.get("endpoint"), access.get("profile")
     shared = _shared.setdefault(key, _Shared())
     shared.users += 1
     try:
         async with shared.lock:
             if shared.client is None:
-                made = create_client("sqs", region, settling(), **access)
+                made = create_client(service, region, settling(), **access)
                 shared.client = await shared.stack.enter_async_context(made)
         yield shared.client
     finally:
@@ -195,7 +193,7 @@ def polling(wait_time: float, polls: int) -> AioConfig:
 
 
 def settling() -> AioConfig:
-    """Configure a client for settlements and look-ups, which never wait for a connection that a poll holds."""
+    """Configure a client for all but polls, which never waits for a connection that a poll holds."""
     return AioConfig(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=CALL_TIMEOUT,
@@ -204,16 +202,8 @@ def settling() -> AioConfig:
     )
 
 
-def publishing() -> AioConfig:
-    """Configure a client that retries by itself, for nobody else does: at most 1 + 2 + 4 seconds of waiting."""
-    return AioConfig(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=CALL_TIMEOUT,
-        retries={"total_max_attempts": _PUBLISH_ATTEMPTS, "mode": "standard"},
-    )
-
-
 def _no_retries() -> Any:
-    # The engine retries what a consumer does, with its own pauses and its own log lines: retries below it would only
-    # hide trouble and multiply the timeouts. A retry mode of the environment stands: the adaptive one also slows down.
+    # The engine retries what a consumer does, with its own pauses and its own log lines, and a publisher tries again by
+    # itself: retries below them would only hide trouble and multiply the timeouts. A retry mode of the environment
+    # stands: the adaptive one also slows down.
     return {"total_max_attempts": 1}

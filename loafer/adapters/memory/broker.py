@@ -29,7 +29,8 @@ class MemoryBroker:
         return self.queues[name]
 
     def topic(self, name: str) -> MemoryTopic:
-        """Return the topic of a name."""
+        """Return the topic of a name or of `memory://NAME`."""
+        name = name.removeprefix(SCHEME)
         if name not in self.topics:
             self.topics[name] = MemoryTopic(name, self.clock, self.queues)
         return self.topics[name]

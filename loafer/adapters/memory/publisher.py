@@ -1,10 +1,11 @@
-"""The publisher to a queue in memory."""
+"""The publisher to a queue or a topic in memory."""
 
 from collections.abc import Sequence
 
 import attrs
 
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.adapters.memory.topic import MemoryTopic
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.sending import NOT_SENT
@@ -14,9 +15,9 @@ from loafer.ports.publisher import Publisher
 
 @attrs.define(eq=False)
 class MemoryPublisher(Publisher):
-    """Puts messages on a queue in memory."""
+    """Puts messages on a queue in memory, or sends them to a topic."""
 
-    queue: MemoryQueue
+    queue: MemoryQueue | MemoryTopic
 
     async def open(self) -> None:
         """Nothing is to be found."""

@@ -5,6 +5,7 @@ from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.connecting import Connecting
 from loafer.entrypoints.wiring.lighter import frameworks_put_off
 from loafer.entrypoints.wiring.routes import Wiring
 from loafer.entrypoints.wiring.threads import handler_threads
@@ -42,6 +43,7 @@ class Container(containers.DeclarativeContainer):
     clock = providers.Dependency(instance_of=object)
     transport = providers.Dependency(instance_of=str)
     application = providers.Dependency(instance_of=object, default=providers.Object(None))
+    publisher_to = providers.Dependency(instance_of=object, default=providers.Object(None))
 
     pool = providers.Resource(handler_threads, settings.provided.max_threads)
     wiring = providers.Singleton(
@@ -69,5 +71,9 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         new_loop=new_loop,
     )
+    connecting = providers.Singleton(
+        Connecting, mistakes, broker, transport, settings.provided.processes, publisher_to=publisher_to
+    )
+    connections = providers.Singleton(connecting.provided.connections.call(application))
     sqs_publisher = providers.Factory(_sqs_publisher, transport=transport)
     sns_publisher = providers.Factory(_sns_publisher)

@@ -55,7 +55,7 @@ def _bytes(content: object) -> bytes:
 
 
 def _decoder_of(kind: Any) -> Decoder:
-    if not any(map(_is_pydantics, _parts(kind))):
+    if not is_pydantics(kind):
         from loafer.adapters.msgspec.decoder import MsgspecDecoder  # noqa: PLC0415 - only typed content needs it
 
         return MsgspecDecoder()
@@ -66,7 +66,12 @@ def _decoder_of(kind: Any) -> Decoder:
     return PydanticDecoder()
 
 
-def _is_pydantics(part: object) -> bool:
+def is_pydantics(kind: Any) -> bool:
+    """Tell whether there is anything in a type that only pydantic reads and writes."""
+    return any(map(_only_pydantic_heeds, _parts(kind)))
+
+
+def _only_pydantic_heeds(part: object) -> bool:
     if isinstance(part, type):
         return hasattr(part, "__get_pydantic_core_schema__") or hasattr(part, "__pydantic_validator__")
     return type(part).__module__.partition(".")[0] in _PYDANTICS

@@ -60,9 +60,6 @@ class Wiring:
     def _registered(self, application: Application, translators: list[Translator | None]) -> list[Route]:
         for mistake in application.mistakes():
             self.mistakes.tell(mistake)
-        for publisher in application.publishers():
-            to = publisher.destination
-            self.mistakes.tell(f"{to.line}: publisher {to.name!r}: not possible yet; publish with a client of your own")
         shared = self.shared
         making = Registrations(
             self.mistakes,

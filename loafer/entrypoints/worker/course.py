@@ -1,10 +1,11 @@
-"""A worker's course: the lifespan starts, the dispatcher runs, the lifespan ends."""
+"""A worker's course: publishers open, the lifespan starts, the dispatcher runs, the lifespan ends, publishers close."""
 
 import logging
 from typing import Any
 
 import attrs
 
+from loafer.application.connections import Connections
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.lifespan import LONGEST_STOP, SHORTEST_END, Lifespan, Living
 from loafer.exceptions import LifespanError
@@ -20,12 +21,14 @@ class Course:
         dispatcher: What runs.
         lifespan: Gives the state of all contexts; None: it is None.
         start_timeout: Seconds in which the lifespan has to start.
+        connections: What the application's publishers send over; open before the lifespan starts, and until it ended.
 
     """
 
     dispatcher: Dispatcher
     lifespan: Lifespan | None = None
     start_timeout: float = 60.0
+    connections: Connections = attrs.field(factory=Connections)
     _living: Living | None = attrs.field(default=None, init=False)
 
     @property
@@ -37,10 +40,18 @@ class Course:
         """Run until the dispatcher is asked to stop.
 
         Raises:
+            PublisherError: a publisher could not be opened; nothing else was begun.
             LifespanError: the lifespan failed, or took too long.
             BaseException: what ended the dispatcher; it goes before what the lifespan raises.
 
         """
+        try:
+            if await self.connections.open(self.dispatcher.stop_asked):
+                await self._run()
+        finally:
+            await self.connections.close()
+
+    async def _run(self) -> None:
         if self.lifespan is None:
             await self.dispatcher.run()
         else:

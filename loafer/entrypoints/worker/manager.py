@@ -10,6 +10,7 @@ import attrs
 
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.clock import lease_clock
+from loafer.application.connections import Connections
 from loafer.application.delivery import Delivery, ignore
 from loafer.application.dispatcher import Dispatcher
 from loafer.entrypoints.settings.mistakes import Mistakes
@@ -21,6 +22,7 @@ from loafer.entrypoints.wiring.applications import (
     load_application,
     settings_with,
 )
+from loafer.entrypoints.wiring.connecting import PublisherTo
 from loafer.entrypoints.wiring.container import Container
 from loafer.entrypoints.worker.course import Course
 from loafer.entrypoints.worker.deadline import WORKER, Deadline, still_running
@@ -52,6 +54,8 @@ class Manager:
         new_loop: Creates event loops.
         cut_off: Ends the process where a stop has not ended at its bound; None: nobody does.
         application: The application whose routes run too; None: that of the settings, if they name one.
+        publisher_to: Makes what its publishers send with; None: as their destinations are named.
+        connections: Its publishers' connections, to be open while it runs; none before `prepared`.
 
     """
 
@@ -63,6 +67,8 @@ class Manager:
     new_loop: NewLoop = attrs.field(factory=fastest_loop)
     application: Application | None = None
     cut_off: CutOff | None = None
+    publisher_to: PublisherTo | None = None
+    connections: Connections = attrs.field(factory=Connections, init=False)
     _deadline: Deadline | None = attrs.field(default=None, init=False)
 
     @contextmanager
@@ -77,6 +83,7 @@ class Manager:
         container = Container(
             settings=settings,
             application=self.application,
+            publisher_to=self.publisher_to,
             mistakes=self.mistakes,
             broker=self.broker,
             observe=self.observe,
@@ -87,6 +94,7 @@ class Manager:
         )
         try:
             dispatcher = container.dispatcher()
+            self.connections = container.connections()
             self.mistakes.raise_if_any()
             yield dispatcher
         finally:
@@ -112,6 +120,7 @@ class Manager:
             ConfigurationError: something is wrong with the settings.
             ConsumerError: a source failed for good.
             LifespanError: the application's lifespan failed.
+            PublisherError: one of its publishers could not be opened.
             BaseException: what a handler, or a task that it started, raised that is no `Exception` (SystemExit, say).
 
         """
@@ -130,9 +139,9 @@ class Manager:
                 close(runner, deserted=course.left)
 
     def course(self, dispatcher: Dispatcher) -> Course:
-        """Return what runs the dispatcher that `prepared` gave, within the application's lifespan."""
+        """Return what runs the dispatcher that `prepared` gave, within the application's publishers and lifespan."""
         lifespan = self.application.lifespan if self.application is not None else None
-        return Course(dispatcher, lifespan, self.settings.start_timeout)
+        return Course(dispatcher, lifespan, self.settings.start_timeout, self.connections)
 
     def _asking(self, dispatcher: Dispatcher, loop: asyncio.AbstractEventLoop) -> Callable[[], None]:
         """Return what asks to stop, and asked again to hurry, on any thread, though the loop may be blocked."""

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from loafer import Context, InvalidContent, Item, PublisherError, Retry, attribute, body
+from loafer import Context, InvalidContent, Item, Retry, attribute, body
 from loafer.application.registered import Batching, Line
 from loafer.application.registering import CallNext
 from loafer.application.routing import Router
-from loafer.domain.batch import Failure
 from loafer.entrypoints.app import Loafer
 
 
@@ -126,37 +125,6 @@ def test_publishers_are_data_until_the_application_runs() -> None:
 def test_a_publisher_has_one_destination(given: dict[str, Any]) -> None:
     with pytest.raises(TypeError, match="publisher takes either a queue or topic="):
         Loafer().publisher(**given)
-
-
-async def test_nothing_is_published_before_the_application_runs() -> None:
-    app = Loafer()
-    for publisher in (app.publisher("receipts"), app.publisher(topic="events")):
-        for publishing in (publisher.publish(1), publisher.publish_batch([1])):
-            with pytest.raises(PublisherError, match="while the application does not run: publish in a handler"):
-                await publishing
-
-
-class Outlet:
-    """Takes what is sent, and refuses 0."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[object, ...]] = []
-
-    async def send(self, contents: Any, *rest: object) -> list[str | Failure]:
-        self.sent.append((*contents, *rest))
-        return [f"m-{content}" if content else Failure("it is 0") for content in contents]
-
-
-async def test_a_publisher_sends_through_what_it_is_connected_to() -> None:
-    app, outlet = Loafer(), Outlet()
-    queue, topic = app.publisher("receipts"), app.publisher(topic="events")
-    queue.outlet = topic.outlet = outlet
-    assert await queue.publish(1, attributes={"a": "b"}, delay=5) == "m-1"
-    assert await topic.publish(2, group="g", deduplication_id="d") == "m-2"
-    assert await queue.publish_batch([3, 0]) == ["m-3", Failure("it is 0")]
-    assert outlet.sent[:2] == [(1, {"a": "b"}, 5, None, None), (2, {}, None, "g", "d")]
-    with pytest.raises(PublisherError, match="'receipts': it is 0"):
-        await queue.publish(0)
 
 
 def mistakes(register: Callable[[Loafer[None]], object]) -> list[str]:

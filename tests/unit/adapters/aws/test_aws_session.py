@@ -18,7 +18,7 @@ from lean_fakes import aws_environ
 from loafer.adapters.aws import session
 from loafer.adapters.aws.sdk_data import data_loader
 from loafer.adapters.aws.sdk_http import BoundedSession
-from loafer.adapters.aws.session import create_client, polling, publishing, settling, settling_client, shared_session
+from loafer.adapters.aws.session import create_client, polling, settling, shared_client, shared_session
 
 __all__ = ["aws_environ"]
 
@@ -44,7 +44,9 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 async def test_the_consumers_of_a_region_share_a_client_until_the_last_one_closes(clients: list[str]) -> None:
     async with AsyncExitStack() as first, AsyncExitStack() as second:
-        entered = await asyncio.gather(*(stack.enter_async_context(settling_client("a")) for stack in (first, second)))
+        entered = await asyncio.gather(
+            *(stack.enter_async_context(shared_client("sqs", "a")) for stack in (first, second))
+        )
         assert entered == ["sqs in a", "sqs in a"]
         await first.aclose()
         assert clients == ["open sqs in a"]
@@ -52,13 +54,13 @@ async def test_the_consumers_of_a_region_share_a_client_until_the_last_one_close
 
 
 async def test_regions_have_clients_of_their_own(clients: list[str]) -> None:
-    async with settling_client("a"), settling_client(None):
+    async with shared_client("sqs", "a"), shared_client("sqs", None):
         assert clients == ["open sqs in a", "open sqs in None"]
 
 
 async def test_after_the_last_one_closed_there_is_a_new_client(clients: list[str]) -> None:
     for _ in range(2):
-        async with settling_client("a"):
+        async with shared_client("sqs", "a"):
             pass
     assert clients == ["open sqs in a", "close sqs in a"] * 2
 
@@ -66,18 +68,18 @@ async def test_after_the_last_one_closed_there_is_a_new_client(clients: list[str
 async def test_a_client_that_could_not_be_created_leaves_nothing_behind(clients: list[str]) -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="nowhere"):
-            async with settling_client("nowhere"):
+            async with shared_client("sqs", "nowhere"):
                 pass
     assert not session._shared
 
 
 def test_event_loops_have_clients_of_their_own(clients: list[str]) -> None:
     async def use() -> None:
-        async with settling_client("a"):
+        async with shared_client("sqs", "a"):
             await asyncio.to_thread(asyncio.run, use_again())
 
     async def use_again() -> None:
-        async with settling_client("a"):
+        async with shared_client("sqs", "a"):
             assert clients == ["open sqs in a", "open sqs in a"]
 
     asyncio.run(use())
@@ -130,6 +132,6 @@ def test_it_also_looks_where_the_environment_says(tmp_path: Path, packed: bool) 
 @pytest.mark.usefixtures("aws_environ")
 @pytest.mark.parametrize("service", ["sqs", "sns", "sts"])
 async def test_every_client_is_kept_to_its_endpoint_those_for_credentials_too(service: str) -> None:
-    for config in (polling(1, 1), settling(), publishing(), AioConfig(signature_version=UNSIGNED)):
+    for config in (polling(1, 1), settling(), AioConfig(signature_version=UNSIGNED)):
         async with create_client(service, "eu-west-1", config) as client:
             assert isinstance(client._endpoint.http_session, BoundedSession)

@@ -161,14 +161,12 @@ def test_the_settings_of_the_code_stand_unless_something_from_outside_says_other
 
 def test_what_does_nothing_yet_is_refused_with_its_line() -> None:
     app = Loafer(retry=Retry(dead_letter_after=3))
-    app.publisher("receipts")
     app.route("orders", retry=Retry(dead_letter_after=3))(handle)
-    publisher, route = wired(app)[1]
-    assert publisher.endswith("publisher 'receipts': not possible yet; publish with a client of your own")
+    [route] = wired(app)[1]
     assert route.endswith("route 'orders': Retry(dead_letter_after=…) is not possible yet; leave it out")
     [setting] = told(lambda mistakes: settings_with(app, Settings(), mistakes))
     assert setting.endswith("dead_letter_after= is not possible yet; leave it out")
-    assert [told for told in (publisher, route, setting) if f"{here}:" not in told] == []
+    assert [told for told in (route, setting) if f"{here}:" not in told] == []
 
 
 def test_what_is_wrong_with_the_settings_of_the_code_is_told_with_its_line() -> None:

@@ -1,0 +1,29 @@
+"""A call that is tried again while what keeps it from its answer may pass: nobody else tries again for a publisher."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose
+from loafer.domain.retry import backoff
+
+Answer = TypeVar("Answer")
+
+ATTEMPTS = 4
+"""How often a call is made at most."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 2.0
+"""Bounds of the wait before the next attempt, in seconds: at most 0.5 + 1 + 2 altogether."""
+
+
+async def persistent(call: Callable[[], Awaitable[Answer]], place: str) -> Answer:
+    """Return the answer of a call; raises what its last attempt raises, or what will not pass."""
+    for tries in range(1, ATTEMPTS):
+        try:
+            return await call()
+        except SDK_ERRORS as error:
+            if diagnose(error, place).kind is not Kind.PASSING:
+                raise
+        await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
+    return await call()

@@ -1,0 +1,60 @@
+"""What carries the content of one publisher while its application runs."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+from loafer.domain.batch import Failure
+from loafer.domain.message import OutgoingMessage
+from loafer.ports.publisher import Publisher
+
+Sent = TypeVar("Sent")
+
+Write: TypeAlias = Callable[[Any], str]
+"""Turns content into a body; raises InvalidContent where it is of another type."""
+
+
+@attrs.define(eq=False)
+class Connection:
+    """Carries messages to one destination; open in one event loop, and used in those of other threads too.
+
+    Attributes:
+        publisher: Sends them.
+        write: Turns content into bodies.
+        loop: The event loop in which it is open.
+
+    """
+
+    publisher: Publisher
+    write: Write
+    loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
+
+    async def open(self) -> None:
+        """Open it in this event loop; PublisherError if there is no such destination, or none that can be reached."""
+        await self.publisher.open()
+        self.loop = asyncio.get_running_loop()
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        self.loop = None
+        await self.publisher.close()
+
+    @property
+    def is_here(self) -> bool:
+        """Tell whether it is open in this event loop."""
+        return self.loop is asyncio.get_running_loop()
+
+    async def publish(self, message: OutgoingMessage) -> str:
+        """Send one message and return its id; PublisherError if it was not sent."""
+        return await self._in_its_loop(self.publisher.publish(message))
+
+    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
+        """Send many; per message its id, or why it was not sent."""
+        return await self._in_its_loop(self.publisher.publish_batch(messages))
+
+    async def _in_its_loop(self, sending: Coroutine[Any, Any, Sent]) -> Sent:
+        if self.loop is None or self.is_here:
+            return await sending
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self.loop))

@@ -1,0 +1,214 @@
+"""What publishing in code sends, what it refuses, and what it says of that: on queues in memory, in virtual time."""
+
+import asyncio
+import math
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from loafer import Attribute, AttributeValue, Failure, Loafer, PublisherError, Router
+from loafer.adapters.memory.broker import MemoryBroker
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.domain.message import OutgoingMessage
+from loafer.domain.sending import NOT_SENT
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.wiring.connecting import Connecting
+
+
+@dataclass
+class Receipt:
+    order: int
+    customer: str = ""
+
+
+def opened(app: Loafer[Any], broker: MemoryBroker) -> AbstractAsyncContextManager[None]:
+    mistakes = Mistakes()
+    connections = Connecting(mistakes, broker).connections(app)
+    mistakes.raise_if_any()
+    return connections.opened()
+
+
+def on(queue: MemoryQueue) -> list[OutgoingMessage]:
+    return list(queue.messages.values())
+
+
+async def test_what_is_published_is_the_json_of_its_type() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts", Receipt)
+    async with opened(app, broker):
+        published = await receipts.publish(Receipt(1, "é"))
+    assert broker.queues["receipts"].messages == {published: OutgoingMessage('{"order":1,"customer":"é"}')}
+
+
+async def test_it_may_have_attributes_of_every_kind_and_a_delay_that_is_rounded_up() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts")
+    attributes: dict[str, AttributeValue] = {
+        "a": "text",
+        "b": 1,
+        "c": 1.5,
+        "d": b"\x00",
+        "e": Attribute("5", "Number.int"),
+    }
+    async with opened(app, broker):
+        await receipts.publish(1, attributes=attributes, delay=1.2)
+    [message] = on(broker.queues["receipts"])
+    assert message.delay == 2
+    assert message.attributes == {
+        "a": Attribute("text"),
+        "b": Attribute("1", "Number"),
+        "c": Attribute("1.5", "Number"),
+        "d": Attribute(b"\x00", "Binary"),
+        "e": Attribute("5", "Number.int"),
+    }
+
+
+async def test_a_topic_sends_to_its_queues() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    events = app.publisher(topic="memory://events", content=Receipt)
+    queue = broker.queue("readers")
+    broker.topic("events").subscribe(queue, raw=True)
+    async with opened(app, broker):
+        await events.publish(Receipt(1))
+        assert [type(result) for result in await events.publish_batch([Receipt(2), Receipt(3)])] == [str, str]
+    assert [message.body for message in on(queue)] == [f'{{"order":{n},"customer":""}}' for n in (1, 2, 3)]
+
+
+async def test_a_routers_publishers_are_those_of_the_application_that_includes_it() -> None:
+    app, router, broker = Loafer(), Router(), MemoryBroker()
+    app.include(router)
+    receipts = router.publisher("memory://receipts", Receipt)
+    async with opened(app, broker):
+        assert await receipts.publish(Receipt(1))
+
+
+@pytest.mark.parametrize("topic", [False, True])
+async def test_nothing_is_published_before_the_application_runs_nor_after_it_has_ended(topic: bool) -> None:
+    app, broker = Loafer(), MemoryBroker()
+    queue, events = app.publisher("memory://receipts"), app.publisher(topic="memory://events")
+    publisher = events if topic else queue
+    place = "topic 'events'" if topic else "queue 'receipts'"
+    right = r": publish in a handler, in the lifespan, or within `async with app\.publishing\(\)`$"
+    for publishing in (publisher.publish(1), publisher.publish_batch([1])):
+        said = f"^nothing can be published to {place}, for the application does not run yet"
+        with pytest.raises(PublisherError, match=said + right):
+            await publishing
+    async with opened(app, broker):
+        await publisher.publish(1)
+    for publishing in (publisher.publish(1), publisher.publish_batch([1])):
+        with pytest.raises(
+            PublisherError, match=f"^nothing can be published to {place}, for the application has ended"
+        ):
+            await publishing
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"order": 1}, "its content is of another type: expected Receipt, not dict"),
+        (Receipt("s3cr3t"), "its content is of another type: expected int at $.order"),  # type: ignore[arg-type]
+        (Receipt(1, "s3cr3t" * 200_000), "body and attributes are 1200025 bytes; give it 1048576 at most"),
+        (Receipt(1, "s3cr3t\x00"), None),
+    ],
+)
+async def test_what_is_refused_is_a_publisher_error_in_one_sentence_without_the_content(
+    content: Any, said: str | None
+) -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts", Receipt)
+    async with opened(app, broker):
+        if said is None:  # JSON escapes what SQS would not take
+            assert await receipts.publish(content)
+            return
+        with pytest.raises(PublisherError) as caught:
+            await receipts.publish(content)
+    assert str(caught.value) == f"queue 'receipts' does not take the message: {said}"
+    assert caught.value.__cause__ is caught.value.__context__ is None
+    assert on(broker.queues["receipts"]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"delay": math.nan}, "delay=nan is no number of seconds"),
+        ({"delay": "5"}, "delay='5' is no number of seconds"),
+        ({"delay": 901}, "delay=901 is out of range; give 0 to 900 seconds"),
+        ({"attributes": {"a": [1]}}, "attribute 'a' is a list; give a string, bytes, a number, or an Attribute"),
+        ({"attributes": {"a": math.inf}}, "attribute 'a' is inf; give a string"),
+        ({"attributes": {"a": True}}, "attribute 'a' is True; give a string"),
+    ],
+)
+async def test_what_goes_with_content_is_checked_too(given: dict[str, Any], said: str) -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts")
+    async with opened(app, broker):
+        with pytest.raises(PublisherError, match=f"^queue 'receipts' does not take the message: {said}"):
+            await receipts.publish(1, **given)
+
+
+async def test_a_batch_gives_a_result_for_each_and_what_is_refused_keeps_no_other_back() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts", Receipt)
+    wrong: Any = "s3cr3t"
+    async with opened(app, broker):
+        large = Receipt(2, "x" * 2_000_000)
+        results = await receipts.publish_batch([Receipt(0), wrong, large, *map(Receipt, range(3, 25))])
+        assert await receipts.publish_batch([]) == []
+        assert await receipts.publish_batch([wrong]) == [results[1]]
+    assert [place for place, result in enumerate(results) if isinstance(result, Failure)] == [1, 2]
+    assert results[1] == Failure("its content is of another type: expected Receipt, not str", retryable=False)
+    assert len(results) == 25
+    assert len(on(broker.queues["receipts"])) == 23
+
+
+async def test_a_batch_of_a_fifo_queue_has_a_group_each_and_sends_nothing_of_one_after_a_failure() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts.fifo", Receipt)
+    wrong: Any = "x" * 2_000_000
+    batch = [Receipt(1, "a"), Receipt(2, wrong), Receipt(3, "a"), Receipt(4, wrong), Receipt(5, "b")]
+    async with opened(app, broker):
+        results = await receipts.publish_batch(
+            batch, group=lambda receipt: receipt.customer[:1], deduplication_id=lambda receipt: str(receipt.order)
+        )
+        [ungrouped] = await receipts.publish_batch([Receipt(6)])
+        of_one_group = await receipts.publish_batch([Receipt(7), Receipt(8)], group="c")
+    sent = [
+        (message.body[:10], message.group, message.deduplication_id) for message in on(broker.queues["receipts.fifo"])
+    ]
+    assert sent[:3] == [('{"order":1', "a", "1"), ('{"order":3', "a", "3"), ('{"order":5', "b", "5")]
+    assert [isinstance(result, Failure) for result in results] == [False, True, False, True, False]
+    assert results[3] == NOT_SENT
+    assert isinstance(ungrouped, Failure)
+    assert "need a group id" in ungrouped.reason
+    assert not [result for result in of_one_group if isinstance(result, Failure)]
+
+
+async def test_a_function_in_a_thread_may_publish_from_an_event_loop_of_its_own() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts")
+    async with opened(app, broker):
+        published = await asyncio.to_thread(asyncio.run, receipts.publish(1))
+        results = await asyncio.to_thread(asyncio.run, receipts.publish_batch([2]))
+    assert list(broker.queues["receipts"].messages) == [published, *results]
+
+
+async def test_an_application_may_publish_twice_at_a_time_and_goes_on_until_both_have_ended() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts")
+    async with opened(app, broker):
+        async with opened(app, broker):
+            await receipts.publish(1)
+        await receipts.publish(2)
+    with pytest.raises(PublisherError, match="has ended"):
+        await receipts.publish(3)
+
+
+async def test_publishing_outside_of_a_worker_ends_with_the_block() -> None:
+    app = Loafer()
+    receipts = app.publisher("memory://receipts", Receipt)
+    async with app.publishing():
+        assert await receipts.publish(Receipt(1))
+    with pytest.raises(PublisherError, match="has ended"):
+        await receipts.publish(Receipt(1))
