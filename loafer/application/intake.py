@@ -30,7 +30,8 @@ LOOK_EVERY = 5 * 60.0
 class Intake:
     """Receives for one lane, and hands what came to `admit`, until it is stopped.
 
-    One receive runs at a time; a full batch starts another beside it, an empty one ends all but the first.
+    One receive runs at a time; one that brings all it asked for starts another beside it, an empty one ends all but
+    the first.
     """
 
     lane: Lane
@@ -134,8 +135,13 @@ class Intake:
             messages = await self._receive(seats)
             if not messages and extra:
                 return
-            if len(messages) >= self.lane.batch_size and len(self._polls) < self.lane.consumer.max_polls:
+            if len(messages) >= seats and self._may_poll_beside:
                 self._start_poll(partial(self._poll, extra=True))
+
+    @property
+    def _may_poll_beside(self) -> bool:
+        """Whether another poll could receive at once: none waits for seats, and there are connections."""
+        return len(self._polls) < self.lane.consumer.max_polls and not self.slots.is_hungry(self.lane)
 
     async def _receive(self, seats: int) -> Sequence[Message]:
         """Return what a receive brought, already admitted; none after trouble, when that has been waited for."""
@@ -150,6 +156,8 @@ class Intake:
             wait = self.trouble.wait(error)
         else:
             self.trouble.over()
+            if messages:
+                self.slots.received(self.lane, asked)
             self._tell(seats, messages, asked)
             self.admit(self.lane, messages, self.lookout.earliest(asked))
             return messages

@@ -99,6 +99,11 @@ class Lane:
         alone = self.info.ordered and self.info.max_receive_count == 1  # or followers would be moved away unrun
         return 1 if alone or self.singles.any(self.clock()) else self.consumer.batch_size
 
+    @property
+    def done(self) -> int:
+        """How many messages were received and are held no longer."""
+        return self.counts["received"] - self.counts["duplicates"] - len(self.leases)
+
     def take(self, messages: Sequence[Message], since: float) -> list[Lease]:
         """Hold messages that were received at the time `since` at the earliest.
 

@@ -32,7 +32,7 @@ class Options:
 
     Attributes:
         max_jobs: Handlers that run at once.
-        prefetch: Messages that wait for a handler, per route.
+        prefetch: Messages that wait for a handler, per route; None: as many as keep it busy, 500 at most.
         held_bytes: Bytes of the bodies that are held at once.
         fifo_followers: Messages that wait behind others of their FIFO groups, per route.
         grace_period: Seconds that running handlers get once loafer is asked to stop.
@@ -45,7 +45,7 @@ class Options:
     """
 
     max_jobs: int = 10
-    prefetch: int = 10
+    prefetch: int | None = None
     grace_period: float = 20.0
     retry_delay: Retry = attrs.field(default=None, converter=_retry)
     handler_timeout: float | None = None
@@ -58,7 +58,9 @@ class Options:
     def __attrs_post_init__(self) -> None:
         """Refuse what would only be found out while messages are handled."""
         for name in ("max_jobs", "prefetch", "held_bytes", "fifo_followers"):
-            _check(self, name, isinstance(getattr(self, name), int) and getattr(self, name) >= 1, "1 or more")
+            value = getattr(self, name)
+            fits = isinstance(value, int) and value >= 1
+            _check(self, name, fits or (name == "prefetch" and value is None), "1 or more")
         for name in ("grace_period", "poll_grace", "stall_limit"):
             _check(self, name, _is_time(getattr(self, name), math.inf), "0 or more seconds")
         timeout = self.handler_timeout

@@ -7,6 +7,7 @@ import attrs
 
 from loafer.application.handler import ThreadHandler
 from loafer.domain.context import Context
+from loafer.domain.demand import MOST_AHEAD
 from loafer.domain.message import Message
 from loafer.domain.retry import Retry
 from loafer.domain.share import Share
@@ -172,6 +173,10 @@ class Route:
         """How many messages its handler takes in one call at most."""
         return self.call.size if isinstance(self.call, BatchCall) else 1
 
-    def seats(self, prefetch: int) -> int:
+    def seats(self, prefetch: int | None) -> int:
         """Return how many messages may wait for its handler, where `prefetch` is what routes have that do not say."""
-        return self.share.prefetch or (prefetch if self.batch == 1 else 2 * self.batch)
+        return self.share.prefetch or (2 * self.batch if self.batch > 1 else prefetch or MOST_AHEAD)
+
+    def is_measured(self, prefetch: int | None) -> bool:
+        """Tell whether how many of its seats are used follows from what is measured: nobody says how many there are."""
+        return self.batch == 1 and not (self.share.prefetch or prefetch)

@@ -10,14 +10,11 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.tally import Tally
-from loafer.domain.demand import Bounds, Pace, Room, demand, is_full
+from loafer.domain.demand import Bounds, Pace, demand, is_full
 from loafer.domain.lease import Lease
 
 CATCHING_UP = 1.0
 """How much a lane that had nothing to start may catch up: one message, times its weight."""
-
-LOOK = 0.01
-"""Seconds at least between two looks at a lane that waits for its rate."""
 
 
 @attrs.define(eq=False)
@@ -29,7 +26,7 @@ class Slots:
 
     Attributes:
         max_jobs: Handlers that may run at once.
-        prefetch: Seats in each lane's waiting room.
+        prefetch: Seats in each lane's waiting room; None: as many as are found to be needed.
         bounds: What may be held.
         running: Handlers that run.
         pace: How long handlers take.
@@ -37,7 +34,7 @@ class Slots:
     """
 
     max_jobs: int
-    prefetch: int
+    prefetch: int | None
     bounds: Bounds
     clock: Callable[[], float]
     lanes: Sequence[Lane]
@@ -165,6 +162,17 @@ class Slots:
         self._tallies[lane].paused = False
         self.changed(lane)
 
+    def is_hungry(self, lane: Lane) -> bool:
+        """Tell whether a receive of a lane waits for seats."""
+        return lane in self._hungry
+
+    def received(self, lane: Lane, asked: float) -> None:
+        """Learn from a receive of a lane that has brought something now, asked for at the time `asked`."""
+        pipeline = self._tallies[lane].pipeline
+        if pipeline is not None:
+            now = self.clock()
+            pipeline.received(now - asked, lane.done, now)
+
     async def seats(self, lane: Lane) -> int:
         """Take seats for a receive on a lane and return how many; waits until there are some, and it is worthwhile."""
         turn: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -202,43 +210,21 @@ class Slots:
         lanes = deque(self._next)
         while lanes and free + soon > 0 and self._total.seated < self.bounds.seats:
             lane = lanes.popleft()
-            room = self._room(lane, free, soon, now)
+            tally = self._tallies[lane]
+            room = tally.room(lane, tally.headroom(lane, self._total, self.bounds), free, soon, now)
             if seats := demand(room, lane.batch_size):
                 del self._next[lane]
                 if self._feed_one(lane, seats):
                     self._next[lane] = None
                     lanes.append(lane)
-            elif self._tallies[lane].barred or is_full(room, lane.batch_size):
+            elif tally.barred or is_full(room, lane.batch_size):
                 del self._next[lane]
-            else:
-                self._look_again(lane, now)
-
-    def _look_again(self, lane: Lane, now: float) -> None:
-        """See to it that a lane which only its rate keeps from receiving is looked at when it may start more."""
-        tally = self._tallies[lane]
-        if tally.bucket is not None and not tally.will_look:
-            tally.will_look = True
-            asyncio.get_running_loop().call_later(max(LOOK, tally.bucket.wait(now)), self._looked, lane)
+            elif (wait := tally.next_look(now)) is not None:
+                asyncio.get_running_loop().call_later(wait, self._looked, lane)
 
     def _looked(self, lane: Lane) -> None:
         self._tallies[lane].will_look = False
         self.changed(lane)
-
-    def _room(self, lane: Lane, free: int, soon: int, now: float) -> Room:
-        """Return what there is room for, seen from a lane, where so many slots are free, and so many will be soon."""
-        tally, total, largest = self._tallies[lane], self._total, lane.leases.largest
-        headroom = self.bounds.headroom(total.seated, total.settling, total.size, largest)
-        if lane.info.ordered:
-            followers = len(lane.order) - lane.order.startable
-            headroom = min(headroom, self.bounds.followers - followers - tally.asked)
-        if tally.barred or tally.paused:
-            headroom = 0
-        # What its queue moves away after one receive must not wait for a slot: a stop would have it moved unrun.
-        if lane.info.max_receive_count == 1:
-            soon = 0
-        waiting = lane.order.startable if tally.batch == 1 else len(lane.order)
-        startable = tally.startable(free, soon, waiting, now)
-        return Room(tally.prefetch, waiting, tally.asked, startable, headroom)
 
     def _feed_one(self, lane: Lane, seats: int) -> bool:
         """Let one receive of a lane go on; tell whether there is another."""

@@ -2,11 +2,15 @@
 
 import attrs
 
+from loafer.application.lane import Lane
 from loafer.application.route import Route
-from loafer.domain.demand import Pace
+from loafer.domain.demand import Bounds, Pace, Pipeline, Room
 from loafer.domain.lease import Leases
 from loafer.domain.ordering import Order
 from loafer.domain.share import Bucket
+
+LOOK = 0.01
+"""Seconds at least between two looks at a lane that waits for its rate."""
 
 
 @attrs.define(eq=False)
@@ -24,7 +28,8 @@ class Tally:
         limit: Handlers that may run; None: any number.
         pace: How long handlers take, where there is a limit.
         bucket: Keeps the rate; None where there is none.
-        prefetch: Seats in its waiting room.
+        prefetch: Seats in its waiting room, at most.
+        pipeline: How many of them are used, if nobody says; None: all.
         stride: How far a start brings it: less, the more it weighs. Whose way is shortest has the next turn.
         passed: How far it is.
         pauses: Whether it waits for its rate to let it start.
@@ -47,6 +52,7 @@ class Tally:
     pace: Pace = attrs.field(factory=Pace)
     bucket: Bucket | None = None
     prefetch: int = 0
+    pipeline: Pipeline | None = None
     stride: float = 1.0
     passed: float = 0.0
     pauses: bool = False
@@ -57,13 +63,14 @@ class Tally:
     size: float = 0
 
     @classmethod
-    def of(cls, route: Route, prefetch: int, lightest: float, now: float) -> "Tally":
+    def of(cls, route: Route, prefetch: int | None, lightest: float, now: float) -> "Tally":
         """Return the account of a route's lane; the weight of the route that weighs least is `lightest`."""
         return cls(
             batch=route.batch,
             limit=route.max_jobs,
             bucket=route.share.bucket(now),
             prefetch=route.seats(prefetch),
+            pipeline=Pipeline() if route.is_measured(prefetch) else None,
             stride=lightest / route.share.weight,
         )
 
@@ -71,6 +78,27 @@ class Tally:
         """Count a start."""
         self.running += 1
         self.passed += self.stride
+
+    def headroom(self, lane: Lane, total: "Tally", bounds: Bounds) -> int:
+        """Return how many messages of its lane may still be held, where all lanes hold the total."""
+        if self.barred or self.paused:
+            return 0
+        headroom = bounds.headroom(total.seated, total.settling, total.size, lane.leases.largest)
+        if lane.info.ordered:
+            followers = len(lane.order) - lane.order.startable
+            headroom = min(headroom, bounds.followers - followers - self.asked)
+        return headroom
+
+    def room(self, lane: Lane, headroom: int, free: int, soon: int, now: float) -> Room:
+        """Return what there is room for, seen from its lane, where so many slots are free, and so many will be soon."""
+        # What its queue moves away after one receive must not wait for a slot: a stop would have it moved unrun.
+        if lane.info.max_receive_count == 1:
+            soon = 0
+        waiting = lane.order.startable if self.batch == 1 else len(lane.order)
+        seats = self.prefetch
+        if self.pipeline is not None:
+            seats = min(seats, max(0, free + waiting) + self.pipeline.ahead(lane.batch_size))
+        return Room(seats, waiting, self.asked, self.startable(free, soon, waiting, now), headroom)
 
     def startable(self, free: int, soon: int, waiting: int, now: float) -> int:
         """Return how many more messages could start by its own limits, with so many slots free, and more soon."""
@@ -82,6 +110,13 @@ class Tally:
         if self.bucket is not None:
             startable = min(startable, self.bucket.soon(now) - waiting)
         return startable
+
+    def next_look(self, now: float) -> float | None:
+        """Return after how many seconds to look again whether its rate lets it receive; None: somebody will anyway."""
+        if self.bucket is None or self.will_look:
+            return None
+        self.will_look = True
+        return max(LOOK, self.bucket.wait(now))
 
     def count(self, order: Order, leases: Leases, total: "Tally") -> None:
         """Count anew what waits and what is held, and let the total know."""

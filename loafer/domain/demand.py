@@ -1,5 +1,7 @@
 """How many messages to ask for: never more than can be held, and ahead of a free slot only what starts soon."""
 
+import math
+
 import attrs
 
 SOON = 1.0
@@ -32,6 +34,55 @@ class Pace:
         if self.last_end is None or now - self.last_end > SOON:
             return 0
         return int(min(1e9, slots * SOON / max(self.mean, 1e-9)))
+
+
+MOST_AHEAD = 500
+"""Seats in a waiting room whose size follows from what is measured."""
+
+RECENT = 0.25
+"""Seconds after which what was measured weighs less than half."""
+
+
+@attrs.define
+class Pipeline:
+    """How many messages of a route have to be on their way so that no slot waits for one, measured at its receives.
+
+    That is the time that a receive takes, times the messages that are done in that time.
+
+    Attributes:
+        latency: Mean seconds from asking to the answer, of receives that brought something; no longer than SOON.
+        pace: Messages that were done a second, of late.
+
+    """
+
+    latency: float = attrs.field(default=0.0, init=False)
+    pace: float = attrs.field(default=0.0, init=False)
+    _done: int = attrs.field(default=0, init=False)
+    _seconds: float = attrs.field(default=0.0, init=False)
+    """Seconds that the pace was measured for, older ones weighing less."""
+    _at: float | None = attrs.field(default=None, init=False)
+
+    def received(self, seconds: float, done: int, now: float) -> None:
+        """Learn from a receive that brought something after so many seconds; by now `done` messages are done."""
+        seconds = min(seconds, SOON)
+        if self._at is None:
+            self.latency = seconds
+        else:
+            self.latency += (seconds - self.latency) * WEIGHT
+            passed = max(now - self._at, 1e-9)
+            kept = self._seconds * math.exp(-passed / RECENT)
+            self.pace = (self.pace * kept + done - self._done) / (kept + passed)
+            self._seconds = kept + passed
+        self._done, self._at = done, now
+
+    def ahead(self, batch_size: int) -> int:
+        """Return how many messages to hold or ask for beyond those that free slots wait for.
+
+        Those of two receives' time: half of them are on their way, and the others wait for what comes late. A whole
+        receive at least, and two where they are done in half a second: fewer would mean more calls.
+        """
+        on_the_way = self.pace * min(2 * self.latency, SOON)
+        return max(batch_size, min(2 * batch_size, int(self.pace * SOON / 2)), int(on_the_way))
 
 
 FEWEST_SETTLING = 40
@@ -78,7 +129,7 @@ class Room:
     """What there is room for, seen from one route.
 
     Attributes:
-        prefetch: Seats in the route's waiting room.
+        prefetch: Seats in the route's waiting room, as large as it is now.
         waiting: Messages of the route that wait and could start.
         asked: Messages of the route that running receives may still bring.
         startable: Messages that could start at once or soon besides those that wait already, over all routes.
@@ -105,7 +156,7 @@ def demand(room: Room, batch_size: int) -> int:
 
 
 def is_full(room: Room, batch_size: int) -> bool:
-    """Tell whether the route's own waiting room is the reason not to ask, whatever other routes do."""
+    """Tell whether the route's own waiting room is the reason not to ask, until something of it starts or comes."""
     return room.prefetch - room.waiting - room.asked < _worthwhile(room, room.prefetch, batch_size)
 
 

@@ -74,6 +74,7 @@ class SQSConsumer(Consumer):
     region: str | None = attrs.field(default=None, kw_only=True)
     endpoint: str | None = attrs.field(default=None, kw_only=True)
     profile: str | None = attrs.field(default=None, kw_only=True)
+    max_polls: int = attrs.field(default=50, init=False)
     batch_size: int = attrs.field(init=False)
     wait_time: float = attrs.field(init=False)
     _address: Address = attrs.field(init=False)

@@ -118,11 +118,11 @@ class Settings:
     routes: tuple[RouteSettings, ...] = ()
     application: str | None = None
     only: tuple[str, ...] = ()
-    prefetch: int = setting(
+    prefetch: int | None = setting(
         "LOAFER_PREFETCH",
-        "10",
-        parsers.whole_number(1),
-        "Messages that a route may hold ahead of a free handler.",
+        "None",
+        parsers.optional(parsers.whole_number(1)),
+        "Messages that a route may hold ahead of a free handler; unset: as many as keep it busy, 500 at most.",
         "--prefetch",
     )
     held_bytes: int = setting(

@@ -40,7 +40,7 @@ class Plan:
     messages: int
     groups: int
     max_jobs: int
-    prefetch: int
+    prefetch: int | None
     batch_size: int
     retry_delay: RetryDelay
     visibility: int
@@ -61,7 +61,7 @@ plans = st.builds(
     messages=st.integers(1, 40),
     groups=st.integers(1, 6),
     max_jobs=st.integers(1, 12),
-    prefetch=st.integers(1, 12),
+    prefetch=st.one_of(st.none(), st.integers(1, 12)),
     batch_size=st.integers(1, 10),
     retry_delay=st.sampled_from([None, 0.0, 0.5, 3.0, "exponential"]),
     visibility=st.integers(2, 30),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loafer.domain.demand import Pace, Room, demand, is_full
+from loafer.domain.demand import SOON, Pace, Pipeline, Room, demand, is_full
 
 rooms = st.builds(
     Room,
@@ -99,3 +99,51 @@ def test_the_mean_stays_among_the_times_that_were_measured(times: list[float], s
         pace.ended(seconds, now=0)
     assert min(times) - 1e-9 <= pace.mean <= max(times) + 1e-9
     assert 0 <= pace.starts_soon(slots, 0) <= 1e9
+
+
+def pipeline(latency: float, pace: float, receives: int = 200) -> Pipeline:
+    """Return what is measured where receives take so long, one every 10 ms, and so many messages are done a second."""
+    measured = Pipeline()
+    for number in range(receives):
+        measured.received(latency, int(pace * number * 0.01), number * 0.01)
+    return measured
+
+
+def test_before_anything_is_measured_one_receive_goes_ahead() -> None:
+    assert Pipeline().ahead(10) == 10
+
+
+@pytest.mark.parametrize(
+    ("latency", "pace", "ahead"),
+    [
+        (0.02, 5000, 200),
+        (0.02, 1000, 40),
+        (0.001, 1000, 20),  # two whole receives
+        (0.001, 20, 10),  # one: two would wait for a second
+        (0.5, 100, 100),
+        (1, 100, 100),  # what is done in a second, and no more
+        (20, 100, 100),
+    ],
+)
+def test_what_is_done_in_the_time_of_two_receives_goes_ahead(latency: float, pace: float, ahead: int) -> None:
+    assert pipeline(latency, pace).ahead(10) == pytest.approx(ahead, rel=0.1)
+
+
+def test_a_pipeline_forgets_a_lull_within_a_few_receives() -> None:
+    measured = pipeline(0.02, 10)
+    for number in range(1, 101):
+        measured.received(0.02, 20 + 10 * number, 2 + number * 0.01)
+    assert measured.pace == pytest.approx(1000, rel=0.05)
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.integers(0, 500), st.floats(0, 30)), max_size=30), batch_sizes)
+def test_never_more_goes_ahead_than_is_done_in_a_second_but_for_one_receive(
+    receives: list[tuple[float, int, float]], batch_size: int
+) -> None:
+    measured, done, now = Pipeline(), 0, 0.0
+    for seconds, more, later in receives:
+        done, now = done + more, now + later
+        measured.received(seconds, done, now)
+    assert measured.latency <= SOON
+    assert measured.pace >= 0
+    assert batch_size <= measured.ahead(batch_size) <= max(batch_size, measured.pace * SOON)

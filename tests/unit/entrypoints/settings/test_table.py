@@ -49,7 +49,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
                 options={"WaitTimeSeconds": 5, "MaxNumberOfMessages": 5},
             ),
         ),
-        prefetch=10,
+        prefetch=None,
         grace_period=20.0,
         poll_grace=5.0,
         retry_delay=Retry(),
