@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import attrs
 
@@ -38,7 +39,7 @@ class Delivery:
 
     """
 
-    content: object
+    content: Any
     message: Message
     outcome: Outcome
     error: BaseException | None = None
@@ -51,7 +52,7 @@ class Delivery:
         return self.outcome.acknowledged
 
     @property
-    def said(self) -> object:
+    def said(self) -> Any:
         """The content, or the body where it was not translated."""
         return self.message.body if self.outcome is Outcome.UNTRANSLATED else self.content
 
@@ -71,30 +72,78 @@ def deliver(
     attributes: Mapping[str, AttributeValue] = NO_ATTRIBUTES,
     receive_count: int = 1,
     timeout: float | None = None,
+    state: object = None,
 ) -> Delivery:
     """Return how the delivery of one message ends, in virtual time: `content` as it is, or a `body` to be translated.
 
-    `handler` and `translator` are what a route takes, or its dotted name; `timeout` is as LOAFER_HANDLER_TIMEOUT.
+    `handler` and `translator` are what a route takes, or its dotted name; `timeout` is as LOAFER_HANDLER_TIMEOUT, and
+    `state` is that of its Context.
 
     Raises:
         TypeError: not just one of content and body is given, or the body or an attribute is none.
         ValueError: the handler or the translator cannot be one.
-        RuntimeError: the handler waits for something that never happens, or an event loop runs here already.
+        RuntimeError: the handler waits for something that never happens, or an event loop runs here already; there
+            `await adeliver(…)` does the same.
 
     """
+    message = _message(content, body, attributes, receive_count)
+    return run(_delivered(handler, message, _translating(content, translator), timeout, state))
+
+
+async def adeliver(
+    handler: object,
+    *,
+    content: object = _NOT_GIVEN,
+    body: str | None = None,
+    translator: object = DEFAULT_TRANSLATOR,
+    attributes: Mapping[str, AttributeValue] = NO_ATTRIBUTES,
+    receive_count: int = 1,
+    timeout: float | None = None,  # noqa: ASYNC109 - it is the handler's
+    state: object = None,
+) -> Delivery:
+    """Return how the delivery of one message ends, as `deliver` does, in the event loop and the time of the test.
+
+    Raises:
+        TypeError: not just one of content and body is given, or the body or an attribute is none.
+        ValueError: the handler or the translator cannot be one.
+
+    """
+    message = _message(content, body, attributes, receive_count)
+    return await _delivered(handler, message, _translating(content, translator), timeout, state)
+
+
+def _message(
+    content: object, body: str | None, attributes: Mapping[str, AttributeValue], receive_count: int
+) -> Message:
     if (content is _NOT_GIVEN) == (body is None):
         raise TypeError("deliver takes either content=, which is not translated, or body=, which is")
     if not isinstance(body, str | None):
         raise TypeError(f"body={body!r} is no string, which every body is; give it as content=, or as its JSON")
     typed = attributes_of(attributes)
-    message = Message("message-1", body or "", "receipt-1", receive_count, attributes=typed, source="test")
+    return Message("message-1", body or "", "receipt-1", receive_count, attributes=typed, source="test")
+
+
+def _translating(content: object, translator: object) -> object:
+    return translator if content is _NOT_GIVEN else _Given(content)
+
+
+async def _delivered(
+    handler: object, message: Message, translator: object, limit: float | None, state: object
+) -> Delivery:
     with ThreadPool(1, "loafer-test") as pool:
-        route = route_of("test", _no_consumer, _Given(content) if body is None else translator, handler, pool)
-        return run(_deliver(route, message, timeout))
+        route = route_of("test", _no_consumer, translator, handler, pool, state=state)
+        ended = await application.deliver(route, message, limit)
+    return seen(ended, asyncio.get_running_loop().time())
 
 
 def route_of(
-    name: str, consumer: Callable[[], Consumer], translator: object, handler: object, pool: ThreadPool
+    name: str,
+    consumer: Callable[[], Consumer],
+    translator: object,
+    handler: object,
+    pool: ThreadPool,
+    *,
+    state: object = None,
 ) -> Route:
     """Return a route whose source has its name; translator and handler are objects, or their dotted names.
 
@@ -102,7 +151,7 @@ def route_of(
         ValueError: the handler or the translator cannot be one.
 
     """
-    made_by, around = instance_of(named(translator)), Surroundings(name)
+    made_by, around = instance_of(named(translator)), Surroundings(name, state)
     call = checked(call_of(named(handler), pool, RouteDecoder(made_by), around), made_by)
     return Route(name, name, consumer, translator_of(made_by, pool), call, around)
 
@@ -131,10 +180,6 @@ class _Given:
     def translate(self, _: str) -> Mapping[str, object]:
         """Return the content that is there."""
         return {"content": self.content}
-
-
-async def _deliver(route: Route, message: Message, limit: float | None) -> Delivery:
-    return seen(await application.deliver(route, message, limit), asyncio.get_running_loop().time())
 
 
 def _no_consumer() -> Consumer:

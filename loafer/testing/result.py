@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
@@ -30,10 +31,10 @@ class Result:
     """
 
     deliveries: Sequence[Delivery]
-    delayed: Sequence[tuple[object, float]]
-    dead_lettered: Sequence[object]
-    published: Sequence[tuple[str, object]]
-    left: Mapping[str, Sequence[object]]
+    delayed: Sequence[tuple[Any, float]]
+    dead_lettered: Sequence[Any]
+    published: Sequence[tuple[str, Any]]
+    left: Mapping[str, Sequence[Any]]
     seconds: float
     crashes: int = 0
 
@@ -43,17 +44,17 @@ class Result:
         return [delivery.outcome.value for delivery in self.deliveries]
 
     @property
-    def acknowledged(self) -> list[object]:
+    def acknowledged(self) -> list[Any]:
         """What was handled, or rejected, and deleted by that; once a delivery."""
         return [delivery.said for delivery in self.deliveries if delivery.acknowledged]
 
     @property
-    def rejected(self) -> list[object]:
+    def rejected(self) -> list[Any]:
         """What its handler rejected."""
         return [delivery.said for delivery in self.deliveries if delivery.outcome is Outcome.REJECTED]
 
     @property
-    def kept(self) -> list[object]:
+    def kept(self) -> list[Any]:
         """What stayed on its queue after a delivery; once a delivery."""
         return [delivery.said for delivery in self.deliveries if not delivery.acknowledged]
 
@@ -61,6 +62,12 @@ class Result:
     def errors(self) -> list[BaseException]:
         """What translators and handlers raised."""
         return [delivery.error for delivery in self.deliveries if delivery.error is not None]
+
+    def of(self, route: str) -> "Result":
+        """Return the same of one route: its deliveries, and what was given back of them."""
+        deliveries = tuple(delivery for delivery in self.deliveries if delivery.route == route)
+        said = [delivery.said for delivery in deliveries]
+        return attrs.evolve(self, deliveries=deliveries, delayed=[each for each in self.delayed if each[0] in said])
 
     def __repr__(self) -> str:
         """Return one line that reads well in a failed assert."""
@@ -90,7 +97,12 @@ class Journal:
     _dead_before: dict[str, set[str]] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Look at what is there before the run."""
+        """Begin."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Look at what is there before, and forget what was written down."""
+        self.deliveries, self.delayed, self.crashes = [], [], 0
         self._began = self.clock()
         self._dead_before = {queue.name: set(queue.messages) for queue in self._dead_letter_queues()}
 

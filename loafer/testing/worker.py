@@ -8,7 +8,9 @@ import attrs
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.dispatcher import Dispatcher
+from loafer.entrypoints.worker.course import Course
 from loafer.testing.faults import Chance, Life, tasks_but
+from loafer.testing.hiring import Hired
 from loafer.testing.result import Journal
 from loafer.testing.sending import content_in
 
@@ -22,7 +24,7 @@ ROUNDS = 100
 """How often what a dead worker left running is cancelled: a handler may refuse, but not for ever."""
 
 
-Worker = Callable[[Life], AbstractContextManager[Dispatcher]]
+Worker = Callable[[Life], AbstractContextManager[Hired]]
 """What hires a worker for a life."""
 
 
@@ -51,7 +53,7 @@ class Shift:
     """Runs workers on queues until nothing is left to do; one that dies of a fault is followed by a new one.
 
     Attributes:
-        worker: Makes the dispatcher of one life, and clears up after it.
+        worker: Hires for one life, and clears up after it.
         sources: The queues that it receives from.
         expected: Tells whether somebody is still going to publish.
 
@@ -85,13 +87,13 @@ class Shift:
         """Let one worker work; tell whether it came to its end, and did not die before."""
         life = self.chance.life = Life()
         try:
-            with self.worker(life) as dispatcher:
-                working = asyncio.create_task(_end_of(dispatcher))
-                ending = asyncio.create_task(self._end(dispatcher))
+            with self.worker(life) as hired:
+                working = asyncio.create_task(_end_of(hired.course))
+                ending = asyncio.create_task(self._end(hired.dispatcher))
                 await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
                 died = life.over
                 if not died:
-                    await self._stop(life, dispatcher, working, ending)
+                    await self._stop(life, hired, working, ending)
                 if life.over:
                     self.journal.crashes += 1
                     await _cancel_the_rest()
@@ -102,7 +104,7 @@ class Shift:
     async def _stop(
         self,
         life: Life,
-        dispatcher: Dispatcher,
+        hired: Hired,
         working: "asyncio.Task[BaseException | None]",
         ending: "asyncio.Task[None]",
     ) -> None:
@@ -112,12 +114,13 @@ class Shift:
             BaseException: what ended the worker, or what is wrong with the run.
 
         """
-        problem = ending.exception() if ending.done() else None
+        problem, dispatcher = ending.exception() if ending.done() else None, hired.dispatcher
         ending.cancel()
         dispatcher.stop()
         while dispatcher.held and not (problem or working.done() or life.over):
             await self._something_happens(LOOK)
-        dispatcher.stop()
+        if hired.hurries or problem:
+            dispatcher.stop()
         await asyncio.wait({working})
         problem = problem or (None if working.cancelled() else working.result())
         if problem is not None:
@@ -165,22 +168,27 @@ class Shift:
 
     def _what_goes_on(self, dispatcher: Dispatcher) -> str:
         lost = f"the run does not end: after {self._received()} deliveries and {self._elapsed():.0f} virtual seconds"
-        left = [(queue.name, sent.body) for queue in self.sources for sent in queue.messages.values()]
-        if not left:
-            return f"{lost} a handler still runs, or somebody is still to publish"
-        name, body = left[0]
-        last = self.journal.deliveries[-1] if self.journal.deliveries else None
-        how = f", the last delivery: {last!r}" if last is not None else ", no handler has ended"
-        held = f", {dispatcher.held} of them held now" if dispatcher.held else ""
         more = f"at_most={2 * self.bounds.deliveries}" if self._received() > self.bounds.deliveries else "patience=…"
         right = f"give the queue dead_letters, or the run seconds=… or more: {more}"
-        return f"{lost} there are {len(left)} on {name!r}{held}, first {content_in(body)!r}{how}; {right}"
+        return what_goes_on(lost, self.sources, self.journal, dispatcher.held, right)
 
 
-async def _end_of(dispatcher: Dispatcher) -> BaseException | None:
-    """Return what ended a dispatcher; a SystemExit of a task would end the event loop at once."""
+def what_goes_on(lost: str, sources: Sequence[MemoryQueue], journal: Journal, held: int, right: str) -> str:
+    """Return what goes on for ever: what was `lost`, what is left, how it ended last, and what would be right."""
+    left = [(queue.name, sent.body) for queue in sources for sent in queue.messages.values()]
+    if not left:
+        return f"{lost} a handler still runs, or somebody is still to publish"
+    name, body = left[0]
+    last = journal.deliveries[-1] if journal.deliveries else None
+    how = f", the last delivery: {last!r}" if last is not None else ", no handler has ended"
+    among = f", {held} of them held now" if held else ""
+    return f"{lost} there are {len(left)} on {name!r}{among}, first {content_in(body)!r}{how}; {right}"
+
+
+async def _end_of(course: Course) -> BaseException | None:
+    """Return what ended a course; a SystemExit of a task would end the event loop at once."""
     try:
-        await dispatcher.run()
+        await course.run()
     except asyncio.CancelledError:
         raise
     except BaseException as error:  # noqa: BLE001 - raised again where the run ends

@@ -2,30 +2,29 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import Any, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self, overload
 
 import attrs
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
-from loafer.application.options import Options
 from loafer.domain.attributes import AttributeValue
 from loafer.domain.message import OutgoingMessage
-from loafer.entrypoints.settings.layers import environment_layer, warn_of_unknown_keys
-from loafer.entrypoints.settings.load import load_settings
-from loafer.entrypoints.settings.mistakes import Mistake, Mistakes
+from loafer.entrypoints.wiring.applications import Application
 from loafer.testing import seeds
+from loafer.testing.applications import LIFESPAN, add_places
 from loafer.testing.clock import refuse_within_a_coroutine, runner, threads_stop_the_time
 from loafer.testing.delivery import DEFAULT_TRANSLATOR
 from loafer.testing.faults import Chance, Faults
 from loafer.testing.faulty import CallingPublisher
 from loafer.testing.hiring import Hiring
+from loafer.testing.orders import Order, order_of_application, order_of_route, order_of_settings
 from loafer.testing.places import Destination, Places
+from loafer.testing.post import Post
 from loafer.testing.result import Journal, Result
-from loafer.testing.sending import Timed, content_in, outgoing
-from loafer.testing.worker import PATIENCE, Bounds, Shift, Worker
+from loafer.testing.sending import Timed
+from loafer.testing.worker import PATIENCE, Bounds, Shift
 
 
 @attrs.define(eq=False)
@@ -42,12 +41,13 @@ class World:
     _places: Places = attrs.field(init=False, repr=False)
     _chance: Chance = attrs.field(init=False, repr=False)
     _expected: int = attrs.field(default=0, init=False, repr=False)
-    _published: list[tuple[str, object]] = attrs.field(factory=list, init=False, repr=False)
+    _post: Post = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Let nothing be there yet, and nothing go wrong."""
         self._places = Places(self.now)
         self._chance = Chance(Faults(), random.Random(self.seed))
+        self._post = Post(self._places, self._chance)
         seeds.use(self.seed)
 
     def __enter__(self) -> Self:
@@ -130,8 +130,9 @@ class World:
             ValueError: it cannot be sent there.
 
         """
-        message = outgoing(content, attributes=attributes, group=group, deduplication_id=deduplication_id, delay=delay)
-        return self._send(self._places.found(destination), message)
+        return self._post.publish(
+            destination, content, attributes=attributes, group=group, deduplication_id=deduplication_id, delay=delay
+        )
 
     def play(self, destination: Destination, schedule: Iterable[Timed]) -> None:
         """Publish messages later, each after its seconds; a run waits for all of them.
@@ -150,41 +151,59 @@ class World:
 
     def publisher(self, destination: Destination) -> CallingPublisher:
         """Return a publisher to a queue or topic, for the handler under test."""
-        found = self._places.found(destination)
-        return CallingPublisher(partial(self._send, found), self._chance, found.fifo)
+        return self._post.publisher(destination)
+
+    def add(self, application: Application, *, max_receive_count: int | None = None) -> None:
+        """Make the queues and topics that an application's routes and publishers name; those that are there stay.
+
+        With `max_receive_count` each queue that a route receives from gets a dead-letter queue, NAME-dead.
+        """
+        add_places(self._places, application, max_receive_count)
+
+    @overload
+    def run(
+        self, handler: Application, *, state: Any = ..., only: Sequence[str] = ..., seconds: float | None = ...,
+        at_most: int = ..., patience: float = ..., **options: Any,
+    ) -> Result: ...  # fmt: skip
+    @overload
+    def run(
+        self, handler: object, *, source: MemoryQueue | str, translator: object = ..., state: Any = ...,
+        seconds: float | None = ..., at_most: int = ..., patience: float = ..., **options: Any,
+    ) -> Result: ...  # fmt: skip
 
     def run(
         self,
         handler: object,
         *,
-        source: MemoryQueue | str,
+        source: MemoryQueue | str | None = None,
         translator: object = DEFAULT_TRANSLATOR,
+        state: Any = LIFESPAN,
+        only: Sequence[str] = (),
         seconds: float | None = None,
         at_most: int = 1000,
         patience: float = PATIENCE,
         **options: Any,
     ) -> Result:
-        """Run a route until nothing is left to do, or for so many virtual seconds; return what came of it.
+        """Run a route or an application until nothing is left to do, or for so many virtual seconds; return what came.
 
         `handler` and `translator` are what a route takes, or its dotted name; `options` are those of
-        `loafer.application.options.Options`. What runs when the seconds are over gets the grace period.
+        `loafer.application.options.Options`. What runs when the seconds are over gets the grace period. `state` is that
+        of contexts, in place of what an application's lifespan gives; `only` are the names of the routes that run.
 
         Raises:
             StillRunning: more than `at_most` messages were received, or `patience` virtual seconds went by.
             LookupError: there is no queue of that name.
+            ConfigurationError: something is wrong with the application.
             ValueError: the handler or the translator cannot be one, or an option cannot be.
             BaseException: what ended the worker.
 
         """
-        queue = self._places.found(source)
-        if not isinstance(queue, MemoryQueue):
-            raise LookupError(f"{queue.name!r} is a topic; run a handler on a queue that is subscribed to it")
-        values = Options(**options)
-
-        def hire(hiring: Hiring) -> Worker:
-            return partial(hiring.for_route, queue=queue, handler=handler, translator=translator, options=values)
-
-        return self._run(hire, [queue], Bounds(seconds, at_most, patience))
+        if isinstance(handler, Application):
+            order = order_of_application(self._post, handler, state, only, options)
+        else:
+            given = None if state is LIFESPAN else state
+            order = order_of_route(self._places, handler, source, translator, state=given, options=options)
+        return self._run(order, Bounds(seconds, at_most, patience))
 
     def run_settings(
         self,
@@ -202,42 +221,23 @@ class World:
             BaseException: what ended the worker.
 
         """
-        mistakes = Mistakes()
-        layers = [environment_layer({key: str(value) for key, value in settings.items()})]
-        warn_of_unknown_keys(layers)
-        loaded = load_settings(layers, mistakes)
-        source = loaded.routes[0].source
-        wrong = self._places.mistake_in_source(source) if source else None
-        if wrong is not None:
-            mistakes.add(Mistake("LOAFER_DEFAULT_ROUTE_SOURCE", source, "test", wrong))
-        mistakes.raise_if_any()
+        return self._run(order_of_settings(self._places, settings), Bounds(seconds, at_most, patience))
 
-        def hire(hiring: Hiring) -> Worker:
-            return partial(hiring.for_settings, settings=loaded, mistakes=mistakes, broker=self._places.broker)
-
-        return self._run(hire, [self._places.broker.queue(source)], Bounds(seconds, at_most, patience))
-
-    def _run(self, hire: Callable[[Hiring], Worker], sources: list[MemoryQueue], bounds: Bounds) -> Result:
+    def _run(self, order: Order, bounds: Bounds) -> Result:
         refuse_within_a_coroutine()
         seeds.use(self.seed)
         journal = Journal(self.now, self.queues)
-        before, state = len(self._published), random.getstate()
-        shift = Shift(
-            hire(Hiring(journal, self._chance)), sources, bounds, journal, self._chance, lambda: self._expected > 0
-        )
+        before, state = len(self._post.published), random.getstate()
+        worker = order.hire(Hiring(journal, self._chance))
+        shift = Shift(worker, order.sources, bounds, journal, self._chance, lambda: self._expected > 0)
         random.seed(self._chance.random.getrandbits(64))  # loafer's own jitter is a matter of chance, too
         try:
             with threads_stop_the_time():
                 self._runner.run(shift.run())
         finally:
             random.setstate(state)
-        return journal.result(self._published[before:])
-
-    def _send(self, destination: MemoryQueue | MemoryTopic, message: OutgoingMessage) -> str:
-        message_id = destination.send(message)
-        self._published.append((destination.name, content_in(message.body)))
-        return message_id
+        return journal.result(self._post.published[before:])
 
     def _send_expected(self, destination: MemoryQueue | MemoryTopic, message: OutgoingMessage) -> None:
         self._expected -= 1
-        self._send(destination, message)
+        self._post.send(destination, message)

@@ -118,4 +118,4 @@ def test_what_the_kit_offers_is_there_and_nothing_else() -> None:
     assert loafer.testing.World is World
     assert all(getattr(loafer.testing, name) for name in loafer.testing.__all__)
     with pytest.raises(AttributeError, match="no attribute 'Worlds'"):
-        _ = loafer.testing.Worlds
+        _ = loafer.testing.Worlds  # type: ignore[attr-defined]
