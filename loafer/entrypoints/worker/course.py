@@ -8,6 +8,7 @@ import attrs
 from loafer.application.connections import Connections
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.lifespan import LONGEST_STOP, SHORTEST_END, Lifespan, Living
+from loafer.application.shutdown import CLOSING, within
 from loafer.exceptions import LifespanError
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,14 @@ class Course:
             if await self.connections.open(self.dispatcher.stop_asked):
                 await self._run()
         finally:
+            if not await within(CLOSING, self._close()):
+                logger.warning("the publishers could not be closed in time: they are left behind")
+
+    async def _close(self) -> None:
+        try:
             await self.connections.close()
+        except Exception:  # a publisher that breaks its contract
+            logger.exception("a publisher could not be closed")
 
     async def _run(self) -> None:
         if self.lifespan is None:

@@ -14,7 +14,10 @@ from world import Faults, FlakyConsumer, now, queue
 
 from loafer import Context, Loafer
 from loafer.adapters.memory.broker import MemoryBroker
+from loafer.adapters.memory.publisher import MemoryPublisher
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.connection import Connection
+from loafer.application.connections import Connections
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.lifespan import Lifespan
 from loafer.application.options import Options
@@ -22,7 +25,7 @@ from loafer.application.route import Route
 from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.worker.course import Course
 from loafer.entrypoints.worker.hosted import hosted, inside
-from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable, LifespanError
+from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable, LifespanError, PublisherError
 
 if TYPE_CHECKING:
     from loafer.entrypoints.worker.handle import Worker
@@ -204,6 +207,30 @@ async def test_the_block_ends_within_its_bound_though_tasks_swallow_their_cancel
         began = now()
     assert now() - began < 2 + BOUND
     let_go.set()
+
+
+@pytest.mark.parametrize(("breaks", "told"), [(False, "could not be closed in time"), (True, "could not be closed")])
+async def test_a_publisher_that_does_not_close_is_left_behind(
+    breaks: bool, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stubborn(MemoryPublisher):
+        async def close(self) -> None:
+            if breaks:
+                raise KeyError
+            await asyncio.Event().wait()
+
+    publisher = Loafer().publisher("receipts")
+    connection = Connection(Stubborn(queue("receipts")), str)
+    course = Shop().course()
+    course.connections = Connections([(publisher.outlet, connection)])
+    async with inside(course) as worker:
+        await worker.ready()
+        await publisher.publish(1)
+        began = now()
+    assert now() - began < BOUND
+    assert told in caplog.text
+    with pytest.raises(PublisherError, match="the application has ended"):
+        await publisher.publish(1)
 
 
 async def test_a_block_that_is_cancelled_ends_the_worker_first_and_at_once_when_it_is_cancelled_again() -> None:
