@@ -82,11 +82,12 @@ async def test_the_shop_works_through_its_queues_and_ends_with_0(shell: Shell) -
 
 
 @asynccontextmanager
-async def web(shell: Shell) -> AsyncIterator[tuple[Running, httpx.AsyncClient]]:
+async def web(shell: Shell, named: str) -> AsyncIterator[tuple[Running, httpx.AsyncClient]]:
     """Give the running web application, and a client for it."""
     port = free_port()
-    command = f"python -m uvicorn shop_api:web --port {port}"
-    with shell.running(command, says="running on") as server:
+    command = f"python -m uvicorn {named} --port {port}"
+    with shell.running(command, says="") as server:
+        server.prints("running on", 60)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
             yield server, http
 
@@ -96,7 +97,7 @@ async def test_the_worker_of_a_web_application_tells_when_its_queue_is_gone_and_
     shell: Shell,
 ) -> None:
     url = await create_queue("orders")
-    async with web(shell) as (server, http):
+    async with web(shell, "shop_api:web") as (server, http):
         assert (await http.get("/livez")).json() == {"alive": True, "held": 0, "counts": {}, "error": ""}
         assert (await http.post("/orders", json={"id": 1, "total": 5})).status_code == 202
 
@@ -120,11 +121,17 @@ async def test_the_worker_of_a_web_application_tells_when_its_queue_is_gone_and_
         assert time.monotonic() - began < BOUND
 
 
-@pytest.mark.parametrize("shell", ["fastapi"], indirect=True)
+@pytest.mark.parametrize("shell", ["starlette"], indirect=True)
 async def test_a_web_application_that_is_stopped_stops_its_worker_first(shell: Shell) -> None:
-    url = await create_queue("orders")
-    async with web(shell) as (server, http):
+    url = await create_queue("mails")
+    async with web(shell, "mail_api:web") as (server, http):
         assert (await http.get("/livez")).status_code == 200
+        assert (await http.post("/mails", json={"to": "ada", "text": "hello"})).status_code == 202
+
+        async def is_sent() -> bool:
+            return bool((await http.get("/mails")).json() == ["ada"])
+
+        await until(is_sent, server)
         began = time.monotonic()
         server.stop()
         assert time.monotonic() - began < BOUND

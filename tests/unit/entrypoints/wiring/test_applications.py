@@ -2,8 +2,10 @@
 
 import itertools
 import sys
+import types
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from loafer.application.route import BatchCall, Route
 from loafer.domain.share import Share
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings
-from loafer.entrypoints.wiring.applications import check_only, load_application, settings_with
+from loafer.entrypoints.wiring.applications import check_only, load_application, name_of, settings_with
 from loafer.entrypoints.wiring.routes import Wiring
 
 numbers = itertools.count()
@@ -245,3 +247,22 @@ def test_a_router_in_an_application_gives_it_its_routes() -> None:
     router.route("orders")(handle)
     app.include(router)
     assert [route.name for route in wired(app)[0]] == ["orders"]
+
+
+def test_an_application_has_the_name_under_which_a_module_has_it(module: str) -> None:
+    found = load_application(f"{module}:app", Mistakes())
+    assert found is not None
+    assert name_of(found) == f"{module}:app"
+    assert name_of(Loafer()) is None
+
+
+def test_an_application_of_the_main_module_has_the_name_by_which_others_import_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    main, app = types.ModuleType("__main__"), Loafer()
+    main.__file__ = "/somewhere/shop.py"
+    main.app = app  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    assert name_of(app) == "shop:app"
+    main.__spec__ = ModuleSpec("my.shop", None)
+    assert name_of(app) == "my.shop:app"
