@@ -137,11 +137,13 @@ class Dispatcher:
 
         Raises:
             ConsumerError: a source failed for good.
-            ConfigurationError: a consumer's options cannot work.
+            ConfigurationError: a consumer's options cannot work, or a dead-letter queue is wanted and there is none.
             BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
 
         """
-        self._lanes = [Lane(route, route.consumer(), self.clock, self.observers) for route in self.routes]
+        self._lanes = [
+            Lane(route, route.consumer(), self.clock, self.observers, self.options.retry_delay) for route in self.routes
+        ]
         summaries = summaries_of(self._lanes, self.clock())
         slots = self._slots = Slots(
             self.options.max_jobs,

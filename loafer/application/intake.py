@@ -13,7 +13,7 @@ from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.trouble import Trouble
 from loafer.domain.message import Message
-from loafer.exceptions import ConsumerError, ConsumerUnavailable
+from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
 from loafer.ports.consumer import SourceInfo
 from loafer.ports.observer import Operation
 
@@ -89,7 +89,7 @@ class Intake:
         """See to it that a poll never ends unnoticed: whatever it raises stops the worker."""
         try:
             await poll()
-        except ConsumerError as error:
+        except (ConsumerError, ConfigurationError) as error:
             self.stop.fail(error)
         except Exception as error:  # noqa: BLE001 - a consumer that breaks its contract, and nobody else looks
             broken = ConsumerError(f"the consumer of {self.lane.route.source!r} broke: {type(error).__name__}: {error}")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
+from loafer.application.attempts import most_attempts
 from loafer.application.counts import Counts
 from loafer.application.listeners import Listeners
 from loafer.application.route import BatchCall, Route
@@ -15,6 +16,7 @@ from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease, Leases
 from loafer.domain.message import Message
 from loafer.domain.ordering import ArrivalOrder, GroupOrder, Singles
+from loafer.domain.retry import Retry
 from loafer.ports.consumer import Consumer, SourceInfo
 from loafer.ports.observer import Cause, Observer, Operation
 
@@ -31,6 +33,7 @@ class Lane:
     Attributes:
         wide_polls: Receives under way that may bring more than one message.
         observers: Whom to tell what happens here, beside the counts.
+        retry: When a kept message comes back, where its route does not say.
         events: What happened so far.
         tell: Whom to tell of each event.
         heard: When a receive was answered last; None: none was.
@@ -42,6 +45,7 @@ class Lane:
     consumer: Consumer
     clock: Callable[[], float]
     observers: Sequence[Observer] = ()
+    retry: Retry = attrs.field(factory=Retry)
     info: SourceInfo = attrs.field(default=UNKNOWN, init=False)
     leases: Leases = attrs.field(factory=lambda: Leases(UNKNOWN.visibility_timeout), init=False)
     order: ArrivalOrder | GroupOrder | BatchOrder = attrs.field(init=False)
@@ -78,13 +82,18 @@ class Lane:
         return trouble
 
     def opened(self, info: SourceInfo) -> None:
-        """Take in what the consumer found out about its source."""
+        """Take in what the consumer found out about its source.
+
+        Raises:
+            ConfigurationError: messages are to be moved to a dead-letter queue, and it has none that is known.
+
+        """
         self.info = info
         self.leases = Leases(info.visibility_timeout)
         if info.ordered:
             self.order = GroupOrder()
         for branch in self.route.branches:
-            branch.around.max_receive_count = info.max_receive_count
+            branch.around.max_receive_count = most_attempts(branch, branch.retry or self.retry, info)
         self.answered.set()
 
     def looked(self, info: SourceInfo) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 
 import attrs
@@ -28,20 +29,29 @@ class Redrive:
     lane: Lane
     stop: Stop
 
-    async def move(self, lease: Lease) -> Failure | None:
-        """Move a message, again and again while its lease lasts; return why it was not moved.
+    async def move(self, lease: Lease, most: float = math.inf) -> Failure | None:
+        """Move a message, again and again while its lease lasts, `most` times at most; return why it was not moved.
 
         Nothing is moved once the lease has ended: somebody else may have the message, and may succeed.
         """
         tries = 0
         while True:
             if not lease.is_valid(self.lane.clock()):
+                logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", lease.message.id)
                 return Failure("its lease has ended", retryable=False)
             failure = await self._move(lease)
             tries += 1
-            if failure is None or not failure.retryable or self.stop.requested.is_set():
+            if failure is None:
+                self._moved(lease)
+            if failure is None or not failure.retryable or self.stop.requested.is_set() or tries >= most:
                 return failure
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
+
+    def _moved(self, lease: Lease) -> None:
+        text = "message %s: moved to the dead-letter queue after %d attempts, %d of which ran here"
+        logger.warning(text, lease.message.id, lease.attempts, lease.runs)
+        self.lane.counts["dead_lettered"] += 1
+        self.lane.settled([lease.message], Operation.DEAD_LETTER)
 
     async def _move(self, lease: Lease) -> Failure | None:
         began, raised = self.lane.clock(), None

@@ -139,6 +139,7 @@ class Route:
         reject: Errors of its handler that reject the message, as RejectMessage does.
         branching: The routes of its source that it receives for, where there are several, or one with a condition; its
             own handler, retry and timeout are not used then.
+        origin: How an error names it: where it was registered, and its name.
 
     """
 
@@ -153,6 +154,7 @@ class Route:
     timeout: float | None = None
     reject: tuple[type[BaseException], ...] = ()
     branching: Branching | None = None
+    origin: str = attrs.Factory(lambda self: f"route {self.name!r}", takes_self=True)
 
     @property
     def branches(self) -> "Sequence[Route]":

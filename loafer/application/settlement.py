@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 POLL_CHECK = 0.1
 """Seconds between two looks whether a receive that may bring several messages is still under way."""
+
+MOVES = 5
+"""How often a message of a standard queue is tried to be moved to the dead-letter queue, before it is kept."""
 
 EXTENSION_CHECK = 0.01
 """Seconds between two looks whether an extension that is under way has ended."""
@@ -121,9 +125,16 @@ class Settlement:
         delay = retry_delay(retry, error, lease.attempts, random.random())
         if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
             self.release([lease])
+        elif retry.gives_up_after(lease.attempts) and isinstance(error, Exception | None):
+            self._in_background(self._move_on(lease, delay))
         elif isinstance(self.lane.order, GroupOrder):
             self._keep_in_place(self.lane.order, lease, delay, now)
-        elif delay is None:
+        else:
+            self._leave(lease, delay)
+
+    def _leave(self, lease: Lease, delay: float | None) -> None:
+        """Leave a message to its source: it is visible again after its delay, or when its visibility runs out."""
+        if delay is None:
             self.lane.comes_back([lease], Cause.FAILED)
             self.lane.finished([lease])
         else:
@@ -140,7 +151,7 @@ class Settlement:
         elif not self.lane.info.redrive_known:
             self._give_back_in_order(order, lease, delay, now)
         elif limit is not None and lease.attempts >= limit:
-            self._in_background(self._move_on(order, lease))
+            self._in_background(self._move_on(lease, delay))
         else:
             wait = max(0.0, lease.deadline - now) if delay is None else delay
             order.retry(lease, now + wait)
@@ -181,23 +192,25 @@ class Settlement:
         order.wake(at)
         self.start(self.lane)
 
-    async def _move_on(self, order: GroupOrder, lease: Lease) -> None:
-        """Move a message that has no runs left to the dead-letter queue, or leave that to the source."""
-        failure = await self._redrive.move(lease)
-        message = lease.message
+    async def _move_on(self, lease: Lease, delay: float | None) -> None:
+        """Move a message that has no runs left to the dead-letter queue.
+
+        Where that fails, it is left to the source on a FIFO queue; elsewhere it is kept, for no other one waits for it.
+        """
+        order, message = self.lane.order, lease.message
+        ordered = isinstance(order, GroupOrder)
+        failure = await self._redrive.move(lease, math.inf if ordered else MOVES)
         if failure is None:
-            text = "message %s: moved to the dead-letter queue after %d attempts, %d of which ran here"
-            logger.warning(text, message.id, lease.attempts, lease.runs)
-            self.lane.counts["dead_lettered"] += 1
-            self.lane.settled([message], Operation.DEAD_LETTER)
             self._finished([lease], confirmed=True)
-        elif lease.is_valid(self.lane.clock()):
+        elif not lease.is_valid(self.lane.clock()):
+            self.let_go([lease], Cause.LEASE_LOST)
+        elif ordered:
             logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
             self.lane.singles.add(message, self.lane.clock(), spent=True)
             self._release_alone([lease, *order.followers(lease)])
         else:
-            logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", message.id)
-            self.let_go([lease], Cause.LEASE_LOST)
+            logger.warning("message %s: kept, not moved to the dead-letter queue: %s", message.id, failure.reason)
+            self._leave(lease, delay)
 
     def _finished(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
         """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed."""

@@ -65,6 +65,10 @@ class Retry:
         first, longest = self._bounds
         return backoff(attempts, first=first, longest=longest, jitter=jitter)
 
+    def gives_up_after(self, attempts: int) -> bool:
+        """Tell whether a message that was kept after so many attempts goes to the dead-letter queue."""
+        return self.dead_letter_after is not None and attempts >= self.dead_letter_after
+
     @property
     def _bounds(self) -> tuple[float, float] | None:
         first, longest = self.first, self.longest

@@ -108,10 +108,10 @@ class Loafer(Router[State]):
     def publishing(self) -> AbstractAsyncContextManager[None]:
         """Return what has the application's publishers publish outside of a worker, for as long as it lasts.
 
-        Regions, endpoints and credentials are those of the environment, unless the code says them.
+        The settings are those of this process, as for `running`.
 
         Raises:
-            ConfigurationError: a publisher cannot be; all that is wrong is said, with the line of code.
+            ConfigurationError: something is wrong with the settings, or a publisher cannot be; all of it is said.
             PublisherError: when it is entered: a queue or topic does not exist, or cannot be reached.
 
         """

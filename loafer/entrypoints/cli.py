@@ -117,6 +117,8 @@ def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
 @cli.command("publish_sns")
 @click.option("--topic", required=True, metavar="TOPIC", help="The topic's name or ARN.")
 @message_options
+@click.option("--group-id", metavar="ID", help="The message group id; FIFO topics need one.")
+@click.option("--deduplication-id", metavar="ID", help="The deduplication id, for FIFO topics.")
 @click.pass_context
 def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
     """Publish a message to an SNS topic and print its id.

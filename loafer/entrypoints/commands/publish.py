@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterable
 
 from loafer.adapters.aws.strict_json import is_json
+from loafer.domain.limits import FIFO
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.container import Container
+from loafer.exceptions import PublisherError
 from loafer.ports.publisher import Publisher
 
 
@@ -41,7 +44,9 @@ def publish_to_queue(queue: str, message: OutgoingMessage, settings: Settings) -
         PublisherError: it was not sent.
 
     """
-    return asyncio.run(_publish(_container(settings).sqs_publisher(queue), message))
+    publisher = _container(settings).sqs_publisher(queue)
+    _check_group("queue", queue, message)
+    return asyncio.run(_publish(publisher, message))
 
 
 def publish_to_topic(topic: str, message: OutgoingMessage, settings: Settings) -> str:
@@ -51,7 +56,16 @@ def publish_to_topic(topic: str, message: OutgoingMessage, settings: Settings) -
         PublisherError: it was not sent.
 
     """
-    return asyncio.run(_publish(_container(settings).sns_publisher(topic), message))
+    publisher = _container(settings).sns_publisher(topic)
+    _check_group("topic", topic, message)
+    return asyncio.run(_publish(publisher, message))
+
+
+def _check_group(noun: str, destination: str, message: OutgoingMessage) -> None:
+    """Raise PublisherError, which names the option, for a message without a group where one is needed."""
+    if destination.endswith(FIFO) and message.group is None:
+        name = re.split("[/:]", destination)[-1]
+        raise PublisherError(f"{noun} {name!r} is FIFO, and each of its messages needs a group: give --group-id ID")
 
 
 def _container(settings: Settings) -> Container:

@@ -119,8 +119,6 @@ def _said_in_code(application: Application, settings: Settings, mistakes: Mistak
 def _retry(value: object) -> Retry:
     if not isinstance(value, Retry):
         raise ValueError("not a Retry; give one such as Retry(delay=5)")
-    if value.dead_letter_after is not None:
-        raise ValueError("dead_letter_after= is not possible yet; leave it out")
     return value
 
 

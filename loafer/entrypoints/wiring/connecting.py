@@ -9,6 +9,7 @@ from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.connection import Connection
 from loafer.application.connections import Connections
 from loafer.application.destination import Destination
+from loafer.entrypoints.settings.here import settings_here
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.wiring.applications import Application
 from loafer.entrypoints.wiring.encoding import encoding_of
@@ -20,15 +21,17 @@ PublisherTo = Callable[[Destination], Publisher]
 
 
 def connections_of(application: Application) -> Connections:
-    """Return the connections of an application outside of a worker, by what the environment says.
+    """Return the connections of an application outside of a worker, with the settings of this process.
 
     Raises:
-        ConfigurationError: a publisher cannot be.
+        ConfigurationError: something is wrong with the settings, or a publisher cannot be; all of it is said.
 
     """
     mistakes = Mistakes()
-    connections = Connecting(mistakes, MemoryBroker()).connections(application)
+    here = settings_here({}, mistakes)
+    connections = Connecting(mistakes, MemoryBroker(), here.settings.sqs_transport).connections(application)
     mistakes.raise_if_any()
+    here.tell()
     return connections
 
 

@@ -14,7 +14,6 @@ from loafer.application.middleware import mistake_in_middleware, through
 from loafer.application.pool import ThreadPool
 from loafer.application.registered import Registered
 from loafer.application.route import BatchCall, Call, Route, Surroundings
-from loafer.domain.retry import Retry
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, settings_of
 from loafer.entrypoints.wiring.decoding import RouteDecoder
@@ -60,8 +59,6 @@ class Registrations:
         functions = dict.fromkeys(function for each in registered for function in each.middleware)
         for wrong in filter(None, map(mistake_in_middleware, functions)):
             self.mistakes.tell(wrong)
-        for each in registered:
-            self._refuse_what_is_to_come(each)
         by_source: dict[str, list[Registered]] = {}
         for each in registered:
             if not mistakes_in([each]):
@@ -94,15 +91,6 @@ class Registrations:
             return False
         return not apart
 
-    def _refuse_what_is_to_come(self, registered: Registered) -> None:
-        """Add a mistake for what can be registered and does nothing yet."""
-        retry = registered.retry
-        asked = {
-            "Retry(dead_letter_after=…)": isinstance(retry, Retry) and retry.dead_letter_after is not None,
-        }
-        for what in (name for name, is_asked in asked.items() if is_asked):
-            self._tell(registered, f"{what} is not possible yet; leave it out")
-
     def _route(self, registered: Registered, translators: list[Translator | None]) -> Route | None:
         around = Surroundings(registered.name)
         call = self._call(registered, around)
@@ -116,7 +104,7 @@ class Registrations:
         reject = registered.reject if isinstance(registered.reject, tuple) else (registered.reject,)
         return Route(
             registered.name, registered.source, consumer, translator.translate, call, around,
-            share_of([registered]), registered.retry, registered.timeout, reject,
+            share_of([registered]), registered.retry, registered.timeout, reject, origin=_origin(registered),
         )  # fmt: skip
 
     def _call(self, registered: Registered, around: Surroundings) -> Call | BatchCall | None:
@@ -179,4 +167,9 @@ class Registrations:
         return partial(create, registered.source, options, **keywords)
 
     def _tell(self, registered: Registered, what: str) -> None:
-        self.mistakes.tell(f"{registered.line}: route {registered.name!r}: {what}")
+        self.mistakes.tell(f"{_origin(registered)}: {what}")
+
+
+def _origin(registered: Registered) -> str:
+    """Return how an error names a route: its line of code, and its name."""
+    return f"{registered.line}: route {registered.name!r}"

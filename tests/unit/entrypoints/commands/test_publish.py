@@ -134,11 +134,24 @@ def test_a_destination_and_a_message_are_needed() -> None:
 
 
 def test_a_refused_message_is_told_in_a_line(queue: MemoryQueue) -> None:
-    queue.name = "orders.fifo"
-    done = run("publish_sqs", "--queue", "orders.fifo", "--msg", "1")
+    done = run("publish_sqs", "--queue", "orders", "--msg", "", "--raw")
     assert (done.exit_code, done.stdout) == (1, "")
-    why = "it has no group, and messages of a FIFO queue need a group id"
-    assert done.stderr == f"loafer: queue 'orders.fifo' does not take the message: {why}\n"
+    why = "the body is empty; give it one character at least"
+    assert done.stderr == f"loafer: queue 'orders' does not take the message: {why}\n"
+
+
+@pytest.mark.parametrize(
+    "command", [("publish_sqs", "--queue", "arn:aws:sqs:eu-west-1:1:a.fifo"), ("publish_sns", "--topic", "a.fifo")]
+)
+def test_a_message_without_a_group_for_fifo_is_refused_by_the_name_of_the_option(
+    queue: MemoryQueue, command: tuple[str, ...]
+) -> None:
+    done = run(*command, "--msg", "1")
+    assert (done.exit_code, done.stdout, len(queue)) == (1, "", 0)
+    noun = command[1].removeprefix("--")
+    said = f"{noun} 'a.fifo' is FIFO, and each of its messages needs a group: give --group-id ID"
+    assert done.stderr == f"loafer: {said}\n"
+    assert run(*command, "--msg", "1", "--group-id", "g").exit_code == 0
 
 
 @pytest.mark.parametrize("publish", [publish_to_queue, publish_to_topic])

@@ -161,14 +161,15 @@ def test_the_settings_of_the_code_stand_unless_something_from_outside_says_other
     assert found.grace_period == 7
 
 
-def test_what_does_nothing_yet_is_refused_with_its_line() -> None:
-    app = Loafer(retry=Retry(dead_letter_after=3))
+def test_a_route_may_be_given_a_limit_of_attempts_and_knows_its_line() -> None:
+    app = Loafer(retry=Retry(dead_letter_after=5))
     app.route("orders", retry=Retry(dead_letter_after=3))(handle)
-    [route] = wired(app)[1]
-    assert route.endswith("route 'orders': Retry(dead_letter_after=…) is not possible yet; leave it out")
-    [setting] = told(lambda mistakes: settings_with(app, Settings(), mistakes))
-    assert setting.endswith("dead_letter_after= is not possible yet; leave it out")
-    assert [told for told in (route, setting) if f"{here}:" not in told] == []
+    ([route], mistakes) = wired(app)
+    assert mistakes == []
+    assert route.retry == Retry(dead_letter_after=3)
+    assert route.origin.endswith("route 'orders'")
+    assert f"{here}:" in route.origin
+    assert settings_with(app, Settings(), Mistakes()).retry_delay == Retry(dead_letter_after=5)
 
 
 def test_what_is_wrong_with_the_settings_of_the_code_is_told_with_its_line() -> None:

@@ -1,0 +1,29 @@
+"""How many attempts at a message there are before a dead-letter queue gets it."""
+
+from loafer.application.route import Route
+from loafer.domain.retry import Retry
+from loafer.exceptions import ConfigurationError
+from loafer.ports.consumer import SourceInfo
+
+
+def most_attempts(route: Route, retry: Retry, info: SourceInfo) -> int | None:
+    """Return after how many attempts a route's message goes there, by our hand or its source's; None: never.
+
+    Raises:
+        ConfigurationError: it is to go there by ours, and its source has no dead-letter queue that is known.
+
+    """
+    ours, its = retry.dead_letter_after, info.max_receive_count
+    if ours is None or its is None:
+        if ours is not None:
+            raise ConfigurationError(
+                f"{route.origin}: Retry(dead_letter_after={ours}) needs a dead-letter queue, and {_lack(route, info)}"
+            )
+        return its
+    return min(ours, its)
+
+
+def _lack(route: Route, info: SourceInfo) -> str:
+    if info.redrive_known:
+        return f"source {route.source!r} has no redrive policy: give it one, or leave dead_letter_after out"
+    return f"the redrive policy of source {route.source!r} may not be read: allow sqs:GetQueueAttributes"

@@ -1,0 +1,200 @@
+"""Retry(dead_letter_after=…): after so many attempts a message is moved to the dead-letter queue, by us."""
+
+import asyncio
+from typing import Any
+
+import attrs
+import pytest
+from world import Faults, World, queue
+
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.options import Options
+from loafer.application.route import Route
+from loafer.domain.batch import Failure
+from loafer.domain.message import OutgoingMessage
+from loafer.domain.retry import Retry
+from loafer.exceptions import ConfigurationError, ConsumerUnavailable, IgnoreMessage, RejectMessage
+from loafer.ports.consumer import SourceInfo
+
+AGAIN = Failure("not now")
+NEVER = Failure("not allowed", retryable=False)
+THREE = Options(retry_delay=Retry(delay=1, dead_letter_after=3))
+
+
+def with_letters(*bodies: str, name: str = "orders", count: int = 10, **attributes: Any) -> MemoryQueue:
+    letters = MemoryQueue(name.replace("orders", "letters"), clock=queue().clock)
+    source = queue(name, max_receive_count=count, dead_letters=letters, **attributes)
+    for number, body in enumerate(bodies):
+        group = "g" if source.fifo else None
+        source.send(OutgoingMessage(body, group=group, deduplication_id=str(number) if group else None))
+    return source
+
+
+def letters_of(source: MemoryQueue) -> list[str]:
+    assert source.dead_letters is not None
+    return [message.body for message in source.dead_letters.messages.values()]
+
+
+async def fail(content: str) -> None:
+    if content.startswith("bad"):
+        raise ValueError(content)
+
+
+async def test_a_message_that_fails_is_moved_after_so_many_attempts_and_no_other_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = with_letters("bad", "good")
+    world = await World(source, fail, THREE).run_for(10)
+    assert [delivery.message.attempt for delivery in world.deliveries if delivery.error] == [1, 2, 3]
+    assert letters_of(source) == ["bad"]
+    assert len(source) == 0
+    assert world.dispatcher.counts["dead_lettered"] == 1
+    assert "moved to the dead-letter queue after 3 attempts" in caplog.text
+
+
+async def test_on_a_fifo_queue_a_head_is_moved_and_its_followers_go_on() -> None:
+    source = with_letters("bad", "good", "better", name="orders.fifo")
+    world = await World(source, fail, THREE).run_for(10)
+    assert [delivery.message.body for delivery in world.deliveries] == ["bad", "bad", "bad", "good", "better"]
+    assert letters_of(source) == ["bad"]
+    assert world.deliveries[-1].message.receive_count == 1
+
+
+async def test_the_copy_has_an_id_of_its_own_and_the_messages_id_for_deduplication() -> None:
+    source = with_letters("bad", name="orders.fifo")
+    [message_id] = source.messages
+    await World(source, fail, THREE).run_for(10)
+    assert source.dead_letters is not None
+    [(letter_id, letter)] = source.dead_letters.messages.items()
+    assert letter_id != message_id
+    assert (letter.deduplication_id, letter.group) == (message_id, "g")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_what_the_queue_moves_earlier_it_moves_itself(count: int) -> None:
+    source = with_letters("bad", count=count)
+    world = await World(source, fail, THREE).run_for(10)
+    assert len(world.deliveries) == count
+    assert letters_of(source) == ["bad"]
+    assert world.dispatcher.counts["dead_lettered"] == 0
+
+
+@pytest.mark.parametrize("error", [IgnoreMessage(delay=1), ValueError()])
+async def test_every_attempt_counts_whatever_kept_the_message(error: Exception) -> None:
+    async def handle(content: str) -> None:
+        raise error
+
+    source = with_letters("one")
+    world = await World(source, handle, THREE).run_for(10)
+    assert len(world.deliveries) == 3
+    assert letters_of(source) == ["one"]
+
+
+async def test_what_is_rejected_at_its_last_attempt_is_deleted() -> None:
+    async def handle(content: str) -> None:
+        raise RejectMessage
+
+    source = with_letters("one")
+    await World(source, handle, Options(retry_delay=Retry(dead_letter_after=1))).run_for(1)
+    assert (letters_of(source), len(source)) == ([], 0)
+
+
+async def test_a_route_has_a_limit_of_its_own_and_its_context_knows_the_attempts_left() -> None:
+    source = with_letters("bad")
+    world = World(source, fail, THREE)
+    [route] = world.dispatcher.routes
+    world.dispatcher.routes = [attrs.evolve(route, retry=Retry(delay=1, dead_letter_after=2))]
+    await world.run_for(10)
+    assert len(world.deliveries) == 2
+    last, first = world.deliveries[1].message, world.deliveries[0].message
+    assert (route.around.attempts_left(first), route.around.attempts_left(last)) == (1, 0)
+
+
+async def test_a_move_that_fails_is_tried_again_and_then_the_message_is_kept_and_keeps_no_other_one_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = with_letters("bad")
+    world = await World(source, fail, THREE, faults=Faults(dead_lettering=[AGAIN] * 5)).run_for(20)
+    assert letters_of(source) == ["bad"]
+    assert [delivery.message.attempt for delivery in world.deliveries] == [1, 2, 3, 4]
+    assert world.faults.calls.count(("dead_letter", 1)) == 6
+    assert "kept, not moved to the dead-letter queue: not now" in caplog.text
+
+
+async def test_a_message_that_may_not_be_moved_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    source = with_letters("bad", count=4)
+    world = await World(source, fail, THREE, faults=Faults(dead_lettering=[NEVER] * 9)).run_for(20)
+    assert [delivery.message.attempt for delivery in world.deliveries] == [1, 2, 3, 4]
+    assert letters_of(source) == ["bad"]  # by the queue, in the end
+    assert world.dispatcher.counts["dead_lettered"] == 0
+    assert "kept, not moved to the dead-letter queue: not allowed" in caplog.text
+
+
+async def test_nothing_is_moved_for_a_lost_lease() -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(5)
+        raise ValueError
+
+    source = with_letters("one", visibility_timeout=9)
+    gone = Failure("gone", retryable=False)
+    options = Options(retry_delay=Retry(dead_letter_after=1))
+    world = World(source, handle, options, faults=Faults(extending=[gone]))
+    async with world:
+        await asyncio.sleep(6)
+        assert len(world.deliveries) == 1
+        assert ("dead_letter", 1) not in world.faults.calls
+        assert letters_of(source) == []
+
+
+async def test_a_message_that_fails_for_the_last_time_during_a_stop_is_moved() -> None:
+    async def handle(content: str) -> None:
+        await asyncio.sleep(5)
+        raise ValueError
+
+    for name in ("orders", "orders.fifo"):
+        source = with_letters("one", name=name)
+        await World(source, handle, Options(retry_delay=Retry(dead_letter_after=1))).run_for(2)
+        assert letters_of(source) == ["one"]
+
+
+async def test_a_handler_that_is_cancelled_by_the_stop_has_made_no_attempt() -> None:
+    source = with_letters("one")
+    options = Options(retry_delay=Retry(dead_letter_after=1), grace_period=1)
+    await World(source, lambda _: asyncio.sleep(60), options).run_for(2)
+    assert (letters_of(source), len(source.visible)) == ([], 1)
+
+
+@pytest.mark.parametrize("opening", [[], [ConsumerUnavailable("later")]])
+async def test_a_queue_without_a_redrive_policy_is_refused_at_the_start_with_the_routes_line(
+    opening: list[Exception | None],
+) -> None:
+    world = World(queue("orders", "one"), fail, faults=Faults(opening=opening))
+    [route] = world.dispatcher.routes
+    given: dict[str, Any] = {"retry": Retry(dead_letter_after=3), "origin": "shop.py:3: route 'orders'"}
+    world.dispatcher.routes = [attrs.evolve(route, **given)]
+    with pytest.raises(ConfigurationError) as caught:
+        async with world:
+            await world.ended()
+    assert str(caught.value) == (
+        "shop.py:3: route 'orders': Retry(dead_letter_after=3) needs a dead-letter queue, and source 'orders' has no "
+        "redrive policy: give it one, or leave dead_letter_after out"
+    )
+    assert world.deliveries == []
+
+
+async def test_a_policy_that_may_not_be_read_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(queue("orders", "one"), fail, THREE)
+
+    async def opened(_: object) -> SourceInfo:
+        return SourceInfo(30, redrive_known=False)
+
+    monkeypatch.setattr("world.FlakyConsumer.open", opened)
+    text = "of source 'orders' may not be read: allow sqs:GetQueueAttributes"
+    with pytest.raises(ConfigurationError, match=text):
+        async with world:
+            await world.ended()
+
+
+def test_a_route_is_named_by_an_error_without_its_line_where_it_has_none() -> None:
+    route = Route("orders", "orders", lambda: None, lambda _: None, fail)  # type: ignore[arg-type, return-value]
+    assert route.origin == "route 'orders'"
