@@ -9,7 +9,7 @@ import attrs
 from loafer.application.destination import Destination
 from loafer.domain.attributes import AttributeValue, attributes_of
 from loafer.domain.batch import Failure
-from loafer.domain.limits import mistake_in
+from loafer.domain.limits import Limits, mistake_in
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.sending import NOT_SENT
 from loafer.exceptions import InvalidContent, PublisherError
@@ -41,6 +41,9 @@ class Outlet:
     """
 
     destination: Destination
+    _limits: Limits = attrs.field(
+        default=attrs.Factory(lambda self: self.destination.limits, takes_self=True), init=False
+    )
     _open: "list[Connection]" = attrs.field(factory=list, init=False)
     _why_not: str = attrs.field(default=NEVER_OPENED, init=False)
 
@@ -93,7 +96,7 @@ class Outlet:
         self, batch: Sequence[tuple[object, Details]], write: Callable[[Any], str]
     ) -> list[OutgoingMessage | Failure]:
         """Return each as it is to be sent, or why it is not: on FIFO nothing of a group after one that is refused."""
-        ordered, refused = self.destination.limits.ordered, set[str | None]()
+        ordered, refused = self._limits.ordered, set[str | None]()
         messages: list[OutgoingMessage | Failure] = []
         for content, details in batch:
             message = NOT_SENT if details.group in refused else self._message(content, details, write)
@@ -113,7 +116,7 @@ class Outlet:
         except TypeError as error:
             return Failure(str(error), retryable=False)
         message = OutgoingMessage(body, attributes, delay, details.group, details.deduplication_id)
-        mistake = mistake_in(message, self.destination.limits)
+        mistake = mistake_in(message, self._limits)
         return message if mistake is None else Failure(mistake, retryable=False)
 
 

@@ -21,6 +21,9 @@ FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 """Bounds of the wait before a failed move is tried again, in seconds."""
 
+MOVES = 5
+"""How often a message of a standard queue is tried to be moved, before it is kept."""
+
 
 @attrs.frozen
 class Redrive:

@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 import attrs
 
 from loafer.application.causes import cause_of
+from loafer.application.denial import Denial
 from loafer.application.gate import Gate
 from loafer.application.lane import Lane
 from loafer.application.outbox import Outbox, Results
-from loafer.application.redrive import Redrive
+from loafer.application.redrive import MOVES, Redrive
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
-from loafer.application.trouble import PATIENCE_WHEN_DENIED, Trouble
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.ordering import GroupOrder
@@ -27,9 +27,6 @@ logger = logging.getLogger(__name__)
 
 POLL_CHECK = 0.1
 """Seconds between two looks whether a receive that may bring several messages is still under way."""
-
-MOVES = 5
-"""How often a message of a standard queue is tried to be moved to the dead-letter queue, before it is kept."""
 
 EXTENSION_CHECK = 0.01
 """Seconds between two looks whether an extension that is under way has ended."""
@@ -56,7 +53,7 @@ class Settlement:
     _acknowledged: Outbox = attrs.field(init=False)
     _released: Outbox = attrs.field(init=False)
     _redrive: Redrive = attrs.field(init=False)
-    _trouble: Trouble = attrs.field(init=False)
+    _denial: Denial = attrs.field(init=False)
     _gate: Gate = attrs.field(init=False)
     _moves: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
 
@@ -65,7 +62,7 @@ class Settlement:
         self._acknowledged = self._outbox(Operation.ACKNOWLEDGE, self._acknowledge)
         self._released = self._outbox(Operation.RELEASE, self._release)
         self._redrive = Redrive(self.lane, self.stop)
-        self._trouble = self.lane.trouble(f"acknowledging on {self.lane.route.source!r}")
+        self._denial = Denial(self.lane, self.slots, self.stop, self.start)
         self._gate = Gate(self.stop, self.lane.clock, self._release_now)
 
     def settle(
@@ -235,10 +232,9 @@ class Settlement:
         try:
             results = await self.lane.consumer.acknowledge([lease.message for lease in leases])
         except AccessDenied as error:
-            self._denied(error)
+            self._denial.denied(error)
             raise
-        if self._trouble.tries or not self._trouble.worked:
-            self._allowed()
+        self._denial.over()
         for index in outdated:
             result, message = results[index], leases[index].message
             if result is None or not result.retryable:
@@ -246,24 +242,6 @@ class Settlement:
                 refused = " and refused" * (result is not None)
                 logger.warning("message %s: stale: acknowledged%s after its lease had ended", message.id, refused)
         return results
-
-    def _denied(self, error: AccessDenied) -> None:
-        """Let nothing more start, for nothing could be deleted: it would run in vain, and again and again."""
-        if not self._trouble.tries:
-            self.slots.bar(self.lane)
-            asyncio.get_running_loop().call_later(PATIENCE_WHEN_DENIED, self._give_up, error)
-        self._trouble.note(error)
-        if not self._trouble.worked:
-            self.stop.fail(error)
-
-    def _allowed(self) -> None:
-        self._trouble.over()
-        self.slots.unbar(self.lane)
-        self.start(self.lane)
-
-    def _give_up(self, error: AccessDenied) -> None:
-        if self._trouble.denied_too_long:
-            self.stop.fail(error)
 
     async def _release(self, leases: Sequence[Lease]) -> Results:
         while any(lease.extending for lease in leases):  # noqa: ASYNC110 - the extension ends on another thread

@@ -12,6 +12,7 @@ from command import Running, Shell
 from endpoints import create_queue, create_redriven_queue, create_topic, queue_counts, send, unique
 from recorder import Recorder, recording
 
+from loafer import Loafer, Retry
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 from loafer.domain.message import OutgoingMessage
 
@@ -148,6 +149,42 @@ async def test_many_messages_are_sent_in_batches(recorder: Recorder, monkeypatch
         await publisher.publish_batch([OutgoingMessage("1"), OutgoingMessage("2")])
         await publisher.close()
         assert recorder.calls == CALLS[row]
+
+
+async def test_an_application_sends_and_looks_up_what_it_publishes_to(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, topic = unique("orders"), unique("news")
+    await create_queue(queue)
+    await create_topic(topic)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", recorder.url)
+    of_queue, of_topic = Loafer(), Loafer()
+    for app, publisher, row in (
+        (of_queue, of_queue.publisher(queue), "an application's publisher to a queue"),
+        (of_topic, of_topic.publisher(topic=topic), "an application's publisher to a topic"),
+    ):
+        recorder.calls.clear()
+        async with app.publishing():
+            await publisher.publish("hello")
+        assert recorder.calls == CALLS[row]
+
+
+async def test_what_a_route_gives_up_is_moved(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = unique("orders")
+    url, dead = await create_redriven_queue(queue, 9)
+    await send(url, '"one"')
+    monkeypatch.setenv("AWS_ENDPOINT_URL", recorder.url)
+    app = Loafer()
+
+    @app.route(queue, retry=Retry(dead_letter_after=1), options={"WaitTimeSeconds": 1})
+    async def fails(content: str) -> None:
+        raise ValueError
+
+    async with app.running(), asyncio.timeout(20):
+        while await queue_counts(dead) != (1, 0) or await queue_counts(url) != (0, 0):
+            await asyncio.sleep(0.1)
+    moved = CALLS["a route with `Retry(dead_letter_after=…)`, where a message has had so many attempts"]
+    assert recorder.calls == WORKS | moved
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from world import Faults, World, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.options import Options
-from loafer.application.route import Route
+from loafer.application.route import BatchCall, Route
 from loafer.domain.batch import Failure
+from loafer.domain.item import Item
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.retry import Retry
 from loafer.exceptions import ConfigurationError, ConsumerUnavailable, IgnoreMessage, RejectMessage
@@ -108,6 +109,21 @@ async def test_a_route_has_a_limit_of_its_own_and_its_context_knows_the_attempts
     assert len(world.deliveries) == 2
     last, first = world.deliveries[1].message, world.deliveries[0].message
     assert (route.around.attempts_left(first), route.around.attempts_left(last)) == (1, 0)
+
+
+async def test_of_a_batch_those_are_moved_that_have_had_their_attempts() -> None:
+    async def handle(items: list[Item[Any]], *_: object) -> None:
+        for item in items:
+            if item.content == "bad":
+                item.ignore()
+
+    source = with_letters("bad", "good")
+    world = World(source, fail, THREE)
+    [route] = world.dispatcher.routes
+    world.dispatcher.routes = [attrs.evolve(route, call=BatchCall(handle, size=2, wait=0.1))]
+    await world.run_for(10)
+    assert [delivery.message.body for delivery in world.deliveries] == ["bad", "good", "bad", "bad"]
+    assert (letters_of(source), len(source)) == (["bad"], 0)
 
 
 async def test_a_move_that_fails_is_tried_again_and_then_the_message_is_kept_and_keeps_no_other_one_back(
