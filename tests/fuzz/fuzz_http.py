@@ -11,7 +11,8 @@ from loafer.adapters.aws.bounds import Excess
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.errors import diagnose
 from loafer.adapters.aws.lean.connection import Answer, Connection, Lost
-from loafer.adapters.aws.lean.transport import _date_of, _refusal
+from loafer.adapters.aws.lean.refusals import refusal_in
+from loafer.adapters.aws.lean.transport import _date_of
 
 ROOM = 5000
 STATUSES = (300, 302, 400, 403, 404, 429, 500, 503)
@@ -78,7 +79,7 @@ def refusal(data: bytes) -> None:
 
 def _refused(answer: Answer) -> None:
     try:
-        error: Exception | None = _refusal("receive_message", answer)
+        error: Exception | None = refusal_in(answer, "ReceiveMessage")
     except UnreadableAnswer as unreadable:
         error = unreadable
     if error is not None:

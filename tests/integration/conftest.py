@@ -7,7 +7,7 @@ from endpoints import CREDENTIALS, OTHER_AWS_NAMES, FastSQS, lean_sqs, ministack
 from strict.strict_control import StrictEndpoint, strict_sqs
 from transports import TRANSPORTS
 
-from loafer.adapters.aws.lean.choice import SDK, SWITCH
+from loafer.adapters.aws.lean.plain import SDK, SWITCH
 
 
 @pytest.fixture(scope="session")

@@ -75,6 +75,13 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> str:
     return str(file)
 
 
+def connect_anew(consumer: SQSConsumer) -> None:
+    """Close the connection over which the queue was looked up."""
+    assert consumer._opened is not None
+    assert consumer._opened.queue.lean is not None
+    consumer._opened.queue.lean.http.close_idle()
+
+
 async def consume(sqs: LeanSQS) -> None:
     async with opened("orders") as consumer:
         messages = await consumer.receive(10)
@@ -108,6 +115,7 @@ async def test_a_certificate_that_is_not_trusted_any_more_is_unavailable_in_one_
     aws_environ.setenv("AWS_CA_BUNDLE", bundle)
     async with serving(aws_environ, tls), opened("orders") as consumer:
         trustme.CA().issue_cert("localhost").configure_cert(tls)
+        connect_anew(consumer)
         with pytest.raises(ConsumerUnavailable, match=r"^queue 'orders' cannot be reached for now .*certificate.*$"):
             await consumer.receive(1)
 
@@ -120,6 +128,7 @@ async def test_a_certificate_of_another_host_is_unavailable(
     authority.issue_cert("localhost").configure_cert(tls)
     async with serving(aws_environ, tls), opened("orders") as consumer:
         authority.issue_cert("other.test").configure_cert(tls)
+        connect_anew(consumer)
         with pytest.raises(ConsumerUnavailable, match="localhost"):
             await consumer.receive(1)
 

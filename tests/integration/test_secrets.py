@@ -16,7 +16,7 @@ from endpoints import CREDENTIALS, OTHER_AWS_NAMES
 
 from loafer.adapters.aws import errors
 from loafer.adapters.aws.lean import transport
-from loafer.adapters.aws.lean.choice import SDK, SWITCH
+from loafer.adapters.aws.lean.plain import SDK, SWITCH
 from loafer.entrypoints.cli import cli
 
 HERE = Path(__file__).parent

@@ -3,7 +3,7 @@
 import os
 
 from loafer.adapters.aws.consumer import SQSConsumer
-from loafer.adapters.aws.lean.choice import SDK, SWITCH
+from loafer.adapters.aws.lean.plain import SDK, SWITCH
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 
 LEAN = "lean"

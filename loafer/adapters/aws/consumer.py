@@ -14,12 +14,12 @@ from loafer.adapters.aws.address import Address, queue_address
 from loafer.adapters.aws.answers import messages_in
 from loafer.adapters.aws.attributes import UNKNOWN, Attributes, attributes_of
 from loafer.adapters.aws.batches import Entry, settle
+from loafer.adapters.aws.calls import POLL_MARGIN, Access, Client, access_of
 from loafer.adapters.aws.dead_letters import DeadLetters
-from loafer.adapters.aws.errors import SDK_ERRORS, Unmended, consumer_error
-from loafer.adapters.aws.lean.choice import enter_lean_transport
+from loafer.adapters.aws.errors import Unmended, consumer_error, sdk_errors
+from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk_unless_plain
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.session import POLL_MARGIN, Access, Client, access_of, create_client, polling, shared_client
 from loafer.domain.batch import Failure
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.message import Message
@@ -90,6 +90,7 @@ class SQSConsumer(Consumer):
             raise ConfigurationError(f"source: {error}") from error
         self.batch_size = self._receive.batch_size
         self.wait_time = self._receive.wait_time
+        import_sdk_unless_plain(self._address.region, self.transport, self._access)
 
     async def open(self) -> SourceInfo:
         """Look the queue up and return what it is; leaves nothing open if that fails, and may be called again."""
@@ -102,18 +103,36 @@ class SQSConsumer(Consumer):
 
     async def _open(self) -> SourceInfo:
         async with AsyncExitStack() as stack:
-            client = await self._enter(stack, shared_client("sqs", self._address.region, **self._access))
-            queue = await Queue(self._address, client).found()
+            queue = await (await self._reached(stack)).found()
             attributes = await self._attributes_of(queue)
-            letters = self._dead_letters(attributes, client)
-            lean = await enter_lean_transport(
-                stack, queue.client, queue.place, self.max_polls, self.transport, **self._access
-            )
-            queue = attrs.evolve(queue, lean=lean)
+            queue = await self._hastened(queue, stack)
+            letters = self._dead_letters(attributes, queue)
             # The connections of the lean transport are enough for everything.
-            poller = queue if lean is not None else None
+            poller = queue if queue.lean is not None else None
             self._opened = _Opened(stack.pop_all(), queue, attributes, letters, poller)
         return self._info(attributes)
+
+    async def _reached(self, stack: AsyncExitStack) -> Queue:
+        """Return the queue, over the lean transport alone where that needs no SDK, else over a client of the SDK's."""
+        plain = await enter_plain_transport(stack, self._address.region, self.max_polls, self.transport, **self._access)
+        if plain is not None:
+            return Queue(self._address, None, lean=plain)
+        from loafer.adapters.aws.session import shared_client  # noqa: PLC0415 - it imports the SDK
+
+        client = await self._enter(stack, shared_client("sqs", self._address.region, **self._access))
+        return Queue(self._address, client)
+
+    async def _hastened(self, queue: Queue, stack: AsyncExitStack) -> Queue:
+        """Return a queue that was found with the lean transport for its frequent calls, where that may carry them."""
+        if queue.lean is not None:
+            announce(queue.place, queue.lean)
+            return queue
+        from loafer.adapters.aws.lean.choice import enter_lean_transport  # noqa: PLC0415 - it imports the SDK
+
+        lean = await enter_lean_transport(
+            stack, queue.client, queue.place, self.max_polls, self.transport, **self._access
+        )
+        return attrs.evolve(queue, lean=lean)
 
     async def look_again(self) -> SourceInfo:
         """Ask for the queue's attributes again; what may not be asked for any more is taken as it was."""
@@ -124,7 +143,7 @@ class SQSConsumer(Consumer):
             logger.debug("attributes are taken as they were: %s", error)
             return self._info(opened.attributes)
         if found.dead_letters != opened.attributes.dead_letters:
-            opened.dead_letters = self._dead_letters(found, opened.queue.client)
+            opened.dead_letters = self._dead_letters(found, opened.queue)
         opened.attributes = found
         return self._info(found)
 
@@ -178,6 +197,7 @@ class SQSConsumer(Consumer):
         opened, self._opened = self._opened, None
         if opened is not None:
             await opened.stack.aclose()
+            await asyncio.sleep(0)  # the event loop closes the lean transport's connections in its next turn
 
     @property
     def _access(self) -> Access:
@@ -191,12 +211,14 @@ class SQSConsumer(Consumer):
     async def _enter(self, stack: AsyncExitStack, client: AbstractAsyncContextManager[Client]) -> Client:
         try:
             return await stack.enter_async_context(client)
-        except SDK_ERRORS as error:
+        except sdk_errors() as error:
             told = consumer_error(error, f"queue {self._address.name!r}", self._address.region)
         raise told
 
     async def _open_poller(self, opened: _Opened) -> Queue:
         # Only when first needed: the consumer that extends leases on another thread never polls.
+        from loafer.adapters.aws.session import create_client, polling  # noqa: PLC0415 - it imports the SDK
+
         async with opened.lock:
             if opened.poller is None:
                 config = polling(self.wait_time, self.max_polls)
@@ -225,8 +247,8 @@ class SQSConsumer(Consumer):
         return self._receive.visibility_timeout or attributes.visibility_timeout or _ASSUMED_VISIBILITY
 
     @staticmethod
-    def _dead_letters(attributes: Attributes, client: Client) -> DeadLetters | None:
-        return DeadLetters(attributes.dead_letters, client) if attributes.dead_letters else None
+    def _dead_letters(attributes: Attributes, queue: Queue) -> DeadLetters | None:
+        return DeadLetters(attributes.dead_letters, queue) if attributes.dead_letters else None
 
     async def _settle(self, operation: str, entries: Sequence[Entry]) -> list[Failure | None]:
         queue = self._need().queue

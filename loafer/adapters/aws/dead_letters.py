@@ -6,7 +6,6 @@ import attrs
 
 from loafer.adapters.aws.address import queue_address
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.session import Client
 from loafer.adapters.aws.wire import wire_attributes
 from loafer.domain.message import Message
 from loafer.exceptions import ConsumerUnavailable
@@ -14,10 +13,16 @@ from loafer.exceptions import ConsumerUnavailable
 
 @attrs.define
 class DeadLetters:
-    """Copies messages to one dead-letter queue, which is looked up when it is first needed."""
+    """Copies messages to one dead-letter queue, which is looked up when it is first needed.
+
+    Attributes:
+        arn: The ARN of the dead-letter queue.
+        source: The queue that it belongs to; both are reached in the same way.
+
+    """
 
     arn: str
-    client: Client
+    source: Queue
     _queue: Queue | None = attrs.field(init=False, default=None)
     _copied: set[str] = attrs.field(init=False, factory=set)
 
@@ -31,7 +36,8 @@ class DeadLetters:
         if message.id in self._copied:
             return
         if self._queue is None:
-            self._queue = await Queue(queue_address(self.arn), self.client, noun="dead-letter queue").found()
+            there = attrs.evolve(self.source, address=queue_address(self.arn), url="", noun="dead-letter queue")
+            self._queue = await there.found()
         answer = await self._queue.call("send_message", **_parameters(message, ordered=self._queue.address.ordered))
         if not answer.get("MessageId"):
             raise ConsumerUnavailable(f"{self._queue.place} did not confirm the message")

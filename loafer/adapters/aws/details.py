@@ -1,13 +1,12 @@
 """What may be told of an error of the SDK or of a service: its kind, and what it says as far as that is harmless."""
 
 import re
+import sys
 from collections.abc import Iterable
 from traceback import walk_tb
 from typing import Any
 
-import aiohttp
 from botocore import exceptions as sdk
-from botocore.parsers import ResponseParserError
 
 from loafer.adapters.aws.telling import told, told_code, told_of_ours
 
@@ -19,15 +18,26 @@ _LONGEST_TRAIL = 10
 _PARAMETER = re.compile(r"parameter (?:in input: \")?([A-Za-z0-9.\[\]]{1,100})")
 
 
+_PARSER = ("botocore.parsers", "ResponseParserError")
+_TRANSPORTS = (_PARSER, ("aiohttp", "ClientError"))
+"""Errors in modules that take long to import: before they are, nobody can have raised one."""
+
+
 class UnreadableAnswer(Exception):
     """An answer that cannot be read, or is not read on; the text says why, and quotes nothing of it."""
+
+
+def errors_of_transports() -> tuple[type[Exception], ...]:
+    """Return the kinds of errors that the SDK's way over HTTP may raise beside its own; none before it is imported."""
+    kinds = (getattr(sys.modules.get(module), name, None) for module, name in _TRANSPORTS)
+    return tuple(kind for kind in kinds if kind is not None)
 
 
 def said_by(error: BaseException) -> str | None:
     """Return what may be told of an error of the SDK; None if it is none of its."""
     if isinstance(error, sdk.ClientError):
         return said_by_service(error, code_in(error.response), ())
-    if isinstance(error, sdk.BotoCoreError | ResponseParserError | aiohttp.ClientError):
+    if isinstance(error, Exception) and isinstance(error, (sdk.BotoCoreError, *errors_of_transports())):
         return detail_of(error)
     return None
 
@@ -74,7 +84,7 @@ def _text_of(error: Exception) -> str:
     match error:
         case UnreadableAnswer():
             return str(error)
-        case ResponseParserError():
+        case _ if (type(error).__module__, type(error).__name__) == _PARSER:
             return "the answer cannot be read"  # its text repeats the whole answer
         case sdk.ParamValidationError():
             return _parameters_in(str(error))

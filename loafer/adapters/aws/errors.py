@@ -4,12 +4,17 @@ import logging
 from collections.abc import Iterable
 from enum import Enum, auto
 
-import aiohttp
 import attrs
 from botocore import exceptions as sdk
-from botocore.parsers import ResponseParserError
 
-from loafer.adapters.aws.details import UnreadableAnswer, code_in, kind_and_detail, said_by_service, trail_of
+from loafer.adapters.aws.details import (
+    UnreadableAnswer,
+    code_in,
+    errors_of_transports,
+    kind_and_detail,
+    said_by_service,
+    trail_of,
+)
 from loafer.adapters.aws.safety import UnusableCredentials
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, PublisherError
 
@@ -24,19 +29,21 @@ class Unmended(ConsumerUnavailable):
     """A mistake that keeps a consumer from its source: trouble while it runs, and its end at the start."""
 
 
-SDK_ERRORS = (
+_ERRORS = (
     Mistake,
     UnreadableAnswer,
     sdk.BotoCoreError,
     sdk.ClientError,
-    ResponseParserError,
-    aiohttp.ClientError,
     OSError,
     TimeoutError,
     ValueError,  # botocore's way to refuse an endpoint URL
     RuntimeError,  # its way to say that credentials which it has just refreshed are expired
 )
-"""Everything that a call raises, whichever transport carries it."""
+
+
+def sdk_errors() -> tuple[type[Exception], ...]:
+    """Return everything that a call raises, whichever transport carries it; to be asked where an error is caught."""
+    return _ERRORS + errors_of_transports()
 
 
 class Kind(Enum):
@@ -110,9 +117,7 @@ _PASSING_TYPES = (
     sdk.TokenRetrievalError,
     sdk.SSOError,
     sdk.IncompleteReadError,
-    ResponseParserError,
     UnreadableAnswer,
-    aiohttp.ClientError,
     OSError,
     TimeoutError,
     RuntimeError,
@@ -135,7 +140,7 @@ def diagnose(error: Exception, place: str, region: str | None = None, sent: Iter
             return Diagnosis(Kind.MISTAKE if isinstance(error, Mistake) else Kind.FATAL, f"{place}: {error}")
         case sdk.NoRegionError():
             return Diagnosis(Kind.FATAL, f"{place}: no AWS region: set AWS_DEFAULT_REGION")
-        case _ if isinstance(error, _PASSING_TYPES):
+        case _ if isinstance(error, _PASSING_TYPES + errors_of_transports()):
             return Diagnosis(Kind.PASSING, f"{place} cannot be reached for now ({kind_and_detail(error)})")
         case _:
             return Diagnosis(Kind.FATAL, f"{place} cannot be used ({kind_and_detail(error)})")

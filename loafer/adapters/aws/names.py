@@ -4,11 +4,9 @@ import asyncio
 import socket
 from functools import partial
 from ipaddress import ip_address
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import attrs
-from aiohttp.abc import AbstractResolver
-from aiohttp.resolver import ThreadedResolver
 
 from loafer.adapters.aws.aside import begun
 
@@ -38,22 +36,6 @@ class LookUp:
             self._ending = begun(partial(socket.getaddrinfo, self.host, self.port, type=socket.SOCK_STREAM))
             self._ending.add_done_callback(_retrieve)
         return await asyncio.shield(self._ending)
-
-
-def resolver() -> AbstractResolver:
-    """Return what looks hosts up for the SDK's HTTP sessions, which have each looked up once at a time."""
-    return ThreadedResolver(cast("asyncio.AbstractEventLoop", _Threads()))
-
-
-@attrs.frozen
-class _Threads:
-    """What aiohttp's own resolver uses of an event loop."""
-
-    async def getaddrinfo(self, host: str, port: int, **options: Any) -> Addresses:
-        return await begun(partial(socket.getaddrinfo, host, port, **options))
-
-    async def getnameinfo(self, address: Any, flags: int = 0) -> tuple[str, str]:
-        return await begun(partial(socket.getnameinfo, address, flags))
 
 
 def _is_address(host: str) -> bool:

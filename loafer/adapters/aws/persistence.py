@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose
+from loafer.adapters.aws.errors import Kind, diagnose, sdk_errors
 from loafer.domain.retry import backoff
 
 Answer = TypeVar("Answer")
@@ -22,7 +22,7 @@ async def persistent(call: Callable[[], Awaitable[Answer]], place: str) -> Answe
     for tries in range(1, ATTEMPTS):
         try:
             return await call()
-        except SDK_ERRORS as error:
+        except sdk_errors() as error:
             if diagnose(error, place).kind is not Kind.PASSING:
                 raise
         await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))

@@ -6,8 +6,8 @@ import attrs
 
 from loafer.adapters.aws.address import Address, queue_address, topic_address
 from loafer.adapters.aws.answers import text_in
+from loafer.adapters.aws.calls import Client, access_of, called, reading
 from loafer.adapters.aws.publishing import Channel, Dialect
-from loafer.adapters.aws.session import Client, access_of, called, reading
 from loafer.domain.batch import Failure
 from loafer.domain.limits import QUEUE, TOPIC
 from loafer.domain.message import OutgoingMessage
@@ -42,7 +42,7 @@ class SQSPublisher(Publisher):
     """Publishes to the queue with a name, a URL or an ARN; PublisherError where it is created if it is none of them.
 
     Attributes:
-        transport: What carries batches, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
+        transport: What carries messages, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
         region: The queue's region; None: what its URL or ARN says, else the environment.
         endpoint: The endpoint that is called; None: the environment's.
         profile: The profile whose credentials are used; None: the environment's.

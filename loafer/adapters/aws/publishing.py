@@ -11,19 +11,12 @@ import attrs
 from loafer.adapters.aws.address import Address
 from loafer.adapters.aws.answers import placed, text_in
 from loafer.adapters.aws.batches import failure_of
-from loafer.adapters.aws.errors import SDK_ERRORS, Kind, diagnose, publisher_error
+from loafer.adapters.aws.calls import CALL_TIMEOUT, OPEN_TIMEOUT, Access, Client, called
+from loafer.adapters.aws.errors import Kind, diagnose, publisher_error, sdk_errors
 from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
 from loafer.adapters.aws.persistence import persistent
-from loafer.adapters.aws.session import (
-    CALL_TIMEOUT,
-    OPEN_TIMEOUT,
-    Access,
-    Client,
-    called,
-    find_credentials,
-    shared_client,
-)
+from loafer.adapters.aws.session import find_credentials, shared_client
 from loafer.adapters.aws.wire import texts_in, wire_attributes
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in, split
@@ -94,7 +87,7 @@ class Channel:
                         )
                     self._stack = stack.pop_all()
                     return
-            except SDK_ERRORS as error:
+            except sdk_errors() as error:
                 told = publisher_error(error, self.place, self._region())
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
 
@@ -104,7 +97,7 @@ class Channel:
         entry = self._entry(message)
         try:
             return text_in(await self._call(self.dialect.send, entry), "MessageId")
-        except SDK_ERRORS as error:
+        except sdk_errors() as error:
             told = publisher_error(error, self.place, self._region(), texts_in(entry))
         raise told
 
@@ -149,7 +142,7 @@ class Channel:
         parameters = {self.dialect.entries: entries}
         try:
             answer = await self._call(self.dialect.send_batch, parameters)
-        except SDK_ERRORS as error:
+        except sdk_errors() as error:
             found = diagnose(error, self.place, self._region(), texts_in(parameters))
             return [Failure(found.sentence, retryable=found.kind in _MAY_PASS)] * len(chunk)
         results: list[str | Failure] = [Failure("the answer does not mention this message")] * len(chunk)

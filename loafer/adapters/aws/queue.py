@@ -8,10 +8,10 @@ import attrs
 
 from loafer.adapters.aws.address import Address
 from loafer.adapters.aws.answers import text_in
+from loafer.adapters.aws.calls import CALL_TIMEOUT, Client, called
 from loafer.adapters.aws.details import UnreadableAnswer
-from loafer.adapters.aws.errors import SDK_ERRORS, consumer_error
+from loafer.adapters.aws.errors import consumer_error, sdk_errors
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.session import CALL_TIMEOUT, Client, called
 from loafer.adapters.aws.wire import texts_in
 
 Values = TypeVar("Values")
@@ -19,14 +19,14 @@ Values = TypeVar("Values")
 
 @attrs.frozen
 class Queue:
-    """A queue and the client that reaches it.
+    """A queue and what reaches it.
 
     Attributes:
         address: What names it.
-        client: The SQS client.
+        client: The SQS client; None where the lean transport carries every call.
         url: Its URL.
         noun: What an error message calls it.
-        lean: Carries the frequent calls; None: the client does.
+        lean: Carries the calls it knows; None: the client does.
 
     """
 
@@ -35,6 +35,14 @@ class Queue:
     url: str = ""
     noun: str = "queue"
     lean: LeanTransport | None = None
+
+    @property
+    def region(self) -> str | None:
+        """The region that is called."""
+        if self.client is None:
+            return self.lean.signer.region if self.lean is not None else self.address.region
+        region: str | None = self.client.meta.region_name
+        return region
 
     @property
     def place(self) -> str:
@@ -57,8 +65,8 @@ class Queue:
                 if self.lean is not None and operation in OPERATIONS:
                     return await self.lean.call(operation, parameters)
                 return await called(self.client, operation, parameters)
-        except SDK_ERRORS as error:
-            told = consumer_error(error, self.place, self.client.meta.region_name, texts_in(parameters))
+        except sdk_errors() as error:
+            told = consumer_error(error, self.place, self.region, texts_in(parameters))
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
 
     async def read(

@@ -3,66 +3,24 @@
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from typing import Any, TypeAlias, TypedDict, Unpack
+from typing import Any, Unpack
 
 import attrs
 from aiobotocore.config import AioConfig
 from aiobotocore.credentials import create_credential_resolver
 from aiobotocore.session import AioSession, get_session
 
+from loafer.adapters.aws.calls import CALL_TIMEOUT, CONNECT_TIMEOUT, POLL_MARGIN, SETTLEMENT_CONNECTIONS, Access, Client
 from loafer.adapters.aws.credentials import SharedCredentials, SharedProvider, pool_of_environment
-from loafer.adapters.aws.details import UnreadableAnswer
-from loafer.adapters.aws.errors import SDK_ERRORS
+from loafer.adapters.aws.errors import sdk_errors
 from loafer.adapters.aws.mistakes import check_environment, explained
-from loafer.adapters.aws.names import resolver
 from loafer.adapters.aws.safety import warn_if_unencrypted
 from loafer.adapters.aws.sdk_data import data_loader
 from loafer.adapters.aws.sdk_http import BoundedSession
-
-Client: TypeAlias = Any
-"""An SDK client: its methods are made at run time from the service's model, so no type names them."""
-
-
-class Access(TypedDict, total=False):
-    """How a service is reached, where the environment is not to say it.
-
-    Attributes:
-        endpoint: The endpoint that is called.
-        profile: The profile whose credentials are used.
-
-    """
-
-    endpoint: str
-    profile: str
-
-
-def access_of(endpoint: str | None, profile: str | None) -> Access:
-    """Return what is given of both."""
-    access = Access()
-    if endpoint is not None:
-        access["endpoint"] = endpoint
-    if profile is not None:
-        access["profile"] = profile
-    return access
-
-
-CONNECT_TIMEOUT = 5
-"""Seconds to reach the endpoint: a connection that takes longer is better tried again."""
-
-CALL_TIMEOUT = 10
-"""Seconds that a call which waits for nothing may take altogether."""
-
-OPEN_TIMEOUT = 8
-"""Seconds in which a publisher finds its destination or says that it cannot, whatever the SDK still tries."""
-
-POLL_MARGIN = 10
-"""Seconds beyond its wait time after which a poll counts as hung."""
-
-SETTLEMENT_CONNECTIONS = 50
-"""How many calls that wait for nothing may be under way at once."""
+from loafer.adapters.aws.sdk_names import resolver
 
 _LOOK_UPS: Any = {"resolver": resolver()}
 
@@ -88,6 +46,12 @@ def shared_session(profile: str | None = None) -> AioSession:
         session.register_component("credential_provider", SharedProvider(credentials))
         _of_thread.__dict__.setdefault("credentials", {})[profile] = credentials
     return session
+
+
+def session_at_hand(profile: str | None) -> AioSession | None:
+    """Return the session of a profile that this thread has already; None: it has none."""
+    sessions: dict[str | None, AioSession] = _of_thread.__dict__.get("sessions", {})
+    return sessions.get(profile)
 
 
 async def _load_credentials(session: AioSession) -> Any:
@@ -121,30 +85,13 @@ async def create_client(
                 config=config,
             )
             client = await stack.enter_async_context(making)
-        except SDK_ERRORS as error:
+        except sdk_errors() as error:
             told = explained(error, session)
         else:
             warn_if_unencrypted(client.meta.endpoint_url)
             yield client
             return
     raise told
-
-
-async def called(client: Client, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer of a client's operation; raises what the SDK raises, and UnreadableAnswer."""
-    call = getattr(client, operation)
-    with reading():
-        answer: dict[str, Any] = await call(**parameters)
-    return answer
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """Raise UnreadableAnswer for what the SDK's parser raises where an answer is not as the service's model says."""
-    try:
-        yield
-    except (AttributeError, KeyError, TypeError) as error:
-        raise UnreadableAnswer("the answer is not made as the SDK expects") from error
 
 
 @attrs.define(eq=False)

@@ -9,14 +9,10 @@ from functools import lru_cache, partial
 from inspect import getattr_static
 from itertools import product
 from ssl import SSLContext
-from types import FunctionType
 from typing import Any, Unpack, cast
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from aiobotocore.endpoint import AioEndpoint
-from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
-from aiohttp import ClientSession
 from botocore.exceptions import NoCredentialsError
 from botocore.httpsession import create_urllib3_context, get_cert_path
 from botocore.useragent import sanitize_user_agent_string_component
@@ -24,20 +20,17 @@ from botocore.utils import get_environ_proxies
 
 from loafer import __version__
 from loafer.adapters.aws.aside import aside
+from loafer.adapters.aws.calls import CONNECT_TIMEOUT, SETTLEMENT_CONNECTIONS, Access
 from loafer.adapters.aws.details import detail_of
-from loafer.adapters.aws.errors import SDK_ERRORS
-from loafer.adapters.aws.lean.http import Http
+from loafer.adapters.aws.errors import sdk_errors
+from loafer.adapters.aws.lean.http import Http, host_of
+from loafer.adapters.aws.lean.plain import CARRIED, LEAN, SDK, SWITCH
 from loafer.adapters.aws.lean.signature import Credentials, Signer
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.session import CONNECT_TIMEOUT, SETTLEMENT_CONNECTIONS, Access, shared_session
+from loafer.adapters.aws.lean.unusual import Unusual, check_methods, is_foreign, way_out
+from loafer.adapters.aws.session import session_at_hand, shared_session
 
 logger = logging.getLogger(__name__)
-
-SWITCH = "LOAFER_SQS_TRANSPORT"
-"""The setting that switches the lean transport off; code that runs outside of a worker sets it in the environment."""
-
-LEAN, SDK = "lean", "aiobotocore"
-"""Its values: the second one does."""
 
 _EVENTS = (
     "provide-client-params",
@@ -54,19 +47,7 @@ _EVENTS = (
     "after-call",
     "after-call-error",
 )
-_WAY_OUT: tuple[tuple[type, tuple[str, ...]], ...] = (
-    (AioEndpoint, ("make_request", "_send_request", "_get_response", "_do_get_response", "_send")),
-    (AIOHTTPSession, ("send",)),
-    (ClientSession, ("__init__", "request", "_request")),
-)
-"""The methods that a call of the SDK goes through."""
-_OF_THE_SDK = ("botocore.", "aiobotocore.", "aiohttp.")
 _PLAIN_PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?")  # what signing leaves as it is
-_OWN_PORTS = {"http": 80, "https": 443}
-
-
-class Unusual(Exception):
-    """Why the calls of a client are the SDK's business."""
 
 
 async def enter_lean_transport(
@@ -85,13 +66,16 @@ async def enter_lean_transport(
     try:
         _check_switch(os.environ.get(SWITCH, "") if asked is None else asked)
         transport = await _lean_transport(client, shared_session(access.get("profile")), SETTLEMENT_CONNECTIONS + polls)
-    except (Unusual, *SDK_ERRORS) as reason:
-        why = reason if isinstance(reason, Unusual) else detail_of(reason)
-        logger.info("%s: every call goes through aiobotocore: %s", place, why)
-        return None
-    stack.callback(transport.close)
-    logger.info("%s: frequent calls go over the lean transport to %s", place, transport.endpoint)
-    return transport
+    except Unusual as reason:
+        why = str(reason)
+    except sdk_errors() as error:
+        why = detail_of(error)
+    else:
+        stack.callback(transport.close)
+        logger.info(CARRIED, place, transport.endpoint)
+        return transport
+    logger.info("%s: every call goes through aiobotocore: %s", place, why)
+    return None
 
 
 async def _lean_transport(client: Any, session: AioSession, connections: int) -> LeanTransport:
@@ -108,7 +92,7 @@ async def _lean_transport(client: Any, session: AioSession, connections: int) ->
         raise Unusual("a proxy is set")
     region = _region(query)
     tls = await aside(partial(_tls, _verify(session))) if signed.scheme == "https" else None
-    signer = Signer(_host(endpoint), endpoint.path, region, _agent(client.meta.config))
+    signer = Signer(host_of(endpoint), endpoint.path, region, _agent(client.meta.config))
     return LeanTransport(
         endpoint.geturl(), signer, Http(endpoint, tls, CONNECT_TIMEOUT, connections), _provider(session)
     )
@@ -129,30 +113,30 @@ def _check_client(client: Any) -> None:
             raise Unusual(f"the client's configuration sets {name}")
     if client.meta.service_model.resolved_protocol != "json":
         raise Unusual("the SDK speaks another protocol")
-    # Tracing libraries put a wrapper where one of these was, and want to see every call.
-    methods = [getattr_static(client, name) for name in ("_make_api_call", *OPERATIONS)]
-    methods += [vars(owner)[name] for owner, names in _WAY_OUT for name in names if name in vars(owner)]
-    if any(not isinstance(method, FunctionType) or _is_foreign(method) for method in methods):
-        raise Unusual("calls of the SDK are instrumented")
-    if any(_is_foreign(handler) for handler in _handlers(client)):
+    check_methods([*(getattr_static(client, name) for name in ("_make_api_call", *OPERATIONS)), *way_out()])
+    _check_hooks(client.meta.events)
+
+
+def check_session(profile: str | None) -> None:
+    """Raise Unusual if an event hook is registered with this thread's session of a profile, where it has one."""
+    session = session_at_hand(profile)
+    if session is not None:
+        _check_hooks(session.get_component("event_emitter"))
+
+
+def _check_hooks(events: Any) -> None:
+    if any(is_foreign(handler) for handler in _handlers(events)):
         raise Unusual("an event hook is registered")
 
 
-def _handlers(client: Any) -> Iterator[object]:
+def _handlers(events: Any) -> Iterator[object]:
     """Yield what is registered for the events of the frequent calls; the SDK has no public way to ask."""
     try:
-        registered = client.meta.events._emitter._handlers  # noqa: SLF001
+        registered = events._emitter._handlers  # noqa: SLF001
         for event, operation in product(_EVENTS, OPERATIONS.values()):
             yield from registered.prefix_search(f"{event}.sqs.{operation}")
     except AttributeError as error:
         raise Unusual("the SDK does not show its event hooks") from error
-
-
-def _is_foreign(handler: object) -> bool:
-    function = getattr(handler, "func", handler)
-    # A wrapper made with functools.wraps tells the module of what it wraps; where it was defined it cannot hide.
-    module = getattr(function, "__globals__", {}).get("__name__") or getattr(function, "__module__", None)
-    return not str(module).startswith(_OF_THE_SDK)
 
 
 def _check_retries(session: AioSession) -> None:
@@ -178,12 +162,6 @@ def _region(query: Mapping[str, list[str]]) -> str:
     if query.get("X-Amz-Algorithm") != ["AWS4-HMAC-SHA256"] or scope[-2:] != ["sqs", "aws4_request"]:
         raise Unusual("the SDK signs in another way")
     return scope[-3]
-
-
-def _host(url: SplitResult) -> str:
-    name = url.hostname or ""
-    name = f"[{name}]" if ":" in name else name
-    return name if url.port in (None, _OWN_PORTS[url.scheme]) else f"{name}:{url.port}"
 
 
 def _verify(session: AioSession) -> str | bool:

@@ -23,6 +23,16 @@ https://datatracker.ietf.org/doc/html/rfc8305#section-5
 """
 
 
+_OWN_PORTS = {"http": 80, "https": 443}
+
+
+def host_of(url: SplitResult) -> str:
+    """Return the host of a URL as a request names it: with its port, unless that is the scheme's own."""
+    name = url.hostname or ""
+    name = f"[{name}]" if ":" in name else name
+    return name if url.port in (None, _OWN_PORTS[url.scheme]) else f"{name}:{url.port}"
+
+
 @attrs.define(eq=False)
 class Http:
     """The connections to one host; belongs to one event loop.

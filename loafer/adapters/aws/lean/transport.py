@@ -13,13 +13,13 @@ from typing import Any
 import attrs
 import orjson
 from botocore import exceptions as sdk
-from botocore.parsers import create_parser
 
 from loafer.adapters.aws.aside import aside
-from loafer.adapters.aws.bounds import Excess, asked_for
+from loafer.adapters.aws.bounds import LARGEST_ANSWER, Excess, asked_for
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
+from loafer.adapters.aws.lean.refusals import refusal_in
 from loafer.adapters.aws.lean.signature import Credentials, Signer
 from loafer.adapters.aws.sieve import is_plain, sifted, value_of
 
@@ -30,6 +30,9 @@ OPERATIONS = {
     "delete_message_batch": "DeleteMessageBatch",
     "change_message_visibility_batch": "ChangeMessageVisibilityBatch",
     "send_message_batch": "SendMessageBatch",
+    "send_message": "SendMessage",
+    "get_queue_url": "GetQueueUrl",
+    "get_queue_attributes": "GetQueueAttributes",
 }
 """The operations that go over the lean transport, by the names of the SDK's methods."""
 
@@ -42,8 +45,6 @@ LARGEST_BELIEVED_SKEW = 24 * 3600
 ON_LOOP = 1024 * 1024
 """Bytes of an answer that is decoded at once; a larger one is on a thread, so that the event loop goes on."""
 
-_LARGEST_REFUSAL = 64 * 1024  # that is decoded
-_ERROR = 300
 _SKEWED = {
     "InvalidSignatureException",
     "RequestExpired",
@@ -83,11 +84,12 @@ class LeanTransport:
         """
         body, skew = _body_of(parameters), self._skew
         entries, room = asked_for(parameters)
+        room = room if operation == "receive_message" else LARGEST_ANSWER
         answer = await self._post(operation, body, skew, room)
-        refusal = _refusal(operation, answer)
+        refusal = refusal_in(answer, OPERATIONS[operation])
         if refusal is not None and self._corrects_skew(refusal, _date_of(answer), skew):
             answer = await self._post(operation, body, self._skew, room)
-            refusal = _refusal(operation, answer)
+            refusal = refusal_in(answer, OPERATIONS[operation])
         if refusal is not None:
             raise refusal
         try:
@@ -146,21 +148,6 @@ def _date_of(answer: Answer) -> float | None:
     except (KeyError, ValueError, OverflowError):
         return None
     return date.replace(tzinfo=date.tzinfo or UTC).timestamp()
-
-
-def _refusal(operation: str, answer: Answer) -> sdk.ClientError | None:
-    """Return the error that an answer is; None where it is none."""
-    if answer.status < _ERROR:
-        return None
-    if len(answer.body) > _LARGEST_REFUSAL:
-        raise UnreadableAnswer(f"the answer, of status {answer.status}, is larger than an error of SQS")
-    # The SDK's own parser: what it makes of an error is what the rest of loafer knows.
-    parser: Any = create_parser("json")
-    wire = {"status_code": answer.status, "headers": answer.headers, "body": bytes(answer.body)}
-    try:
-        return sdk.ClientError(parser.parse(wire, None), OPERATIONS[operation])
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise UnreadableAnswer(f"the answer, of status {answer.status}, cannot be read") from error
 
 
 def _body_of(parameters: Mapping[str, Any]) -> bytes:

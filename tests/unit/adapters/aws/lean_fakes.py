@@ -19,12 +19,13 @@ from botocore.credentials import Credentials
 from botocore.loaders import create_loader
 
 from loafer.adapters.aws import credentials, session
-from loafer.adapters.aws.lean import choice
+from loafer.adapters.aws.lean import choice, plain
 from loafer.adapters.aws.lean import connection as connections
 from loafer.adapters.aws.lean import http as module
-from loafer.adapters.aws.lean.choice import SWITCH, enter_lean_transport
+from loafer.adapters.aws.lean.choice import enter_lean_transport
 from loafer.adapters.aws.lean.connection import Answer, Connection
 from loafer.adapters.aws.lean.http import Http
+from loafer.adapters.aws.lean.plain import SWITCH
 from loafer.adapters.aws.lean.signature import Signer
 from loafer.adapters.aws.lean.transport import LeanTransport
 from loafer.adapters.aws.session import create_client, settling
@@ -180,7 +181,8 @@ def clean(environ: pytest.MonkeyPatch) -> None:
     environ.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     environ.setenv("AWS_EC2_METADATA_DISABLED", "true")
     environ.setattr(asyncio, "to_thread", at_once)
-    environ.setattr(choice, "aside", at_once)
+    for place in (choice, plain):
+        environ.setattr(place, "aside", at_once)
     environ.setattr(session, "_of_thread", threading.local())
     environ.setattr(credentials, "_pools", {})
     # Most of what a session costs is reading the SDK's files.

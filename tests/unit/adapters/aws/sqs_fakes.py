@@ -10,7 +10,6 @@ import attrs
 import pytest
 from botocore.exceptions import ClientError
 
-from loafer.adapters.aws import consumer as module
 from loafer.adapters.aws import session
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.domain.message import Attribute, Message
@@ -73,8 +72,7 @@ def faked_sqs(monkeypatch: pytest.MonkeyPatch) -> FakeSQS:
             "change_message_visibility_batch": {"Successful": [{"Id": "0"}]},
         }
     )
-    for place in (module, session):
-        monkeypatch.setattr(place, "create_client", fake.create)
+    monkeypatch.setattr(session, "create_client", fake.create)
     monkeypatch.setenv("LOAFER_SQS_TRANSPORT", "aiobotocore")
     return fake
 

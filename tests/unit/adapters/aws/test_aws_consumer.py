@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from sqs_fakes import MESSAGE, REDRIVE, FakeSQS, faked_sqs, opened, refusal
 
-from loafer.adapters.aws import consumer as module
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.errors import Mistake
+from loafer.adapters.aws.lean import choice
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
 
 
@@ -108,7 +108,7 @@ async def test_polls_over_the_lean_transport_open_no_client(sqs: FakeSQS, monkey
     async def enter(*_: object) -> object:
         return SimpleNamespace(call=sqs.lean_call)
 
-    monkeypatch.setattr(module, "enter_lean_transport", enter)
+    monkeypatch.setattr(choice, "enter_lean_transport", enter)
     consumer = await opened()
     assert await consumer.receive(1) == []
     assert sqs.opened == 1

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from loafer.adapters.aws.names import LookUp, resolver
+from loafer.adapters.aws.names import LookUp
+from loafer.adapters.aws.sdk_names import resolver
 
 FOUND: list[tuple[Any, ...]] = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 80))]
 

@@ -18,7 +18,7 @@ from lean_fakes import MESSAGE, answered, clean, lean
 from loafer.adapters.aws.answers import messages_in
 from loafer.adapters.aws.batches import results_of
 from loafer.adapters.aws.details import UnreadableAnswer
-from loafer.adapters.aws.errors import SDK_ERRORS, diagnose
+from loafer.adapters.aws.errors import diagnose, sdk_errors
 from loafer.adapters.aws.lean.connection import Answer
 from loafer.adapters.aws.session import create_client, settling
 from loafer.testing.clock import run, runner
@@ -78,7 +78,7 @@ def theirs() -> Iterator[Theirs]:
 def of_ours(answer: Answer, operation: str = "receive_message") -> Any:
     try:
         return run(lean(answer)[0].call(operation, PARAMETERS[operation]))
-    except SDK_ERRORS as error:
+    except sdk_errors() as error:
         return error
 
 

@@ -16,7 +16,8 @@ from lean_fakes import Environ, aws_environ, chosen, use_profile, why_not
 from loafer.adapters.aws import credentials
 from loafer.adapters.aws.credentials import Known
 from loafer.adapters.aws.lean import choice as module
-from loafer.adapters.aws.lean.choice import SDK, SWITCH, enter_lean_transport
+from loafer.adapters.aws.lean.choice import enter_lean_transport
+from loafer.adapters.aws.lean.plain import SDK, SWITCH
 from loafer.adapters.aws.session import create_client, settling
 
 __all__ = ["aws_environ"]

@@ -1,91 +1,21 @@
 """The lean transport sends a request where the SDK would, and trusts whom the SDK would."""
 
-import re
 import ssl
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import attrs
 import pytest
-from aiobotocore.awsrequest import AioAWSResponse
 from botocore.httpsession import get_cert_path
 from lean_fakes import Environ, aws_environ, chosen, use_profile
+from wire_requests import of_ours, of_the_sdk
 
 from loafer.adapters.aws import mistakes
 from loafer.adapters.aws.lean import choice as module
-from loafer.adapters.aws.lean.connection import Answer
-from loafer.adapters.aws.lean.http import Http
-from loafer.adapters.aws.session import create_client, settling
 
 __all__ = ["aws_environ"]
 
 pytestmark = pytest.mark.usefixtures("aws_environ")
-
-QUEUE = "https://host/1/q"
-
-
-@attrs.frozen
-class Request:
-    """What of a request decides where it goes and whether it is accepted there."""
-
-    method: str
-    url: str
-    target: str
-    scope: str
-    signed: str
-    token: str | None
-
-
-def request_of(method: str, url: str, headers: dict[str, str]) -> Request:
-    found = re.fullmatch(
-        r"AWS4-HMAC-SHA256 Credential=[^/]+/\d{8}/(.*), SignedHeaders=(.*), Signature=.*", headers["authorization"]
-    )
-    assert found is not None
-    return Request(method, url, headers["x-amz-target"], found[1], found[2], headers.get("x-amz-security-token"))
-
-
-async def of_the_sdk() -> Request:
-    """Return what the SDK sends."""
-    seen = []
-
-    async def read() -> bytes:
-        return b"{}"
-
-    def answers(request: Any, **_: object) -> AioAWSResponse:
-        headers = {
-            name.lower(): text.decode() if isinstance(text, bytes) else text for name, text in request.headers.items()
-        }
-        seen.append(request_of(request.method, request.url, headers))
-        return AioAWSResponse(request.url, 200, {}, SimpleNamespace(read=read))
-
-    async with create_client("sqs", None, settling()) as client:
-        client.meta.events.register("before-send.sqs", answers)
-        await client.receive_message(QueueUrl=QUEUE)
-    [request] = seen
-    return request
-
-
-async def of_ours(environ: Environ) -> Request:
-    """Return what the lean transport sends."""
-    transport = await chosen()
-    assert transport is not None
-    seen = []
-
-    async def post(_: Http, request: bytes, room: int) -> Answer:
-        seen.append(request)
-        return Answer(200, [], b"{}")
-
-    environ.setattr(Http, "post", post)
-    await transport.call("receive_message", {"QueueUrl": QUEUE})
-    [request] = seen
-    first, *lines = request.decode().partition("\r\n\r\n")[0].split("\r\n")
-    headers = {name.lower(): text for name, _, text in (line.partition(": ") for line in lines)}
-    method, path, _ = first.split(" ")
-    url = transport.http.url
-    assert headers["host"].lower() in {str(url.netloc).lower(), str(url.hostname), f"[{url.hostname}]"}
-    return request_of(method, f"{url.scheme}://{url.netloc}{path}", headers)
-
 
 REGIONS = ["eu-west-1", "us-east-1", "cn-north-1", "us-gov-west-1", "us-iso-east-1"]
 VARIABLES = {

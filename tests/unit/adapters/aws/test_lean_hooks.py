@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from aiohttp import ClientSession
 from lean_fakes import Environ, aws_environ, why_not
 
 from loafer.adapters.aws.lean import choice as module
-from loafer.adapters.aws.lean.choice import Unusual
+from loafer.adapters.aws.lean.unusual import Unusual
 from loafer.adapters.aws.session import shared_session
 
 __all__ = ["aws_environ"]
@@ -119,6 +118,5 @@ async def test_a_method_that_was_put_on_the_client_is_left_to_the_sdk(caplog: py
 
 
 async def test_hooks_that_the_sdk_does_not_show_are_left_to_it() -> None:
-    client = SimpleNamespace(meta=SimpleNamespace(events=object()))
     with pytest.raises(Unusual, match="the SDK does not show its event hooks"):
-        list(module._handlers(client))
+        list(module._handlers(object()))

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loafer.adapters.aws.lean import signature as module
-from loafer.adapters.aws.lean.choice import _PLAIN_PATH, _host
+from loafer.adapters.aws.lean.choice import _PLAIN_PATH
+from loafer.adapters.aws.lean.http import host_of
 from loafer.adapters.aws.lean.signature import Signer, signing_key
 
 NOT_OURS = "Accept-Encoding", "Authorization", "Content-Length", "Host", "User-Agent", "X-Amz-Date"
@@ -56,7 +57,7 @@ def test_a_signature_is_that_of_the_sdk(
 ) -> None:
     target, body = call
     parts = urlsplit(url)
-    head = Signer(_host(parts), parts.path or "/", region, "test").head(target, body, credentials, now)
+    head = Signer(host_of(parts), parts.path or "/", region, "test").head(target, body, credentials, now)
     headers = headers_of(head)
     request = AWSRequest("POST", url, {name: text for name, text in headers.items() if name not in NOT_OURS}, body)
     assert headers["Authorization"] == signed_by_the_sdk(request, credentials, "sqs", region, now)
