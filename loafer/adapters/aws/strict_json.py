@@ -5,6 +5,7 @@ import math
 import re
 from typing import Any, NoReturn
 
+_SURROGATE = re.compile(r"\\u[dD]")
 _NO_LONE_SURROGATE = re.compile(
     r"(?:[^\\]++"
     r"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
@@ -65,7 +66,8 @@ def is_json(text: str) -> bool:
 
 def lone_surrogate(text: str) -> int | None:
     """Return where in a JSON text half a pair of surrogates is escaped; None where there is none."""
-    if "\\ud" not in text and "\\uD" not in text:
+    # Most texts have no backslash, which is found out at once; a search for more characters takes a third of decoding.
+    if "\\" not in text or _SURROGATE.search(text) is None:
         return None
     whole = _NO_LONE_SURROGATE.match(text)
     end = whole.end() if whole else 0
