@@ -13,12 +13,16 @@ from loafer.application.options import Options
 from loafer.application.publishing import QueuePublisher, TopicPublisher
 from loafer.application.registered import Line, Registered
 from loafer.domain.limits import FIFO
+from loafer.domain.retry import Retry
 from loafer.entrypoints.settings.table import Settings, settings_of
 from loafer.entrypoints.wiring.applications import Application
 from loafer.testing.places import Places
 
 VISIBILITY_TIMEOUT = 30.0
 """Seconds that the queues of an application hide what was received, as SQS does unless told otherwise."""
+
+LAST_RECEIVE = 1000
+"""The most receives that SQS has a queue with a dead-letter queue allow."""
 
 DEAD = "-dead"
 """What the name of a dead-letter queue ends with, before a `.fifo`."""
@@ -81,19 +85,26 @@ def place_of(destination: Destination) -> str:
 def add_places(places: Places, application: Application, max_receive_count: int | None) -> None:
     """Make the queues and topics that an application names, but for those that are there.
 
-    With `max_receive_count` each queue that a route receives from gets a dead-letter queue, NAME-dead.
+    With `max_receive_count` each queue that a route receives from gets a dead-letter queue, NAME-dead; one whose
+    messages its route gives up gets one in any case.
     """
     for route in application.routes():
         name = name_in(route.source)
         if name not in places.queues:
-            dead = None if max_receive_count is None else _dead(name)
-            places.queue(name, VISIBILITY_TIMEOUT, max_receive_count, dead)
+            limit = max_receive_count or _limit_of(route, application)
+            places.queue(name, VISIBILITY_TIMEOUT, limit, None if limit is None else _dead(name))
     for publisher in application.publishers():
         name, is_topic = place_of(publisher.destination), publisher.destination.topic
         if is_topic and name not in places.broker.topics:
             places.topic(name)
         if not is_topic and name not in places.queues:
             places.queue(name, VISIBILITY_TIMEOUT, None, None)
+
+
+def _limit_of(route: Registered, application: Application) -> int | None:
+    """Return after how many receives the queue itself gives up what its route gives up before; None: neither does."""
+    retry = route.retry or application.settings.get("retry")
+    return LAST_RECEIVE if isinstance(retry, Retry) and retry.dead_letter_after is not None else None
 
 
 def _dead(name: str) -> str:

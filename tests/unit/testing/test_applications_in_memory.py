@@ -166,6 +166,22 @@ def test_queues_that_are_there_stay_and_others_get_dead_letter_queues(loafer_wor
     assert result.left == {"orders": [], "lost": [1], "mails.fifo": [], "mails-dead.fifo": [2]}
 
 
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_what_a_route_gives_up_is_on_a_dead_letter_queue(loafer_world: World, everywhere: bool) -> None:
+    given_up = Retry(delay=0, dead_letter_after=3)
+    app = Loafer(retry=given_up) if everywhere else Loafer()
+
+    async def fail(content: object) -> None:
+        raise ValueError
+
+    app.route("orders")(fail) if everywhere else app.route("orders", retry=given_up)(fail)
+    loafer_world.add(app)
+    loafer_world.publish("orders", 1)
+    result = loafer_world.run(app)
+    assert result.outcomes == ["failed"] * 3
+    assert result.dead_lettered == [1]
+
+
 def test_a_mistake_in_the_application_is_told(loafer_world: World) -> None:
     app = Loafer()
 
@@ -333,3 +349,20 @@ async def test_a_message_is_delivered_inside_a_test_s_own_loop() -> None:
     assert (await adeliver(lambda content: None, content=1)).acknowledged
     with pytest.raises(TypeError, match="either content="):
         await adeliver(handle)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_an_application_whose_worker_dies_again_and_again_loses_nothing(loafer_world: World, seed: int) -> None:
+    state = State()
+    app = shop(state)
+    loafer_world.add(app)
+    for number in range(1, 21):
+        loafer_world.publish("orders", {"id": number, "total": 5})
+        loafer_world.publish("clicks", {"url": str(number)})
+    loafer_world.faults(seed=seed, crash=0.2, duplicates=0.2, lost_acknowledgements=0.1, partial_failures=0.1)
+    result = loafer_world.run(app)
+    assert set(state.orders) == set(range(1, 21))
+    assert {url for batch in state.urls for url in batch} == {str(number) for number in range(1, 21)}
+    assert (result.left["orders"], result.left["clicks"]) == ([], [])
+    assert {receipt["order"] for receipt in result.left["receipts"]} == set(range(1, 21))
+    assert len(state.opened) >= result.crashes
