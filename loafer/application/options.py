@@ -72,7 +72,7 @@ class Options:
         for route in routes:
             seats += route.seats(self.prefetch)
             seats += (route.batch - 1) * min(self.max_jobs, route.share.max_jobs or self.max_jobs)
-        return Bounds(seats, self.held_bytes, self.fifo_followers)
+        return Bounds(seats, self.held_bytes, self.fifo_followers, max(1, len(routes)))
 
 
 def _check(options: Options, name: str, fits: bool, right: str) -> None:

@@ -232,7 +232,7 @@ class Slots:
         turn = turns.pop()  # the newest, which goes on without a turn of the event loop
         if not turn.done():  # which it is if it was cancelled
             self._tallies[lane].asked += seats
-            self._tallies[lane].count(lane.order, lane.leases, self._total)
+            self._tallies[lane].count(lane.order, lane.leases, self._total, self.bounds)
             turn.set_result(seats)
         if not turns:
             del self._hungry[lane]
@@ -241,7 +241,7 @@ class Slots:
     def _count(self) -> None:
         """Count what waits and what is held where something has changed, and look at those lanes again."""
         for lane in self._changed:
-            self._tallies[lane].count(lane.order, lane.leases, self._total)
+            self._tallies[lane].count(lane.order, lane.leases, self._total, self.bounds)
             if lane in self._hungry and not self._tallies[lane].barred:
                 self._next.setdefault(lane)
         self._changed.clear()

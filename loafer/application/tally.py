@@ -38,6 +38,7 @@ class Tally:
         seated: Messages with a seat.
         settling: Messages on their way to being settled.
         size: Characters of the bodies that are held or asked for.
+        shared: Those beyond what the lane has for itself.
 
     """
 
@@ -61,6 +62,7 @@ class Tally:
     seated: int = 0
     settling: int = 0
     size: float = 0
+    shared: float = 0
 
     @classmethod
     def of(cls, route: Route, prefetch: int | None, lightest: float, now: float) -> "Tally":
@@ -83,7 +85,8 @@ class Tally:
         """Return how many messages of its lane may still be held, where all lanes hold the total."""
         if self.barred or self.paused:
             return 0
-        headroom = bounds.headroom(total.seated, total.settling, total.size, lane.leases.largest)
+        headroom = bounds.headroom(total.seated, total.settling)
+        headroom = min(headroom, bounds.bodies(self.size, total.shared, lane.leases.largest))
         if lane.info.ordered:
             followers = len(lane.order) - lane.order.startable
             headroom = min(headroom, bounds.followers - followers - self.asked)
@@ -118,7 +121,7 @@ class Tally:
         self.will_look = True
         return max(LOOK, self.bucket.wait(now))
 
-    def count(self, order: Order, leases: Leases, total: "Tally") -> None:
+    def count(self, order: Order, leases: Leases, total: "Tally", bounds: Bounds) -> None:
         """Count anew what waits and what is held, and let the total know."""
         waiting = order.startable
         handled = self.running + self.more
@@ -131,5 +134,6 @@ class Tally:
         total.waiting += waiting - self.waiting
         total.seated += seated - self.seated
         total.settling += settling - self.settling
-        total.size += size - self.size
-        self.waiting, self.seated, self.settling, self.size = waiting, seated, settling, size
+        shared = max(0.0, size - bounds.own(leases.largest))
+        total.shared += shared - self.shared
+        self.waiting, self.seated, self.settling, self.size, self.shared = waiting, seated, settling, size, shared

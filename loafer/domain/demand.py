@@ -100,28 +100,41 @@ class Bounds:
         seats: Messages that may have a seat.
         size: Characters of held bodies.
         followers: Messages of one route that may wait without a seat.
+        routes: How many routes there are: half of the size is divided among them, whatever each of them holds.
 
     """
 
     seats: int
     size: int = 64 * 1024 * 1024
     followers: int = 1000
+    routes: int = 1
 
     @property
     def settling(self) -> int:
         """How many messages may be on their way to being settled: twice as many as may have a seat."""
         return max(FEWEST_SETTLING, 2 * self.seats)
 
-    def headroom(self, seated: int, settling: int, size: float, largest: float) -> int:
-        """Return how many messages may still be asked for, whose bodies are of `largest` characters at most.
+    def own(self, largest: float) -> float:
+        """Return the characters that a route has for itself: one message, whose body may have `largest`, at least."""
+        return max(self.size / 2 / self.routes, largest)
+
+    def headroom(self, seated: int, settling: int) -> int:
+        """Return how many messages may still have a seat.
 
         What has a seat may be settled next, so a backlog of settlements ends the asking before it reaches its bound.
         """
-        if settling > self.settling - self.seats:
-            return 0
-        if not (seated or settling):
-            return max(1, min(self.seats, int((self.size - size) // largest)))
-        return min(self.seats - seated, int((self.size - size) // largest))
+        return 0 if settling > self.settling - self.seats else self.seats - seated
+
+    def bodies(self, size: float, shared: float, largest: float) -> int:
+        """Return how many bodies of `largest` characters at most a route may still ask for.
+
+        It holds or has asked for `size`; of the half that nobody has for himself `shared` is taken. A route that holds
+        nothing takes nothing of that: its poll may wait for long, and others have work.
+        """
+        left = self.own(largest) - size
+        if size:
+            left = max(0.0, left) + max(0.0, self.size / 2 - shared)
+        return int(left // largest)
 
 
 @attrs.frozen(slots=True)

@@ -83,6 +83,10 @@ class Leases:
     """Characters of the bodies of all held messages."""
     largest: float = attrs.field(default=LARGEST_MESSAGE, init=False)
     """Characters that the next bodies are taken to have at most: those of the largest of late, at first the most."""
+    _seen: float = attrs.field(default=1, init=False)
+    """Characters of the largest body of late."""
+    _assumed: float = attrs.field(default=LARGEST_MESSAGE, init=False)
+    """Characters of a body that is only feared: half as many with each receive that brought none like it."""
     _held: dict[str, Lease] = attrs.field(factory=dict, init=False)
 
     def __len__(self) -> int:
@@ -114,7 +118,9 @@ class Leases:
                 held.message, held.lost, held.overdue = message, False, False
                 held.deadline, held.renew_at, held.ends_at = deadline, renew_at, ends_at
         if messages:
-            self.largest = max(largest, 1, self.largest * FORGETTING)
+            self._seen = max(largest, 1, self._seen * FORGETTING)
+            self._assumed /= 2
+            self.largest = max(self._seen, self._assumed)
         return taken
 
     def drop(self, leases: Sequence[Lease]) -> None:

@@ -175,6 +175,41 @@ async def test_the_idle_poll_of_one_route_takes_nothing_from_a_busy_one() -> Non
     await running
 
 
+async def test_many_idle_polls_take_no_bytes_from_a_busy_route() -> None:
+    idle = [World(queue(f"idle {number}"), succeed, wait_time=20) for number in range(100)]
+    busy = World(queue("busy", *"x" * 2000), succeed, wait_time=20)
+    routes = [world.route() for world in (*idle, busy)]
+    dispatcher = Dispatcher(routes, Options(2), clock=now, threaded_heartbeat=False)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    assert len(busy.queue) == 0
+    for world in idle:
+        world.queue.send(OutgoingMessage("x"))
+    await asyncio.sleep(1)
+    assert sum(len(world.queue) for world in idle) == 0
+    dispatcher.stop()
+    await running
+
+
+async def test_the_bodies_of_many_routes_stay_under_their_bound_together() -> None:
+    most = 0
+
+    async def handle(content: Any) -> None:
+        nonlocal most
+        most = max(most, sum(lane.leases.size for lane in dispatcher._lanes))
+        await asyncio.sleep(0.01)
+
+    worlds = [World(queue(f"q{number}", *["x" * 100_000] * 50), handle) for number in range(6)]
+    options = Options(max_jobs=50, held_bytes=12_000_000)
+    dispatcher = Dispatcher([world.route() for world in worlds], options, clock=now, threaded_heartbeat=False)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(10)
+    assert sum(len(world.queue) for world in worlds) == 0
+    assert 1_000_000 < most <= 12_000_000
+    dispatcher.stop()
+    await running
+
+
 async def test_one_slow_message_does_not_hold_up_the_others() -> None:
     async def handle(content: str) -> None:
         await asyncio.sleep(10 if content == "slow" else 0.001)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loafer.domain.demand import SOON, Pace, Pipeline, Room, demand, is_full
+from loafer.domain.demand import SOON, Bounds, Pace, Pipeline, Room, demand, is_full
 
 rooms = st.builds(
     Room,
@@ -147,3 +147,26 @@ def test_never_more_goes_ahead_than_is_done_in_a_second_but_for_one_receive(
     assert measured.latency <= SOON
     assert measured.pace >= 0
     assert batch_size <= measured.ahead(batch_size) <= max(batch_size, measured.pace * SOON)
+
+
+@given(
+    st.integers(1, 6),
+    st.integers(10, 500),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 10), st.booleans()), max_size=100),
+)
+def test_bodies_stay_under_their_bound_over_all_routes(
+    routes: int, largest: int, events: list[tuple[int, int, bool]]
+) -> None:
+    bounds = Bounds(seats=10**6, size=6000, routes=routes)
+    held = [0] * routes
+    for place, messages, asks in events:
+        route = place % routes
+        if asks:
+            shared = sum(max(0.0, size - bounds.own(largest)) for size in held)
+            held[route] += min(messages, max(0, bounds.bodies(held[route], shared, largest))) * largest
+        else:
+            held[route] -= min(messages * largest, held[route])
+        assert sum(held) <= 6000
+    for route in range(routes):
+        if not held[route]:
+            assert bounds.bodies(0, 6000, largest) >= 1, "a route that holds nothing may always ask"
