@@ -171,7 +171,7 @@ class Slots:
         pipeline = self._tallies[lane].pipeline
         if pipeline is not None:
             now = self.clock()
-            pipeline.received(now - asked, lane.done, now)
+            pipeline.received(now - asked, lane.done, now, lane.consumer.batch_size)
 
     async def seats(self, lane: Lane) -> int:
         """Take seats for a receive on a lane and return how many; waits until there are some, and it is worthwhile."""

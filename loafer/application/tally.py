@@ -100,7 +100,7 @@ class Tally:
         waiting = lane.order.startable if self.batch == 1 else len(lane.order)
         seats = self.prefetch
         if self.pipeline is not None:
-            seats = min(seats, max(0, free + waiting) + self.pipeline.ahead(lane.batch_size))
+            seats = min(seats, max(1, free + waiting) + self.pipeline.ahead)
         return Room(seats, waiting, self.asked, self.startable(free, soon, waiting, now), headroom)
 
     def startable(self, free: int, soon: int, waiting: int, now: float) -> int:
@@ -134,6 +134,7 @@ class Tally:
         total.waiting += waiting - self.waiting
         total.seated += seated - self.seated
         total.settling += settling - self.settling
-        shared = max(0.0, size - bounds.own(leases.largest))
+        own = max(bounds.part, leases.largest)
+        shared = size - own if size > own else 0.0
         total.shared += shared - self.shared
         self.waiting, self.seated, self.settling, self.size, self.shared = waiting, seated, settling, size, shared

@@ -52,18 +52,25 @@ class Pipeline:
     Attributes:
         latency: Mean seconds from asking to the answer, of receives that brought something; no longer than SOON.
         pace: Messages that were done a second, of late.
+        ahead: How many messages to hold or ask for beyond those that free slots wait for: those of two receives' time.
+            Half of them are on their way, and the others wait for what comes late. A whole receive at least, and two
+            where they are done in half a second: fewer would mean more calls. 0 before anything came.
 
     """
 
     latency: float = attrs.field(default=0.0, init=False)
     pace: float = attrs.field(default=0.0, init=False)
+    ahead: int = attrs.field(default=0, init=False)
     _done: int = attrs.field(default=0, init=False)
     _seconds: float = attrs.field(default=0.0, init=False)
     """Seconds that the pace was measured for, older ones weighing less."""
     _at: float | None = attrs.field(default=None, init=False)
 
-    def received(self, seconds: float, done: int, now: float) -> None:
-        """Learn from a receive that brought something after so many seconds; by now `done` messages are done."""
+    def received(self, seconds: float, done: int, now: float, batch_size: int) -> None:
+        """Learn from a receive that brought something after so many seconds; by now `done` messages are done.
+
+        A receive brings `batch_size` messages at most.
+        """
         seconds = min(seconds, SOON)
         if self._at is None:
             self.latency = seconds
@@ -74,15 +81,8 @@ class Pipeline:
             self.pace = (self.pace * kept + done - self._done) / (kept + passed)
             self._seconds = kept + passed
         self._done, self._at = done, now
-
-    def ahead(self, batch_size: int) -> int:
-        """Return how many messages to hold or ask for beyond those that free slots wait for.
-
-        Those of two receives' time: half of them are on their way, and the others wait for what comes late. A whole
-        receive at least, and two where they are done in half a second: fewer would mean more calls.
-        """
-        on_the_way = self.pace * min(2 * self.latency, SOON)
-        return max(batch_size, min(2 * batch_size, int(self.pace * SOON / 2)), int(on_the_way))
+        two_receives = self.pace * min(2 * self.latency, SOON)
+        self.ahead = int(max(batch_size, min(2 * batch_size, self.pace * SOON / 2), two_receives))
 
 
 FEWEST_SETTLING = 40
@@ -100,7 +100,8 @@ class Bounds:
         seats: Messages that may have a seat.
         size: Characters of held bodies.
         followers: Messages of one route that may wait without a seat.
-        routes: How many routes there are: half of the size is divided among them, whatever each of them holds.
+        routes: How many routes there are.
+        part: Characters that each route has for itself: half of the size is divided among them.
 
     """
 
@@ -108,15 +109,16 @@ class Bounds:
     size: int = 64 * 1024 * 1024
     followers: int = 1000
     routes: int = 1
+    part: float = attrs.field(init=False)
+
+    @part.default
+    def _(self) -> float:
+        return self.size / 2 / self.routes
 
     @property
     def settling(self) -> int:
         """How many messages may be on their way to being settled: twice as many as may have a seat."""
         return max(FEWEST_SETTLING, 2 * self.seats)
-
-    def own(self, largest: float) -> float:
-        """Return the characters that a route has for itself: one message, whose body may have `largest`, at least."""
-        return max(self.size / 2 / self.routes, largest)
 
     def headroom(self, seated: int, settling: int) -> int:
         """Return how many messages may still have a seat.
@@ -126,12 +128,12 @@ class Bounds:
         return 0 if settling > self.settling - self.seats else self.seats - seated
 
     def bodies(self, size: float, shared: float, largest: float) -> int:
-        """Return how many bodies of `largest` characters at most a route may still ask for.
+        """Return how many bodies of `largest` characters at most a route may still ask for; its part has room for one.
 
         It holds or has asked for `size`; of the half that nobody has for himself `shared` is taken. A route that holds
         nothing takes nothing of that: its poll may wait for long, and others have work.
         """
-        left = self.own(largest) - size
+        left = max(self.part, largest) - size
         if size:
             left = max(0.0, left) + max(0.0, self.size / 2 - shared)
         return int(left // largest)

@@ -105,12 +105,12 @@ def pipeline(latency: float, pace: float, receives: int = 200) -> Pipeline:
     """Return what is measured where receives take so long, one every 10 ms, and so many messages are done a second."""
     measured = Pipeline()
     for number in range(receives):
-        measured.received(latency, int(pace * number * 0.01), number * 0.01)
+        measured.received(latency, int(pace * number * 0.01), number * 0.01, 10)
     return measured
 
 
-def test_before_anything_is_measured_one_receive_goes_ahead() -> None:
-    assert Pipeline().ahead(10) == 10
+def test_before_anything_has_come_nothing_goes_ahead() -> None:
+    assert Pipeline().ahead == 0
 
 
 @pytest.mark.parametrize(
@@ -126,13 +126,13 @@ def test_before_anything_is_measured_one_receive_goes_ahead() -> None:
     ],
 )
 def test_what_is_done_in_the_time_of_two_receives_goes_ahead(latency: float, pace: float, ahead: int) -> None:
-    assert pipeline(latency, pace).ahead(10) == pytest.approx(ahead, rel=0.1)
+    assert pipeline(latency, pace).ahead == pytest.approx(ahead, rel=0.1)
 
 
 def test_a_pipeline_forgets_a_lull_within_a_few_receives() -> None:
     measured = pipeline(0.02, 10)
     for number in range(1, 101):
-        measured.received(0.02, 20 + 10 * number, 2 + number * 0.01)
+        measured.received(0.02, 20 + 10 * number, 2 + number * 0.01, 10)
     assert measured.pace == pytest.approx(1000, rel=0.05)
 
 
@@ -143,10 +143,10 @@ def test_never_more_goes_ahead_than_is_done_in_a_second_but_for_one_receive(
     measured, done, now = Pipeline(), 0, 0.0
     for seconds, more, later in receives:
         done, now = done + more, now + later
-        measured.received(seconds, done, now)
-    assert measured.latency <= SOON
-    assert measured.pace >= 0
-    assert batch_size <= measured.ahead(batch_size) <= max(batch_size, measured.pace * SOON)
+        measured.received(seconds, done, now, batch_size)
+        assert measured.latency <= SOON
+        assert measured.pace >= 0
+        assert batch_size <= measured.ahead <= max(batch_size, measured.pace * SOON)
 
 
 @given(
@@ -162,7 +162,7 @@ def test_bodies_stay_under_their_bound_over_all_routes(
     for place, messages, asks in events:
         route = place % routes
         if asks:
-            shared = sum(max(0.0, size - bounds.own(largest)) for size in held)
+            shared = sum(max(0.0, size - max(bounds.part, largest)) for size in held)
             held[route] += min(messages, max(0, bounds.bodies(held[route], shared, largest))) * largest
         else:
             held[route] -= min(messages * largest, held[route])
