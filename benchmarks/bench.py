@@ -20,7 +20,7 @@ from benchmarks.figures import Case, Figures, summaries
 from benchmarks.plan import Plan
 
 QUEUE = "bench"
-HELD = 200
+HELD = 1_200
 """More than any consumer holds, beside what its prefetch says."""
 
 CALIBRATION = 3_000

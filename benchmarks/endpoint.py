@@ -40,6 +40,10 @@ class Endpoint:
         """Send messages; with `refill`, each that is deleted is replaced by a new one."""
         self._call(f"/fill?queue={queue}&n={messages}&size={BODY}&refill={int(refill)}")
 
+    def lag(self, seconds: float) -> None:
+        """Let each call take so many seconds on average, at most twice as many."""
+        self._call(f"/chaos?lag={2 * seconds}")
+
     def stats(self) -> dict[str, Any]:
         """Return what was counted."""
         stats: dict[str, Any] = json.loads(self._call("/stats"))

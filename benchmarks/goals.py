@@ -1,6 +1,7 @@
 """The goals, and how far each was reached: facts, whatever they are."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
@@ -8,6 +9,7 @@ import attrs
 from benchmarks.consumers import BARE, FANFERRO, OLIST, OURS, OURS_FAST
 from benchmarks.figures import median_of, ratio
 from benchmarks.sections.command_line import CLICK, HELP
+from benchmarks.sections.distance import OUR_DEFAULTS, SHOWN_FIRST, SLEEPING
 from benchmarks.sections.processes import row_of
 
 Results = Mapping[str, Any]
@@ -73,7 +75,21 @@ def shown(number: float | None, form: str) -> str | None:
     return None if number is None else form.format(number)
 
 
+def far(row: str) -> Callable[[Results], str | None]:
+    """Return what tells messages a second of a row at 20 ms a call."""
+    found = partial(median_of, section="distance", row=f"{SHOWN_FIRST}{row}", figure="messages_per_s")
+    return lambda results: shown(found(results), "{:,.0f}")
+
+
+def kept(results: Results) -> str | None:
+    """Tell how many of the messages a second that there are without any distance are left with 20 ms a call."""
+    rows = (f"{SHOWN_FIRST}{SLEEPING}", f"0 ms: {SLEEPING}")
+    return shown(ratio(results, "distance", rows, "messages_per_s"), "{:.2f} ×")
+
+
 GOALS = (
+    Goal("messages a second with defaults, 20 ms a call", "≥ 2 000", far(OUR_DEFAULTS)),
+    Goal("messages a second of 50 handlers of 10 ms, 20 ms a call, beside none", "≥ 0.90 ×", kept),
     Goal("CPU a message, beside fanferro", "≤ 1.00 ×", times("throughput", "cpu_us", FANFERRO)),
     Goal("CPU a message, beside bare aiobotocore", "≤ 0.40 ×", times("throughput", "cpu_us", BARE)),
     Goal("messages a second, beside bare aiobotocore", "≥ 2.50 ×", times("throughput", "messages_per_s", BARE)),

@@ -18,6 +18,7 @@ class Plan:
         routes: Numbers of routes.
         waiting: Numbers of waiting messages.
         prefetch: Sizes of the waiting room.
+        distances: Milliseconds that a call takes.
 
     """
 
@@ -31,6 +32,7 @@ class Plan:
     routes: tuple[int, ...] = (1, 10, 100)
     waiting: tuple[int, ...] = (10, 1_000, 100_000)
     prefetch: tuple[int, ...] = (10, 1_000, 100_000)
+    distances: tuple[int, ...] = (0, 5, 20, 100)
 
 
 SHORT = Plan(
@@ -44,5 +46,6 @@ SHORT = Plan(
     routes=(1, 5),
     waiting=(10, 1_000),
     prefetch=(10, 1_000),
+    distances=(20,),
 )
 """Shows that everything works; its figures say nothing."""

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.environments import ROOT, TOOLS
+from benchmarks.sections.distance import SHOWN_FIRST
 from benchmarks.tables import TITLES, goals_table, ratios_table, section_table
 
 Results = Mapping[str, Any]
 MARKED = re.compile(r"(<!-- benchmark -->\n).*?(<!-- /benchmark -->)", re.DOTALL)
 README, PAGE, PLOT = ROOT / "README.md", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "benchmarks.png"
+SHOWN_FIRST_IS = "With calls that take 20 milliseconds on average, as within a region of AWS:"
 PLOTTER = Path(__file__).parent / "plot.py"
 
 
@@ -42,6 +44,9 @@ def circumstances(results: Results) -> str:
 def in_readme(results: Results, picture: str) -> str:
     """Return what the README shows."""
     parts = [circumstances(results)]
+    if "distance" in results["sections"]:
+        parts += [SHOWN_FIRST_IS, section_table(results, "distance", spread=False, beginning=SHOWN_FIRST)]
+        parts.append("And where calls take next to no time, on one machine:")
     if "throughput" in results["sections"]:
         parts.append(section_table(results, "throughput", spread=False))
     aims = "What it is meant to reach, and what it reached in this run:"

@@ -19,6 +19,7 @@ LOADED = MappingProxyType(
 )
 COLUMNS: Mapping[str, Mapping[str, tuple[str, int]]] = MappingProxyType(
     {
+        "distance": {"messages_per_s": ("messages/s", 0), "calls": ("API calls a message", 3)},
         "throughput": {
             "messages_per_s": ("messages/s", 0),
             "cpu_us": ("CPU µs a message", 1),
@@ -26,6 +27,7 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, int]]] = MappingProxyType(
             "peak_mib": ("peak MiB", 1),
             "start_cpu_s": ("CPU s to first message", 2),
         },
+        "threads": LOADED,
         "dispatcher": {
             "dispatcher_us": ("dispatcher, µs a message", 1),
             "adapter_us": ("queue in memory, µs a message", 1),
@@ -44,7 +46,9 @@ COLUMNS: Mapping[str, Mapping[str, tuple[str, int]]] = MappingProxyType(
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {
+        "distance": "Calls that take their time, as they do to AWS",
         "throughput": "A full queue, a handler that does nothing",
+        "threads": "A handler that is a function",
         "dispatcher": "The dispatcher alone, on a queue in memory",
         "processes": "One process and two, on two cores with the endpoint",
         "latency": "From publishing to the handler's start, 50 messages a second",
@@ -76,8 +80,8 @@ def cell(summary: Mapping[str, float], decimals: int, *, spread: bool) -> str:
     return f"{median} ({number(summary['min'], decimals)} to {number(summary['max'], decimals)})"
 
 
-def section_table(results: Results, name: str, *, spread: bool = True) -> str:
-    """Return the table of one section, if anything was measured, and its notes."""
+def section_table(results: Results, name: str, *, spread: bool = True, beginning: str = "") -> str:
+    """Return the table of one section's rows, or of those that begin so, if anything was measured, and its notes."""
     section, columns = results["sections"][name], COLUMNS[name]
     notes = "\n".join(section.get("notes", []))
     if not section["rows"]:
@@ -85,6 +89,7 @@ def section_table(results: Results, name: str, *, spread: bool = True) -> str:
     rows = [
         [label, *(cell(row[figure], decimals, spread=spread) for figure, (_, decimals) in columns.items())]
         for label, row in section["rows"].items()
+        if label.startswith(beginning)
     ]
     return "\n\n".join(filter(None, [table([" ", *(heading for heading, _ in columns.values())], rows), notes]))
 

@@ -1,7 +1,9 @@
 """The handlers that every consumer is measured with; `python handlers.py` prints how much work `busy` has to do."""
 
+import asyncio
 import os
 import sys
+import threading
 import time
 from typing import Any
 
@@ -12,10 +14,25 @@ LOOPS = int(os.environ.get("BUSY_LOOPS", "0"))
 BUSY_SECONDS = 300e-6
 """CPU that `busy` takes, on a machine that does nothing else."""
 
+SLEEP_SECONDS = 0.01
+LOCK = threading.Lock()
+
 
 async def idle(_: Any) -> None:
     """Do nothing but count."""
     METER.count()
+
+
+async def sleeping(_: Any) -> None:
+    """Wait for SLEEP_SECONDS, as for a database."""
+    await asyncio.sleep(SLEEP_SECONDS)
+    METER.count()
+
+
+def function(_: Any) -> None:
+    """Do nothing but count, in a thread."""
+    with LOCK:
+        METER.count()
 
 
 async def timed(content: Any) -> None:

@@ -5,11 +5,23 @@ from types import MappingProxyType
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.sections import command_line, dispatcher, growth, latency, memory, processes, throughput
+from benchmarks.sections import (
+    command_line,
+    dispatcher,
+    distance,
+    growth,
+    latency,
+    memory,
+    processes,
+    threads,
+    throughput,
+)
 
 SECTIONS: Mapping[str, Callable[[Bench], dict[str, Any]]] = MappingProxyType(
     {
+        "distance": distance.run,
         "throughput": throughput.run,
+        "threads": threads.run,
         "dispatcher": dispatcher.run,
         "processes": processes.run,
         "latency": latency.run,

@@ -1,16 +1,13 @@
 """One process and two on the same queue: with a handler that computes, and with one that does nothing."""
 
-import tempfile
-import time
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from benchmarks.bench import QUEUE, Bench, wait_until
+from benchmarks.bench import QUEUE, Bench
 from benchmarks.consumers import PROGRAMS, Consumer
-from benchmarks.endpoint import deleted_of
 from benchmarks.environments import ask
 from benchmarks.figures import Figures
+from benchmarks.sections.watching import watched
 
 WAITING = 5_000
 """Messages on the queue, which refills itself."""
@@ -51,16 +48,4 @@ def once(bench: Bench, consumer: Consumer, handler: str, processes: int, loops: 
     endpoint.reset()
     endpoint.fill(QUEUE, WAITING, refill=True)
     command = consumer.command(QUEUE, handler, "--processes", str(processes))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        bench.started(consumer, command, Path(folder), {"BUSY_LOOPS": loops}),
-    ):
-        wait_until(lambda: deleted_of(endpoint.stats()) > 0, "a message is deleted")
-        time.sleep(min(SETTLED, bench.plan.seconds))
-        begun, before = time.perf_counter(), endpoint.stats()
-        time.sleep(bench.plan.seconds)
-        ended, after = time.perf_counter(), endpoint.stats()
-    return {
-        "messages_per_s": (deleted_of(after) - deleted_of(before)) / (ended - begun),
-        "endpoint_percent": (after["cpu"] - before["cpu"]) / (ended - begun) * 100,
-    }
+    return watched(bench, consumer, command, SETTLED, {"BUSY_LOOPS": loops})
