@@ -19,6 +19,7 @@ from loafer.application.options import Options
 from loafer.application.route import Route
 from loafer.application.shutdown import Left, Shutdown
 from loafer.application.slots import Slots
+from loafer.application.status import Status, View
 from loafer.application.stop import Stop, nothing
 from loafer.application.summary import summaries_of, summarized
 from loafer.application.watchdog import Watchdog
@@ -56,11 +57,17 @@ class Dispatcher:
     """What had not ended when the dispatcher stopped."""
     stopped_at: float | None = attrs.field(default=None, init=False)
     """When its stop began, by `clock`; None before."""
+    view: View | None = attrs.field(default=None, init=False)
+    """Sees what runs; None before `run`."""
     _stop: Stop = attrs.field(default=attrs.Factory(lambda self: Stop(self.stopping), takes_self=True), init=False)
     _lanes: list[Lane] = attrs.field(factory=list, init=False)
     _slots: Slots = attrs.field(init=False)
     _paused: set[str] = attrs.field(factory=set, init=False)
     _begun: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def status(self) -> Status:
+        """Return how it is now; on any thread, and without routes before it runs."""
+        return Status(stopping=self._stop.requested.is_set()) if self.view is None else self.view.status()
 
     def stop(self) -> None:
         """Ask to stop: no new work, running handlers get the grace period; asked twice, they are cancelled at once."""
@@ -163,7 +170,9 @@ class Dispatcher:
             Intake(lane, slots, self._stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit)
             for lane in self._lanes
         ]
-        async with summarized(summaries, self.clock), self._heartbeat(watchdog, lookout):
+        heartbeat = self._heartbeat(watchdog, lookout)
+        self.view = View(slots, jobs.running, intakes, heartbeat, watchdog, self._stop, self.clock, self.clock())
+        async with summarized(summaries, self.clock), self._beating(heartbeat):
             try:
                 for intake in intakes:
                     intake.start()
@@ -189,14 +198,16 @@ class Dispatcher:
             raise cancelled
         return task.result()
 
-    def _heartbeat(self, watchdog: Watchdog | None, lookout: Lookout) -> AbstractAsyncContextManager[None]:
+    def _heartbeat(self, watchdog: Watchdog | None, lookout: Lookout) -> Heartbeat:
         look, loop = lookout.look if watchdog is None else watchdog.blocked_for, asyncio.get_running_loop()
 
         def fail(cause: BaseException) -> None:
             loop.call_soon_threadsafe(self._stop.fail, cause)
 
-        heartbeat = Heartbeat(self._lanes, self.clock, self.options.stall_limit, look, fail)
-        return beating(heartbeat) if watchdog is None else beating_on_a_thread(heartbeat, self.new_loop)
+        return Heartbeat(self._lanes, self.clock, self.options.stall_limit, look, fail)
+
+    def _beating(self, heartbeat: Heartbeat) -> AbstractAsyncContextManager[None]:
+        return beating_on_a_thread(heartbeat, self.new_loop) if self.threaded_heartbeat else beating(heartbeat)
 
 
 def _names(route: Route) -> list[str]:

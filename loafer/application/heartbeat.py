@@ -65,6 +65,8 @@ class Heartbeat:
     """Whether leases had been let go until now."""
     beaten: float = attrs.field(init=False)
     """When it looked last."""
+    tick: float = attrs.field(default=LONGEST_TICK, init=False)
+    """Seconds until it looks again."""
 
     def __attrs_post_init__(self) -> None:
         """Begin without trouble."""
@@ -79,7 +81,8 @@ class Heartbeat:
                     self._beat()
                 except Exception:  # the one thing that must never end
                     logger.exception("the heartbeat stumbled")
-                await asyncio.sleep(self._tick())
+                self.tick = self._tick()
+                await asyncio.sleep(self.tick)
         finally:
             await self._close()
 

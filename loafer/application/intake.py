@@ -50,6 +50,11 @@ class Intake:
         self._start_poll(self._open_and_poll)
 
     @property
+    def asked(self) -> float | None:
+        """When the receive that has run for longest was asked for; None: none runs. May be read on any thread."""
+        return min(list(self._receiving.values()), default=None)
+
+    @property
     def open_polls(self) -> int:
         """How many receives run."""
         return len(self._receiving)

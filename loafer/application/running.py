@@ -30,6 +30,10 @@ class Running:
             self._tasks[task] = lane, leases, began
             task.add_done_callback(self._forget)
 
+    def now(self) -> "list[tuple[asyncio.Task[None], tuple[Lane, Sequence[Lease], float]]]":
+        """Return the tasks with what they have and when they began; on any thread."""
+        return list(self._tasks.items())
+
     def is_abandoned(self, lease: Lease) -> bool:
         """Tell whether a message was left to its lease: the stop is over, and nothing can be settled any more."""
         return lease in self._abandoned

@@ -63,6 +63,10 @@ class Slots:
         now = self.clock()
         self._tallies = {lane: Tally.of(lane.route, self.prefetch, lightest, now) for lane in self.lanes}
 
+    def tally(self, lane: Lane) -> Tally:
+        """Return the account of a lane, to be read only."""
+        return self._tallies[lane]
+
     def is_running(self, lane: Lane) -> bool:
         """Tell whether a handler of a lane runs."""
         return self._tallies[lane].running > 0

@@ -37,6 +37,8 @@ class Watchdog:
 
     clock: Callable[[], float]
     lookout: Lookout
+    latency: float = attrs.field(default=0.0, init=False)
+    """Seconds that the loop took to answer last."""
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
     _thread: int = attrs.field(factory=threading.get_ident, init=False)
     _looked: float = attrs.field(init=False)
@@ -68,6 +70,11 @@ class Watchdog:
         finally:
             self._looked = self.clock()  # last, for asking the loop takes the interpreter once more
 
+    def silence(self, now: float) -> float:
+        """Return for how many seconds the loop has owed an answer; asks nothing, so that any thread may look."""
+        asked = self._asked
+        return 0.0 if asked is None else max(0.0, now - asked)
+
     def _silence(self, now: float) -> float:
         if self._asked is None:
             self._asked = now
@@ -83,6 +90,8 @@ class Watchdog:
         self.lookout.looked()
         if self._logged and self._asked is not None:
             logger.warning("the event loop answers again after %.1f s", self.clock() - self._asked)
+        if self._asked is not None:
+            self.latency = self.clock() - self._asked
         self._asked, self._logged = None, False
 
     def _log_stack(self, silence: float) -> None:

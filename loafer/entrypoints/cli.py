@@ -93,6 +93,21 @@ def routes(context: click.Context, application: str) -> None:
         click.echo(table(*routes_of(context, application)))
 
 
+@cli.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--json", "as_json", is_flag=True, help="Print what the workers say as JSON.")
+@click.pass_context
+def status(context: click.Context, files: tuple[str, ...], *, as_json: bool) -> None:
+    """Show how the workers on this machine are.
+
+    They say so every five seconds in status files; FILE is such a file. The exit status is 0 if all are ready, 1 if one
+    is not, 3 if there is none.
+    """
+    from loafer.entrypoints.commands.status import show_status  # noqa: PLC0415 - `--help` needs no files
+
+    context.exit(show_status(files, as_json=as_json, echo=click.echo))
+
+
 @cli.command("publish_sqs")
 @click.option("--queue", required=True, metavar="QUEUE", help="The queue's name, URL or ARN.")
 @message_options

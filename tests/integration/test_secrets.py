@@ -98,6 +98,7 @@ CASES = {
     "worker whose handler publishes": Case((*WORKER[:3], "handlers.publishes"), ("SendMessage",)),
     "run": Case(("run", "handlers:app"), WORKER_CALLS),
     "routes": Case(("routes", "handlers:app")),
+    "status": Case(("status",)),
     "publish_sqs": Case(("publish_sqs", "--queue", "orders", "--msg", SENT), ("GetQueueUrl", "SendMessage")),
     "publish_sns": Case(("publish_sns", "--topic", "news", "--msg", SENT), ("ListTopics", "Publish")),
     "replay": Case(("replay", "messages", "--handler", "handlers.fails")),

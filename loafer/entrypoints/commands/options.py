@@ -11,7 +11,7 @@ from loafer.entrypoints.settings.table import SETTINGS
 
 Command = Callable[..., Any]
 
-_METAVARS = {"--consumer-opts": "JSON", "--sns-topics": "ARNS", "--source": "QUEUE"}
+_METAVARS = {"--consumer-opts": "JSON", "--sns-topics": "ARNS", "--status": "HOST:PORT", "--source": "QUEUE"}
 
 
 def setting_options(command: Command) -> Command:

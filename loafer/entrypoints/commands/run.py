@@ -100,8 +100,9 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
                 supervisor = Supervisor(settings.processes, launch, began, tell, settings.grace_period, end)
                 return supervisor.run()
         from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - several need none here
+        from loafer.entrypoints.worker.watching import watched  # noqa: PLC0415 - as above
 
-        Manager(settings, mistakes, application=application, cut_off=end).run(began)
+        Manager(settings, mistakes, application=application, cut_off=end, watching=watched).run(began)
         return 0
 
 

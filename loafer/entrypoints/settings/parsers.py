@@ -14,6 +14,8 @@ Value = TypeVar("Value")
 JSON = "json"
 """The log format that is no format of `logging`."""
 
+LAST_PORT = 65535
+
 
 def text(example: str) -> Callable[[str], str]:
     """Return a parser of text that is not empty; its error names `example`."""
@@ -95,6 +97,22 @@ def one_of(*choices: str) -> Callable[[str], str]:
         return word
 
     return parse
+
+
+def address(value: str) -> str:
+    """Return HOST:PORT as it stands, an IPv6 host in brackets; the port may be 0: any that is free.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    host, colon, port = value.strip().rpartition(":")
+    right = "give HOST:PORT such as 127.0.0.1:9102"
+    if not colon or not host.strip("[]") or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > LAST_PORT:
+        raise ValueError(f"no address; {right}")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise ValueError("no address; an IPv6 host stands in brackets, as in [::1]:9102")
+    return value.strip()
 
 
 def switch(value: str) -> bool:

@@ -187,6 +187,25 @@ class Settings:
     sns_verify: bool = setting(
         "LOAFER_SNS_VERIFY", "0", parsers.switch, "Take only what SNS has signed; needs the extra sns.", "--sns-verify"
     )
+    status: str | None = setting(
+        "LOAFER_STATUS",
+        "None",
+        parsers.optional(parsers.address),
+        "HOST:PORT on which health and metrics are served, such as 127.0.0.1:9102; unset: nowhere.",
+        "--status",
+    )
+    status_file: str | None = setting(
+        "LOAFER_STATUS_FILE",
+        "None",
+        parsers.optional(parsers.text("a path, or off")),
+        "File for `loafer status`, or off; unset: one in the runtime folder.",
+    )
+    live_limit: float = setting(
+        "LOAFER_LIVE_LIMIT",
+        "30",
+        parsers.seconds(above=0),
+        "Seconds of a blocked event loop after which the worker says that it is not alive.",
+    )
     origins: Mapping[str, str] = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
 
 

@@ -3,6 +3,7 @@
 import signal
 from contextlib import suppress
 from functools import partial
+from multiprocessing import current_process
 from typing import TYPE_CHECKING, NoReturn
 
 from loafer.entrypoints.settings.mistakes import Mistakes
@@ -37,13 +38,22 @@ def work(settings: Settings, verbose: int, link: WorkerLink) -> NoReturn:
 def _run(settings: Settings, mistakes: Mistakes, end: "CutOff", verbose: int, link: WorkerLink) -> Ending:
     from loafer.entrypoints.supervisor.orders import by_supervisor  # noqa: PLC0415 - the supervisor imports this too
     from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - as above
+    from loafer.entrypoints.worker.watching import watched  # noqa: PLC0415 - as above
 
     try:
-        manager = Manager(settings, mistakes, cut_off=end)
+        name = current_process().name
+        watching = partial(watched, name=name, number=_number(name))
+        manager = Manager(settings, mistakes, cut_off=end, watching=watching)
         manager.run(lambda: _say(link, _began(manager)), partial(by_supervisor, link))
     except BaseException as error:  # noqa: BLE001 - whatever ends a worker, it is told
         return ending_of(error, traced=verbose > 1)
     return Ending()
+
+
+def _number(name: str) -> int | None:
+    """Return which worker it is, by the name of its process; None where it is none of several."""
+    number = name.rpartition("-")[2]
+    return int(number) if number.isdecimal() else None
 
 
 def _began(manager: "Manager") -> Began:

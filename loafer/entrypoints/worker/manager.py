@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -33,12 +33,20 @@ from loafer.entrypoints.worker.signals import by_signals
 Stoppable: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """Lets someone call what it is given, to stop, from any thread and for as long as the context lasts."""
 
+Watching: TypeAlias = Callable[[Settings, Dispatcher], AbstractContextManager[None]]
+"""Lets others look into a worker for as long as the context lasts."""
+
 CutOff: TypeAlias = Callable[[Ending, str], object]
 """Ends the process, whatever runs in it, as the ending says, and logs the line."""
 
 
 def _nothing() -> None:
     """Tell nobody."""
+
+
+def _nobody(_: Settings, __: Dispatcher) -> AbstractContextManager[None]:
+    """Let nobody look."""
+    return nullcontext()
 
 
 @attrs.define(eq=False)
@@ -53,6 +61,7 @@ class Manager:
         clock: Seconds that never go back.
         new_loop: Creates event loops.
         cut_off: Ends the process where a stop has not ended at its bound; None: nobody does.
+        watching: What lets others look into the worker while it runs; by its settings.
         application: The application whose routes run too; None: that of the settings, if they name one.
         publisher_to: Makes what its publishers send with; None: as their destinations are named.
         connections: Its publishers' connections, to be open while it runs; none before `prepared`.
@@ -67,6 +76,7 @@ class Manager:
     new_loop: NewLoop = attrs.field(factory=fastest_loop)
     application: Application | None = None
     cut_off: CutOff | None = None
+    watching: Watching = _nobody
     publisher_to: PublisherTo | None = None
     connections: Connections = attrs.field(factory=Connections, init=False)
     _deadline: Deadline | None = attrs.field(default=None, init=False)
@@ -124,7 +134,7 @@ class Manager:
             BaseException: what a handler, or a task that it started, raised that is no `Exception` (SystemExit, say).
 
         """
-        with self.prepared() as dispatcher:
+        with self.prepared() as dispatcher, self.watching(self.settings, dispatcher):
             if self.cut_off is not None:
                 end = partial(_cut_off, dispatcher, self.cut_off)
                 self._deadline = Deadline(self.settings.grace_period, WORKER, end)

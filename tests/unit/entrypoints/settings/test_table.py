@@ -159,9 +159,9 @@ def test_a_later_mistake_names_key_value_and_origin() -> None:
 
 
 def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
-    assert unknown_keys([layer(LOAFER_MAX_JOBS="1"), layer(".env line 3", LOAFER_MAX_JOB="1", LOAFER_ZZZ="")]) == [
+    assert unknown_keys([layer(LOAFER_MAX_JOBS="1"), layer(".env line 3", LOAFER_MAX_JOB="1", LOAFER_ZZZZZZ="")]) == [
         "LOAFER_MAX_JOB (.env line 3) is no setting; did you mean LOAFER_MAX_JOBS?",
-        "LOAFER_ZZZ (.env line 3) is no setting",
+        "LOAFER_ZZZZZZ (.env line 3) is no setting",
     ]
 
 

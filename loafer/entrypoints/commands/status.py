@@ -1,0 +1,123 @@
+"""What the workers of this machine say of themselves, as text; imports neither asyncio nor anything of the user's."""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from loafer.entrypoints.worker.status_place import is_gone, status_files
+
+READY, NOT_READY, NONE_FOUND = 0, 1, 3
+"""Exit statuses."""
+
+SILENT = 15.0
+"""Seconds after which a worker that says nothing more is not ready, whatever it said last."""
+
+Worker = dict[str, Any]
+
+
+def found_workers(paths: Sequence[Path], now: float) -> list[Worker]:
+    """Return what the workers that still run say: those of these files, or without any, all of this user's."""
+    workers = (_read(path, now) for path in paths or status_files())
+    return [worker for worker in workers if worker is not None]
+
+
+def paths_set() -> list[Path]:
+    """Return the files that the environment names: that of one worker, or those of several."""
+    setting = os.environ.get("LOAFER_STATUS_FILE", "").strip()
+    if setting.lower() in {"", "none", "off"}:
+        return []
+    path = Path(setting)
+    return [path, *sorted(path.parent.glob(f"{path.stem}-[0-9]*{path.suffix}"))]
+
+
+def _read(path: Path, now: float) -> Worker | None:
+    try:
+        worker = json.loads(path.read_bytes())
+        gone = is_gone(worker["pid"], worker["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if gone:
+        return None
+    silent = max(0.0, now - worker["at"])
+    if silent > SILENT:
+        text = f"it has said nothing for {silent:.0f} s: its process is stopped, or something keeps the interpreter"
+        worker |= {"alive": False, "ready": False, "not_alive": [text], "state": "wedged"}
+    return {**worker, "silent": silent}
+
+
+def exit_status(workers: Sequence[Mapping[str, Any]]) -> int:
+    """Return the exit status: whether all are ready, some are not, or there is none."""
+    if not workers:
+        return NONE_FOUND
+    return READY if all(worker["ready"] and worker["alive"] for worker in workers) else NOT_READY
+
+
+def show_status(files: Sequence[str], *, as_json: bool, echo: Callable[[str], object]) -> int:
+    """Show the workers, and return the exit status."""
+    workers = found_workers([Path(file) for file in files] or paths_set(), time.time())
+    if as_json:
+        echo(json.dumps({"workers": workers}))
+    elif not workers:
+        echo("no worker found: none runs, or not as this user on this machine, or LOAFER_STATUS_FILE=off")
+    else:
+        echo("\n".join(line for worker in workers for line in lines_of(worker)))
+    return exit_status(workers)
+
+
+def lines_of(worker: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is shown of a worker."""
+    silent = worker["silent"]
+    said = "READY" if worker["ready"] and worker["alive"] else "NOT READY" if worker["alive"] else "NOT ALIVE"
+    loop = f"loop blocked for {worker['blocked']:.0f} s" if worker["blocked"] > 1 else f"loop {_ms(worker['latency'])}"
+    beat = f"heartbeat {worker['heartbeat'] + silent:.1f} s ago"
+    name = f" ({worker['worker']})" if worker["worker"] else ""
+    up = _duration(worker["up"] + silent)
+    yield "   ".join((f"worker {worker['pid']}{name}", f"up {up}", said, worker["state"], loop, beat))
+    for reason in [*worker["not_alive"], *worker["not_ready"]]:
+        yield f"  ! {reason}"
+    for route in worker["routes"]:
+        yield from _route(route, silent)
+
+
+def _route(route: Mapping[str, Any], silent: float) -> Iterator[str]:
+    oldest = route["oldest"]
+    parts = [f"route {route['name']}", f"jobs {route['jobs']}/{route['limit']}", f"held {route['held']}"]
+    if oldest is not None:
+        parts.append(f"oldest {_duration(oldest['seconds'] + silent)} ({oldest['id']} attempt {oldest['attempt']})")
+    last = route["last_receive"]
+    parts.append("last receive never" if last is None else f"last receive {last + silent:.1f} s ago")
+    parts += ["paused"] * route["paused"]
+    parts.append(f"trouble {route['trouble'] or 'none'}")
+    yield "   ".join(parts)
+    counts = route["counts"]
+    failed = counts.get("failed", 0) + counts.get("untranslated", 0)
+    lost = counts.get("leases_lost", 0) + counts.get("leases_ended", 0)
+    numbers = {"done": counts.get("succeeded", 0), "failed": failed, "rejected": counts.get("rejected", 0)}
+    numbers |= {"ignored": counts["ignored"]} if counts.get("ignored") else {}
+    numbers |= {"leases lost": lost, "stale": counts.get("stale", 0)}
+    shown = [f"{name} {_grouped(number)}" for name, number in numbers.items()]
+    if route["p50"] is not None:
+        shown += [f"p50 {_ms(route['p50'])}", f"p99 {_ms(route['p99'])}"]
+    yield "  " + "   ".join(shown)
+    causes = [f"{cause} {_grouped(number)}" for cause, number in sorted(route["causes"].items())]
+    if causes:
+        yield "  comes back: " + "   ".join(causes)
+
+
+def _grouped(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
+
+
+def _duration(seconds: float) -> str:
+    whole = int(seconds)
+    if whole < 60:  # noqa: PLR2004 - seconds in a minute
+        return f"{whole} s"
+    minutes, hours = whole // 60, whole // 3600
+    return f"{minutes}m{whole % 60:02}s" if not hours else f"{hours}h{minutes % 60:02}m"

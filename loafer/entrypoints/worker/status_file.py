@@ -1,0 +1,107 @@
+"""A worker writes every few seconds how it is, for whoever looks from outside its process."""
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from loafer.entrypoints.worker.status_place import OFF, is_gone, own_folder, path_of, status_files
+
+logger = logging.getLogger(__name__)
+
+EVERY, AT_FIRST = 5.0, 1.0
+"""Seconds between two writes; and while the worker is not ready."""
+
+Document = Mapping[str, Any]
+
+
+@attrs.define(eq=False)
+class StatusFile:
+    """Writes a document to a file, again and again, on a thread of its own; whoever reads it sees a whole one.
+
+    Attributes:
+        path: The file.
+        document: Returns what is to be written; called on that thread.
+
+    """
+
+    path: Path
+    document: Callable[[], Document]
+    _over: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _failed: bool = attrs.field(default=False, init=False)
+
+    def write(self) -> bool:
+        """Write once, and tell whether the worker is ready; what fails is logged once."""
+        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            document = self.document()
+            text = json.dumps(document)
+            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+                file.write(text)
+            beside.replace(self.path)
+            return bool(document.get("ready"))
+        except Exception as error:  # noqa: BLE001 - a full disk, and whatever else: the worker goes on
+            if not self._failed:
+                self._failed = True
+                logger.warning("the status file %s cannot be written, which is said once: %s", self.path, error)
+            with suppress(OSError):
+                beside.unlink()
+        return True
+
+    def run(self) -> None:
+        """Write until the end, and then remove the file."""
+        while True:
+            if self._over.wait(EVERY if self.write() else AT_FIRST):
+                break
+        with suppress(OSError):
+            self.path.unlink()
+
+    def end(self) -> None:
+        """Let `run` end."""
+        self._over.set()
+
+
+@contextmanager
+def written(setting: str | None, number: int | None, document: Callable[[], Document]) -> Iterator[None]:
+    """Write how a worker is meanwhile, where the setting says so; it can fail without any harm.
+
+    `number` tells workers apart that have the same setting.
+    """
+    path = _path(setting, number)
+    if path is None:
+        yield
+        return
+    file = StatusFile(path, document)
+    thread = threading.Thread(target=file.run, name="loafer-status-file", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        file.end()
+        thread.join(1.0)
+
+
+def _path(setting: str | None, number: int | None) -> Path | None:
+    if setting is not None:
+        return None if setting.lower() == OFF else path_of(setting, number)
+    try:
+        folder = own_folder()
+    except OSError as error:
+        logger.info("there is no status file for `loafer status`: %s", error)
+        return None
+    _clear()
+    return folder / f"{os.getpid()}.json"
+
+
+def _clear() -> None:
+    """Remove the files of workers that were killed."""
+    for path in status_files():
+        with suppress(OSError, ValueError):
+            if is_gone(int(path.stem), None):
+                path.unlink()

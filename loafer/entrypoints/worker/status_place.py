@@ -1,0 +1,85 @@
+"""Where the workers of this machine say how they are; imports nothing that `loafer status` would wait for."""
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+OFF = "off"
+"""The setting that has no file written."""
+
+
+def folders() -> list[Path]:
+    """Return the folders in which status files of this user are, the usual one first."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    temporary = Path(tempfile.gettempdir()) / f"loafer-{os.getuid()}"
+    return [Path(runtime) / "loafer", temporary] if os.path.isabs(runtime) else [temporary]  # noqa: PTH117 - a text
+
+
+def own_folder() -> Path:
+    """Return the folder for this user's status files, which is made where it is missing.
+
+    Raises:
+        OSError: there is none that is this user's alone.
+
+    """
+    refused: OSError | None = None
+    for folder in folders():
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _check(folder)
+        except OSError as error:
+            refused = refused or error
+        else:
+            return folder
+    raise refused or OSError("there is no folder for status files")
+
+
+def _check(folder: Path) -> None:
+    """See that a folder is a real one, ours, and nobody else's to write; PermissionError: it is not."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise PermissionError(f"{folder} is not a folder that only its owner may write, or not ours")
+
+
+def path_of(setting: str, number: int | None) -> Path:
+    """Return the path that a setting names; with several workers each has its number before the ending."""
+    path = Path(setting)
+    return path if number is None else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def status_files() -> Iterator[Path]:
+    """Yield the status files of this user's workers, also of those that are gone."""
+    for folder in folders():
+        with suppress(OSError):
+            _check(folder)
+            yield from sorted(folder.glob("[0-9]*.json"))
+
+
+def started(pid: int) -> int | None:
+    """Return when a process started, in the system's ticks, to know it from a later one of its number.
+
+    None where that cannot be told.
+
+    Raises:
+        ProcessLookupError: there is no such process.
+
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        with suppress(PermissionError):  # it is somebody else's, and there
+            os.kill(pid, 0)
+        return None
+    return int(text.rpartition(")")[2].split()[19])
+
+
+def is_gone(pid: int, since: int | None) -> bool:
+    """Tell whether a process that started then has ended."""
+    try:
+        now = started(pid)
+    except ProcessLookupError:
+        return True
+    return since is not None and now is not None and since != now

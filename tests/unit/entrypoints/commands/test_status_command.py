@@ -1,0 +1,130 @@
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from loafer.application.status import Handling, RouteStatus, Status
+from loafer.entrypoints.commands.status import exit_status, lines_of, show_status
+from loafer.entrypoints.worker.document import document_of
+from loafer.entrypoints.worker.status_place import started
+
+ROUTE = RouteStatus(
+    name="orders",
+    source="orders",
+    jobs=7,
+    limit=10,
+    held=9,
+    waiting=2,
+    oldest=Handling(id="9f8c", attempt=3, seconds=41.0, lease_left=12.0),
+    last_receive=0.8,
+    overdue=None,
+    trouble=None,
+    trouble_for=0.0,
+    paused=False,
+    counts={"succeeded": 81204, "failed": 200, "untranslated": 12, "rejected": 9},
+    causes={"failed": 212, "timeout": 1},
+    p50=0.012,
+    p99=0.24,
+)
+STATUS = Status(pid=41, up=11530.0, latency=0.002, heartbeat=0.4, routes=(ROUTE,))
+
+
+def shown(status: Status, silent: float = 0.0) -> list[str]:
+    return list(lines_of({**document_of(status, 30), "silent": silent}))
+
+
+def test_a_worker_is_shown_in_a_line_and_each_route_in_three() -> None:
+    assert shown(STATUS) == [
+        "worker 41   up 3h12m   READY   busy   loop 2 ms   heartbeat 0.4 s ago",
+        "route orders   jobs 7/10   held 9   oldest 41 s (9f8c attempt 3)   last receive 0.8 s ago   trouble none",
+        "  done 81 204   failed 212   rejected 9   leases lost 0   stale 0   p50 12 ms   p99 240 ms",
+        "  comes back: failed 212   timeout 1",
+    ]
+
+
+def test_ages_are_those_of_now_and_not_of_when_they_were_written() -> None:
+    lines = shown(STATUS, 4.0)
+    assert "heartbeat 4.4 s ago" in lines[0]
+    assert "oldest 45 s" in lines[1]
+    assert "last receive 4.8 s ago" in lines[1]
+
+
+def test_why_a_worker_is_not_ready_is_shown() -> None:
+    route = attrs.evolve(ROUTE, trouble="source 'orders': down", trouble_for=90.0, p50=None, oldest=None, causes={})
+    lines = shown(attrs.evolve(STATUS, up=61.0, routes=(route,)))
+    assert lines[0].startswith("worker 41   up 1m01s   NOT READY   in trouble   ")
+    assert lines[1] == "  ! route orders: in trouble for 90 s: source 'orders': down"
+
+
+def test_why_a_worker_is_not_alive_is_shown() -> None:
+    lines = shown(attrs.evolve(STATUS, blocked=40.0))
+    assert "NOT ALIVE   wedged   loop blocked for 40 s" in lines[0]
+    assert lines[1] == "  ! the event loop has not answered for 40.0 s: something blocks it"
+
+
+def told(files: list[Path]) -> tuple[int, str]:
+    said: list[str] = []
+    status = show_status([str(file) for file in files], as_json=False, echo=said.append)
+    return status, "\n".join(said)
+
+
+def write(path: Path, **changes: Any) -> Path:
+    document = document_of(attrs.evolve(STATUS, pid=os.getpid()), 30, "", started(os.getpid()))
+    path.write_text(json.dumps({**document, **changes}))
+    return path
+
+
+def test_the_exit_status_says_whether_all_are_ready(tmp_path: Path) -> None:
+    good, bad = write(tmp_path / "1.json"), write(tmp_path / "2.json", ready=False)
+    assert [told([good])[0], told([good, bad])[0], told([tmp_path / "3.json"])[0]] == [0, 1, 3]
+    assert told([tmp_path / "3.json"])[1].startswith("no worker found")
+    assert exit_status([]) == 3
+
+
+def test_a_worker_that_has_gone_is_not_found(tmp_path: Path) -> None:
+    assert told([write(tmp_path / "1.json", started=1)])[0] == 3
+
+
+def test_a_worker_that_says_nothing_more_is_wedged(tmp_path: Path) -> None:
+    status, text = told([write(tmp_path / "1.json", at=time.time() - 60)])
+    assert status == 1
+    assert "NOT ALIVE   wedged" in text
+    assert "it has said nothing for 60 s" in text
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "\x00"])
+def test_a_file_that_is_no_status_is_passed_over(tmp_path: Path, text: str) -> None:
+    (tmp_path / "1.json").write_text(text)
+    assert told([tmp_path / "1.json"])[0] == 3
+
+
+def test_the_environment_names_the_files_of_several_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOAFER_STATUS_FILE", str(tmp_path / "status.json"))
+    write(tmp_path / "status-1.json")
+    write(tmp_path / "status-2.json")
+    assert told([])[1].count("READY") == 2
+
+
+def test_as_json_it_is_all_that_is_known(tmp_path: Path) -> None:
+    said: list[str] = []
+    show_status([str(write(tmp_path / "1.json"))], as_json=True, echo=said.append)
+    [worker] = json.loads(said[0])["workers"]
+    assert worker["routes"][0]["counts"]["succeeded"] == 81204
+    assert worker["ready"] is True
+
+
+def test_the_command_imports_nothing_that_takes_long(tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom loafer.entrypoints.cli import cli\n"
+        "try:\n    cli(['status'])\nexcept SystemExit: pass\n"
+        "print(sorted({'asyncio', 'botocore', 'aiobotocore', 'loafer.application.dispatcher'} & sys.modules.keys()))"
+    )
+    environ = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

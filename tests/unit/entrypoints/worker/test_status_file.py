@@ -1,0 +1,108 @@
+import json
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from loafer.entrypoints.worker.status_file import StatusFile, written
+from loafer.entrypoints.worker.status_place import folders, is_gone, own_folder, path_of, started, status_files
+
+
+@pytest.fixture
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+def test_the_folder_is_that_of_the_runtime_and_its_owners_alone(runtime: Path) -> None:
+    folder = own_folder()
+    assert folder == runtime / "loafer"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_without_a_runtime_folder_it_is_one_of_this_users_in_the_temporary_one(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert own_folder() == runtime / "tmp" / f"loafer-{os.getuid()}"
+    assert folders() == [own_folder()]
+
+
+def test_a_folder_that_others_may_write_is_not_used(runtime: Path) -> None:
+    (runtime / "loafer").mkdir()
+    (runtime / "loafer").chmod(0o777)
+    assert own_folder() == runtime / "tmp" / f"loafer-{os.getuid()}"
+
+
+def test_a_link_that_somebody_laid_there_is_not_followed(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    (runtime / "elsewhere").mkdir()
+    (runtime / "tmp" / f"loafer-{os.getuid()}").symlink_to(runtime / "elsewhere")
+    with pytest.raises(PermissionError, match="not a folder that only its owner may write"):
+        own_folder()
+    with written(None, None, dict):
+        pass
+    assert list((runtime / "elsewhere").iterdir()) == []
+
+
+def test_a_status_is_written_whole_and_for_its_owner_and_removed_at_the_end(runtime: Path) -> None:
+    wrote = threading.Event()
+
+    def document() -> dict[str, object]:
+        wrote.set()
+        return {"ready": True}
+
+    path = runtime / "status.json"
+    with written(str(path), None, document):
+        assert wrote.wait(5)
+        file = StatusFile(path, document)
+        assert file.write()
+        assert json.loads(path.read_text()) == {"ready": True}
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in runtime.iterdir()] == ["tmp"]
+
+
+def test_what_cannot_be_written_is_said_once_and_harms_nothing(runtime: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = StatusFile(runtime / "none" / "status.json", dict)
+    file.write()
+    file.write()
+    assert len(caplog.records) == 1
+    assert "cannot be written" in caplog.text
+
+
+def test_off_writes_nothing(runtime: Path) -> None:
+    with written("off", None, dict):
+        assert [each.name for each in runtime.iterdir()] == ["tmp"]
+
+
+def test_several_workers_of_one_setting_have_files_of_their_own() -> None:
+    assert [str(path_of("/run/x/status.json", number)) for number in (None, 1, 2)] == [
+        "/run/x/status.json",
+        "/run/x/status-1.json",
+        "/run/x/status-2.json",
+    ]
+
+
+def test_files_of_workers_that_were_killed_are_cleared_away_by_the_next_one(runtime: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, alive = own_folder() / f"{ended.pid}.json", own_folder() / "1.json"
+    left.write_text("{}")
+    alive.write_text("{}")
+    with written(None, None, dict):
+        pass
+    assert list(status_files()) == [alive]
+
+
+def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
+    since = started(os.getpid())
+    assert since is not None
+    assert not is_gone(os.getpid(), since)
+    assert not is_gone(os.getpid(), None)
+    assert is_gone(os.getpid(), since + 1)
