@@ -21,6 +21,7 @@ from loafer.application.shutdown import Left, Shutdown
 from loafer.application.slots import Slots
 from loafer.application.status import Status, View
 from loafer.application.stop import Stop, nothing
+from loafer.application.stuck import Stuck
 from loafer.application.summary import summaries_of, summarized
 from loafer.application.watchdog import Watchdog
 from loafer.ports.observer import Observer
@@ -199,7 +200,12 @@ class Dispatcher:
         return task.result()
 
     def _heartbeat(self, watchdog: Watchdog | None, lookout: Lookout) -> Heartbeat:
-        look, loop = lookout.look if watchdog is None else watchdog.blocked_for, asyncio.get_running_loop()
+        blocked, loop = lookout.look if watchdog is None else watchdog.blocked_for, asyncio.get_running_loop()
+        stuck = Stuck(lambda: self.view)
+
+        def look() -> float:
+            stuck.look()
+            return blocked()
 
         def fail(cause: BaseException) -> None:
             loop.call_soon_threadsafe(self._stop.fail, cause)

@@ -140,6 +140,18 @@ class View:
             for lease in leases:
                 yield task, lane, lease, _handling(lease, now, began)
 
+    def held(self) -> Iterator[tuple[Lane, Lease]]:
+        """Yield everything that is held."""
+        for intake in self.intakes:
+            with intake.lane.lock:
+                leases = intake.lane.leases.all()
+            yield from ((intake.lane, lease) for lease in leases)
+
+    @property
+    def loop_thread(self) -> int | None:
+        """The thread of the event loop; None where nobody watches it."""
+        return None if self.watchdog is None else self.watchdog.thread
+
     def _route(self, intake: Intake, now: float, blocked: float) -> RouteStatus:
         lane = intake.lane
         tally = self.slots.tally(lane)

@@ -40,7 +40,7 @@ class Watchdog:
     latency: float = attrs.field(default=0.0, init=False)
     """Seconds that the loop took to answer last."""
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
-    _thread: int = attrs.field(factory=threading.get_ident, init=False)
+    thread: int = attrs.field(factory=threading.get_ident, init=False)
     _looked: float = attrs.field(init=False)
     _asked: float | None = attrs.field(default=None, init=False)
     _logged: bool = attrs.field(default=False, init=False)
@@ -95,6 +95,6 @@ class Watchdog:
         self._asked, self._logged = None, False
 
     def _log_stack(self, silence: float) -> None:
-        frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - the documented way to another thread's stack
+        frame = sys._current_frames().get(self.thread)  # noqa: SLF001 - the documented way to another thread's stack
         stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
         logger.warning("the event loop has been blocked for %.1f s, by:\n%s", silence, stack)

@@ -130,6 +130,10 @@ class Leases:
                 self.size -= len(lease.message.body)
                 del self._held[lease.message.id]
 
+    def all(self) -> list[Lease]:
+        """Return all leases, the oldest first."""
+        return list(self._held.values())
+
     def next_renewal(self) -> float | None:
         """Return when the next lease is due; None if there is nothing to renew."""
         return min((lease.renew_at for lease in self._held.values() if lease.renewable), default=None)

@@ -98,11 +98,19 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
             if not mistakes.found:
                 launch = partial(launch_worker, settings, verbose)
                 supervisor = Supervisor(settings.processes, launch, began, tell, settings.grace_period, end)
-                return supervisor.run()
-        from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - several need none here
-        from loafer.entrypoints.worker.watching import watched  # noqa: PLC0415 - as above
+                from loafer.entrypoints.worker.serving import serving  # noqa: PLC0415 - as above
 
-        Manager(settings, mistakes, application=application, cut_off=end, watching=watched).run(began)
+                with serving(settings, supervisor.told):
+                    return supervisor.run()
+        from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - several need none here
+        from loafer.entrypoints.worker.signals import by_signals  # noqa: PLC0415 - as above
+        from loafer.entrypoints.worker.watching import Watch  # noqa: PLC0415 - as above
+
+        watch = Watch()
+
+        Manager(settings, mistakes, application=application, cut_off=end, watching=watch.watched).run(
+            began, partial(by_signals, look=watch.log_held)
+        )
         return 0
 
 

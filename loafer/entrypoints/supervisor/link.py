@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import attrs
 
 from loafer.entrypoints.worker.ending import Ending
+from loafer.entrypoints.worker.told import Told
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -28,10 +29,13 @@ class Hurry:
 
 
 Said: TypeAlias = Began | Ending
-"""What a worker says: once that it began, and once how it ended."""
+"""What a worker says of its course: once that it began, and once how it ended."""
 
-WorkerLink: TypeAlias = "Connection[Said, Hurry]"
+Spoken: TypeAlias = Said | Told
+"""All that a worker says: beside that, every second how it is, where that is served."""
+
+WorkerLink: TypeAlias = "Connection[Spoken, Hurry]"
 """The worker's end of the link."""
 
-SupervisorLink: TypeAlias = "Connection[Hurry, Said]"
+SupervisorLink: TypeAlias = "Connection[Hurry, Spoken]"
 """The supervisor's end of the link."""

@@ -8,20 +8,20 @@ from contextlib import contextmanager
 import attrs
 
 from loafer.entrypoints.supervisor.link import WorkerLink
-from loafer.entrypoints.worker.signals import heard
+from loafer.entrypoints.worker.signals import heard, nothing
 
 
 @contextmanager
-def by_supervisor(link: WorkerLink, stop: Callable[[], None]) -> Iterator[None]:
+def by_supervisor(link: WorkerLink, stop: Callable[[], None], look: Callable[[], None] = nothing) -> Iterator[None]:
     """Let signals, and the supervisor's end, call `stop` once; only what comes over the link calls it again, for haste.
 
     For a terminal or a service manager signals the whole group of processes: what the supervisor passes on is then
     heard twice, and meant once. At the end, whatever brings it, signals are ignored: there is nothing left to stop, and
-    how the worker ended is still to be told.
+    how the worker ended is still to be told. SIGUSR1 calls `look`.
     """
     orders, loop = _Orders(link, stop), asyncio.get_running_loop()
     # The loop's own way to hear signals ends with a moment in which they have their default action.
-    with heard(orders.ask, afterwards=signal.SIG_IGN):
+    with heard(orders.ask, afterwards=signal.SIG_IGN, look=look):
         loop.add_reader(link.fileno(), orders.read)
         try:
             yield

@@ -1,5 +1,6 @@
 """One of several workers' posts: the process that fills it now, and what becomes of those that die there."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,8 +12,10 @@ import attrs
 
 from loafer.domain.retry import backoff
 from loafer.entrypoints.settings.table import Settings
-from loafer.entrypoints.supervisor.link import Hurry, Said, SupervisorLink, WorkerLink
+from loafer.entrypoints.supervisor.link import Hurry, Said, Spoken, SupervisorLink, WorkerLink
+from loafer.entrypoints.supervisor.reports import Reports
 from loafer.entrypoints.supervisor.supervised import work
+from loafer.entrypoints.worker.told import Told
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds between a worker's death and the start of the next one: they double with each death in a row."""
@@ -61,7 +64,8 @@ class Post:
 
     Attributes:
         due: When the next worker is to be launched, by `clock`; says nothing while there is one.
-        said: The last that the worker said; None before it began.
+        said: The last that the worker said of its course; None before it began.
+        reports: What its workers say of how they are.
 
     """
 
@@ -74,6 +78,9 @@ class Post:
     _link: "SupervisorLink | None" = None
     _launched: float = 0.0
     _deaths: int = 0
+    reports: Reports = attrs.field(
+        default=attrs.Factory(lambda self: Reports(self.name, self.clock), takes_self=True), init=False
+    )
 
     def __str__(self) -> str:
         """Return the worker's name, with its process id where it has one."""
@@ -116,7 +123,10 @@ class Post:
         """Yield what the worker said since the last time."""
         try:
             while self._link is not None and self._link.poll():
-                said: Said = self._link.recv()
+                said: Spoken = self._link.recv()
+                if isinstance(said, Told):
+                    self.reports.take(said)
+                    continue
                 self.said = said
                 yield said
         except (EOFError, OSError):
@@ -134,6 +144,12 @@ class Post:
                 self._link.send(Hurry())
         self.stop()
 
+    def signal(self, number: int) -> None:
+        """Send the worker a signal."""
+        if self._process is not None and self._process.pid is not None:
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(self._process.pid, number)
+
     def kill(self) -> None:
         """End the worker's process, whatever it does."""
         if self._process is not None:
@@ -142,6 +158,7 @@ class Post:
     def empty(self) -> None:
         """Forget the worker, whose process has ended."""
         self._hang_up()
+        self.reports.lose()
         if self._process is not None:
             self._process.close()
         self._process = None

@@ -1,14 +1,17 @@
 """One worker of several, in a process of its own: runs as a single one would, and tells its supervisor how it ends."""
 
 import signal
+import threading
 from contextlib import suppress
 from functools import partial
 from multiprocessing import current_process
 from typing import TYPE_CHECKING, NoReturn
 
+import attrs
+
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
-from loafer.entrypoints.supervisor.link import Began, Said, WorkerLink
+from loafer.entrypoints.supervisor.link import Began, Spoken, WorkerLink
 from loafer.entrypoints.worker.deadline import cut_off
 from loafer.entrypoints.worker.ending import Ending, end_process, ending_of
 from loafer.entrypoints.worker.log_queue import queued_logs
@@ -28,23 +31,24 @@ def work(settings: Settings, verbose: int, link: WorkerLink) -> NoReturn:
     mistakes = Mistakes()
     set_up_logs(settings, verbose, mistakes, several=True)
     with queued_logs() as writer:
-        end = partial(cut_off, partial(_say, link), writer.close)
-        ending = _run(settings, mistakes, end, verbose, link)
-    _say(link, ending)
+        line = _Line(link)
+        end = partial(cut_off, line.say, writer.close)
+        ending = _run(settings, mistakes, end, verbose, line)
+    line.say(ending)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     end_process(SystemExit(ending.status))
 
 
-def _run(settings: Settings, mistakes: Mistakes, end: "CutOff", verbose: int, link: WorkerLink) -> Ending:
+def _run(settings: Settings, mistakes: Mistakes, end: "CutOff", verbose: int, line: "_Line") -> Ending:
     from loafer.entrypoints.supervisor.orders import by_supervisor  # noqa: PLC0415 - the supervisor imports this too
     from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - as above
-    from loafer.entrypoints.worker.watching import watched  # noqa: PLC0415 - as above
+    from loafer.entrypoints.worker.watching import Watch  # noqa: PLC0415 - as above
 
     try:
         name = current_process().name
-        watching = partial(watched, name=name, number=_number(name))
-        manager = Manager(settings, mistakes, cut_off=end, watching=watching)
-        manager.run(lambda: _say(link, _began(manager)), partial(by_supervisor, link))
+        watch = Watch(name, _number(name), line.say)
+        manager = Manager(settings, mistakes, cut_off=end, watching=watch.watched)
+        manager.run(lambda: line.say(_began(manager)), partial(by_supervisor, line.link, look=watch.log_held))
     except BaseException as error:  # noqa: BLE001 - whatever ends a worker, it is told
         return ending_of(error, traced=verbose > 1)
     return Ending()
@@ -60,6 +64,13 @@ def _began(manager: "Manager") -> Began:
     return Began() if manager.application is None else Began(manager.settings.grace_period)
 
 
-def _say(link: WorkerLink, what: Said) -> None:
-    with suppress(OSError):  # the supervisor may be gone
-        link.send(what)
+@attrs.frozen(eq=False)
+class _Line:
+    """The link, to be spoken over by one thread at a time."""
+
+    link: WorkerLink
+    _guard: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+
+    def say(self, what: Spoken) -> None:
+        with suppress(OSError), self._guard:  # the supervisor may be gone
+            self.link.send(what)

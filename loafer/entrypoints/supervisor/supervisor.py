@@ -24,7 +24,8 @@ from loafer.entrypoints.supervisor.link import Began, Said
 from loafer.entrypoints.supervisor.post import Launch, Post, manner_of_death, status_of_death
 from loafer.entrypoints.worker.deadline import SUPERVISOR, Deadline
 from loafer.entrypoints.worker.ending import SIGNALS, Ending
-from loafer.entrypoints.worker.signals import Signals
+from loafer.entrypoints.worker.signals import Signals, stop_signals
+from loafer.entrypoints.worker.told import Told
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ def heard_signals() -> Iterator[int]:
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
     wakeup = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    handlers = {number: signal.signal(number, _hear) for number in (*SIGNALS, signal.SIGCHLD)}
+    numbers = (*stop_signals(), signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
+    handlers = {number: signal.signal(number, _hear) for number in numbers}
     try:
         yield readable
     finally:
@@ -118,6 +120,10 @@ class Supervisor:
                 self._stop()
         return self._status
 
+    def told(self) -> list[Told]:
+        """Return how it is with each post; on any thread."""
+        return [post.reports.now() for post in list(self._posts)]
+
     @property
     def _filled(self) -> list[Post]:
         return [post for post in self._posts if post.filled]
@@ -136,8 +142,11 @@ class Supervisor:
         overdue = self.clock() >= self._kill_at
         if signals in ready:
             for number in os.read(signals, 4096):
-                if number in SIGNALS and self._signals.count():
+                if number in (*SIGNALS, signal.SIGHUP) and self._signals.count():
                     self._pass_on(number)
+                elif number == signal.SIGUSR1:
+                    for post in self._filled:
+                        post.signal(number)
         for post in self._filled:
             exitcode = post.exitcode  # looked at first: then all that the worker said is there to be heard
             for said in post.heard():

@@ -1,5 +1,6 @@
 """How signals are heard: on a thread of their own, so that nothing that blocks the event loop hides one."""
 
+import logging
 import math
 import os
 import signal
@@ -16,8 +17,13 @@ import attrs
 
 from loafer.entrypoints.worker.ending import SIGNALS
 
+logger = logging.getLogger(__name__)
+
 ONE_SIGNAL = 0.5
 """Seconds within which signals are one: who stops a service may send two at once, and is in no haste for that."""
+
+OTHERS = (signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that are heard and do not ask to stop."""
 
 END = 0
 """What ends the thread, in place of the number of a signal."""
@@ -39,22 +45,34 @@ class Signals:
         return True
 
 
+def nothing() -> None:
+    """Look at nothing."""
+
+
+def stop_signals() -> tuple[signal.Signals, ...]:
+    """Return the signals that ask to stop: SIGHUP is one unless whoever started the process has it ignored (nohup)."""
+    return SIGNALS if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*SIGNALS, signal.SIGHUP)
+
+
 @contextmanager
-def by_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Let SIGINT and SIGTERM call `stop`, on another thread: each time, but for those within half a second."""
+def by_signals(stop: Callable[[], None], look: Callable[[], None] = nothing) -> Iterator[None]:
+    """Let SIGINT, SIGTERM and SIGHUP call `stop`, on another thread: each time, but for those within half a second.
+
+    SIGUSR1 calls `look`.
+    """
     signals = Signals()
 
     def hear() -> None:
         if signals.count():
             stop()
 
-    with heard(hear):
+    with heard(hear, look=look):
         yield
 
 
 @contextmanager
-def heard(hear: Callable[[], None], afterwards: Any = None) -> Iterator[None]:
-    """Let SIGINT and SIGTERM call `hear` on a thread of its own meanwhile; to be entered on the main thread.
+def heard(hear: Callable[[], None], afterwards: Any = None, look: Callable[[], None] = nothing) -> Iterator[None]:
+    """Let signals that ask to stop call `hear` on a thread of its own meanwhile; to be entered on the main thread.
 
     The system writes their numbers to a pipe that the thread reads, whatever the main thread does at that moment.
     Where something else has had the numbers written elsewhere since, the main thread passes them on when it can.
@@ -62,12 +80,13 @@ def heard(hear: Callable[[], None], afterwards: Any = None) -> Iterator[None]:
     Args:
         hear: What is called.
         afterwards: The action that the signals have in the end; None: the one they had before.
+        look: What SIGUSR1 calls; SIGUSR2 calls nothing, and would else end the process.
 
     """
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
-    ear = _Ear(hear, readable, writable)
-    before = {number: signal.signal(number, ear.pass_on) for number in SIGNALS}
+    ear = _Ear(hear, look, stop_signals(), readable, writable)
+    before = {number: signal.signal(number, ear.pass_on) for number in (*ear.stops, *OTHERS)}
     ear.other = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     os.register_at_fork(after_in_child=partial(_forget, weakref.ref(ear)))
     thread = threading.Thread(target=ear.listen, name="loafer-signals", daemon=True)
@@ -92,7 +111,7 @@ def _forget(there: "weakref.ref[_Ear]") -> None:
     ear = there()
     if ear is not None and ear.listens:
         signal.set_wakeup_fd(-1)
-        for number in SIGNALS:
+        for number in (*ear.stops, *OTHERS):
             signal.signal(number, signal.SIG_DFL)
 
 
@@ -101,12 +120,15 @@ class _Ear:
     """Reads the numbers of signals from a pipe.
 
     Attributes:
+        stops: The signals that ask to stop.
         other: Where an event loop wants to read them too; -1: nowhere.
         listens: Whether signals are heard here.
 
     """
 
     hear: Callable[[], None]
+    look: Callable[[], None]
+    stops: tuple[signal.Signals, ...]
     readable: int
     writable: int
     other: int = -1
@@ -118,8 +140,16 @@ class _Ear:
             if self.other != -1:
                 with suppress(OSError):  # its pipe is full, or closed
                     os.write(self.other, numbers)
-            if any(number in SIGNALS for number in numbers):
+            if any(number in self.stops for number in numbers):
                 self.hear()
+            if signal.SIGUSR1 in numbers:
+                self._look()
+
+    def _look(self) -> None:
+        try:
+            self.look()
+        except Exception:  # whoever looks must not end the thread that hears what asks to stop
+            logger.exception("what is held could not be logged")
 
     def pass_on(self, number: int, _: FrameType | None) -> None:
         """Write the number of a signal to the pipe, unless the system does."""

@@ -1,27 +1,104 @@
-"""What lets others look into a worker while it runs: its status file, and its server."""
+"""What lets others look into a worker while it runs: its status file, its server or its supervisor, and SIGUSR1."""
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
+import attrs
+
+from loafer import __version__
 from loafer.application.dispatcher import Dispatcher
+from loafer.application.measures import Measures
+from loafer.application.metrics import families_of
+from loafer.application.status import Status
+from loafer.application.stuck import log_held
+from loafer.domain.metrics import Family, Sample
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.worker.document import document_of
+from loafer.entrypoints.worker.serving import serving
 from loafer.entrypoints.worker.status_file import written
 from loafer.entrypoints.worker.status_place import started
+from loafer.entrypoints.worker.told import Told
+
+EVERY = 1.0
+"""Seconds between two reports to a supervisor."""
 
 
-def worker_document(settings: Settings, dispatcher: Dispatcher, name: str, since: int | None) -> dict[str, Any]:
-    """Return how a worker is now; on any thread."""
-    return document_of(dispatcher.status(), settings.live_limit, name, since)
+@attrs.define(eq=False)
+class Watch:
+    """Lets others look into a worker.
+
+    Attributes:
+        name: Its name; empty where it is alone.
+        number: Which of several it is; None: it is alone.
+        report: Tells its supervisor how it is; None: it has none, and serves that itself.
+
+    """
+
+    name: str = ""
+    number: int | None = None
+    report: Callable[[Told], object] | None = None
+    _dispatcher: Dispatcher | None = attrs.field(default=None, init=False)
+
+    @contextmanager
+    def watched(self, settings: Settings, dispatcher: Dispatcher) -> Iterator[None]:
+        """Let others look into this dispatcher meanwhile, before it runs and while it does.
+
+        Raises:
+            ConfigurationError: it cannot be served where the settings say.
+
+        """
+        self._dispatcher = dispatcher
+        since = started(os.getpid())
+        with ExitStack() as stack:
+            if settings.status is not None:
+                measures = Measures()
+                dispatcher.observers = (*dispatcher.observers, measures)
+                told = partial(self._told, settings, dispatcher, measures, since)
+                looking = serving(settings, lambda: [told()]) if self.report is None else _reported(told, self.report)
+                stack.enter_context(looking)
+            document = partial(self._document, settings, dispatcher, since)
+            stack.enter_context(written(settings.status_file, self.number, document))
+            yield
+
+    def log_held(self) -> None:
+        """Log what is held; on any thread."""
+        if self._dispatcher is not None and self._dispatcher.view is not None:
+            log_held(self._dispatcher.view)
+
+    def _document(self, settings: Settings, dispatcher: Dispatcher, since: int | None) -> dict[str, Any]:
+        return document_of(dispatcher.status(), settings.live_limit, self.name, since)
+
+    def _told(self, settings: Settings, dispatcher: Dispatcher, measures: Measures, since: int | None) -> Told:
+        status = dispatcher.status()
+        document = document_of(status, settings.live_limit, self.name, since)
+        return Told(document, [*_families(status, settings.live_limit), *measures.families()])
+
+
+def _families(status: Status, live_limit: float) -> Iterator[Family]:
+    yield Family("loafer_info", "gauge", "Which version runs: 1.", (Sample((("version", __version__),), 1),), "max")
+    yield from families_of(status, live_limit)
 
 
 @contextmanager
-def watched(settings: Settings, dispatcher: Dispatcher, name: str = "", number: int | None = None) -> Iterator[None]:
-    """Let others look into a worker meanwhile; `name` and `number` tell it from others beside it."""
-    document = partial(worker_document, settings, dispatcher, name, started(os.getpid()))
-    with ExitStack() as stack:
-        stack.enter_context(written(settings.status_file, number, document))
+def _reported(told: Callable[[], Told], report: Callable[[Told], object]) -> Iterator[None]:
+    """Report how a worker is every second meanwhile, on a thread of its own."""
+    over = threading.Event()
+
+    def run() -> None:
+        while True:
+            with suppress(OSError):  # the supervisor is gone
+                report(told())
+            if over.wait(EVERY):
+                return
+
+    thread = threading.Thread(target=run, name="loafer-status", daemon=True)
+    thread.start()
+    try:
         yield
+    finally:
+        over.set()
+        thread.join(1.0)

@@ -23,12 +23,13 @@ from loafer.entrypoints.worker.manager import Manager
 from loafer.exceptions import ConsumerError
 
 SOURCE = "memory://worked"
+HEARD = (*SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 @pytest.fixture(autouse=True)
 def own_signals() -> Iterator[None]:
     """Give back the signals of the process, which a worker has for itself."""
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = {number: signal.getsignal(number) for number in HEARD}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -117,7 +118,7 @@ def test_at_no_moment_of_its_end_does_a_signal_end_a_worker(
 
     with suppress(ConsumerError, SystemExit):
         asyncio.run(ends())
-    assert actions == [signal.SIG_IGN] * len(SIGNALS)
+    assert actions == [signal.SIG_IGN] * len(HEARD)
 
 
 def test_signals_that_reach_the_whole_group_mean_one_stop(links: tuple[SupervisorLink, WorkerLink]) -> None:

@@ -1,0 +1,139 @@
+"""What metrics are made of: counters and histograms of one worker, fed by the events."""
+
+import bisect
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
+from loafer.domain.metrics import Family, Labels, Sample
+from loafer.ports.observer import Cause, Observer, Operation
+
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Upper bounds of what is timed, in seconds: those that OpenTelemetry advises."""
+
+LONG_BOUNDS = (*BOUNDS, 30.0, 60.0, 300.0, 900.0, 3600.0)
+"""Upper bounds of how long messages waited."""
+
+MOST_ERRORS = 100
+"""So many kinds of errors are told apart; those beyond are `others`."""
+
+
+@attrs.define(eq=False)
+class Histogram:
+    """Counts durations by how long they were."""
+
+    bounds: tuple[float, ...] = BOUNDS
+    counts: list[int] = attrs.field(
+        default=attrs.Factory(lambda self: [0] * (len(self.bounds) + 1), takes_self=True), init=False
+    )
+    sum: float = attrs.field(default=0.0, init=False)
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect.bisect_left(self.bounds, seconds)] += 1
+        self.sum += seconds
+
+
+@attrs.define(eq=False)
+class Measures(Observer):
+    """Counts what is told; what the heartbeat's thread tells and what the event loop does are under different keys."""
+
+    wall_clock: Callable[[], float] = time.time
+    outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
+    errors: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
+    receives: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
+    consumed: Counter[str] = attrs.field(factory=Counter, init=False)
+    settlements: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
+    extended_leases: Counter[str] = attrs.field(factory=Counter, init=False)
+    causes: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
+    calls: dict[tuple[str, str, str], Histogram] = attrs.field(factory=lambda: defaultdict(Histogram), init=False)
+    handling: dict[tuple[str, str], Histogram] = attrs.field(factory=lambda: defaultdict(Histogram), init=False)
+    latency: dict[str, Histogram] = attrs.field(factory=lambda: defaultdict(lambda: Histogram(LONG_BOUNDS)), init=False)
+
+    def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
+        """Count a receive by how much it brought."""
+        self.receives[source, "full" if len(messages) >= asked else "partial" if messages else "empty"] += 1
+        self.consumed[source] += len(messages)
+
+    def started(self, messages: Sequence[Message]) -> None:
+        """Note how long messages had waited since they were sent."""
+        now = self.wall_clock()
+        for message in messages:
+            if message.sent_at is not None:
+                self.latency[message.source].add(max(0.0, now - message.sent_at))
+
+    def ended(
+        self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
+    ) -> None:
+        """Count an outcome, how long it took, and what was raised."""
+        self.outcomes[route, outcome] += 1
+        failed = type(error).__qualname__ if error is not None and not outcome.acknowledged else ""
+        if failed:
+            known = (route, failed) in self.errors or len(self.errors) < MOST_ERRORS
+            self.errors[route, failed if known else "others"] += 1
+        self.handling[message.source, failed and self._kind(route, failed)].add(seconds)
+
+    def settled(self, messages: Sequence[Message], operation: Operation) -> None:
+        """Count what the source has confirmed."""
+        if messages:
+            self.settlements[messages[0].source, operation] += len(messages)
+
+    def comes_back(self, message: Message, cause: Cause) -> None:
+        """Count a message that comes back."""
+        self.causes[message.source, cause] += 1
+
+    def extended(self, messages: Sequence[Message]) -> None:
+        """Count leases that were extended."""
+        if messages:
+            self.extended_leases[messages[0].source] += len(messages)
+
+    def called(self, operation: Operation, source: str, seconds: float, error: Exception | None) -> None:
+        """Count a call by how it ended and how long it took."""
+        self.calls[source, operation, "" if error is None else type(error).__qualname__].add(seconds)
+        if error is not None and operation is Operation.RECEIVE:
+            self.receives[source, "error"] += 1
+
+    def _kind(self, route: str, failed: str) -> str:
+        return failed if (route, failed) in self.errors else "others"
+
+    def families(self) -> list[Family]:
+        """Return what was counted; on any thread."""
+        consumed = {(source,): number for source, number in self.consumed.copy().items()}
+        leases = {(source,): number for source, number in self.extended_leases.copy().items()}
+        latency = {(source,): histogram for source, histogram in self.latency.copy().items()}
+        where, what = "messaging_destination_name", "messaging_operation_name"
+        of_source, of_call = (where,), (where, what, "error_type")
+        return [
+            _counter("messaging_client_consumed_messages", "Messages received, each time.", consumed, of_source),
+            _histogram("messaging_client_operation_duration_seconds", "Calls to the source.", self.calls, of_call),
+            _histogram("messaging_process_duration_seconds", "Handling.", self.handling, (where, "error_type")),
+            _counter("loafer_messages", "Messages whose handling has ended.", self.outcomes, ("route", "outcome")),
+            _counter("loafer_handler_errors", "Errors of handlers and translators.", self.errors, ("route", "error")),
+            _counter("loafer_receives", "Receives, by what they brought.", self.receives, ("source", "result")),
+            _counter("loafer_settled_messages", "Messages settled.", self.settlements, ("source", "operation")),
+            _counter("loafer_redeliveries", "Messages that come back, by cause.", self.causes, ("source", "cause")),
+            _counter("loafer_leases_extended", "Leases extended.", leases, ("source",)),
+            _histogram("loafer_queue_latency_seconds", "From sending to the start of handling.", latency, ("source",)),
+        ]
+
+
+def _counter(name: str, meaning: str, counts: Mapping[Any, int], labels: tuple[str, ...]) -> Family:
+    samples = [Sample(_labels(labels, key), number) for key, number in list(counts.items())]
+    return Family(name, "counter", meaning, tuple(samples))
+
+
+def _histogram(name: str, meaning: str, histograms: Mapping[Any, Histogram], labels: tuple[str, ...]) -> Family:
+    found = list(histograms.items())
+    samples = [Sample(_labels(labels, key), each.sum, tuple(each.counts)) for key, each in found]
+    bounds = found[0][1].bounds if found else BOUNDS
+    return Family(name, "histogram", meaning, tuple(samples), bounds=bounds)
+
+
+def _labels(names: tuple[str, ...], values: tuple[str, ...]) -> Labels:
+    system = (("messaging_system", "aws_sqs"),) if names[0].startswith("messaging") else ()
+    return (*system, *((name, str(value)) for name, value in zip(names, values, strict=True) if value))

@@ -1,0 +1,71 @@
+"""Where a handler is: the stack of its coroutine, or of the thread that its function runs in."""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from loafer.application.handled import HANDLED
+from loafer.application.threaded import Call
+from loafer.domain.lease import Lease
+
+if TYPE_CHECKING:
+    import asyncio
+
+_OURS = str(Path(__file__).parent)
+"""Whose frames are left out: they are the same for every handler."""
+
+
+def stack_of(task: "asyncio.Task[None]", lease: Lease, loop_thread: int | None) -> str:
+    """Return where the handling of a message is, as text; on any thread.
+
+    `loop_thread` is the thread of the event loop, which the task may be blocking.
+    """
+    frames = list(_frames_of_thread(lease) or _frames_of_task(task, loop_thread))
+    theirs = [frame for frame in frames if not frame.f_code.co_filename.startswith(_OURS)] or frames
+    return "".join(traceback.StackSummary.extract((frame, frame.f_lineno) for frame in theirs).format())
+
+
+def _frames_of_thread(lease: Lease) -> list[FrameType]:
+    """Return the frames of the function that handles a message in a thread, the innermost last; or none."""
+    for frame in sys._current_frames().values():  # noqa: SLF001 - the documented way to other threads' stacks
+        frames = list(_outwards(frame))
+        calls = [each.f_locals.get("self") for each in frames if each.f_code is Call.run.__code__]
+        if any(isinstance(call, Call) and _is_about(call, lease) for call in calls):
+            return frames[::-1]
+    return []
+
+
+def _is_about(call: Call, lease: Lease) -> bool:
+    handled = call.context.get(HANDLED)
+    return handled is not None and handled[1].id == lease.message.id
+
+
+def _frames_of_task(task: "asyncio.Task[None]", loop_thread: int | None) -> Iterator[FrameType]:
+    coroutine: Any = task.get_coro()
+    while coroutine is not None:
+        running, frame, awaited = _state(coroutine)
+        if running:
+            current = sys._current_frames().get(loop_thread or 0)  # noqa: SLF001 - as above
+            yield from () if current is None else list(_outwards(current))[::-1]
+            return
+        if frame is not None:
+            yield frame
+        coroutine = awaited
+
+
+def _state(coroutine: Any) -> tuple[bool, FrameType | None, Any]:
+    """Return whether a coroutine or generator runs, its frame, and what it waits for."""
+    for kind, awaited in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+        if hasattr(coroutine, awaited):
+            running = getattr(coroutine, f"{kind}_running")
+            return bool(running), getattr(coroutine, f"{kind}_frame"), getattr(coroutine, awaited)
+    return False, None, None
+
+
+def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        yield frame
+        frame = frame.f_back

@@ -1,0 +1,79 @@
+"""Warns of handlers that take very long, with where they are, and lists everything that is held when asked to."""
+
+import logging
+from collections.abc import Callable
+
+import attrs
+
+from loafer.application.lane import Lane
+from loafer.application.stacks import stack_of
+from loafer.application.status import Handling, View
+from loafer.domain.lease import Lease
+
+logger = logging.getLogger(__name__)
+
+LEAST = 60.0
+"""Seconds that no handler is warned of before, however short the visibility timeout is."""
+
+TIMES = 2.0
+"""Visibility timeouts that no handler is warned of before, and what the time grows by until the next warning."""
+
+
+@attrs.define(eq=False)
+class Stuck:
+    """Looks, again and again, for handlers that have run for long; on the heartbeat's thread, the loop may be blocked.
+
+    Attributes:
+        view: Returns what runs; None before anything does.
+
+    """
+
+    view: Callable[[], View | None]
+    _next: dict[Lease, float] = attrs.field(factory=dict, init=False)
+    """After how many seconds a handler is warned of again."""
+
+    def look(self) -> None:
+        """Warn of those that have run for too long since the last warning."""
+        view = self.view()
+        if view is None:
+            return
+        there = list(view.handled())
+        for task, lane, lease, handling in there:
+            limit = self._next.get(lease) or max(LEAST, TIMES * lane.info.visibility_timeout)
+            if handling.seconds >= limit:
+                while limit <= handling.seconds:
+                    limit *= TIMES
+                text = "message %s on route %s: its handler has run for %.0f s, and is at:\n%s"
+                where = stack_of(task, lease, view.loop_thread)
+                logger.warning(
+                    text, handling.id, lane.route.name, handling.seconds, where, extra=_fields(lane, handling)
+                )
+                self._next[lease] = limit
+        if self._next:
+            held = {lease for _, _, lease, _ in there}
+            self._next = {lease: limit for lease, limit in self._next.items() if lease in held}
+
+
+def log_held(view: View) -> None:
+    """Log every message that is held; of those that a handler has, where it is."""
+    now = view.clock()
+    handled = list(view.handled())
+    running = {lease for _, _, lease, _ in handled}
+    waiting = [(lane, lease) for lane, lease in view.held() if lease not in running]
+    logger.warning(
+        "asked for what is held: %d messages, %d of them by handlers", len(handled) + len(waiting), len(handled)
+    )
+    for task, lane, lease, handling in handled:
+        text = "message %s on route %s: for %.1f s by its handler, attempt %d, lease left %.1f s, at:\n%s"
+        where = stack_of(task, lease, view.loop_thread)
+        told = (handling.id, lane.route.name, handling.seconds, handling.attempt, handling.lease_left, where)
+        logger.warning(text, *told, extra=_fields(lane, handling))
+    for lane, lease in waiting:
+        text = "message %s on route %s: %s, attempt %d, lease left %.1f s"
+        what = "waits to be deleted" if lease.settling else "waits to be given back" if lease.released else "waits"
+        logger.warning(text, lease.message.id, lane.route.name, what, lease.attempts, lease.deadline - now)
+
+
+def _fields(lane: Lane, handling: Handling) -> dict[str, object]:
+    """Return the fields of a record about a message: it is not made in the message's context."""
+    return {"message_id": handling.id, "route": lane.route.name, "attempt": handling.attempt}

@@ -1,0 +1,87 @@
+import asyncio
+import logging
+
+import pytest
+from world import World, queue
+
+from loafer.application.options import Options
+from loafer.application.stuck import log_held
+
+
+async def waits_for_long(seconds: float) -> None:
+    await asyncio.sleep(seconds)  # the line that is to be named
+
+
+async def handle(content: str) -> None:
+    await waits_for_long(float(content))
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [each.getMessage() for each in caplog.records if each.name == "loafer.application.stuck"]
+
+
+async def test_a_handler_that_runs_for_very_long_is_warned_of_and_again_at_each_doubling(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(queue("orders", "1000", "50", visibility_timeout=30), handle)
+    async with world:
+        await asyncio.sleep(59)
+        assert warnings(caplog) == []
+        await asyncio.sleep(3)
+        [warning] = warnings(caplog)
+        assert warning.startswith("message orders-1 on route orders: its handler has run for 6")
+        assert "await asyncio.sleep(seconds)  # the line that is to be named" in warning
+        assert "jobs.py" not in warning
+        await asyncio.sleep(50)
+        assert len(warnings(caplog)) == 1
+        await asyncio.sleep(20)
+        assert len(warnings(caplog)) == 2
+        await asyncio.sleep(400)
+        assert len(warnings(caplog)) == 4
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+    record = next(each for each in caplog.records if each.name == "loafer.application.stuck")
+    assert (record.__dict__["message_id"], record.__dict__["route"], record.__dict__["attempt"]) == (
+        "orders-1",
+        "orders",
+        1,
+    )
+
+
+async def test_twice_a_long_visibility_timeout_passes_before_the_first_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with World(queue("orders", "1000", visibility_timeout=300), handle, Options(grace_period=0)) as world:
+        await asyncio.sleep(595)
+        assert warnings(caplog) == []
+        await asyncio.sleep(10)
+        assert len(warnings(caplog)) == 1
+        world.dispatcher.stop()
+
+
+async def test_everything_that_is_held_can_be_logged_with_where_its_handler_is(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    world = World(queue("orders", "100", "200", visibility_timeout=300), handle, Options(grace_period=0))
+    async with world:
+        await asyncio.sleep(10)
+        assert world.dispatcher.view is not None
+        log_held(world.dispatcher.view)
+        first, *each = warnings(caplog)
+        assert first == "asked for what is held: 2 messages, 2 of them by handlers"
+        assert len(each) == 2
+        assert each[0].startswith("message orders-1 on route orders: for 10.0 s by its handler, attempt 1, lease left ")
+        assert all("# the line that is to be named" in text for text in each)
+
+
+async def test_what_waits_is_listed_without_a_stack(caplog: pytest.LogCaptureFixture) -> None:
+    options = Options(max_jobs=1, prefetch=2, grace_period=0)
+    world = World(queue("orders", *["0.3"] * 8, "100", *["0.3"] * 20, visibility_timeout=300), handle, options)
+    async with world:
+        await asyncio.sleep(4)
+        assert world.dispatcher.view is not None
+        caplog.set_level(logging.WARNING)
+        log_held(world.dispatcher.view)
+        held = world.dispatcher.held
+    assert warnings(caplog)[0] == f"asked for what is held: {held} messages, 1 of them by handlers"
+    assert sum(": waits, attempt 1, lease left " in text for text in warnings(caplog)) == held - 1 > 0
