@@ -75,7 +75,8 @@ def told(files: list[Path]) -> tuple[int, str]:
 
 
 def write(path: Path, **changes: Any) -> Path:
-    document = document_of(attrs.evolve(STATUS, pid=os.getpid()), 30, "", started(os.getpid()))
+    now = attrs.evolve(STATUS, pid=os.getpid(), at=time.time())
+    document = document_of(now, 30, "", started(os.getpid()))
     path.write_text(json.dumps({**document, **changes}))
     return path
 
