@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -22,7 +23,7 @@ from loafer.adapters.aws.errors import consumer_error, diagnose, publisher_error
 from loafer.adapters.aws.publisher import _SQS
 from loafer.adapters.aws.publishing import Channel
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.telling import told, told_code
+from loafer.adapters.aws.telling import told, told_code, told_of_ours
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import LoaferError
 
@@ -102,6 +103,24 @@ def test_whatever_is_said_is_told_in_one_short_printable_line(text: str) -> None
     line = told(text)
     assert len(line) <= 300
     assert line.isprintable()
+
+
+PARTS = ["-", "x", "x-", "//", "://", "a://", "/x?", "@", "x ", " ", "\n", "signature ", "9", "'"]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_whatever_is_said_is_read_at_once_however_long(part: str) -> None:
+    text, bodies = part * (1_000_000 // len(part)), [BODY * 10_000] * 10
+    start = time.process_time()
+    assert len(told(text, bodies)) <= 300
+    assert len(told_of_ours(text)) <= 300
+    assert time.process_time() - start < 0.2  # seconds; hours where the rest is looked through for each character
+
+
+@pytest.mark.parametrize("before", range(3_980, 4_010))
+def test_no_beginning_of_a_secret_is_told_where_a_text_is_cut(before: int) -> None:
+    # What is left out before it makes the text short enough to be told to its end.
+    assert told(f"{'9' * (before - 1)} {KEY} {SECRET}") in {"", "…", "… …", "… … …"}
 
 
 URLS = {
