@@ -1,5 +1,6 @@
 """An endpoint that looks a queue up as SQS does, and answers ReceiveMessage with whatever it is given, without end."""
 
+import json
 import re
 import socket
 import threading
@@ -38,6 +39,15 @@ def messages(*bodies: str) -> bytes:
     """Return a JSON answer with messages of these bodies, which are JSON strings without their quotes."""
     entries = [f'{{"MessageId":"{n}","ReceiptHandle":"r","Body":"{body}"}}' for n, body in enumerate(bodies)]
     return f'{{"Messages":[{",".join(entries)}]}}'.encode()
+
+
+def message(**parts: object) -> bytes:
+    """Return a JSON answer with one message, of these parts."""
+    return json.dumps({"Messages": [{"MessageId": "1", "ReceiptHandle": "r", "Body": "x", **parts}]}).encode()
+
+
+def numbered(value: object, size: int) -> dict[str, object]:
+    return {str(number): value for number in range(size)}
 
 
 def filled(start: bytes, part: bytes, end: bytes, size: int = ROOM - KILO) -> bytes:
@@ -80,9 +90,30 @@ ATTACKS: dict[str, Callable[[], Pieces]] = {
     "one endless number": lambda: iter([answer(filled(b'{"Messages":', b"9", b"}"))]),
     "nothing but blanks": lambda: iter([answer(filled(b'{"Messages":[', b" ", b"]}"))]),
     "nested too deeply": lambda: iter([answer(filled(b'{"Messages":', b"[", b""))]),
+    "attributes of many megabytes": lambda: iter([answer(message(MessageAttributes=numbered([], 1_000_000)))]),
+    "objects of a quarter megabyte": lambda: iter([answer(filled(b'{"Messages":[', b"{},", b"{}]}", 255 * KILO))]),
     "lists of a megabyte": lambda: iter([answer(filled(b'{"Messages":[{"a":[', b"[],", b"[]]}]}", MEGA - KILO))]),
 }
 """Answers that no honest endpoint gives."""
+
+NO_MESSAGES: dict[str, Callable[[], bytes]] = {
+    "an endless id": lambda: message(MessageId="\n" * 2_000_000),
+    "an endless receipt": lambda: message(ReceiptHandle="x" * MEGA),
+    "an endless group": lambda: message(Attributes={"MessageGroupId": "\n" * MEGA}),
+    "attributes of a quarter megabyte": lambda: message(MessageAttributes=numbered({}, 20_000)),
+    "attributes of half a megabyte": lambda: message(MessageAttributes=numbered({}, 40_000)),
+}
+"""Answers with what is no message of SQS, and is left out."""
+
+ENTITIES = b"".join(b'<!ENTITY a%d "%b">' % (n, (b"&a%d;" % (n - 1) if n else b"ha") * 10) for n in range(9))
+XML: dict[str, Callable[[], bytes]] = {
+    "elements": lambda: filled(b"<a>", b"<a/>", b"</a>", MEGA - KILO),
+    "nested elements": lambda: b"<a>" * 100_000 + b"</a>" * 100_000,
+    "attributes": lambda: b"<a %b/>" % b" ".join(b'a%d=""' % number for number in range(90_000)),
+    "entities": lambda: b"<!DOCTYPE a [%b]><a>&a8;</a>" % ENTITIES,
+    "a text": lambda: filled(b"<a>", b"x", b"</a>", 2 * MEGA),
+}
+"""What no service sends that answers in XML, as SNS and STS do."""
 
 HONEST: dict[str, Callable[[], bytes]] = {
     "small": lambda: messages("x"),
@@ -94,6 +125,12 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "line ends": lambda: messages(*["\\n" * (MEGA - KILO)] * 10),
 }
 """Bodies of answers that an honest endpoint gives."""
+
+
+def made(pieces: Callable[[], Pieces]) -> Callable[[], Pieces]:
+    """Return what gives these pieces once; they are made now, for some take longer than a call may."""
+    ready = pieces()
+    return lambda: ready
 
 
 @attrs.define(eq=False)

@@ -1,16 +1,36 @@
 """What an endpoint answers without end or measure is trouble, and its connection is closed: on real sockets."""
 
+import asyncio
+import json
 import time
 
 import pytest
-from hostile import ATTACKS, HONEST, KILO, MEGA, ROOM, HostileEndpoint, answer, hostile
+from hostile import (
+    ATTACKS,
+    HONEST,
+    KILO,
+    LOOK_UPS,
+    MEGA,
+    NO_MESSAGES,
+    ROOM,
+    XML,
+    HostileEndpoint,
+    answer,
+    hostile,
+    made,
+    numbered,
+)
+from hostile_client import longest_pause
 from transports import check_consumer
 
 from loafer.adapters.aws.consumer import SQSConsumer
-from loafer.exceptions import ConsumerUnavailable
+from loafer.adapters.aws.publisher import SNSPublisher
+from loafer.domain.message import OutgoingMessage
+from loafer.exceptions import ConsumerUnavailable, PublisherError
 
 pytestmark = pytest.mark.usefixtures("aws_environ")
 QUICK = {"WaitTimeSeconds": 0, "MaxNumberOfMessages": 10}
+LONGEST_PAUSE = 0.050
 IN_FLIGHT = 12 * MEGA
 """Bytes that may lie in the buffers of both sides when a connection is closed."""
 
@@ -26,12 +46,7 @@ async def received(endpoint: HostileEndpoint, environ: pytest.MonkeyPatch) -> li
         await consumer.close()
 
 
-LASTING = (
-    "endless informational answers",
-    "endless early hints",
-    "endless tiny chunks",
-    "an endless chunk extension",
-)
+LASTING = "endless tiny chunks"
 """What the SDK's transport reads for as long as a call may take."""
 
 
@@ -39,7 +54,7 @@ LASTING = (
 async def test_more_than_an_honest_answer_is_trouble_and_closes_the_connection(
     attack: str, aws_environ: pytest.MonkeyPatch
 ) -> None:
-    with hostile(ATTACKS[attack]) as endpoint:
+    with hostile(made(ATTACKS[attack])) as endpoint:
         with pytest.raises(ConsumerUnavailable, match="UnreadableAnswer") as caught:
             await received(endpoint, aws_environ)
         assert "\n" not in str(caught.value)
@@ -50,17 +65,31 @@ async def test_more_than_an_honest_answer_is_trouble_and_closes_the_connection(
 
 @pytest.mark.usefixtures("sdk_transport")
 @pytest.mark.parametrize(
-    "attack", [pytest.param(attack, marks=pytest.mark.slow if attack in LASTING else ()) for attack in ATTACKS]
+    "attack", [pytest.param(attack, marks=pytest.mark.slow if attack == LASTING else ()) for attack in ATTACKS]
 )
 async def test_it_is_trouble_on_the_transport_of_the_sdk_too(attack: str, aws_environ: pytest.MonkeyPatch) -> None:
-    with hostile(ATTACKS[attack]) as endpoint:
+    with hostile(made(ATTACKS[attack])) as endpoint:
         start = time.monotonic()
-        with pytest.raises(ConsumerUnavailable) as caught:
+        with pytest.raises(ConsumerUnavailable, match=r"UnreadableAnswer|HTTPClientError|Timeout") as caught:
             await received(endpoint, aws_environ)
         assert time.monotonic() - start < 15
+        assert attack == LASTING or "Timeout" not in str(caught.value)
         assert "\n" not in str(caught.value)
         assert endpoint.closed.wait(5)
-        assert attack in LASTING or endpoint.sent[0] <= ROOM + IN_FLIGHT
+        assert len(endpoint.sent) == 1
+        assert endpoint.sent[0] <= ROOM + IN_FLIGHT
+
+
+@pytest.mark.usefixtures("transport")
+@pytest.mark.parametrize("kind", NO_MESSAGES)
+async def test_what_is_no_message_of_sqs_is_left_out(
+    kind: str, aws_environ: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = NO_MESSAGES[kind]()
+    with hostile(lambda: iter([answer(body)])) as endpoint:
+        assert await received(endpoint, aws_environ) == []
+        [record] = caplog.records
+        assert len(record.getMessage()) < 400
 
 
 @pytest.mark.usefixtures("transport")
@@ -79,3 +108,39 @@ async def test_a_head_is_not_read_to_its_end_before_it_is_refused(aws_environ: p
             await received(endpoint, aws_environ)
         assert endpoint.closed.wait(5)
         assert endpoint.sent[0] <= IN_FLIGHT
+
+
+@pytest.mark.parametrize("status", [200, 400])
+@pytest.mark.parametrize("kind", XML)
+async def test_nor_is_more_read_of_xml_and_nothing_is_sent_again(
+    kind: str, status: int, aws_environ: pytest.MonkeyPatch
+) -> None:
+    body = XML[kind]()
+    with hostile(lambda: iter([answer(body, status)])) as endpoint:
+        aws_environ.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        publisher = SNSPublisher("arn:aws:sns:eu-west-1:1:orders")
+        await publisher.open()
+        start = time.process_time()
+        with pytest.raises(PublisherError, match="UnreadableAnswer"):
+            await publisher.publish(OutgoingMessage("x"))
+        assert time.process_time() - start < 0.3
+        assert len(endpoint.sent) == 1
+        assert await asyncio.to_thread(endpoint.closed.wait, 5)
+        await publisher.close()
+
+
+@pytest.mark.parametrize("attributes", [{"VisibilityTimeout": "30", **numbered("", 70_000)}, {}], ids=["many", "none"])
+async def test_a_look_up_takes_what_it_needs_of_however_many_attributes(
+    attributes: dict[str, object], aws_environ: pytest.MonkeyPatch
+) -> None:
+    look_ups = {**LOOK_UPS, b"GetQueueAttributes": json.dumps({"Attributes": attributes}).encode()}
+    with hostile(lambda: iter([answer(b"{}")]), look_ups) as endpoint:
+        aws_environ.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        consumer = SQSConsumer("orders", QUICK)
+        assert (await consumer.open()).visibility_timeout == 30
+        pauses: list[float] = []
+        watching = asyncio.create_task(longest_pause(pauses))
+        await consumer.look_again()
+        watching.cancel()
+        await consumer.close()
+        assert max(pauses, default=0) <= LONGEST_PAUSE

@@ -6,6 +6,20 @@ from typing import Any
 LARGEST_ANSWER = 1024 * 1024
 """Bytes of an answer, unless more was asked for."""
 
+LARGEST_REFUSAL = 64 * 1024
+"""Bytes of an error that is looked into."""
+
+LARGEST_HEAD = 64 * 1024
+"""Bytes of status line and headers, those of informational answers included, and of whatever stands between two parts
+of a body: so much may come before something has come of it."""
+
+MOST_HEADERS = 100
+MOST_INFORMATIONAL = 1000
+"""How many headers and how many informational answers one answer may have."""
+
+REFUSAL = 300
+"""From this status on an answer is no answer to what was asked."""
+
 _LARGEST_MESSAGE = 6 * 1024 * 1024  # a megabyte that is nothing but escapes, of six characters each
 _AROUND_MESSAGES = 64 * 1024
 

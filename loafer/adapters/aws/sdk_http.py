@@ -1,5 +1,6 @@
 """The SDK's way over HTTP, within the bounds that hold for the lean transport too."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -11,8 +12,16 @@ from aiobotocore import httpsession
 from aiobotocore.httpsession import AIOHTTPSession
 
 from loafer.adapters.aws.aside import aside
-from loafer.adapters.aws.bounds import LARGEST_ANSWER, Excess, asked_for
-from loafer.adapters.aws.sieve import is_plain, sifted
+from loafer.adapters.aws.bounds import LARGEST_ANSWER, LARGEST_REFUSAL, REFUSAL, Excess, asked_for
+from loafer.adapters.aws.decoding import decoded
+from loafer.adapters.aws.details import UnreadableAnswer
+from loafer.adapters.aws.sdk_connection import BoundedHandler, Reading, current
+from loafer.adapters.aws.sdk_parser import Read, hand_over
+
+_LONGEST_LIST = 1_000  # SQS lists so many queues at most
+_MARKS = b"{", b"[", b",", b"<", b"="
+_MOST_MARKS = 5_000
+"""How many values an answer may hold that is not JSON-RPC, or an error: SNS lists 100 topics at most."""
 
 _Connector: Any = getattr(httpsession, "_ProxySSLTCPConnector", None)
 
@@ -30,7 +39,9 @@ class BoundedSession(AIOHTTPSession):  # type: ignore[misc]
             return await super()._create_connector(proxy_url)
         tls, proxy_tls = await aside(partial(self._build_ssl_contexts, proxy_url))
         limit = self._max_pool_connections
-        return _Connector(limit=limit, ssl=tls, proxy_ssl_context=proxy_tls, **self._connector_args)
+        made = _Connector(limit=limit, ssl=tls, proxy_ssl_context=proxy_tls, **self._connector_args)
+        made._factory = partial(BoundedHandler, loop=asyncio.get_running_loop())  # noqa: SLF001 - it has no other way in
+        return made
 
     async def _get_session(self, proxy_url: str | None) -> "_Session":
         return _Session(await super()._get_session(proxy_url))
@@ -43,8 +54,10 @@ class _Session:
     session: aiohttp.ClientSession
 
     async def request(self, method: str, **options: Any) -> "_Answer":
-        asked = _asked_for(options.get("headers", {}), options.get("data"))
-        return _Answer(await self.session.request(method, allow_redirects=False, **options), *asked)
+        entries, most = _asked_for(options.get("headers", {}), options.get("data"))
+        reading = Reading(most)
+        current.set(reading)
+        return _Answer(await self.session.request(method, allow_redirects=False, **options), entries, reading)
 
 
 @attrs.frozen
@@ -53,14 +66,14 @@ class _Answer:
 
     Attributes:
         answer: The answer.
-        entries: How many entries were asked for; None: its body is not looked through.
-        room: How many bytes it may have.
+        entries: How many entries were asked for; None: it is not JSON-RPC.
+        reading: How it is read.
 
     """
 
     answer: aiohttp.ClientResponse
     entries: int | None
-    room: int
+    reading: Reading
 
     @property
     def url(self) -> object:
@@ -75,29 +88,50 @@ class _Answer:
         return self.answer.raw_headers
 
     async def read(self) -> bytes | bytearray:
-        """Return the body; Excess, the connection closed, if it is more than was asked for."""
+        """Return the body, as far as it is read; what is more than was asked for closes the connection.
+
+        The parser hears of that: the SDK would send again what an endpoint has perhaps done.
+        """
+        body: bytes | bytearray = b""
         try:
             body = await self._body()
-            if self.entries is not None and not is_plain(body):
-                await aside(partial(sifted, body, self.entries))
+            read = Read(body, value=await self._value_of(body))
+        except (Excess, UnreadableAnswer) as error:
+            self._close()
+            read = Read(body, error=UnreadableAnswer(str(error)))
         except BaseException:
-            self.answer.close()
+            self._close()
             raise
+        hand_over(read)
         return body
 
+    def _close(self) -> None:
+        self.answer.close()
+        self.reading.close()  # aiohttp keeps the connection of an answer that was read to its end
+
     async def _body(self) -> bytes | bytearray:
+        room = LARGEST_REFUSAL if self.status >= REFUSAL else self.reading.room
         body = bytearray()
         async for part in self.answer.content.iter_any():
             body += part
-            if len(body) > self.room:
+            if len(body) > room:
                 raise Excess("the answer is larger than what was asked for can be")
         return body if len(body) > LARGEST_ANSWER else bytes(body)  # a copy of a large one takes a while
 
+    async def _value_of(self, body: bytes | bytearray) -> dict[str, Any] | None:
+        if self.entries is not None and self.status < REFUSAL:
+            return await decoded(body, self.entries)
+        if sum(map(body.count, _MARKS)) > _MOST_MARKS or b"<!ENTITY" in body:
+            raise Excess("the answer holds more than was asked for")
+        return None
+
 
 def _asked_for(headers: Mapping[str, str], body: object) -> tuple[int | None, int]:
-    """Return how many entries and how many bytes the answer to a request may have; entries only where it is JSON."""
+    """Return how many entries and how many bytes the answer to a request may have; entries of JSON-RPC alone."""
     target = headers.get("X-Amz-Target")
     if target is None or not isinstance(body, str | bytes):
         return None, LARGEST_ANSWER
-    entries, room = asked_for(json.loads(body))
-    return entries, room if target.endswith(".ReceiveMessage") else LARGEST_ANSWER
+    parameters = json.loads(body)
+    if not target.endswith(".ReceiveMessage") and "Entries" not in parameters:
+        return _LONGEST_LIST, LARGEST_ANSWER
+    return asked_for(parameters)

@@ -21,6 +21,7 @@ from loafer.adapters.aws.safety import warn_if_unencrypted
 from loafer.adapters.aws.sdk_data import data_loader
 from loafer.adapters.aws.sdk_http import BoundedSession
 from loafer.adapters.aws.sdk_names import resolver
+from loafer.adapters.aws.sdk_parser import Parsers
 
 _LOOK_UPS: Any = {"resolver": resolver()}
 
@@ -39,6 +40,7 @@ def shared_session(profile: str | None = None) -> AioSession:
         session = sessions[profile] = AioSession(profile=profile) if profile else get_session()
         # Also for the clients that it makes itself, to get credentials.
         session.set_default_client_config(AioConfig(_LOOK_UPS, BoundedSession))
+        session.register_component("response_parser_factory", Parsers())
         session.register_component("data_loader", data_loader(os.environ.get("AWS_DATA_PATH")))
         credentials = SharedCredentials(
             partial(_load_credentials, session), pool_of_environment(profile), partial(explained, session=session)

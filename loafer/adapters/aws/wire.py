@@ -6,6 +6,10 @@ from typing import Any
 
 from loafer.domain.message import NO_ATTRIBUTES, Attribute, Message
 
+_LONGEST_ID = 1_000  # characters of an id or a group; the services give and take some hundred at most
+_LONGEST_RECEIPT = 16 * 1024
+_MOST_ATTRIBUTES = 100  # of a message; SQS takes ten
+
 
 def message_of(entry: Mapping[str, Any], source: str) -> Message:
     """Return the message in an entry of ReceiveMessage's answer; what an endpoint leaves out gets its default.
@@ -16,8 +20,15 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
     """
     try:
         identity, receipt, body = entry["MessageId"], entry["ReceiptHandle"], entry.get("Body", "")
-        # They are sent back: SQS makes them of nothing else.
-        if not (identity and receipt and identity.isascii() and receipt.isascii()):
+        # They are shown and sent back: SQS makes them of nothing else.
+        if not (
+            identity
+            and receipt
+            and identity.isascii()
+            and receipt.isascii()
+            and len(identity) <= _LONGEST_ID
+            and len(receipt) <= _LONGEST_RECEIPT
+        ):
             raise ValueError("its id or its receipt is none")
         system: Mapping[str, Any] = entry.get("Attributes") or {}
         group, deduplication_id = system.get("MessageGroupId"), system.get("MessageDeduplicationId")
@@ -32,8 +43,8 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
             body if type(body) is str else _text_or_none(body) or "",
             receipt,
             count if count > 0 else 1,
-            group if group is None else _text_or_none(group),
-            deduplication_id if deduplication_id is None else _text_or_none(deduplication_id),
+            group if group is None else _name_of(group),
+            deduplication_id if deduplication_id is None else _name_of(deduplication_id),
             sent_at,
             _attributes_of(attributes) if attributes else NO_ATTRIBUTES,
             source,
@@ -67,6 +78,12 @@ def _text_or_none(value: object) -> str | None:
     raise TypeError
 
 
+def _name_of(value: str) -> str:
+    if isinstance(value, str) and len(value) <= _LONGEST_ID:
+        return value
+    raise ValueError("its group or its deduplication id is none")
+
+
 def _numbers(count: Any, sent: Any) -> tuple[int, float | None]:
     """Return how often a message was received, and when it was sent in seconds; what is no number is missing."""
     milliseconds = _number_or_none(sent)
@@ -81,6 +98,8 @@ def _number_or_none(written: Any) -> float | None:
 
 
 def _attributes_of(wire: Mapping[str, Mapping[str, Any]]) -> dict[str, Attribute]:
+    if len(wire) > _MOST_ATTRIBUTES:
+        raise ValueError(f"it has {len(wire)} attributes")
     return {
         name: Attribute(_value_of(written), _text_or_none(written.get("DataType")) or "String")
         for name, written in wire.items()

@@ -8,17 +8,16 @@ from typing import cast
 import attrs
 import httptools
 
-from loafer.adapters.aws.bounds import LARGEST_ANSWER, Excess
+from loafer.adapters.aws.bounds import (
+    LARGEST_ANSWER,
+    LARGEST_HEAD,
+    MOST_HEADERS,
+    MOST_INFORMATIONAL,
+    REFUSAL,
+    Excess,
+)
 
-LARGEST_HEAD = 64 * 1024
-"""Bytes of status line and headers, those of informational answers included, and of whatever stands between two parts
-of a body: so much may come before something has come of it."""
-
-MOST_HEADERS = 100
-MOST_INFORMATIONAL = 1000
-"""How many headers and how many informational answers one answer may have."""
-
-_INFORMATIONAL, _REFUSAL = 200, 300
+_INFORMATIONAL = 200
 _LENGTHS = {b"content-length", b"transfer-encoding"}  # headers that tell where a body ends
 
 
@@ -129,7 +128,7 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Expect the body."""
         self._in_body = True
-        if self._parser.get_status_code() >= _REFUSAL:
+        if self._parser.get_status_code() >= REFUSAL:
             self._room = min(self._room, LARGEST_ANSWER)
 
     def on_body(self, body: bytes) -> None:

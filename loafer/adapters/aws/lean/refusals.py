@@ -6,11 +6,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from loafer.adapters.aws.bounds import LARGEST_REFUSAL
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.lean.connection import Answer
-
-LARGEST_REFUSAL = 64 * 1024
-"""Bytes of a refusal that is decoded."""
 
 _OK, _MOVED, _SERVER_TROUBLE = 200, 301, 500
 _QUERY_ERROR = "x-amzn-query-error"  # the code that the service had in its former protocol, and whose fault it is

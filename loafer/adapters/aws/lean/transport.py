@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import partial
 from ssl import SSLError
 from typing import Any
 
@@ -14,14 +13,13 @@ import attrs
 import orjson
 from botocore import exceptions as sdk
 
-from loafer.adapters.aws.aside import aside
 from loafer.adapters.aws.bounds import LARGEST_ANSWER, Excess, asked_for
+from loafer.adapters.aws.decoding import decoded
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.refusals import refusal_in
 from loafer.adapters.aws.lean.signature import Credentials, Signer
-from loafer.adapters.aws.sieve import is_plain, sifted, value_of
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +39,6 @@ LARGEST_SKEW = 240
 
 LARGEST_BELIEVED_SKEW = 24 * 3600
 """Seconds by which it may differ at most: a server that says more is not believed."""
-
-ON_LOOP = 1024 * 1024
-"""Bytes of an answer that is decoded at once; a larger one is on a thread, so that the event loop goes on."""
 
 _SKEWED = {
     "InvalidSignatureException",
@@ -93,7 +88,7 @@ class LeanTransport:
         if refusal is not None:
             raise refusal
         try:
-            return await _decode(answer.body, entries)
+            return await decoded(answer.body, entries)
         except Excess as error:
             self.http.close_idle()  # its connection among them
             raise UnreadableAnswer(str(error)) from error
@@ -162,22 +157,3 @@ def _encode(value: object) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"{type(value).__name__} has no place in a request")
-
-
-async def _decode(body: bytes | bytearray, entries: int) -> dict[str, Any]:
-    """Return the object that an answer is; Excess if it has more than so many entries."""
-    if not body:
-        return {}
-    try:
-        if len(body) <= ON_LOOP and is_plain(body):
-            decoded = value_of(body)
-        else:
-            decoded = await aside(partial(sifted, body, entries))
-    except ValueError as error:
-        raise UnreadableAnswer("the answer is not JSON") from error
-    if not isinstance(decoded, dict):
-        raise UnreadableAnswer("the answer is no JSON object")
-    for value in decoded.values():
-        if isinstance(value, list) and len(value) > entries:
-            raise Excess(f"the answer has {len(value)} entries where {entries} were asked for")
-    return decoded

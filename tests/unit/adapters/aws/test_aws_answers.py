@@ -63,6 +63,11 @@ UNREADABLE: list[Any] = [
     {**MESSAGE, "MessageAttributes": {"a": {"BinaryValue": "x"}}},
     {**MESSAGE, "MessageAttributes": {"a": {"BinaryValue": "é"}}},
     {**MESSAGE, "MessageAttributes": {"a": {"StringValue": "x", "DataType": 1}}},
+    {**MESSAGE, "MessageId": "1" * 1_001},
+    {**MESSAGE, "ReceiptHandle": "r" * (16 * 1024 + 1)},
+    {**MESSAGE, "Attributes": {"MessageGroupId": "g" * 1_001}},
+    {**MESSAGE, "Attributes": {"MessageDeduplicationId": "d" * 1_001}},
+    {**MESSAGE, "MessageAttributes": {str(number): {} for number in range(101)}},
 ]
 
 
@@ -70,7 +75,7 @@ def received(*entries: Any) -> list[Message]:
     return messages_in({"Messages": list(entries)}, "orders", len(entries))
 
 
-@pytest.mark.parametrize("entry", UNREADABLE, ids=str)
+@pytest.mark.parametrize("entry", UNREADABLE, ids=lambda entry: str(entry)[:100])
 def test_a_message_that_cannot_be_read_is_skipped_with_a_warning_and_costs_no_other(entry: Any, caplog: Log) -> None:
     before, after = received({**MESSAGE, "MessageId": "before"}, entry, {**MESSAGE, "MessageId": "after"})
     assert (before.id, after.id) == ("before", "after")

@@ -12,7 +12,7 @@ from lean_fakes import MESSAGE, answered, lean
 
 from loafer.adapters.aws.answers import messages_in
 from loafer.adapters.aws.aside import aside
-from loafer.adapters.aws.lean.transport import ON_LOOP
+from loafer.adapters.aws.decoding import ON_LOOP
 
 LIMIT = 10
 """Seconds after which a test that waits for a thread has failed."""

@@ -18,6 +18,7 @@ from lean_fakes import aws_environ
 from loafer.adapters.aws import session
 from loafer.adapters.aws.sdk_data import data_loader
 from loafer.adapters.aws.sdk_http import BoundedSession
+from loafer.adapters.aws.sdk_parser import Parsers
 from loafer.adapters.aws.session import create_client, polling, settling, shared_client, shared_session
 
 __all__ = ["aws_environ"]
@@ -135,3 +136,4 @@ async def test_every_client_is_kept_to_its_endpoint_those_for_credentials_too(se
     for config in (polling(1, 1), settling(), AioConfig(signature_version=UNSIGNED)):
         async with create_client(service, "eu-west-1", config) as client:
             assert isinstance(client._endpoint.http_session, BoundedSession)
+            assert isinstance(client._endpoint._response_parser_factory, Parsers)

@@ -6,11 +6,8 @@ from typing import Any
 import pytest
 from lean_fakes import FakeHost, answer, http_to
 
-from loafer.adapters.aws.bounds import LARGEST_ANSWER, Excess
+from loafer.adapters.aws.bounds import LARGEST_ANSWER, LARGEST_HEAD, MOST_HEADERS, MOST_INFORMATIONAL, Excess
 from loafer.adapters.aws.lean.connection import (
-    LARGEST_HEAD,
-    MOST_HEADERS,
-    MOST_INFORMATIONAL,
     Answer,
     Connection,
 )

@@ -1,0 +1,37 @@
+"""From an answer's bytes to its JSON object, whichever transport brought them."""
+
+from functools import partial
+from typing import Any
+
+from loafer.adapters.aws.aside import aside
+from loafer.adapters.aws.bounds import Excess
+from loafer.adapters.aws.details import UnreadableAnswer
+from loafer.adapters.aws.sieve import is_plain, sifted, value_of
+
+ON_LOOP = 1024 * 1024
+"""Bytes of an answer that is decoded at once; a larger one is on a thread, so that the event loop goes on."""
+
+
+async def decoded(body: bytes | bytearray, entries: int) -> dict[str, Any]:
+    """Return the object that an answer is.
+
+    Raises:
+        Excess: it has more than so many entries.
+        UnreadableAnswer: it is no JSON object.
+
+    """
+    if not body:
+        return {}
+    try:
+        if len(body) <= ON_LOOP and is_plain(body):
+            found = value_of(body)
+        else:
+            found = await aside(partial(sifted, body, entries))
+    except ValueError as error:
+        raise UnreadableAnswer("the answer is not JSON") from error
+    if not isinstance(found, dict):
+        raise UnreadableAnswer("the answer is no JSON object")
+    for value in found.values():
+        if isinstance(value, list) and len(value) > entries:
+            raise Excess(f"the answer has {len(value)} entries where {entries} were asked for")
+    return found

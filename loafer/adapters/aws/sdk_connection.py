@@ -1,0 +1,86 @@
+"""A connection of aiohttp that reads no more of an answer than an honest one has."""
+
+from contextvars import ContextVar
+from typing import Any
+
+import attrs
+from aiohttp.client_proto import ResponseHandler
+
+from loafer.adapters.aws.bounds import LARGEST_ANSWER, LARGEST_HEAD, MOST_HEADERS, MOST_INFORMATIONAL, Excess
+
+_INFORMATIONAL = 200
+
+
+@attrs.define(eq=False)
+class Reading:
+    """The reading of one answer.
+
+    Attributes:
+        room: How many bytes it may have.
+        connection: What it is read from; None: nothing yet.
+
+    """
+
+    room: int
+    connection: "BoundedHandler | None" = None
+
+    def close(self) -> None:
+        """End the connection, unless it reads another answer by now."""
+        if self.connection is not None and self.connection.reading is self:
+            self.connection.close()
+
+
+current: ContextVar[Reading | None] = ContextVar("current", default=None)
+"""How the answer to the next request of this context is read."""
+
+
+class BoundedHandler(ResponseHandler):
+    """A connection of aiohttp, which by itself bounds headers alone: how large one is, and how many there are."""
+
+    reading: Reading | None = None
+    _left = LARGEST_ANSWER  # bytes that may still come
+    _of_head = LARGEST_HEAD  # those of them that may come before the head of the answer has ended
+    _informational = 0
+    _in_body = False
+
+    def set_response_params(self, **options: Any) -> None:
+        """Begin to read an answer."""
+        self.reading, self._left = current.get(), LARGEST_ANSWER
+        if self.reading is not None:
+            self.reading.connection, self._left = self, self.reading.room
+        self._of_head, self._informational, self._in_body = LARGEST_HEAD, 0, False
+        if "max_headers" in options:
+            options["max_headers"] = min(options["max_headers"], MOST_HEADERS)
+        super().set_response_params(**options)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on in the answer; what is too much ends the connection."""
+        self._left -= len(data)
+        if self._left < 0:
+            self._refuse("the answer is larger than what was asked for can be")
+            return
+        if not self._in_body and len(data) > self._of_head:
+            # The parser gets no more of a head than may be: it makes a message of each informational answer at once.
+            head, data = data[: self._of_head], data[self._of_head :]
+            super().data_received(head)
+            if not self._in_body:
+                self._refuse(f"the head of the answer is larger than {LARGEST_HEAD} bytes")
+                return
+        self._of_head -= len(data)
+        super().data_received(data)
+        if self._informational > MOST_INFORMATIONAL:
+            self._refuse(f"more than {MOST_INFORMATIONAL} informational answers came")
+
+    def feed_data(self, data: Any, size: int = 0) -> None:
+        """Take a head from the parser."""
+        self._in_body = data[0].code >= _INFORMATIONAL
+        self._informational += not self._in_body
+        super().feed_data(data, size)
+
+    def _refuse(self, why: str) -> None:
+        error = Excess(why)
+        if self.transport is not None:
+            self.transport.close()
+        if self._payload is not None:
+            self._payload.set_exception(error)
+        self.set_exception(error)
