@@ -1,6 +1,7 @@
 """What hostile answers cost on either transport: no more memory than honest ones, and no pause of the loop."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import attrs
 import pytest
 from endpoints import CREDENTIALS
-from hostile import ATTACKS, HONEST, MEGA, NO_MESSAGES, Pieces, answer, hostile, made
+from hostile import ATTACKS, HONEST, KILO, MEGA, NO_MESSAGES, ROOM, Pieces, answer, hostile, made, messages
 from transports import TRANSPORTS
 
 from loafer.adapters.aws.lean.choice import SWITCH
@@ -20,6 +21,10 @@ from loafer.adapters.aws.lean.choice import SWITCH
 CLIENT = Path(__file__).parent / "hostile_client.py"
 LONGEST_PAUSE = 0.050
 MOST_MEMORY = 1.3
+LARGEST_PLAIN = 10
+"""MB that ten messages are at most where nothing in them is escaped."""
+IN_FLIGHT = 5
+"""MB that may lie in the buffers of both sides."""
 TRIES = 3
 """How often a pause is looked at: others use the machine too."""
 
@@ -46,8 +51,10 @@ def once(pieces: Callable[[], Pieces], transport: str) -> Cost:
 
 
 @cache
-def of_honest(kind: str, transport: str) -> Cost:
-    return once(lambda: iter([answer(HONEST[kind]())]), transport)
+def of_honest(size: int, transport: str) -> Cost:
+    """Return the cost of ten messages that are so many MB as they are sent."""
+    text, room = ("x", size * MEGA) if size <= LARGEST_PLAIN else ("\\u00e9", min(size * MEGA, ROOM) // len("\\u00e9"))
+    return once(lambda: iter([answer(messages(*[text * (room // 10 - 2 * KILO)] * 10))]), transport)
 
 
 def least(pieces: Callable[[], Pieces], transport: str) -> Cost:
@@ -58,27 +65,30 @@ def least(pieces: Callable[[], Pieces], transport: str) -> Cost:
     return min(costs, key=lambda cost: cost.pause)
 
 
-def check(pieces: Callable[[], Pieces], transport: str, said: str) -> None:
-    cost = least(pieces, transport)
-    assert re.search(said, cost.said)
+def check(cost: Cost, transport: str, read: float) -> None:
+    """Fail unless it costs no more than an honest answer of so many MB."""
     assert cost.pause <= LONGEST_PAUSE
-    # What is cut off early has sent more than was read.
-    honest = of_honest("as large as may be" if cost.sent > 50 else "a megabyte", transport)
+    honest = of_honest(max(1, math.ceil(read)), transport)
     assert cost.peak <= MOST_MEMORY * honest.peak
-    if cost.sent > 0.9:  # what is smaller than that hardly shows beside the process
+    if read > 0.9:  # what is smaller than that hardly shows beside the process
         assert cost.peak - cost.before <= MOST_MEMORY * (honest.peak - honest.before)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_a_hostile_answer_costs_no_more_memory_than_an_honest_one_and_no_pause(attack: str, transport: str) -> None:
-    check(ATTACKS[attack], transport, "UnreadableAnswer|HTTPClientError|TimeoutError")
+    cost = least(ATTACKS[attack], transport)
+    assert re.search("UnreadableAnswer|HTTPClientError|TimeoutError", cost.said)
+    # What is cut off early has sent more than was read.
+    check(cost, transport, min(cost.sent, 1) if cost.sent < IN_FLIGHT else cost.sent)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 @pytest.mark.parametrize("kind", NO_MESSAGES)
 def test_nor_does_what_is_no_message(kind: str, transport: str) -> None:
-    check(lambda: iter([answer(NO_MESSAGES[kind]())]), transport, "0 messages")
+    cost = least(lambda: iter([answer(NO_MESSAGES[kind]())]), transport)
+    assert cost.said == "0 messages"
+    check(cost, transport, cost.sent)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import attrs
 
+from loafer.entrypoints.settings.access import writer_in_list
+
 LARGEST = 1024 * 1024
 """Bytes that a project file may have."""
 
@@ -69,7 +71,7 @@ def _read(real: str) -> tuple[bytes, os.stat_result]:
     with open(descriptor, "rb") as file:  # noqa: PTH123 - it has no path any more that could be put in its place
         status = os.fstat(descriptor)
         _check_regular(status.st_mode)
-        return file.read(LARGEST + 1), status
+        return file.read(LARGEST + 1) or b"", status  # some files of the kernel have nothing to say for now
 
 
 def _check_regular(mode: int) -> None:
@@ -81,10 +83,21 @@ def _check_regular(mode: int) -> None:
 
 def _doubt(path: Path, real: str, status: os.stat_result) -> str | None:
     """Return why a file may not say what its user wants; None where only they and root can have written it."""
-    link, folder = os.lstat(path), os.stat(os.path.dirname(real))  # noqa: PTH116, PTH120 - as above
+    home = os.path.dirname(real)  # noqa: PTH120 - as above
+    link, folder = os.lstat(path), os.stat(home)  # noqa: PTH116 - as above
     if stat.S_ISLNK(link.st_mode) and _is_strangers(link):
         return f"the link to it belongs to somebody else (user {link.st_uid})"
-    return _doubt_of("it", status) or _doubt_of("its folder", folder)
+    return (
+        _doubt_of("it", status)
+        or _doubt_of_list("it", real)
+        or _doubt_of("its folder", folder)
+        or _doubt_of_list("its folder", home)
+    )
+
+
+def doubt_of_folder(folder: Path) -> str | None:
+    """Return why others may have put files into a folder; None where they cannot."""
+    return _doubt_of("it", os.stat(folder)) or _doubt_of_list("it", str(folder))  # noqa: PTH116 - as above
 
 
 def _doubt_of(what: str, status: os.stat_result) -> str | None:
@@ -95,6 +108,11 @@ def _doubt_of(what: str, status: os.stat_result) -> str | None:
     if status.st_mode & stat.S_IWGRP and not is_private(status.st_gid, status.st_uid):
         return f"{what} can be written by others (group {status.st_gid})"
     return None
+
+
+def _doubt_of_list(what: str, path: str) -> str | None:
+    writer = writer_in_list(path)
+    return f"{what} can be written by others ({writer}, by an access control list)" if writer else None
 
 
 def _is_strangers(status: os.stat_result) -> bool:

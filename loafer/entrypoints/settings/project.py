@@ -2,18 +2,25 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
 
 import attrs
 
 from loafer.domain.shown import printable
-from loafer.entrypoints.settings.door import Opened, open_file
+from loafer.entrypoints.settings.door import Opened, doubt_of_folder, open_file
 from loafer.entrypoints.settings.formats import FORMATS, Read, Said
 from loafer.entrypoints.settings.mistakes import Layer, Mistake, Mistakes
 from loafer.entrypoints.settings.table import FOR_FILES, FileSettings
 
 _ROOT_MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
+
+_LONGEST_LOOKED_OVER = 16 * 1024  # characters of a file that is not believed
+_OURS = re.compile(
+    r"^[ \t]*(?:export[ \t]+)?['\"]?(?:LOAFER_|AWS_)|\[[ \t]*(?:tool[ \t]*\.[ \t]*)?['\"]?loafer",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -81,10 +88,10 @@ def read_project_files(directory: Path, settings: FileSettings, mistakes: Mistak
     folder = project_folder(directory)
     sections = []
     for opened, read in _opened(folder, directory, settings, files.warnings):
-        said = read(opened.name, opened.text)
         if opened.refused is not None:
-            _refuse(opened.name, opened.refused, said, files, mistakes)
+            _refuse(opened.name, opened.refused, _looked_over(opened, read), files, mistakes)
             continue
+        said = read(opened.name, opened.text)
         files.take(opened.name, said)
         for mistake in said.mistakes:
             mistakes.add(mistake)
@@ -93,7 +100,7 @@ def read_project_files(directory: Path, settings: FileSettings, mistakes: Mistak
         right = "each has a section for loafer; keep one of them"
         mistakes.add(Mistake(" and ".join(sections), None, "project files", right))
     if folder != directory:
-        _warn_of_passed_over(folder, directory, settings, files.warnings)
+        _tell_of_passed_over(folder, directory, settings, files.warnings, mistakes)
     return files
 
 
@@ -121,9 +128,29 @@ def _refuse(name: str, why: str, said: Said, files: ProjectFiles, mistakes: Mist
         files.warnings.append(f"skipped: {refused}")
 
 
-def _warn_of_passed_over(folder: Path, directory: Path, settings: FileSettings, warnings: list[str]) -> None:
-    """Warn of files in the working directory that would be read if it were the project's root."""
+def _looked_over(opened: Opened, read: Read) -> Said:
+    """Return what a file says that is not believed; a long one is not taken apart: it may be made to take minutes."""
+    if len(opened.text) <= _LONGEST_LOOKED_OVER:
+        return read(opened.name, opened.text)
+    return Said(section=_OURS.search(opened.text) is not None)
+
+
+def _tell_of_passed_over(
+    folder: Path, directory: Path, settings: FileSettings, warnings: list[str], mistakes: Mistakes
+) -> None:
+    """Tell of files in the working directory that would be read if it were the project's root.
+
+    It is a mistake where others may have put there what makes a folder above the root: settings must not be lost so.
+    """
+    doubt = None if settings.trusting else doubt_of_folder(folder)
+    root = os.path.relpath(folder, directory)
     for opened, read in _opened(directory, directory, settings, []):
         if opened.refused is None and read(opened.name, opened.text).concerns_us:
-            root = os.path.relpath(folder, directory)
-            warnings.append(printable(f"{opened.name} is not read: settings are those of the project's root, {root}"))
+            if doubt is None:
+                warnings.append(
+                    printable(f"{opened.name} is not read: settings are those of the project's root, {root}")
+                )
+                continue
+            right = "give the project a root of its own, by a pyproject.toml beside the file"
+            why = f"not read, for {root} makes itself the project's root, and {doubt}; {right}"
+            mistakes.add(Mistake(opened.name, None, "project file", why))

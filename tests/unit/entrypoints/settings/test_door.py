@@ -2,6 +2,8 @@
 
 import os
 import stat
+import struct
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -288,3 +290,59 @@ def test_a_group_with_another_member_is_not_private(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pwd.getpwuid", lambda _: SimpleNamespace(pw_name="ada", pw_gid=1000))
     monkeypatch.setattr("grp.getgrgid", lambda _: SimpleNamespace(gr_name="ada", gr_mem=["bob"]))
     assert not is_private(1000, 1000)
+
+
+def acl(*entries: tuple[int, int, int]) -> bytes:
+    """Return an access control list as the kernel keeps it: tags, rights and numbers of users or groups."""
+    own, mask, none = 0x01, 0x10, 0xFFFFFFFF
+    known = [(own, 6, none), *entries, (0x04, 4, none), (mask, 6, none), (0x20, 4, none)]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in sorted(known))
+
+
+@pytest.fixture
+def with_list() -> Callable[[Path, bytes], None]:
+    def give(path: Path, entries: bytes) -> None:
+        try:
+            os.setxattr(path, "system.posix_acl_access", entries)
+        except (OSError, AttributeError):
+            pytest.skip("files have no access control lists here")
+
+    return give
+
+
+@pytest.mark.parametrize("where", [".env", "."])
+@pytest.mark.parametrize(("tag", "who"), [(0x02, "user 65534"), (0x08, "group 65534")])
+def test_who_may_write_by_an_access_control_list_is_somebody_else(
+    project: Path, with_list: Callable[[Path, bytes], None], where: str, tag: int, who: str
+) -> None:
+    put(project / ".env")
+    with_list(project / where, acl((tag, 6, NOBODY)))
+    _, [mistake] = read(project)
+    assert f"by others ({who}, by an access control list)" in mistake or "group" in mistake
+    assert is_taken(project, trusting=True)
+
+
+def test_a_list_may_let_others_read(project: Path, with_list: Callable[[Path, bytes], None]) -> None:
+    with_list(put(project / ".env"), acl((0x02, 4, NOBODY), (0x02, 6, os.geteuid())))
+    assert is_taken(project)
+
+
+@as_root
+@pytest.mark.parametrize("line", [OURS, "AWS_PROFILE=x\n", "export AWS_PROFILE=x\n", FOREIGN])
+def test_a_file_that_is_not_believed_is_not_taken_apart_where_it_is_long(project: Path, line: str) -> None:
+    put(project / ".env", "a=b" + " " * 900_000 + "c\n" + line, owner=NOBODY)  # minutes for what reads such files
+    start = time.process_time()
+    files, mistakes = read(project)
+    assert time.process_time() - start < 1
+    assert (len(files.warnings), len(mistakes)) == ((1, 0) if line == FOREIGN else (0, 1))
+
+
+@as_root
+def test_a_planted_root_does_not_take_the_settings_of_a_project_away(planted: Path) -> None:
+    (planted.parent / ".env").unlink()
+    put(planted / ".env", "LOAFER_SNS_VERIFY=1\n")
+    files, [mistake] = read(planted)
+    assert not files.layers
+    assert "not read, for .. makes itself the project's root, and it can be written by everybody" in mistake
+    put(planted / "pyproject.toml", "")
+    assert is_taken(planted)
