@@ -13,7 +13,7 @@ from loafer.exceptions import HandlerTimeout, InvalidContent
 logger = logging.getLogger(__name__)
 
 LONGEST_REASON = 500
-"""Characters of a reason that a handler gave."""
+"""Characters of a reason that a handler or a translator gave."""
 
 
 def report(delivery: Delivery, tracebacks: Tracebacks) -> None:
@@ -55,7 +55,7 @@ def _report_failure(delivery: Delivery, what: str, tracebacks: Tracebacks) -> No
 def _place(error: BaseException | None) -> str:
     """Return the kind of an error and where it was raised; its text could quote the body, ours never does."""
     if error is None or isinstance(error, InvalidTranslation | HandlerTimeout):
-        return str(error)
+        return _line(error)
     place = ""
     trace = error.__traceback__
     while trace is not None:
@@ -76,13 +76,18 @@ def _frames(error: BaseException | None) -> Iterator[str]:
 
 def _why(error: BaseException | None) -> str:
     """Return the reason that a handler gave, on one line."""
+    reason = _line(error)
+    return f": {reason}" if reason else ", without a reason"
+
+
+def _line(error: BaseException | None) -> str:
+    """Return what an error says, on one line: it may be a user's."""
     try:
         text = " ".join(str(error).split())
     except Exception:  # noqa: BLE001 - an error may be of a class of the user's, and say nothing
         text = ""
-    reason = "".join(character if character.isprintable() else "?" for character in text[: LONGEST_REASON + 1])
-    shortened = f"{reason[:LONGEST_REASON]}…" if len(reason) > LONGEST_REASON else reason
-    return f": {shortened}" if shortened else ", without a reason"
+    said = "".join(character if character.isprintable() else "?" for character in text[: LONGEST_REASON + 1])
+    return f"{said[:LONGEST_REASON]}…" if len(said) > LONGEST_REASON else said
 
 
 def _when(error: BaseException | None) -> str:

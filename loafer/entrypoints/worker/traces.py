@@ -1,9 +1,14 @@
 """Errors as texts, with our own words in place of the SDK's: those may repeat what was signed, credentials among it."""
 
+import re
 import sys
 from collections.abc import Iterator
 
+from loafer.domain.shown import printable
+
 _SDKS = ("botocore", "aiohttp")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What a terminal obeys or takes for another line, and what turns a text around."""
 _SHORTEST = 4  # characters of a line that is not found in anything
 
 
@@ -30,6 +35,25 @@ def without_the_sdks_words(text: str, error: BaseException) -> str:
         if said is not None:
             text = _replaced(text, str(cause), said)
     return text
+
+
+def that_forges_nothing(trace: str, error: BaseException) -> str:
+    """Return a traceback in which no line begins as the error's text wants it, and nothing is for a terminal to obey.
+
+    The text may quote a body, and looks else like further lines of the log.
+    """
+    for cause in _errors_in(error):
+        text = _text_of(cause)
+        if "\n" in text and text.strip():
+            trace = trace.replace(text, text.replace("\n", "\n    "))
+    return _CONTROL.sub(lambda found: printable(found[0]), trace)
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - an error of the user's may say nothing
+        return ""
 
 
 def _replaced(text: str, words: str, others: str) -> str:

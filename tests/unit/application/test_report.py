@@ -53,6 +53,13 @@ def test_content_that_is_none_is_an_error_without_a_traceback(caplog: pytest.Log
     assert record.message.endswith("is kept: not translated: the translator returned content None")
 
 
+def test_the_reason_of_a_translator_is_one_line_too(caplog: pytest.LogCaptureFixture) -> None:
+    error = raised(InvalidTranslation("no number: 1\n2026-11-25 - loafer - ERROR - \x1b[2J" + "x" * 1_000_000))
+    record = reported(caplog, Outcome.UNTRANSLATED, error)
+    assert record.message.isprintable()
+    assert len(record.message) < 700
+
+
 def test_a_handler_that_took_too_long_is_an_error_that_shows_where(caplog: pytest.LogCaptureFixture) -> None:
     record = reported(caplog, Outcome.FAILED, raised(HandlerTimeout("it took longer than 2 s")))
     assert (record.levelno, bool(record.exc_info)) == (logging.ERROR, True)

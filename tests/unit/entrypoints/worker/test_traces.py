@@ -90,6 +90,37 @@ def test_other_errors_are_told_as_they_are() -> None:
     assert text_of(error) == "two lines"
 
 
+FORGED = "2026-11-25 00:00:00,000 - loafer - ERROR - all is lost"
+
+
+class Dumb(Exception):
+    def __str__(self) -> str:
+        raise ValueError(f"\n{FORGED}")
+
+
+FORGERS: dict[str, Callable[[], BaseException]] = {
+    "itself": lambda: ValueError(f"no number: 1\n{FORGED}\x1b[2J\r\x9b\u202e\u2028{FORGED}"),
+    "its cause": lambda: caused_by(RuntimeError(f"\n{FORGED}\n\x1b[2J")),
+    "a group": lambda: ExceptionGroup(f"several\n{FORGED}", [KeyError("x"), ValueError(f"\x1b[2J\n{FORGED}\n")]),
+    "without a text": Dumb,
+}
+
+
+def caused_by(cause: Exception) -> BaseException:
+    error = ValueError("no more than this")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize("kind", FORGERS)
+def test_no_text_of_an_error_forges_a_line_of_the_log_or_is_obeyed_by_a_terminal(kind: str) -> None:
+    error = raised(FORGERS[kind]())
+    lines = TextLines().format(record_of(error)).split("\n")
+    assert lines[0] == "it failed"
+    assert not [line for line in lines if line.startswith(FORGED)]
+    assert all(line.isprintable() for line in lines)
+
+
 def test_errors_that_come_from_one_another_in_a_circle_are_told() -> None:
     first, second = ValueError("first"), refusal()
     first.__context__, second.__context__ = second, first
