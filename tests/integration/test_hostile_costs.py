@@ -16,7 +16,7 @@ from endpoints import CREDENTIALS
 from hostile import ATTACKS, HONEST, KILO, MEGA, NO_MESSAGES, ROOM, Pieces, answer, hostile, made, messages
 from transports import TRANSPORTS
 
-from loafer.adapters.aws.lean.choice import SWITCH
+from loafer.adapters.aws.lean.plain import SWITCH
 
 CLIENT = Path(__file__).parent / "hostile_client.py"
 LONGEST_PAUSE = 0.050
