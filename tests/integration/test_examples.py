@@ -5,14 +5,14 @@ import json
 import shutil
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import httpx
 import pytest
 from command import Running, Shell
-from endpoints import client, create_queue, create_topic, free_port, ministack, queue_counts, send
+from endpoints import client, create_queue, create_topic, free_port, ministack, queue_counts
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BOUND = 5 + 8
@@ -35,7 +35,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path, own_url: str, aws_envi
     return Shell(tmp_path)
 
 
-async def until(holds: Callable[[], Awaitable[bool]], worker: Running, seconds: float = 30) -> None:
+async def until(holds: Callable[[], Awaitable[bool]], worker: Running, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not await holds():
         assert time.monotonic() < deadline, worker.printed
@@ -47,15 +47,22 @@ async def fill_shop() -> dict[str, str]:
     names = ("orders", "invoices.fifo", "thumbnails", "clicks", "receipts")
     urls = {name: await create_queue(name) for name in names}
     await create_topic("shop-events")
-    for number, total in enumerate((5, 0, -1, 2)):
-        await send(urls["orders"], json.dumps({"id": number, "total": total}))
-    await send(urls["orders"], json.dumps({"id": "no number"}))
-    for number in range(10):
-        parameters = {"MessageGroupId": "ab"[number % 2], "MessageDeduplicationId": str(number)}
-        await send(urls["invoices.fifo"], json.dumps({"number": number}), **parameters)
-    await send(urls["thumbnails"], json.dumps({"image": 7, "width": 3, "height": 2}))
-    for number in range(40):
-        await send(urls["clicks"], json.dumps({"url": f"/{number}" if number else ""}))
+    async with client("sqs") as sqs:
+
+        async def fill(name: str, bodies: Sequence[object], groups: str = "") -> None:
+            for first in range(0, len(bodies), 10):
+                entries = [
+                    {"Id": str(number), "MessageBody": json.dumps(body)}
+                    | ({"MessageGroupId": groups[number % 2], "MessageDeduplicationId": str(number)} if groups else {})
+                    for number, body in enumerate(bodies[first : first + 10])
+                ]
+                await sqs.send_message_batch(QueueUrl=urls[name], Entries=entries)
+
+        orders = [{"id": number, "total": total} for number, total in enumerate((5, 0, -1, 2))]
+        await fill("orders", [*orders, {"id": "no number"}])
+        await fill("invoices.fifo", [{"number": number} for number in range(10)], groups="ab")
+        await fill("thumbnails", [{"image": 7, "width": 3, "height": 2}])
+        await fill("clicks", [{"url": f"/{number}" if number else ""} for number in range(40)])
     return urls
 
 
