@@ -198,3 +198,29 @@ def test_a_value_is_in_no_set() -> None:
 
 async def coroutine(message: Message) -> bool:
     return True
+
+
+def test_a_field_of_a_body_is_named_by_its_path() -> None:
+    assert str(body("a.b") == 1) == "body('a.b') == 1"
+    assert (body("a.b") == 1) != (body("a") == 1)
+    assert (body("a.b") == 1) != (attribute("a.b") == 1)
+
+
+def test_what_is_not_equal_is_the_opposite_of_what_is() -> None:
+    assert (kind != "a") == ~(kind == "a")
+
+
+def test_a_function_may_stand_on_either_side() -> None:
+    assert (late | (kind == "a")) == ((kind == "a") | late)
+    assert (late & (kind == "a")) == ((kind == "a") & late)
+
+
+def test_a_callable_without_a_name_is_shown_as_it_shows_itself() -> None:
+    class Named:
+        def __call__(self, message: Message) -> bool:
+            raise AssertionError
+
+        def __repr__(self) -> str:
+            return "<late ones>"
+
+    assert str(rule_of(Named())) == "<late ones>"

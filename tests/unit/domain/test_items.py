@@ -38,3 +38,11 @@ def test_a_delay_that_is_no_number_is_the_handlers_error() -> None:
 def test_what_was_received_does_not_change(name: str) -> None:
     with pytest.raises(AttributeError):
         setattr(Item(5), name, 6)
+
+
+def test_a_word_on_an_item_needs_no_reason() -> None:
+    item = Item(1)
+    item.reject()
+    assert str(item.error) == ""
+    item.ignore()
+    assert str(item.error) == ""

@@ -1,9 +1,12 @@
 """Leases by example."""
 
+from typing import Any
+
 import attrs
+import pytest
 
 from loafer.domain.lease import Lease, Leases
-from loafer.domain.limits import LONGEST_VISIBILITY
+from loafer.domain.limits import LARGEST_MESSAGE, LONGEST_VISIBILITY
 from loafer.domain.message import Message
 
 FIRST = Message(id="a", body="", receipt="a#1")
@@ -115,3 +118,91 @@ def test_further_runs_in_place_count_as_attempts() -> None:
     assert lease.attempts == 2
     lease.runs = 3
     assert lease.attempts == 4
+
+
+def test_the_bodies_that_are_held_are_counted_once_each_whatever_comes_again() -> None:
+    leases = Leases(30)
+    one, two = Message("1", "123", "1#1"), Message("2", "12345", "2#1")
+    [first, _] = leases.take([one, two], 0.0)
+    assert leases.size == 8
+    leases.take([attrs.evolve(one, receipt="1#2", receive_count=2)], 1.0)
+    assert leases.size == 8
+    first.release_delay = 0
+    leases.take([attrs.evolve(one, receipt="1#3", receive_count=3)], 2.0)
+    assert leases.size == 8
+    leases.drop(leases.all())
+    assert (leases.size, len(leases)) == (0, 0)
+
+
+def test_the_next_bodies_are_taken_to_be_as_large_as_the_largest_of_late_and_at_first_as_large_as_can_be() -> None:
+    leases = Leases(30)
+    assert leases.largest == LARGEST_MESSAGE
+    leases.take([], 0.0)
+    assert leases.largest == LARGEST_MESSAGE
+    leases.take([Message("1", "x", "1"), Message("2", "", "2")], 0.0)
+    assert leases.largest == LARGEST_MESSAGE / 2
+    for number in range(30):
+        leases.take([Message(f"empty {number}", "", "r")], 0.0)
+    assert leases.largest == 1
+    leases.take([Message("large", "x" * 1000, "r"), Message("small", "x", "r")], 0.0)
+    assert leases.largest == 1000
+    leases.take([Message("smaller", "x", "r")], 0.0)
+    assert leases.largest == pytest.approx(950)
+
+
+def test_a_delivery_with_the_same_count_is_the_newer_one() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    again = attrs.evolve(FIRST, receipt="a#again")
+    assert leases.take([again], 5.0) == []
+    assert (lease.message, lease.deadline) == (again, 35.0)
+
+
+def test_a_lease_that_was_overdue_is_told_again_when_it_ends_once_more() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    assert leases.ended(29.9) == []
+    assert leases.ended(30) == [lease]
+    assert leases.ended(31) == []
+    leases.extended(lease, FIRST, 61)
+    assert (leases.ended(60.9), leases.ended(61)) == ([], [lease])
+
+
+@pytest.mark.parametrize("state", [{"lost": True}, {"release_delay": 0.0}, {"settling": True}, {"overdue": True}])
+def test_a_lease_that_is_lost_given_back_or_settled_does_not_end_besides(state: dict[str, Any]) -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    for name, value in state.items():
+        setattr(lease, name, value)
+    assert leases.ended(31) == []
+
+
+@pytest.mark.parametrize("state", [{"release_delay": 0.0}, {"settling": True}])
+def test_a_refusal_that_crossed_a_release_or_a_deletion_loses_no_lease(state: dict[str, Any]) -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    leases.due(10)
+    for name, value in state.items():
+        setattr(lease, name, value)
+    assert not leases.refused(lease, FIRST)
+    assert (lease.lost, lease.extending) == (False, False)
+
+
+def test_the_last_word_on_an_extension_whatever_it_is_lets_the_next_one_out() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    for tell in (
+        lambda: leases.extended(lease, FIRST, 60.0),
+        lambda: leases.not_extended(lease, 0.0),
+        lambda: leases.refused(lease, FIRST),
+    ):
+        lease.extending = True
+        tell()
+        assert lease.extending is False
+
+
+def test_a_lease_may_be_due_only_at_its_last_receive_and_only_unrun() -> None:
+    lease = held(Leases(30), attrs.evolve(FIRST, receive_count=3))
+    assert [lease.is_due(last) for last in (None, 2, 3, 4)] == [False, True, True, False]
+    lease.runs = 1
+    assert not lease.is_due(3)

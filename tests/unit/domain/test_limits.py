@@ -2,6 +2,7 @@
 
 import re
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,7 +74,7 @@ ELEVEN = {f"a{number}": Attribute("x") for number in range(11)}
         (OutgoingMessage("x"), FIFO_QUEUE, "it has no group, and messages of a FIFO queue need a group id"),
         (OutgoingMessage("x"), FIFO_TOPIC, "it has no group, and messages of a FIFO topic need a group id"),
     ],
-    ids=lambda value: value[:40] if isinstance(value, str) else "",
+    ids=lambda value: value[:40].replace("\\", "") if isinstance(value, str) else "",  # mutmut names tests by it
 )
 def test_what_would_be_refused_is_told_in_one_line_that_says_what_would_be_right(
     message: OutgoingMessage, limits: Limits, said: str
@@ -127,3 +128,29 @@ def test_batches_keep_the_order_and_both_limits(sizes: list[int]) -> None:
     batches = list(split(messages, 100))
     assert [message for batch in batches for message in batch] == messages
     assert all(1 <= len(batch) <= LARGEST_BATCH and sum(map(size_of, batch)) <= 100 for batch in batches)
+
+
+def test_a_batch_is_filled_to_the_last_byte_and_to_ten() -> None:
+    def sizes(*given: int) -> list[list[int]]:
+        return [
+            [len(message.body) for message in batch] for batch in split([OutgoingMessage("x" * n) for n in given], 9)
+        ]
+
+    assert sizes(4, 5, 1, 8, 1) == [[4, 5], [1, 8], [1]]
+    assert sizes(9, 9) == [[9], [9]]
+    assert [len(batch) for batch in sizes(*[0] * 21)] == [10, 10, 1]
+    assert sizes() == []
+
+
+@pytest.mark.parametrize(("name", "ordered"), [("orders.fifo", True), ("orders", False), ("fifo", False)])
+def test_a_name_tells_whether_a_queue_keeps_order_and_nothing_else_changes(name: str, ordered: bool) -> None:
+    assert QUEUE.of(name) == attrs.evolve(QUEUE, ordered=ordered)
+    assert TOPIC.of(name) == attrs.evolve(TOPIC, ordered=ordered)
+
+
+def test_ten_attributes_are_taken_and_each_is_looked_through() -> None:
+    ten = {f"a{number}": Attribute("String", "x") for number in range(10)}
+    assert mistake_in(OutgoingMessage("x", attributes=ten), QUEUE) is None
+    first = {"bad": Attribute("String", "\0"), "good": Attribute("String", "x")}
+    assert "attribute 'bad' holds U+0000" in str(mistake_in(OutgoingMessage("x", attributes=first), QUEUE))
+    assert "the group holds" in str(mistake_in(OutgoingMessage("x", group="\0", attributes=ten), QUEUE))

@@ -146,3 +146,59 @@ def test_a_message_that_is_deleted_is_received_alone_no_longer() -> None:
     assert singles.any(1)
     singles.through([deleted])
     assert not singles.any(1)
+
+
+def test_a_group_whose_head_is_another_message_is_not_let_go_and_those_behind_in_the_list_are() -> None:
+    order = GroupOrder()
+    g1, _, h1, h2 = waiting(order, "g1", "g2", "h1", "h2")
+    stranger = Lease(message("x1", "x"), 30, 10, 43_200)
+    assert (order.next(), order.next()) == (g1, h1)
+    order.finished([stranger, h1])
+    assert order.next() is h2
+    assert order.next() is None
+
+
+def test_only_a_started_head_with_others_behind_it_has_followers() -> None:
+    order = GroupOrder()
+    g1, g2, h1 = waiting(order, "g1", "g2", "h1")
+    assert not order.has_followers(g1)
+    assert (order.next(), order.next()) == (g1, h1)
+    assert (order.has_followers(g1), order.has_followers(g2), order.has_followers(h1)) == (True, False, False)
+    assert order.followers(g2) == []
+    assert order.followers(g1) == [g2]
+    assert not order.has_followers(g1)
+
+
+def test_a_spent_message_goes_back_at_once_a_few_times_and_then_ever_less_often() -> None:
+    singles = Singles()
+    singles.add(message("1"), 0.0, spent=True)
+    assert [singles.pause("1") for _ in range(12)] == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30]
+    singles.add(message("2"), 0.0, spent=False)
+    assert {singles.pause("2") for _ in range(12)} == {0}
+
+
+def test_a_message_that_is_through_is_forgotten_with_its_returns() -> None:
+    singles = Singles()
+    singles.add(message("1"), 0.0, spent=True)
+    for _ in range(8):
+        singles.pause("1")
+    lease = Lease(message("1"), 30, 10, 43_200)
+    singles.through([lease])
+    assert singles.any(1.0), "it is not deleted yet"
+    lease.settling = True
+    singles.through([lease])
+    assert not singles.any(1.0)
+    singles.add(message("1"), 2.0, spent=False)
+    assert singles.given_back([message("1")], 2.0) == set(), "it is not spent any more"
+    singles.add(message("1"), 2.0, spent=True)
+    assert singles.pause("1") == 0.0
+
+
+def test_when_the_last_one_is_forgotten_after_a_minute_so_are_its_returns() -> None:
+    singles = Singles()
+    singles.add(message("1"), 0.0, spent=True)
+    for _ in range(8):
+        singles.pause("1")
+    assert not singles.any(FORGOTTEN_AFTER)
+    singles.add(message("1"), FORGOTTEN_AFTER, spent=True)
+    assert singles.pause("1") == 0.0

@@ -1,12 +1,15 @@
 """The rules of a delivery's end, over everything that translators return and handlers raise."""
 
+from types import MappingProxyType
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loafer.domain.lifecycle import InvalidTranslation, Outcome, content_of, outcome_of
+from loafer.domain.lifecycle import InvalidTranslation, Outcome, content_of, message_with, outcome_of
+from loafer.domain.message import Message, Notification
 from loafer.exceptions import IgnoreMessage, InvalidContent, LoaferError, RejectMessage
 
 
@@ -109,3 +112,14 @@ def test_content_is_none_only_if_it_is_none() -> None:
     odd = Odd()
     assert content_of({"content": odd}) is odd
     assert outcome_of(odd, None) is Outcome.SUCCEEDED
+
+
+def test_what_a_translator_tells_of_a_notification_comes_with_the_message_and_nothing_else_does() -> None:
+    message = Message("1", "{}", "r")
+    told = Notification("arn:aws:sns:eu-west-1:000000000000:orders", "n1")
+    assert message_with(told, message) == attrs.evolve(message, notification=told)
+    assert message_with({"topic": "orders"}, message) is message
+
+
+def test_any_mapping_is_a_translators_result() -> None:
+    assert content_of(MappingProxyType({"content": 1})) == 1

@@ -55,3 +55,52 @@ def test_after_the_wait_there_is_a_token(rate: float, burst: int) -> None:
 
 def test_a_share_without_a_rate_has_no_bucket() -> None:
     assert Share().bucket(0.0) is None
+
+
+@pytest.mark.parametrize("least", [{"max_jobs": 1}, {"prefetch": 1}, {"rate": 0.5, "burst": 1}, {"weight": 0.01}])
+def test_a_share_may_be_as_small_as_one_slot_or_a_fraction_of_a_turn(least: dict[str, Any]) -> None:
+    Share(**least)
+
+
+@pytest.mark.parametrize(
+    ("share", "at_once"),
+    [
+        (Share(rate=50, burst=3), 3),
+        (Share(rate=50), 5),
+        (Share(rate=59), 5),
+        (Share(rate=0.5), 1),
+    ],
+)
+def test_after_a_pause_what_was_saved_starts_at_once_a_tenth_of_a_seconds_messages_if_nothing_else_is_said(
+    share: Share, at_once: int
+) -> None:
+    bucket = share.bucket(100.0)
+    assert bucket is not None
+    assert [bucket.take(100.0) for _ in range(at_once + 1)] == [True] * at_once + [False]
+    assert [bucket.take(1000.0) for _ in range(at_once + 1)] == [True] * at_once + [False]
+
+
+def test_the_first_token_of_a_bucket_that_was_emptied_is_there_after_its_time_and_not_before() -> None:
+    bucket = Bucket(2.0, 1, 7.0)
+    assert bucket.take(7.0)
+    assert bucket.wait(7.0) == 0.5
+    assert not bucket.take(7.4)
+    assert bucket.wait(7.4) == pytest.approx(0.1)
+    assert bucket.take(7.5)
+    assert bucket.wait(9.0) == 0.0
+
+
+def test_a_token_may_lack_a_rounding_error_and_leaves_no_debt() -> None:
+    bucket = Bucket(10.0, 1, 0.0)
+    assert bucket.take(0.0)
+    assert bucket.take(0.1 - 5e-8)
+    assert bucket.wait(0.1 - 5e-8) == 0.1
+
+
+def test_what_starts_soon_are_the_tokens_there_are_and_those_of_the_next_second() -> None:
+    bucket = Bucket(5.0, 4, 0.0)
+    assert bucket.soon(0.0) == 9
+    assert bucket.take(0.0)
+    assert bucket.soon(0.0) == 8
+    assert bucket.soon(0.1) == 8
+    assert bucket.soon(0.2) == 9

@@ -120,3 +120,8 @@ def test_what_settings_write_is_a_retry() -> None:
     assert retry_of(Retry(dead_letter_after=3)) == Retry(dead_letter_after=3)
     with pytest.raises(ConfigurationError):
         retry_of("linear")  # type: ignore[arg-type]
+
+
+def test_the_smallest_and_the_largest_are_a_retry() -> None:
+    Retry(dead_letter_after=1)
+    assert Retry(delay=LONGEST_VISIBILITY).delay == LONGEST_VISIBILITY

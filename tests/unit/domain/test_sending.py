@@ -50,3 +50,15 @@ def test_groups_share_calls() -> None:
 
 def test_a_batch_of_none_needs_no_call() -> None:
     assert GroupedSending([], LARGEST).next_call() == []
+
+
+def test_a_call_is_filled_to_the_last_byte_and_to_ten() -> None:
+    full = [OutgoingMessage("x" * 50, group="a"), OutgoingMessage("x" * 50, group="b"), OutgoingMessage("x", group="c")]
+    assert GroupedSending(full, LARGEST).next_call() == [0, 1]
+    many = [OutgoingMessage("x", group=str(number)) for number in range(LARGEST_BATCH + 1)]
+    assert GroupedSending(many, LARGEST).next_call() == list(range(LARGEST_BATCH))
+
+
+def test_what_is_larger_than_a_call_goes_out_alone_to_be_refused() -> None:
+    sending = GroupedSending([OutgoingMessage("x" * 101, group="a"), OutgoingMessage("x", group="b")], LARGEST)
+    assert (sending.next_call(), sending.next_call()) == ([0], [1])
