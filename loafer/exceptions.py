@@ -60,7 +60,17 @@ class InvalidContent(LoaferError):
 
 
 class PublisherError(LoaferError):
-    """A message that could not be published; nothing of it was sent."""
+    """A message that could not be published; nothing of it was sent.
+
+    Attributes:
+        retryable: Whether the same may succeed later, as where a service cannot be reached for now.
+
+    """
+
+    def __init__(self, *args: object, retryable: bool = False) -> None:
+        """Say why it could not."""
+        super().__init__(*args)
+        self.retryable = retryable
 
 
 class LifespanError(LoaferError):

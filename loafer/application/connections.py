@@ -1,13 +1,14 @@
 """The publishers of an application, opened before anything may publish and closed after everything that did."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 
 import attrs
 
 from loafer.application.connection import Connection
 from loafer.application.outlet import Outlet
+from loafer.application.trouble import Trouble
 from loafer.exceptions import PublisherError
 
 
@@ -23,24 +24,27 @@ class Connections:
     of_outlets: Sequence[tuple[Outlet, Connection]] = ()
 
     async def open(self, stopping: asyncio.Event | None = None) -> bool:
-        """Open all at once, and tell whether they are: not if a stop was asked for before; to be closed in any case.
+        """Open all, and tell whether they are: not if a stop was asked for before; to be closed in any case.
+
+        Where a stop can be asked for, what may pass is tried again for as long as it takes.
 
         Raises:
-            PublisherError: a line for each destination that does not exist, refuses us, or cannot be reached.
+            PublisherError: a line for each destination that does not exist or refuses us, or cannot be reached now.
 
         """
-        opening = [asyncio.ensure_future(connection.open()) for _, connection in self.of_outlets]
-        stop = asyncio.ensure_future((stopping or asyncio.Event()).wait())
-        all_open = asyncio.ensure_future(_ended(opening))
-        try:
-            await asyncio.wait({all_open, stop}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in (all_open, stop, *opening):
-                each.cancel()
-        if any(not each.done() for each in opening):
-            await _ended(opening)
-            return False
-        _raise_if_any([each.exception() for each in opening])
+        waiting = [connection for _, connection in self.of_outlets]
+        trouble = Trouble("opening publishers", asyncio.get_running_loop().time)
+        while waiting:
+            errors = await _opened(waiting, stopping or asyncio.Event())
+            if errors is None:
+                return False
+            _raise_if_any([error for error in errors if stopping is None or not _may_pass(error)])
+            waiting = [connection for connection, error in zip(waiting, errors, strict=True) if error is not None]
+            for error in errors:
+                if error is not None and stopping is not None:
+                    await _first(asyncio.sleep(trouble.wait(error)), stopping.wait())
+                    break
+        trouble.over()
         for outlet, connection in self.of_outlets:
             outlet.opened(connection)
         return True
@@ -53,7 +57,7 @@ class Connections:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Have them open for as long as the context lasts; raises as `open` does."""
+        """Have them open for as long as the context lasts; raises as `open` does, and tries nothing again."""
         try:
             await self.open()
             yield
@@ -61,16 +65,44 @@ class Connections:
             await self.close()
 
 
-async def _ended(tasks: "Sequence[asyncio.Future[None]]") -> None:
-    if tasks:
+async def _opened(connections: Sequence[Connection], stopping: asyncio.Event) -> list[Exception | None] | None:
+    """Open connections at once, and return what each raised; None: a stop was asked for before all had ended."""
+
+    async def opening(connection: Connection) -> Exception | None:
+        try:
+            await connection.open()
+        except Exception as error:  # noqa: BLE001 - it is told with those of the others
+            return error
+        return None
+
+    async def opening_all() -> list[Exception | None]:
+        return await asyncio.gather(*map(opening, connections))
+
+    all_at_once = asyncio.ensure_future(opening_all())
+    await _first(all_at_once, stopping.wait())
+    return all_at_once.result() if not all_at_once.cancelled() else None
+
+
+async def _first(*waited: Awaitable[object]) -> None:
+    """Wait until one of these ends, and cancel the others."""
+    tasks = [asyncio.ensure_future(each) for each in waited]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
         await asyncio.wait(tasks)
 
 
-def _raise_if_any(results: Sequence[BaseException | None]) -> None:
+def _may_pass(error: Exception | None) -> bool:
+    return isinstance(error, PublisherError) and error.retryable
+
+
+def _raise_if_any(errors: Sequence[Exception | None]) -> None:
     """Raise what went wrong: PublisherError with a line each, else the first other error."""
-    errors = [result for result in results if result is not None]
     refused = [error for error in errors if isinstance(error, PublisherError)]
-    if len(refused) < len(errors):
-        raise next(error for error in errors if not isinstance(error, PublisherError))
+    for error in errors:
+        if error is not None and error not in refused:
+            raise error
     if refused:
-        raise PublisherError("\n".join(dict.fromkeys(str(error) for error in refused)))
+        raise PublisherError("\n".join(dict.fromkeys(map(str, refused))), retryable=all(map(_may_pass, refused)))

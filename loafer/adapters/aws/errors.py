@@ -174,7 +174,8 @@ def publisher_error(
 ) -> PublisherError:
     """Return the error to raise from a publisher for an error of the SDK, as that of a consumer."""
     logger.debug("%s: %s", place, trail_of(error))
-    return PublisherError(diagnose(error, place, region, sent).sentence)
+    found = diagnose(error, place, region, sent)
+    return PublisherError(found.sentence, retryable=found.kind is Kind.PASSING)
 
 
 def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None, sent: Iterable[str]) -> Diagnosis:

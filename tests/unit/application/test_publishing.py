@@ -1,20 +1,26 @@
 """What publishing in code sends, what it refuses, and what it says of that: on queues in memory, in virtual time."""
 
 import asyncio
+import json
 import math
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import attrs
 import pytest
 
-from loafer import Attribute, AttributeValue, Failure, Loafer, PublisherError, Router
+from loafer import Attribute, AttributeValue, Failure, Loafer, PublisherError, QueuePublisher, Router
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.connection import Connection
+from loafer.application.connections import Connections
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.sending import NOT_SENT
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.wiring.connecting import Connecting
+from loafer.ports.publisher import Publisher
 
 
 @dataclass
@@ -212,3 +218,81 @@ async def test_publishing_outside_of_a_worker_ends_with_the_block() -> None:
         assert await receipts.publish(Receipt(1))
     with pytest.raises(PublisherError, match="has ended"):
         await receipts.publish(Receipt(1))
+
+
+@attrs.define(eq=False)
+class Opening(Publisher):
+    """A publisher that raises these when it is opened, one after the other, and then opens."""
+
+    errors: list[Exception] = attrs.field(factory=list)
+    events: list[str] = attrs.field(factory=list)
+
+    async def open(self) -> None:
+        self.events.append("open")
+        if self.errors:
+            raise self.errors.pop(0)
+
+    async def publish(self, message: OutgoingMessage) -> str:
+        return "1"
+
+    async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
+        return ["1" for _ in messages]
+
+    async def close(self) -> None:
+        self.events.append("close")
+
+
+def connected(*publishers: Publisher) -> tuple[Connections, QueuePublisher[Any]]:
+    app = Loafer()
+    made = [(app.publisher(f"q{number}"), publisher) for number, publisher in enumerate(publishers)]
+    of_outlets = [(publisher.outlet, Connection(sends, json.dumps)) for publisher, sends in made]
+    return Connections(of_outlets), made[0][0]
+
+
+PASSING = PublisherError("cannot be reached for now", retryable=True)
+GONE = PublisherError("does not exist")
+
+
+async def test_a_worker_opens_what_cannot_be_reached_again_and_again_and_nothing_twice(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    late, early = Opening([PASSING, PASSING]), Opening()
+    connections, publisher = connected(late, early)
+    assert await connections.open(asyncio.Event())
+    assert await publisher.publish(1) == "1"
+    assert (late.events, early.events) == (["open"] * 3, ["open"])
+    first, last = (record.getMessage() for record in caplog.records if "opening publishers" in record.getMessage())
+    assert first == "trouble with opening publishers, trying again until it works: cannot be reached for now"
+    assert last.startswith("opening publishers works again after")
+
+
+async def test_what_will_not_pass_is_told_at_once_though_others_cannot_be_reached() -> None:
+    connections, _ = connected(Opening([PASSING] * 99), Opening([GONE]), Opening([PublisherError("refuses us")]))
+    with pytest.raises(PublisherError) as caught:
+        await connections.open(asyncio.Event())
+    assert (str(caught.value), caught.value.retryable) == ("does not exist\nrefuses us", False)
+
+
+async def test_outside_of_a_worker_nothing_is_tried_again() -> None:
+    late = Opening([PASSING])
+    connections, _ = connected(late)
+    with pytest.raises(PublisherError, match="cannot be reached") as caught:
+        async with connections.opened():
+            pass
+    assert caught.value.retryable
+    assert late.events == ["open", "close"]
+
+
+async def test_a_stop_ends_the_wait_for_what_cannot_be_reached() -> None:
+    late, stopping = Opening([PASSING] * 999), asyncio.Event()
+    connections, _ = connected(late)
+    asyncio.get_running_loop().call_later(3600, stopping.set)
+    assert not await connections.open(stopping)
+    assert asyncio.get_running_loop().time() == pytest.approx(3600, abs=1)
+
+
+async def test_what_a_publisher_raises_that_it_should_not_is_raised() -> None:
+    connections, _ = connected(Opening([GONE]), Opening([KeyError("broken")]))
+    with pytest.raises(KeyError):
+        await connections.open(asyncio.Event())
