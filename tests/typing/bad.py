@@ -7,6 +7,7 @@ from typing import Protocol
 from good import Order, Receipt, State, app, events, plain, receipts
 
 from loafer import CallNext, Context, Item, Loafer, Message, Retry, Router, attribute
+from loafer.testing import World
 
 
 @app.route("orders")  # refused
@@ -75,3 +76,14 @@ async def publishes() -> None:
     await events.publish_batch([Receipt(1), Order(1, 2)])  # refused
     await events.publish_batch([Receipt(1)], delay=5)  # refused
     await receipts.publish_batch([Receipt(1)], group=lambda receipt: receipt.total)  # refused
+
+
+def test_in_a_world(loafer_world: World) -> None:
+    loafer_world.run(publishes)  # refused
+    loafer_world.tun(app)  # refused
+
+
+async def host() -> None:
+    async with app.running() as worker:
+        worker.pause()  # refused
+        worker.live  # refused

@@ -25,6 +25,7 @@ from loafer import (
     body,
     group,
 )
+from loafer.testing import Result, World, adeliver, in_memory
 
 
 @dataclass
@@ -204,3 +205,22 @@ async def host() -> None:
         assert_type(worker.counts["received"], int)
         worker.pause("orders")
     await plain.serve()
+
+
+def test_in_a_world(loafer_world: World) -> None:
+    loafer_world.add(app)
+    result = loafer_world.run(app, state=State(Database("sqlite://")), only=["orders"], grace_period=3)
+    assert_type(result, Result)
+    assert result.acknowledged[0].id == result.published[0][1]["order"]
+    loafer_world.run(handle_alone, source="orders", retry_delay=3)
+
+
+async def test_inside() -> None:
+    async with in_memory(app) as world:
+        world.publish("orders", {"id": 1})
+        assert_type(await world.settle(), Result)
+        assert_type(world.worker, Worker)
+    assert (await adeliver(handle_alone, content={})).acknowledged
+
+
+async def handle_alone(content: dict[str, int]) -> None: ...

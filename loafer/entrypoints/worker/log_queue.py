@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
+from typing import TypeAlias
 
 from loafer.entrypoints.worker.ending import ends_within
 from loafer.entrypoints.worker.fields import add_fields
@@ -21,6 +22,11 @@ from loafer.entrypoints.worker.still import make_still, size_of
 from loafer.entrypoints.worker.writer import Writer, always
 
 logger = logging.getLogger(__name__)
+
+CallHandlers: TypeAlias = Callable[[logging.Logger, logging.LogRecord], None]
+
+_OVER: dict[CallHandlers, tuple[CallHandlers, Writer]] = {}
+"""What stands in the place of what was called before, and the writer that it gives records to."""
 
 HEARTBEAT = "loafer-heartbeat"
 """The name of the heartbeat's thread, which never waits for the log."""
@@ -71,6 +77,7 @@ def queued_logs(chosen: Callable[[], bool] = always, new_writer: Callable[[], Wr
             writer.put(partial(copy_context().run, call_handlers, logger, record), size_of(record))
 
     os.register_at_fork(after_in_child=partial(_forget, weakref.ref(writer)))
+    _OVER[queue] = call_handlers, writer
     logging.Logger.callHandlers = queue  # type: ignore[method-assign, assignment]
     writer.start()
     try:
@@ -80,7 +87,14 @@ def queued_logs(chosen: Callable[[], bool] = always, new_writer: Callable[[], Wr
         if lost:
             ends_within(COMPLAINING, partial(_complain, lost))
         elif logging.Logger.callHandlers is queue:
-            logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
+            logging.Logger.callHandlers = _before(queue)  # type: ignore[method-assign, assignment]
+
+
+def _before(call: CallHandlers) -> CallHandlers:
+    """Return what was called before, but for what is gone: of two workers in one program the first may end first."""
+    while call in _OVER and _OVER[call][1].gone:
+        call = _OVER.pop(call)[0]
+    return call
 
 
 def _forget(writer: "weakref.ref[Writer]") -> None:

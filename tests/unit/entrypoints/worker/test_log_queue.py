@@ -217,3 +217,14 @@ def test_whoever_wrapped_the_same_method_meanwhile_is_left_in_its_place() -> Non
         assert called == handler.seen == ["first", "second"]
     finally:
         logging.Logger.callHandlers = before  # type: ignore[method-assign]
+
+
+def test_of_two_that_overlap_nothing_is_left_whichever_ends_first() -> None:
+    before = logging.Logger.callHandlers
+    first, second = queued_logs(by_the_heartbeat), queued_logs(by_the_heartbeat)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert logging.Logger.callHandlers is not before
+    second.__exit__(None, None, None)
+    assert logging.Logger.callHandlers is before
