@@ -115,6 +115,7 @@ class Registered:
         given_name: The name that it was given.
         batching: How messages are collected; None: the handler takes one at a time.
         middleware: What the handler is called through, the outermost first.
+        label: What logs and contexts call it; None: its name.
 
     """
 
@@ -124,6 +125,7 @@ class Registered:
     given_name: str | None = None
     batching: Batching | None = None
     middleware: tuple[Callable[..., Any], ...] = ()
+    label: str | None = None
     region: str | None = None
     endpoint: str | None = None
     profile: str | None = None

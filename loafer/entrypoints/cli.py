@@ -59,11 +59,9 @@ def cli(context: click.Context, /, **_: object) -> None:
 
 def start(context: click.Context) -> None:
     """Run the worker, or several, until stopped."""
-    from loafer.entrypoints.commands.run import run_worker  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.run import run_routes  # noqa: PLC0415 - `--help` needs no asyncio
 
-    mistakes = Mistakes()
-    settings = read_settings(context, mistakes, source_required=True)
-    context.exit(run_worker(settings, mistakes, verbose=verbosity(context)))
+    context.exit(run_routes(context))
 
 
 @cli.command()

@@ -83,6 +83,10 @@ SEEDS: dict[str, list[bytes]] = {
         b"[loafer]\nx\n[loafer]\n",
         b"[tool.loafer]\nmax_jobs=1\n[DEFAULT]\nLOAFER_MAX_JOBS=2\n[loafer]\n%(x)s = %(y)s",
     ],
+    "toml": [
+        b'max_jobs = 3\n[routes.orders]\nsource = "q"\nweight = 2.5\nconsumer_options = { WaitTimeSeconds = 1 }\n',
+        b"[tool.loafer]\nmax_jobs = true\nroutes.'a.b'.handler = 'x.y'\n[tool.loafer.routes.a-b]\nx = [1, 2026-01-31]",
+    ],
     "telling": [
         b"User: arn:aws:iam::1:user/x is not authorized to perform: sqs:ReceiveMessage",
         b"should have been\nx-amz-security-token:FwoGZXIvYXdzEBYaDHqa0AP",

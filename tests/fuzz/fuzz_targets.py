@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from fuzz_answers import batch, receive
 from fuzz_http import http, refusal
 from fuzz_signature import certificate, signature
-from fuzz_texts import address, cfg, env, envelope, replay, telling
+from fuzz_texts import address, cfg, env, envelope, replay, telling, toml
 
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     target.__name__: target
     for target in (
         *(http, refusal, receive, batch),
         *(envelope, signature, certificate),
-        *(address, replay, env, cfg, telling),
+        *(address, replay, env, cfg, toml, telling),
     )
 }

@@ -15,6 +15,7 @@ from loafer.domain.message import Message
 from loafer.entrypoints.settings.formats import Said, read_cfg, read_env
 from loafer.entrypoints.settings.load import load_settings, unknown_keys
 from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.toml import read_loafer_toml, read_pyproject
 
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
@@ -68,6 +69,13 @@ def env(data: bytes) -> None:
 def cfg(data: bytes) -> None:
     """A `*.cfg` file."""
     _settings(read_cfg("worker.cfg", data.decode("utf-8", "replace")))
+
+
+def toml(data: bytes) -> None:
+    """A `loafer.toml`, and a `pyproject.toml`."""
+    text = data.decode("utf-8", "replace")
+    _settings(read_loafer_toml("loafer.toml", text))
+    _settings(read_pyproject("pyproject.toml", text))
 
 
 def telling(data: bytes) -> None:

@@ -18,10 +18,19 @@ from loafer.entrypoints.wiring.applications import (
     name_of,
     settings_beside,
     settings_with,
+    settings_without,
 )
+from loafer.entrypoints.wiring.configured import configured, routes_apart
 from loafer.entrypoints.worker.deadline import cut_off
 from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.entrypoints.worker.logs import in_the_logs_format, set_up_logs
+
+
+def run_routes(context: click.Context) -> int:
+    """Run the routes that configuration makes until stopped, and return the exit status; raises as Manager.run does."""
+    mistakes = Mistakes()
+    settings = routes_apart(read_settings(context, mistakes, source_required=True), mistakes)
+    return run_worker(settings_without(settings), mistakes, verbose=verbosity(context))
 
 
 def run_application(context: click.Context, named: str, only: tuple[str, ...], processes: str | None) -> int:
@@ -43,7 +52,9 @@ def run_application(context: click.Context, named: str, only: tuple[str, ...], p
         application = load_application(named, mistakes)
         if application is None:
             mistakes.raise_if_any()
-        elif "processes" not in settings.origins:
+            return 0
+        application, settings = configured(application, settings, mistakes)
+        if "processes" not in settings.origins:
             settings = _with_processes(application, settings)
     return run_worker(settings, mistakes, application, verbosity(context))
 
@@ -57,6 +68,8 @@ def run_in_code(application: Application) -> int:
     try:
         here = settings_here({}, mistakes)
         settings = settings_beside(here.settings, name_of(application))
+        if settings.processes == 1:
+            application, settings = configured(application, settings, mistakes)
         if "processes" not in settings.origins:
             settings = _with_processes(application, settings)
         set_up_logs(settings, 0, mistakes, several=settings.processes > 1)
@@ -71,7 +84,7 @@ def run_in_code(application: Application) -> int:
 def application_settings(
     context: click.Context, named: str, only: tuple[str, ...], mistakes: Mistakes, options: dict[str, str]
 ) -> Settings:
-    """Return the settings for an application: the default route runs beside it where its source is set."""
+    """Return the settings for an application: the routes that configuration alone makes run beside it."""
     return settings_beside(read_settings(context, mistakes, options=options), named, only)
 
 
@@ -116,6 +129,6 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
 
 def _banner(settings: Settings, application: Application | None) -> str:
     if application is None:
-        return banner(settings)
+        return banner(attrs.evolve(settings, routes=tuple(route for route in settings.routes if route.whole)))
     shown = attrs.evolve(settings_with(application, settings, Mistakes()), routes=chosen_settings(settings))
     return banner(shown, chosen(application.routes(), settings.only))

@@ -11,9 +11,10 @@ import attrs
 from dotenv.parser import parse_stream
 
 from loafer.domain.shown import printable
+from loafer.entrypoints.settings.keys import PREFIX
+from loafer.entrypoints.settings.load import NO_TABLES, Table
 from loafer.entrypoints.settings.mistakes import Given, Layer, Mistake
 
-PREFIX = "LOAFER_"
 _AWS_PREFIX = "AWS_"
 _SECTIONS = ("loafer", "settings")
 _LIKE_OURS = re.compile(r"(?:tool\W*)?loafer", re.IGNORECASE)
@@ -28,7 +29,8 @@ class Said:
         aws: The AWS_ variables; never shown, for there are credentials among them.
         mistakes: What cannot be read, and is about loafer.
         warnings: What else should be told.
-        section: Whether it has a section for loafer.
+        section: Whether it has a section for loafer, which only one file may have.
+        tables: The tables that it has for routes, by what stands for them in variables.
 
     """
 
@@ -37,11 +39,12 @@ class Said:
     mistakes: tuple[Mistake, ...] = ()
     warnings: tuple[str, ...] = ()
     section: bool = False
+    tables: Mapping[str, Table] = NO_TABLES
 
     @property
     def concerns_us(self) -> bool:
         """Whether anything in it is a setting, or is meant to be one."""
-        return bool(self.layer or self.aws or self.mistakes or self.section)
+        return bool(self.layer or self.aws or self.mistakes or self.section or self.tables)
 
 
 Read: TypeAlias = Callable[[str, str], Said]
@@ -93,10 +96,6 @@ def read_cfg(name: str, text: str) -> Said:
         if section not in _SECTIONS and (_LIKE_OURS.match(section) or _has_ours(parser, section))
     )
     return Said(layer, {}, (), warnings, bool(layer) or parser.has_section(_SECTIONS[0]))
-
-
-FORMATS: tuple[tuple[str, Read], ...] = ((".env", read_env), ("*.cfg", read_cfg))
-"""The files of a project that are read, those first that win."""
 
 
 def _settings_in(parser: RawConfigParser, section: str) -> list[tuple[str, str]]:

@@ -42,4 +42,5 @@ def settings_here(options: Mapping[str, object], mistakes: Mistakes, *, source_r
     files = read_project_files(Path.cwd(), load_file_settings(environment, mistakes), mistakes)
     taken = files.give_aws(os.environ)
     layers = (options_layer(options), environment, *files.layers)
-    return Here(load_settings(layers, mistakes, source_required=source_required), layers, files, taken)
+    settings = load_settings(layers, mistakes, source_required=source_required, tables=files.tables)
+    return Here(settings, layers, files, taken)

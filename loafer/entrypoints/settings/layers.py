@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 
-from loafer.entrypoints.settings.formats import PREFIX
+from loafer.entrypoints.settings.keys import PREFIX
 from loafer.entrypoints.settings.load import unknown_keys
 from loafer.entrypoints.settings.mistakes import Given, Layer
 from loafer.entrypoints.settings.table import SETTINGS

@@ -63,6 +63,19 @@ def seconds(*, least: float = 0, most: float = math.inf, above: float | None = N
     return parse
 
 
+def number_above_zero(value: str) -> float:
+    """Return a finite number above 0.
+
+    Raises:
+        ValueError: it is none.
+
+    """
+    try:
+        return seconds(above=0)(value)
+    except ValueError as error:
+        raise ValueError("no number above 0; give one such as 1 or 2.5") from error
+
+
 def optional(parse: Callable[[str], Value]) -> Callable[[str], Value | None]:
     """Return a parser that takes '' and 'None' as unset."""
 
@@ -215,3 +228,13 @@ def _structure(value: str) -> object:
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             continue
     return None
+
+
+count = optional(whole_number(1))
+"""A parser of whole numbers from 1 upwards, or nothing."""
+
+timeout = optional(seconds(above=0))
+"""A parser of seconds, or nothing."""
+
+route_retry = optional(retry_delay)
+"""A parser of a Retry, or nothing."""

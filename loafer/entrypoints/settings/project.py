@@ -10,9 +10,19 @@ import attrs
 
 from loafer.domain.shown import printable
 from loafer.entrypoints.settings.door import Opened, doubt_of_folder, open_file
-from loafer.entrypoints.settings.formats import FORMATS, Read, Said
+from loafer.entrypoints.settings.formats import Read, Said, read_cfg, read_env
+from loafer.entrypoints.settings.load import Table
 from loafer.entrypoints.settings.mistakes import Layer, Mistake, Mistakes
 from loafer.entrypoints.settings.table import FOR_FILES, FileSettings
+from loafer.entrypoints.settings.toml import read_loafer_toml, read_pyproject
+
+FORMATS: tuple[tuple[str, Read], ...] = (
+    (".env", read_env),
+    ("*.cfg", read_cfg),
+    ("loafer.toml", read_loafer_toml),
+    ("pyproject.toml", read_pyproject),
+)
+"""The files of a project that are read, those first that win."""
 
 _ROOT_MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
@@ -22,6 +32,9 @@ _OURS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+_EVERYBODYS = "pyproject.toml"
+"""A file that projects have anyway: without a table of ours, it is nobody's business whether it would be believed."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -30,7 +43,8 @@ class ProjectFiles:
     """What the files of a project say.
 
     Attributes:
-        layers: All `.env` files, then all `*.cfg` files.
+        layers: The `.env` file, then all `*.cfg` files, then the TOML files.
+        tables: What TOML files have for routes, by what stands for them in variables.
         aws: The AWS_ variables of the `.env` file; never shown, for there are credentials among them.
         used: The names of the files that said something.
         warnings: What is to be told of the others.
@@ -38,6 +52,7 @@ class ProjectFiles:
     """
 
     layers: list[Layer] = attrs.field(factory=list)
+    tables: dict[str, Table] = attrs.field(factory=dict)
     aws: dict[str, str] = attrs.field(factory=dict, repr=False)
     used: list[str] = attrs.field(factory=list)
     warnings: list[str] = attrs.field(factory=list)
@@ -49,7 +64,8 @@ class ProjectFiles:
         self.warnings += said.warnings
         layer = {key: given for key, given in said.layer.items() if key not in unheard}
         self.layers += [layer] if layer else []
-        self.used += [name] if layer or said.aws else []
+        self.tables = {**said.tables, **self.tables}
+        self.used += [name] if layer or said.aws or said.tables else []
         self.aws.update(said.aws)
 
     def tell(self, taken: list[str]) -> None:
@@ -124,7 +140,7 @@ def _refuse(name: str, why: str, said: Said, files: ProjectFiles, mistakes: Mist
     refused = Mistake(name, None, "project file", f"not read, for {why}")
     if said.concerns_us:
         mistakes.add(refused)
-    else:
+    elif os.path.basename(name) != _EVERYBODYS:  # noqa: PTH119 - it is a name, and no path of a file any more
         files.warnings.append(f"skipped: {refused}")
 
 

@@ -26,15 +26,23 @@ SOURCE = Setting(
 
 _NO_ORIGINS: Mapping[str, str] = MappingProxyType({})
 
+DEFAULT = "DEFAULT"
+"""The key of the default route: what stands for <NAME> in its variables, LOAFER_<NAME>_ROUTE_SOURCE and so on."""
+
 
 @attrs.frozen(kw_only=True)
 class RouteSettings:
     """What one route is made of; names of classes and callables are dotted names.
 
     Attributes:
+        key: What stands for it in its variables.
+        table: Where a TOML file has a table for it; None where none has.
         origins: Where each field's value came from; empty for a route that a program made.
 
     """
+
+    key: str = DEFAULT
+    table: str | None = None
 
     name: str = setting("LOAFER_DEFAULT_ROUTE_NAME", "default", parsers.text("a name"), "Name of the route.")
     source: str = attrs.field(metadata={Setting: SOURCE})
@@ -66,7 +74,24 @@ class RouteSettings:
         "Options of the consumer, as JSON or as a Python dictionary.",
         "--consumer-opts",
     )
+    max_jobs: int | None = setting(
+        "LOAFER_DEFAULT_ROUTE_MAX_JOBS", "None", parsers.count, "The route's handlers that run at once; unset: any."
+    )
+    weight: float = setting(
+        "LOAFER_DEFAULT_ROUTE_WEIGHT", "1", parsers.number_above_zero, "The route's share of the slots others wait for."
+    )
+    retry: Retry | None = setting(  # noqa: RUF009 - as below
+        "LOAFER_DEFAULT_ROUTE_RETRY_DELAY", "None", parsers.route_retry, "As LOAFER_RETRY_DELAY, for the route."
+    )
+    timeout: float | None = setting(
+        "LOAFER_DEFAULT_ROUTE_HANDLER_TIMEOUT", "None", parsers.timeout, "As LOAFER_HANDLER_TIMEOUT, for the route."
+    )
     origins: Mapping[str, str] = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it says enough to be a route of its own; only the default route has a handler without a word."""
+        return bool(self.source) and (self.key == DEFAULT or "handler" in self.origins)
 
 
 @attrs.frozen(kw_only=True)
@@ -74,7 +99,8 @@ class Settings:
     """Everything that can be set; `Settings()` is the defaults, without any route.
 
     Attributes:
-        routes: The routes to run; from the outside there is one, the default route.
+        routes: The routes to run; read from outside, all that anything is said of, the default route first.
+        changes: What goes before the code of an application's routes; known when it is loaded.
         application: The name of the application whose routes run too, such as shop:app; None: there is none.
         only: The names of the routes that run; none: all.
         origins: Where each field's value came from; empty for settings that a program made.
@@ -108,7 +134,7 @@ class Settings:
     max_threads: int | None = setting(
         "LOAFER_MAX_THREAD_POOL",
         "None",
-        parsers.optional(parsers.whole_number(1)),
+        parsers.count,
         "Threads for handlers that are no coroutines; unset: from the number of cores.",
         "--max-threads",
     )
@@ -116,6 +142,7 @@ class Settings:
         "LOAFER_PROCESSES", "1", parsers.whole_number(1), "Worker processes, each with all of this.", "--processes"
     )
     routes: tuple[RouteSettings, ...] = ()
+    changes: tuple[RouteSettings, ...] = ()
     application: str | None = None
     only: tuple[str, ...] = ()
     prefetch: int | None = setting(
@@ -154,7 +181,7 @@ class Settings:
     handler_timeout: float | None = setting(
         "LOAFER_HANDLER_TIMEOUT",
         "None",
-        parsers.optional(parsers.seconds(above=0)),
+        parsers.timeout,
         "Seconds after which a coroutine handler is cancelled and its message kept; unset: never.",
         "--handler-timeout",
     )

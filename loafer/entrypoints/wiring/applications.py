@@ -26,9 +26,20 @@ _FIELDS = {"retry": "retry_delay"}
 class Application(Protocol):
     """What is wanted of an application; `loafer.Loafer` is one."""
 
-    lifespan: Lifespan | None
-    settings: Mapping[str, object]
-    line: Line
+    @property
+    def lifespan(self) -> Lifespan | None:
+        """What gives the state; None: there is none."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The settings that its code says."""
+        ...
+
+    @property
+    def line(self) -> Line:
+        """Where it was made."""
+        ...
 
     def routes(self) -> Sequence[Registered]:
         """Return its routes in their order."""
@@ -88,9 +99,8 @@ def name_of(application: Application) -> str | None:
 
 
 def settings_beside(settings: Settings, named: str | None, only: tuple[str, ...] = ()) -> Settings:
-    """Return the settings for an application of a name: the default route runs beside it where its source is set."""
-    routes = tuple(route for route in settings.routes if "source" in route.origins)
-    return attrs.evolve(settings, application=named, only=only, routes=routes)
+    """Return the settings for an application of a name; which routes run beside its own is seen when it is loaded."""
+    return attrs.evolve(settings, application=named, only=only)
 
 
 def settings_with(application: Application, settings: Settings, mistakes: Mistakes) -> Settings:
@@ -102,6 +112,11 @@ def settings_with(application: Application, settings: Settings, mistakes: Mistak
     if "max_jobs" not in settings.origins and "max_jobs" not in values:
         values["max_jobs"] = _sum_of_jobs(chosen(application.routes(), settings.only), settings)
     return attrs.evolve(settings, **values)
+
+
+def settings_without(settings: Settings) -> Settings:
+    """Return the settings where there is no application; `max_jobs` is as with one."""
+    return settings if "max_jobs" in settings.origins else attrs.evolve(settings, max_jobs=_sum_of_jobs((), settings))
 
 
 def _said_in_code(application: Application, settings: Settings, mistakes: Mistakes) -> Iterator[tuple[str, Any]]:
@@ -123,8 +138,8 @@ def _retry(value: object) -> Retry:
 
 
 def _sum_of_jobs(routes: Sequence[Registered], settings: Settings) -> int:
-    own = [route.max_jobs if type(route.max_jobs) is int and route.max_jobs > 0 else JOBS for route in routes]
-    return max(1, sum(own) + JOBS * len(chosen_settings(settings)))
+    own = [*(route.max_jobs for route in routes), *(route.max_jobs for route in chosen_settings(settings))]
+    return max(1, sum(jobs if type(jobs) is int and jobs > 0 else JOBS for jobs in own))
 
 
 def chosen(routes: Sequence[Registered], only: Sequence[str]) -> list[Registered]:

@@ -5,7 +5,7 @@ import inspect
 import pkgutil
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -21,6 +21,9 @@ from loafer.ports.consumer import Consumer
 from loafer.ports.decoder import Decoder
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
+
+_ABOUT_THE_SOURCE = "source: "
+"""How a consumer's complaint begins that is about its source, and not about an option."""
 
 
 def import_name(dotted: str) -> object:
@@ -117,6 +120,24 @@ def load_consumer_class(given_as: object) -> type[Consumer]:
         missing = ", ".join(sorted(named.__abstractmethods__))
         raise ValueError(f"class {named.__name__} lacks methods of a consumer; it needs {missing}")
     return named
+
+
+def creates(create: Callable[[], Consumer], refuse: Callable[[str, str], object]) -> bool:
+    """Tell whether a consumer can be created, by creating one: only it knows its options.
+
+    `refuse` is told what is wrong: whether with its `source`, its `options` or the `consumer` itself, and a sentence.
+    """
+    try:
+        create()
+    except ConfigurationError as error:
+        for line in str(error).splitlines():
+            about = "source" if line.startswith(_ABOUT_THE_SOURCE) else "options"
+            refuse(about, line.removeprefix(_ABOUT_THE_SOURCE))
+    except Exception as error:  # noqa: BLE001 - a user's own class, which may raise anything
+        refuse("consumer", f"creating it raised {type(error).__name__}: {error}")
+    else:
+        return True
+    return False
 
 
 def takes(created: type, keyword: str) -> bool:

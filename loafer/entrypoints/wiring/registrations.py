@@ -14,12 +14,12 @@ from loafer.application.middleware import mistake_in_middleware, through
 from loafer.application.pool import ThreadPool
 from loafer.application.registered import Registered
 from loafer.application.route import BatchCall, Call, Route, Surroundings
+from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, settings_of
 from loafer.entrypoints.wiring.decoding import RouteDecoder
 from loafer.entrypoints.wiring.joining import joined, share_of
-from loafer.entrypoints.wiring.loading import Translator, load_consumer_class, load_translator, takes
-from loafer.exceptions import ConfigurationError
+from loafer.entrypoints.wiring.loading import Translator, creates, load_consumer_class, load_translator, takes
 from loafer.ports.consumer import Consumer
 
 OPTIONS: Mapping[str, object] = {"WaitTimeSeconds": 20, "MaxNumberOfMessages": 10}
@@ -29,6 +29,9 @@ _SHARED = ("translator", "consumer", "options", "region", "endpoint", "profile")
 """What the routes of one source have in common, for they have one consumer."""
 
 _TRANSLATOR, _CONSUMER = (str(settings_of(RouteSettings)[name].default) for name in ("translator", "consumer"))
+
+_SHOWN = {"source": "source: ", "options": "", "consumer": "its consumer: "}
+"""How a consumer's complaint about a field begins, where the field was set in code."""
 
 
 @attrs.frozen
@@ -43,6 +46,7 @@ class Registrations:
         for_translators: What translators are created with that have names for it.
         processes: How many worker processes there are.
         rejected: Whether messages that no route of a source takes are deleted, by source.
+        changes: What was said of them elsewhere than in code, by what stands for each in variables.
 
     """
 
@@ -53,6 +57,7 @@ class Registrations:
     for_translators: Mapping[str, object]
     processes: int = 1
     rejected: Mapping[str, bool] = attrs.field(factory=dict)
+    changes: Mapping[str, RouteSettings] = attrs.field(factory=dict)
 
     def routes(self, registered: Sequence[Registered], translators: list[Translator | None]) -> list[Route]:
         """Return a route for each that can be one; adds their translators."""
@@ -92,7 +97,8 @@ class Registrations:
         return not apart
 
     def _route(self, registered: Registered, translators: list[Translator | None]) -> Route | None:
-        around = Surroundings(registered.name)
+        name = registered.label or registered.name
+        around = Surroundings(name)
         call = self._call(registered, around)
         translators.append(translator := self._translator(registered))
         consumer = self._consumer(registered)
@@ -103,7 +109,7 @@ class Registrations:
         call = through(call, registered.middleware, around)
         reject = registered.reject if isinstance(registered.reject, tuple) else (registered.reject,)
         return Route(
-            registered.name, registered.source, consumer, translator.translate, call, around,
+            name, registered.source, consumer, translator.translate, call, around,
             share_of([registered]), registered.retry, registered.timeout, reject, origin=_origin(registered),
         )  # fmt: skip
 
@@ -115,7 +121,7 @@ class Registrations:
                 return call_of(handler, self.pool, decoder, around, content)
             return batch_call_of(handler, self.pool, decoder, size=batching.size, wait=batching.wait, content=content)
         except ValueError as error:
-            self._tell(registered, f"handler {registered.handler_name}: {error}")
+            self._refuse(registered, "handler", str(error), f"handler {registered.handler_name}: ")
             return None
 
     def _translator(self, registered: Registered) -> Translator | None:
@@ -123,37 +129,27 @@ class Registrations:
         try:
             return load_translator(named, self.pool, self.for_translators)
         except ValueError as error:
-            self._tell(registered, f"translator={named!r}: {error}")
+            self._refuse(registered, "translator", str(error), f"translator={named!r}: ")
             return None
 
     def _consumer(self, registered: Registered) -> Callable[[], Consumer] | None:
-        """Return what creates the consumer; one is created on trial, for only it knows its options."""
+        """Return what creates the consumer, after one was created on trial."""
         create = self._creator(registered)
-        if create is None:
-            return None
-        try:
-            create()
-        except ConfigurationError as error:
-            for line in str(error).splitlines():
-                self._tell(registered, line)
-            return None
-        except Exception as error:  # noqa: BLE001 - a user's own class, which may raise anything
-            self._tell(registered, f"creating its consumer raised {type(error).__name__}: {error}")
-            return None
-        return create
+        return create if create is not None and creates(create, partial(self._refuse, registered)) else None
 
     def _creator(self, registered: Registered) -> Callable[[], Consumer] | None:
         options = {**OPTIONS, **registered.options}
         if registered.source.startswith(SCHEME):
             if self.processes > 1:
                 wrong = f"{self.processes} processes would each have a queue of their own"
-                self._tell(registered, f"source={registered.source!r}: {wrong}; give one process, or a queue on SQS")
+                right = f"{wrong}; give one process, or a queue on SQS"
+                self._refuse(registered, "source", right, f"source={registered.source!r}: ")
             return partial(self.broker.consumer, registered.source, options)
         named = _CONSUMER if registered.consumer is None else registered.consumer
         try:
             consumer_class = load_consumer_class(named)
         except ValueError as error:
-            self._tell(registered, f"consumer={named!r}: {error}")
+            self._refuse(registered, "consumer", str(error), f"consumer={named!r}: ")
             return None
         given = {name: getattr(registered, name) for name in ("region", "endpoint", "profile")}
         keywords = {name: value for name, value in given.items() if value is not None}
@@ -165,6 +161,14 @@ class Registrations:
             keywords["transport"] = self.transport
         create = cast("Callable[..., Consumer]", consumer_class)  # with a source and options, as its docstring says
         return partial(create, registered.source, options, **keywords)
+
+    def _refuse(self, registered: Registered, field: str, what: str, shown: str | None = None) -> None:
+        """Add what is wrong with a field: where it was set, or with its line of code and as it is `shown` there."""
+        said = self.changes.get(registered.key)
+        if said is not None and field in said.origins:
+            self.mistakes.add(mistake_in(said, field, what))
+        else:
+            self._tell(registered, f"{shown or _SHOWN[field]}{what}")
 
     def _tell(self, registered: Registered, what: str) -> None:
         self.mistakes.tell(f"{_origin(registered)}: {what}")

@@ -11,20 +11,24 @@ from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.calling import checked
 from loafer.application.pool import ThreadPool
 from loafer.application.route import Route, Surroundings
+from loafer.domain.share import Share
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring.applications import Application, chosen
 from loafer.entrypoints.wiring.decoding import RouteDecoder
-from loafer.entrypoints.wiring.loading import Translator, load_consumer_class, load_handler, load_translator, takes
+from loafer.entrypoints.wiring.loading import (
+    Translator,
+    creates,
+    load_consumer_class,
+    load_handler,
+    load_translator,
+    takes,
+)
 from loafer.entrypoints.wiring.registrations import Registrations
-from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
 
 Loaded = TypeVar("Loaded")
-
-_ABOUT_THE_SOURCE = "source: "
-"""How a consumer's complaint begins that is about its source, and not about an option."""
 
 
 @attrs.frozen
@@ -69,6 +73,7 @@ class Wiring:
             self._for_translators,
             shared.processes,
             {} if shared.only else application.rejected(),
+            {route.key: route for route in shared.changes},
         )
         return making.routes(chosen(application.routes(), shared.only), translators)
 
@@ -94,7 +99,11 @@ class Wiring:
         if call is None or translator is None or consumer is None:
             return None
         call = checked(call, translator.made)
-        return Route(settings.name, settings.source, consumer, translator.translate, call, around)
+        share = Share(max_jobs=settings.max_jobs, weight=settings.weight)
+        return Route(
+            settings.name, settings.source, consumer, translator.translate, call, around,
+            share, settings.retry, settings.timeout,
+        )  # fmt: skip
 
     def _loaded(self, settings: RouteSettings, field: str, load: Callable[[str], Loaded]) -> Loaded | None:
         try:
@@ -104,28 +113,14 @@ class Wiring:
             return None
 
     def _consumer(self, settings: RouteSettings) -> Callable[[], Consumer] | None:
-        """Return what creates the consumer; one is created on trial, for only it knows its options."""
+        """Return what creates the consumer, after one was created on trial."""
         create = self._creator(settings)
-        if create is None:
-            return None
-        try:
-            create()
-        except ConfigurationError as error:
-            for line in str(error).splitlines():
-                self._refused(settings, line)
-            return None
-        except Exception as error:  # noqa: BLE001 - a user's own class, which may raise anything
-            raised = f"creating it raised {type(error).__name__}: {error}"
-            self.mistakes.add(mistake_in(settings, "consumer", raised))
-            return None
-        return create
+        return create if create is not None and creates(create, partial(self._refused, settings)) else None
 
-    def _refused(self, settings: RouteSettings, line: str) -> None:
-        """Add what a consumer says about its source or its options; a source that is missing was told before."""
-        if not line.startswith(_ABOUT_THE_SOURCE):
-            self.mistakes.add(mistake_in(settings, "options", line))
-        elif settings.source:
-            self.mistakes.add(mistake_in(settings, "source", line.removeprefix(_ABOUT_THE_SOURCE)))
+    def _refused(self, settings: RouteSettings, field: str, what: str) -> None:
+        """Add what is wrong with a field; a source that is missing was told before."""
+        if field != "source" or settings.source:
+            self.mistakes.add(mistake_in(settings, field, what))
 
     def _creator(self, settings: RouteSettings) -> Callable[[], Consumer] | None:
         if settings.source.startswith(SCHEME):

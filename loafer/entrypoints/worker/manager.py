@@ -22,6 +22,7 @@ from loafer.entrypoints.wiring.applications import (
     load_application,
     settings_with,
 )
+from loafer.entrypoints.wiring.configured import configured, routes_apart
 from loafer.entrypoints.wiring.connecting import PublisherTo
 from loafer.entrypoints.wiring.container import Container
 from loafer.entrypoints.worker.course import Course
@@ -115,8 +116,11 @@ class Manager:
         settings = self.settings
         if self.application is None and settings.application is not None:
             self.application = load_application(settings.application, self.mistakes)
+            if self.application is None:
+                return attrs.evolve(settings, routes=())
         if self.application is None:
-            return settings
+            return routes_apart(settings, self.mistakes)
+        self.application, settings = configured(self.application, settings, self.mistakes)
         check_only(self.application, settings, self.mistakes)
         settings = settings_with(self.application, settings, self.mistakes)
         return attrs.evolve(settings, routes=chosen_settings(settings))

@@ -103,7 +103,7 @@ WRONG: tuple[tuple[str, dict[str, Any], str], ...] = (
     ("orders", {"translator": "no.such"}, "translator='no.such': there is no module 'no'"),
     ("orders", {"consumer": "no.such"}, "consumer='no.such': there is no module 'no'"),
     ("orders", {"consumer": dict}, "not a consumer; name a subclass"),
-    ("orders", {"consumer": TakesNothing}, "creating its consumer raised KeyError"),
+    ("orders", {"consumer": TakesNothing}, "its consumer: creating it raised KeyError"),
     ("orders", {"consumer": TakesNothing, "region": "x"}, "region='x': TakesNothing takes no region"),
     ("arn:aws:sqs:sa-east-1:1:orders", {"region": "eu-west-1"}, "it is in region 'sa-east-1', and region='eu-west-1'"),
 )

@@ -1,0 +1,149 @@
+"""What configuration says of routes: it goes before their code, or makes a route of its own."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from loafer.application.checking import mistakes_in
+from loafer.application.lifespan import Lifespan
+from loafer.application.publishing import QueuePublisher, TopicPublisher
+from loafer.application.registered import Line, Registered
+from loafer.domain.shown import printable
+from loafer.entrypoints.settings.keys import did_you_mean, key_for, nearest
+from loafer.entrypoints.settings.load import mistake_in
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import DEFAULT, RouteSettings, Settings, settings_of
+from loafer.entrypoints.wiring.applications import Application
+from loafer.entrypoints.wiring.loading import import_name
+
+logger = logging.getLogger(__name__)
+
+_SAME = ("source", "translator", "consumer", "max_jobs", "weight", "retry", "timeout")
+"""What a route has under the same name in code and in settings."""
+
+
+@attrs.frozen(eq=False)
+class Configured:
+    """An application whose routes are as configuration says them.
+
+    Attributes:
+        application: The application as its code says it.
+        changed: Its routes.
+
+    """
+
+    application: Application
+    changed: tuple[Registered, ...]
+
+    @property
+    def lifespan(self) -> Lifespan | None:
+        """That of its code."""
+        return self.application.lifespan
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Those of its code."""
+        return self.application.settings
+
+    @property
+    def line(self) -> Line:
+        """Where it was made."""
+        return self.application.line
+
+    def routes(self) -> Sequence[Registered]:
+        """Return its routes in their order."""
+        return self.changed
+
+    def publishers(self) -> Sequence[QueuePublisher[Any] | TopicPublisher[Any]]:
+        """Return its publishers."""
+        return self.application.publishers()
+
+    def rejected(self) -> Mapping[str, bool]:
+        """Return of sources whether messages that no route takes are rejected; a source may be another one now."""
+        now = {old.source: new.source for old, new in zip(self.application.routes(), self.changed, strict=True)}
+        return {now.get(source, source): reject for source, reject in self.application.rejected().items()}
+
+    def mistakes(self) -> Sequence[str]:
+        """Return what is wrong with its code, and with what became of its routes."""
+        return list(dict.fromkeys([*self.application.mistakes(), *mistakes_in(self.changed)]))
+
+
+def configured(application: Application, settings: Settings, mistakes: Mistakes) -> tuple[Application, Settings]:
+    """Return an application with what the settings say of its routes, and settings with the routes that it has not.
+
+    An application that is configured already stays as it is.
+    """
+    if isinstance(application, Configured):
+        return application, settings
+    by_key = {route.key: route for route in settings.routes}
+    changed = tuple(_changed(route, by_key.get(route.key), mistakes) for route in application.routes())
+    keys = {route.key for route in changed}
+    apart = attrs.evolve(settings, routes=tuple(route for route in settings.routes if route.key not in keys))
+    names = {route.key: route.name for route in changed}
+    changes = tuple(route for route in settings.routes if route.key in keys and route.origins)
+    own = routes_apart(apart, mistakes, names)
+    return Configured(application, changed), attrs.evolve(own, changes=changes)
+
+
+def routes_apart(settings: Settings, mistakes: Mistakes, names: Mapping[str, str] | None = None) -> Settings:
+    """Return settings with the routes that can run by themselves; of the others it is told why they cannot.
+
+    `names` are those of an application's routes, by what stands for them in variables; None: there is none. What a TOML
+    file says of no route is a mistake; of variables, which another application may have too, there is a warning.
+    """
+    whole = tuple(route for route in settings.routes if route.whole)
+    known = {**(names or {}), **{route.key: route.name for route in whole}}
+    for route in settings.routes:
+        if route.whole:
+            continue
+        if route.table is not None:
+            mistakes.tell(f"{route.table}: {_no_route(route, settings, list(known.values()))}")
+        elif route.key != DEFAULT:
+            _warn(route, list(known))
+    if not whole and names is None:
+        whole = tuple(route for route in settings.routes if route.key == DEFAULT)  # which has no source: that is told
+    return attrs.evolve(settings, routes=whole)
+
+
+def _no_route(route: RouteSettings, settings: Settings, names: Sequence[str]) -> str:
+    of = "" if settings.application is None else f" of {settings.application}"
+    lacks = " and ".join(_lacking(route))
+    return f"[routes.{route.name}] is no route{of}, and has no {lacks}{did_you_mean(route.name, names)}"
+
+
+def _lacking(route: RouteSettings) -> Iterator[str]:
+    if not route.source:
+        yield "source"
+    if "handler" not in route.origins:
+        yield "handler"
+
+
+def _warn(route: RouteSettings, keys: Sequence[str]) -> None:
+    settings = settings_of(RouteSettings)
+    near = nearest(route.key, keys)
+    for field, origin in route.origins.items():
+        if near is not None:
+            right = f"did you mean {key_for(near, settings[field])}?"
+        else:
+            lacking = " and ".join(key_for(route.key, settings[each]) for each in _lacking(route))
+            right = f"a route of its own needs {lacking} too"
+        logger.warning("%s", printable(f"{key_for(route.key, settings[field])} ({origin}) is of no route; {right}"))
+
+
+def _changed(route: Registered, said: RouteSettings | None, mistakes: Mistakes) -> Registered:
+    """Return a route in code with what is said of it elsewhere; its name stays."""
+    if said is None or not said.origins:
+        return route
+    changes: dict[str, Any] = {name: getattr(said, name) for name in _SAME if name in said.origins}
+    if "options" in said.origins:
+        changes["options"] = said.options
+    if "handler" in said.origins:
+        try:
+            changes["handler"] = import_name(said.handler)
+        except ValueError as error:
+            mistakes.add(mistake_in(said, "handler", str(error)))
+    if "name" in said.origins:
+        changes["label"] = said.name
+    return attrs.evolve(route, given_name=route.name, **changes)
