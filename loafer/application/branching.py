@@ -45,18 +45,28 @@ class Unmatched:
     reject: bool
     places: tuple[Place, ...]
     _kinds: Counter[str] = attrs.field(factory=Counter, init=False)
-    _waits: bool = attrs.field(default=False, init=False)
+    _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
     def note(self, sight: MessageSight) -> None:
         """Note a message; the first one is told at once, and those of a minute after it together."""
         kind = self._kind(sight)
         self._kinds[kind if kind in self._kinds or len(self._kinds) < MOST_KINDS else "others"] += 1
-        if not self._waits:
-            self._tell()
+        if self._timer is None:
+            self._tell_each_minute()
+
+    def tell_rest(self) -> None:
+        """Warn of those of the last minute now, for nothing comes any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._tell()
+
+    def _tell_each_minute(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(EVERY, self._tell_each_minute) if self._kinds else None
+        self._tell()
 
     def _tell(self) -> None:
-        self._waits = bool(self._kinds)
-        if not self._waits:
+        if not self._kinds:
             return
         counts = "; ".join(f"{count} with {kind}" for kind, count in self._kinds.most_common())
         done = "deleted" if self.reject else "kept"
@@ -64,7 +74,6 @@ class Unmatched:
             "%d messages of %r that no route takes are %s: %s", self._kinds.total(), self.source, done, counts
         )
         self._kinds.clear()
-        asyncio.get_running_loop().call_later(EVERY, self._tell)
 
     def _kind(self, sight: MessageSight) -> str:
         values = [(place, sight.value(place)) for place in self.places if place.where in _SHOWN]

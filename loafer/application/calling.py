@@ -23,6 +23,8 @@ from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError
 from loafer.ports.decoder import Decode, Decoder
 
+_HANDLERS = "name a function, a coroutine function, or an object or a class with __call__"
+
 
 def call_of(named: object, pool: ThreadPool, decoder: Decoder, around: Surroundings, content: object = object) -> Call:
     """Return how a handler is called: coroutine functions as they are, other callables in threads of `pool`.
@@ -103,11 +105,24 @@ def _called(named: object) -> Callable[..., Any]:
     called = named
     if isinstance(named, type):
         if not any("__call__" in vars(base) for base in named.__mro__):
-            raise ValueError(f"class {named.__name__} has no __call__; name a function, or a class with __call__")
+            raise ValueError(f"class {named.__name__} has no __call__; {_HANDLERS}")
+        _check_takes_nothing(named)
         called = _instance(named)
     if not callable(called):
-        raise ValueError(f"a {type(called).__name__} is not callable; name a function, or a class with __call__")
+        kind = f"an instance of {type(called).__name__}"
+        raise ValueError(f"it is {kind}, which cannot be called; {_HANDLERS}")
     return called
+
+
+def _check_takes_nothing(named: type) -> None:
+    """Raise ValueError if a class cannot be instantiated without arguments."""
+    signature = signature_of(named)
+    try:
+        signature.bind() if signature is not None else None
+    except TypeError as error:
+        made = f"handlers are made without arguments, and {named.__name__}{signature} needs some"
+        right = f"name an instance, such as handle = {named.__name__}(…), or take what it needs from a lifespan's state"
+        raise ValueError(f"{made}; {right}") from error
 
 
 def _instance(named: type, **given: object) -> object:

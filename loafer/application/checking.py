@@ -1,11 +1,13 @@
 """What is wrong with registered routes, before anything runs: all of it, each with its line of code."""
 
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 from loafer.application.registered import Batching, Registered
+from loafer.application.signature import function_of, name_of, signature_of
 from loafer.domain.choosing import unreachable
 from loafer.domain.limits import FIFO
 from loafer.domain.retry import Retry
@@ -89,3 +91,17 @@ def _never_reached(routes: Sequence[Registered]) -> Iterator[str]:
             others = " and ".join(f"{taker.name!r} ({taker.line})" for taker in takers)
             why = f"its messages are taken before, by {others}" if takers else "no message is like that"
             yield f"{route.line}: route {route.name!r}: its `when` can never be reached: {why}"
+
+
+def mistake_in_middleware(function: Callable[..., object]) -> str | None:
+    """Return what is wrong with a middleware; None if nothing is."""
+    right = f"write it as async def {name_of(function)}(context, call_next)"
+    if not callable(function) or not inspect.iscoroutinefunction(function_of(function)):
+        return f"the middleware {name_of(function)} is no coroutine function; {right}"
+    signature = signature_of(function)
+    if signature is not None:
+        try:
+            signature.bind(None, None)
+        except TypeError:
+            return f"the middleware {name_of(function)}{signature} cannot be called with two arguments; {right}"
+    return None

@@ -182,6 +182,9 @@ class Dispatcher:
                 self._stop.begin()
                 self.stopped_at = self.clock()
                 self.left = await self._unhindered(Shutdown(self._stop, jobs, intakes, self.options, self.clock).run())
+                for each in self.routes:
+                    if each.branching is not None:
+                        each.branching.ended()
         if self._stop.cause is not None:
             raise self._stop.cause
 

@@ -1,6 +1,5 @@
 """Functions that a handler is called through, put around it once, and not per message."""
 
-import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -9,7 +8,7 @@ import attrs
 
 from loafer.application.handler import ThreadHandler
 from loafer.application.route import BatchCall, Call, Surroundings
-from loafer.application.signature import function_of, signature_of
+from loafer.application.signature import name_of
 from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.message import Message
@@ -52,7 +51,7 @@ class Chain:
 
         await self.wraps[place](context, call_next)
         if not called_on:
-            raise IgnoreMessage(f"the middleware {_name(self.wraps[place])} did not call on")
+            raise IgnoreMessage(f"the middleware {name_of(self.wraps[place])} did not call on")
 
 
 @attrs.frozen(eq=False)
@@ -92,21 +91,3 @@ def through(call: Call | BatchCall, wraps: Wraps, around: Surroundings) -> Call 
         return attrs.evolve(call, handle=_Many(Chain(wraps), threaded, call), contextual=True)
     handle = _One(Chain(wraps), threaded, call, around)
     return attrs.evolve(call, handle=handle, arguments=lambda content, message: (content, message))
-
-
-def mistake_in_middleware(function: Callable[..., object]) -> str | None:
-    """Return what is wrong with a middleware; None if nothing is."""
-    right = f"write it as async def {_name(function)}(context, call_next)"
-    if not callable(function) or not inspect.iscoroutinefunction(function_of(function)):
-        return f"the middleware {_name(function)} is no coroutine function; {right}"
-    signature = signature_of(function)
-    if signature is not None:
-        try:
-            signature.bind(None, None)
-        except TypeError:
-            return f"the middleware {_name(function)}{signature} cannot be called with two arguments; {right}"
-    return None
-
-
-def _name(function: object) -> str:
-    return str(getattr(function, "__name__", type(function).__name__))

@@ -15,6 +15,8 @@ logger = logging.getLogger(__name__)
 LONGEST_REASON = 500
 """Characters of a reason that a handler or a translator gave."""
 
+_WHERE = "; its traceback is logged at DEBUG"
+
 
 def report(delivery: Delivery, tracebacks: Tracebacks) -> None:
     """Log a delivery: an ERROR where it failed, a WARNING where that deleted a message unhandled."""
@@ -48,7 +50,7 @@ def _report_failure(delivery: Delivery, what: str, tracebacks: Tracebacks) -> No
     elif tracebacks == "full":
         logger.error(text, *told, "", exc_info=error)
     else:
-        logger.error(text, *told, "".join(_frames(error)) if tracebacks == "frames" else "")
+        logger.error(text, *told, "".join(_frames(error)) if tracebacks == "frames" else _WHERE)
         logger.debug("message %s: the traceback", message, exc_info=error)
 
 

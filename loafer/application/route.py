@@ -109,6 +109,7 @@ class Branching:
         routes: The routes, in their order; a condition chooses among them, and nobody receives for them alone.
         chooser: Leads a message to its route.
         unmatched: Told of what can be seen of a message that no route takes; it raises nothing.
+        ended: Called when nothing comes any more.
         reject: Whether such a message is deleted; otherwise it is kept.
         enveloped: Whether messages may have come through a topic.
 
@@ -117,6 +118,7 @@ class Branching:
     routes: "tuple[Route, ...]"
     chooser: "Chooser[Route]"
     unmatched: Callable[[Any], None]
+    ended: Callable[[], None]
     reject: bool = False
     enveloped: bool = False
 

@@ -1,10 +1,12 @@
 """Routes, publishers and middleware as they stand in code: data, until an application runs them."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, Union, Unpack, cast, overload
 
 import attrs
 
+from loafer.application.checking import mistake_in_middleware, mistakes_in
 from loafer.application.destination import Destination
 from loafer.application.publishing import QueuePublisher, TopicPublisher
 from loafer.application.registered import Batching, Line, Registered, RouteOptions, check_options
@@ -26,9 +28,10 @@ Wraps = tuple[Callable[..., Any], ...]
 
 @attrs.frozen
 class Middleware:
-    """A function that handlers are called through."""
+    """A function that handlers are called through, and where it was registered."""
 
     function: Callable[..., Any]
+    line: Line
 
 
 @attrs.frozen
@@ -37,6 +40,7 @@ class Unmatched:
 
     source: str
     reject: bool
+    line: Line
 
 
 Entry = Union[Registered, QueuePublisher[Any], TopicPublisher[Any], Middleware, Unmatched, "Router[Any]"]
@@ -120,12 +124,12 @@ class Router(Generic[State]):
         self, function: Callable[[Context[State], CallNext], Awaitable[None]]
     ) -> Callable[[Context[State], CallNext], Awaitable[None]]:
         """Register what every handler is called through, inside of what was registered before; return it unchanged."""
-        self.entries.append(Middleware(function))
+        self.entries.append(Middleware(function, Line.of_caller(1)))
         return function
 
     def unmatched(self, source: str, *, reject: bool) -> None:
         """Say whether messages that no route of a source takes are rejected; without a word they are kept."""
-        self.entries.append(Unmatched(source, reject))
+        self.entries.append(Unmatched(source, reject, Line.of_caller(1)))
 
     def takes(self, state: State, /) -> None:
         """Do nothing: it tells type checkers which state the handlers take."""
@@ -142,6 +146,17 @@ class Router(Generic[State]):
         """Return of sources whether messages that no route takes are rejected; what was said last counts."""
         return {entry.source: entry.reject for entry, _ in _all(self) if isinstance(entry, Unmatched)}
 
+    def mistakes(self) -> list[str]:
+        """Return one line for each thing that is wrong with what was registered, with its line of code."""
+        entries = [entry for entry, _ in _all(self)]
+        routes = [entry for entry in entries if isinstance(entry, Registered)]
+        wrong = [
+            *mistakes_in(routes),
+            *(mistake_in_unmatched(entry, routes) for entry in entries if isinstance(entry, Unmatched)),
+            *(_mistake_in_middleware(entry) for entry in entries if isinstance(entry, Middleware)),
+        ]
+        return list(dict.fromkeys(line for line in wrong if line is not None))
+
     def _registering(
         self, line: Line, source: str, name: str | None, batching: Batching | None, options: RouteOptions
     ) -> Callable[[Any], Any]:
@@ -152,6 +167,21 @@ class Router(Generic[State]):
             return handler
 
         return register
+
+
+def mistake_in_unmatched(said: Unmatched, routes: Sequence[Registered]) -> str | None:
+    """Return what is wrong with what is said of a source: that no route has it; None if nothing is."""
+    sources = list(dict.fromkeys(route.source for route in routes if isinstance(route.source, str)))
+    if said.source in sources:
+        return None
+    near = get_close_matches(str(said.source), sources, n=1)
+    right = f"did you mean {near[0]!r}?" if near else "name the source as its routes do"
+    return f"{said.line}: unmatched({said.source!r}): no route has this source; {right}"
+
+
+def _mistake_in_middleware(registered: Middleware) -> str | None:
+    wrong = mistake_in_middleware(registered.function)
+    return None if wrong is None else f"{registered.line}: {wrong}"
 
 
 def _all(router: Router[Any], outer: Wraps = (), within: tuple[Router[Any], ...] = ()) -> Iterator[tuple[Entry, Wraps]]:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack, overload
 
-from loafer.application.checking import mistakes_in
 from loafer.application.registered import Line, check_options
 from loafer.application.routing import Router, State
 from loafer.domain.retry import Retry
@@ -69,7 +68,7 @@ class Loafer(Router[State]):
 
     def mistakes(self) -> list[str]:
         """Return one line for each thing that is wrong with what was registered, with the line of code."""
-        return [*_mistakes_of_lifespan(self.lifespan, self.line), *mistakes_in(self.routes())]
+        return [*_mistakes_of_lifespan(self.lifespan, self.line), *super().mistakes()]
 
     def run(self) -> NoReturn:
         """Run until Ctrl-C or SIGTERM, and end the process with its exit status, as `loafer run` does."""

@@ -183,6 +183,8 @@ def demo(context: click.Context, messages: int, handler: str | None) -> None:
         with click.progressbar(length=messages, label="delivering", file=sys.stderr, hidden=hidden) as bar:
             report = run_demo(settings, messages, handler, lambda: bar.update(1))
         click.echo(table(("what happens", "delivered", "acknowledged", "kept"), report.rows()))
+        for outcome, reason in report.reasons.items():
+            click.echo(f"{outcome.value}, the first: {reason}")
         rate = report.delivered / report.seconds
         click.echo(f"{report.delivered} messages in {report.seconds:.2f} s: {rate:.0f} messages a second")
 
@@ -206,6 +208,8 @@ def replay(context: click.Context, file: TextIO, handler: str | None, translator
         names = {name: value for name, value in (("handler", handler), ("translator", translator)) if value}
         summary = run_replay(settings, mistakes, file, names, click.echo)
         click.echo(summary.text)
+        if summary.failed and not verbosity(context):
+            click.echo("loafer -v replay … shows the tracebacks", err=True)
         if summary.kept or not summary.complete:
             context.exit(FAILED)
 

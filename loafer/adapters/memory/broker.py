@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import attrs
@@ -11,6 +12,12 @@ from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
 from loafer.exceptions import ConfigurationError
+
+_OPTIONS = (
+    "WaitTimeSeconds", "MaxNumberOfMessages", "VisibilityTimeout",
+    "AttributeNames", "MessageAttributeNames", "MessageSystemAttributeNames",
+)  # fmt: skip
+"""The options of an SQS consumer; most say nothing here, but a misspelt one would say nothing anywhere."""
 
 
 @attrs.define
@@ -39,9 +46,17 @@ class MemoryBroker:
         """Return a consumer of a queue; of the options of an SQS consumer it knows the wait time and the batch size.
 
         Raises:
-            ConfigurationError: one of the two is no number.
+            ConfigurationError: one of the two is no number, or an option is none of an SQS consumer's.
 
         """
+        unknown = [name for name in options if name not in _OPTIONS]
+        if unknown:
+            near = [get_close_matches(name, _OPTIONS, n=1, cutoff=0.0)[0] for name in unknown]
+            told = [
+                f"consumer option {a}: unknown; the nearest known one is {b}"
+                for a, b in zip(unknown, near, strict=True)
+            ]
+            raise ConfigurationError("\n".join(told))
         wait_time, batch_size = options.get("WaitTimeSeconds", 5), options.get("MaxNumberOfMessages", 10)
         if not isinstance(wait_time, int | float) or wait_time < 0:
             raise ConfigurationError(f"WaitTimeSeconds={wait_time!r} is no number of seconds; give 0 to 20")

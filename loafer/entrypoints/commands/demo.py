@@ -11,6 +11,7 @@ from loafer.adapters.aws.saved import Sample
 from loafer.application.delivery import Delivery
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
+from loafer.entrypoints.commands.display import reason_of
 from loafer.entrypoints.commands.trial import Trial
 from loafer.entrypoints.settings.table import RouteSettings, Settings
 
@@ -43,6 +44,7 @@ class Report:
     Attributes:
         names: What the rows are about: kinds of messages, or outcomes where the handler is not the demo's.
         ended: How often a message of each of them ended in each outcome.
+        reasons: The error of the first message in each outcome, where the handler is not the demo's.
         seconds: How long it took.
         complete: False if something stopped the demo before the last message.
 
@@ -50,6 +52,7 @@ class Report:
 
     names: Sequence[str]
     ended: Counter[tuple[str, Outcome]] = attrs.field(factory=Counter)
+    reasons: dict[Outcome, str] = attrs.field(factory=dict)
     seconds: float = 0.0
     complete: bool = False
 
@@ -83,6 +86,8 @@ def run_demo(settings: Settings, messages: int, handler: str | None, progress: C
     def observe(delivery: Delivery) -> None:
         kind = KINDS[int(delivery.message.id) % len(KINDS)]
         report.ended[delivery.outcome.value if handler else kind.name, delivery.outcome] += 1
+        if handler and delivery.error is not None and delivery.outcome not in report.reasons:
+            report.reasons[delivery.outcome] = reason_of(delivery.error)
         progress()
 
     numbers = range(messages)

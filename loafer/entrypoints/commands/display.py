@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from loafer import __version__
-from loafer.domain.shown import without_secrets
+from loafer.domain.shown import printable, without_secrets
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.worker.ending import TELLING, ending_of, ends_within
 from loafer.exceptions import ConfigurationError, ConsumerError, LifespanError, PublisherError
@@ -42,6 +42,13 @@ def tell_end(error: BaseException, *, traced: bool = False) -> int:
     ending = ending_of(error, traced=traced)
     ends_within(TELLING, partial(click.echo, as_logged(ending.text), err=True))
     return ending.status
+
+
+def reason_of(error: BaseException | None) -> str:
+    """Return why a message ended as it did, in one line: the kind and the text of an error; nothing without one."""
+    from loafer.entrypoints.worker.traces import text_of  # noqa: PLC0415 - `--help` needs no tracebacks
+
+    return "" if error is None else printable(f"{type(error).__name__}: {text_of(error)}".rstrip())
 
 
 def as_logged(text: str) -> str:

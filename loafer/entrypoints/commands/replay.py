@@ -10,10 +10,10 @@ from loafer.adapters.aws.saved import Sample, read_messages
 from loafer.application.delivery import Delivery
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.shown import printable
+from loafer.entrypoints.commands.display import reason_of
 from loafer.entrypoints.commands.trial import Trial
 from loafer.entrypoints.settings.mistakes import Mistake, Mistakes
 from loafer.entrypoints.settings.table import Settings
-from loafer.entrypoints.worker.traces import text_of
 
 SOURCE = "memory://replay"
 
@@ -35,6 +35,11 @@ class Summary:
     def kept(self) -> int:
         """Count the messages that would stay on their queue."""
         return sum(number for outcome, number in self.outcomes.items() if not outcome.acknowledged)
+
+    @property
+    def failed(self) -> bool:
+        """Whether any handler raised what it should not."""
+        return self.outcomes[Outcome.FAILED] > 0
 
     @property
     def text(self) -> str:
@@ -63,8 +68,7 @@ def run_replay(
 
     def observe(delivery: Delivery) -> None:
         summary.outcomes[delivery.outcome] += 1
-        error = delivery.error
-        why = "" if error is None else f"{type(error).__name__}: {text_of(error)}".rstrip()
+        why = reason_of(delivery.error)
         report(printable(f"{delivery.message.id}  {delivery.outcome.value}{why and '  '}{why}"))
 
     route = attrs.evolve(

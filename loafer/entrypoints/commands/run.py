@@ -1,10 +1,12 @@
 """What runs until it is stopped: the default route, or the routes of an application in code."""
 
+import logging
 from functools import partial
 
 import attrs
 import click
 
+from loafer.adapters.memory import SCHEME
 from loafer.entrypoints.commands.display import TOLD, as_logged, banner, tell_end
 from loafer.entrypoints.commands.given import read_settings, verbosity
 from loafer.entrypoints.settings.here import settings_here
@@ -24,6 +26,8 @@ from loafer.entrypoints.wiring.configured import configured, routes_apart
 from loafer.entrypoints.worker.deadline import cut_off
 from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.entrypoints.worker.logs import in_the_logs_format, set_up_logs
+
+logger = logging.getLogger(__name__)
 
 
 def run_routes(context: click.Context) -> int:
@@ -100,6 +104,7 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
         def tell(text: str) -> None:
             writer.put(partial(click.echo, as_logged(text), err=True), len(text))
 
+        _warn_of_memory(settings, application)
         said = in_the_logs_format(_banner(settings, application))
         began = partial(writer.put, partial(click.echo, said), len(said))
         end = partial(cut_off, lambda ending: tell(ending.text) if ending.text else None, writer.close)
@@ -125,6 +130,17 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
             began, partial(by_signals, look=watch.log_held)
         )
         return 0
+
+
+def _warn_of_memory(settings: Settings, application: Application | None) -> None:
+    """Say that nothing ever comes from a queue that is in this process alone: it looks like a worker that is idle."""
+    registered = () if application is None else chosen(application.routes(), settings.only)
+    for source in [*(route.source for route in registered), *(route.source for route in settings.routes)]:
+        if str(source).startswith(SCHEME):
+            text = (
+                "source %r is in this process alone, and nobody publishes to it: it is for tests; give a queue on SQS"
+            )
+            logger.warning(text, source)
 
 
 def _banner(settings: Settings, application: Application | None) -> str:

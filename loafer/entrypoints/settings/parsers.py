@@ -11,6 +11,9 @@ from loafer.domain.retry import EXPONENTIAL, Retry
 
 Value = TypeVar("Value")
 
+_UNQUOTED = re.compile(r"([{,]\s*)([A-Za-z]\w*)(\s*:)")
+"""A key that a shell or a hurry has left without its quotes."""
+
 JSON = "json"
 """The log format that is no format of `logging`."""
 
@@ -206,6 +209,9 @@ def options(value: str) -> Mapping[str, Any]:
     """
     mapping = _structure(value)
     if not isinstance(mapping, dict):
+        quoted = _UNQUOTED.sub(r"\1'\2'\3", value.strip())
+        if quoted != value.strip() and isinstance(_structure(quoted), dict):
+            raise ValueError(f"its keys want quotes; give {quoted}")
         raise ValueError("not a mapping; give one such as {'WaitTimeSeconds': 5}")
     if not all(isinstance(key, str) for key in mapping):
         raise ValueError("a key is not a string; give a mapping such as {'WaitTimeSeconds': 5}")

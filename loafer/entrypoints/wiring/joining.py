@@ -21,10 +21,12 @@ def joined(group: Sequence[Registered], branches: tuple[Route, ...], *, reject: 
     first = branches[0]
     rules = [each.rule for each in group]
     looked_at = [leaf.place for rule in rules for leaf in leaves(rule) if not isinstance(leaf, Asked)]
+    unmatched = Unmatched(first.source, reject, tuple(dict.fromkeys(looked_at)))
     branching = Branching(
         branches,
         Chooser.of(list(zip(rules, branches, strict=True))),
-        Unmatched(first.source, reject, tuple(dict.fromkeys(looked_at))).note,
+        unmatched.note,
+        unmatched.tell_rest,
         reject,
         enveloped,
     )

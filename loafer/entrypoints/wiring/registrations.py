@@ -10,7 +10,7 @@ from loafer.adapters.memory import SCHEME
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.application.calling import batch_call_of, call_of, checked
 from loafer.application.checking import mistakes_in
-from loafer.application.middleware import mistake_in_middleware, through
+from loafer.application.middleware import through
 from loafer.application.pool import ThreadPool
 from loafer.application.registered import Registered
 from loafer.application.route import BatchCall, Call, Route, Surroundings
@@ -61,9 +61,6 @@ class Registrations:
 
     def routes(self, registered: Sequence[Registered], translators: list[Translator | None]) -> list[Route]:
         """Return a route for each that can be one; adds their translators."""
-        functions = dict.fromkeys(function for each in registered for function in each.middleware)
-        for wrong in filter(None, map(mistake_in_middleware, functions)):
-            self.mistakes.tell(wrong)
         by_source: dict[str, list[Registered]] = {}
         for each in registered:
             if not mistakes_in([each]):

@@ -139,6 +139,34 @@ async def test_what_no_route_takes_is_kept_and_told_once_a_minute(
     assert "s3cret" not in caplog.text
 
 
+async def test_what_no_route_took_in_the_last_minute_is_told_at_the_stop(
+    app: Loafer[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    app.route("memory://events", when=attribute("type") == "a", options=QUICK)(handle)
+    shop = Shop(app)
+    for kind in ("x", "y", "y"):
+        shop.send({}, kind)
+    await shop.run(5)
+    told = [message for message in caplog.messages if "no route takes" in message]
+    assert len(told) == 2
+    assert told[1].endswith("are kept: 2 with attribute('type') 'y'")
+
+
+def test_what_is_said_of_a_source_that_no_route_has_is_a_mistake(app: Loafer[None]) -> None:
+    router = Router[Any]()
+    app.include(router)
+    app.route("events", when=attribute("type") == "a")(handle)
+    router.unmatched("event", reject=True)
+    app.unmatched("qqq", reject=True)
+    app.unmatched("events", reject=True)
+    line = test_what_is_said_of_a_source_that_no_route_has_is_a_mistake.__code__.co_firstlineno + 4
+    place = "tests/unit/application/test_branching.py"
+    assert mistakes_in(app) == [
+        f"{place}:{line}: unmatched('event'): no route has this source; did you mean 'events'?",
+        f"{place}:{line + 1}: unmatched('qqq'): no route has this source; name the source as its routes do",
+    ]
+
+
 async def test_what_no_route_takes_is_deleted_where_that_is_said(app: Loafer[None]) -> None:
     app.route("memory://events", when=body("kind") == "a", options=QUICK)(handle)
     app.unmatched("memory://events", reject=True)
@@ -321,6 +349,8 @@ def test_middleware_that_cannot_be_called_is_a_mistake(app: Loafer[None]) -> Non
         app.middleware(each)
     app.route("memory://events")(handle)
     first, second = mistakes_in(app)
-    assert first == ("the middleware plain is no coroutine function; write it as async def plain(context, call_next)")
-    assert second.startswith("the middleware of_one(")
+    wrong = "the middleware plain is no coroutine function; write it as async def plain(context, call_next)"
+    line = test_middleware_that_cannot_be_called_is_a_mistake.__code__.co_firstlineno + 6
+    assert first == f"tests/unit/application/test_branching.py:{line}: {wrong}"
+    assert second.startswith(f"tests/unit/application/test_branching.py:{line}: the middleware of_one(")
     assert "cannot be called with two arguments" in second

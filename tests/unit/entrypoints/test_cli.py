@@ -48,7 +48,10 @@ def run(*arguments: str, stdin: str | bytes | None = None) -> click.testing.Resu
         ("--source 'no queue'", "LOAFER_DEFAULT_ROUTE_SOURCE='no queue' (option --source): 'no queue' is not a queue"),
         ("--source q --handler no.such", "LOAFER_DEFAULT_ROUTE_HANDLER='no.such' (option --handler): there is no"),
         ("--source q --handler test_cli.nope", "there is no 'nope' in test_cli"),
-        ("--source q --handler test_cli.number", "a int is not callable"),
+        (
+            "--source q --handler test_cli.number",
+            "it is an instance of int, which cannot be called; name a function, a coroutine function, or",
+        ),
         (
             "--source q --handler test_cli.nothing",
             "it takes no argument, being nothing() -> None; a handler takes the content",
@@ -65,6 +68,15 @@ def run(*arguments: str, stdin: str | bytes | None = None) -> click.testing.Resu
         ("--source q --max-jobs 0", "LOAFER_MAX_JOBS='0' (option --max-jobs): too small; give 1 or more"),
         ("--source q --max-jobs ten", "LOAFER_MAX_JOBS='ten' (option --max-jobs): not a whole number; give 1 or more"),
         ("--source q --consumer-opts '[1]'", "LOAFER_DEFAULT_CONSUMER_OPTIONS='[1]' (option --consumer-opts): not a m"),
+        ("--source q --consumer-opts '{WaitTimeSeconds:20}'", "its keys want quotes; give {'WaitTimeSeconds':20}"),
+        (
+            "--source memory://q --consumer-opts '{\"x\": 1}'",
+            "consumer option x: unknown; the nearest known one is MaxNumberOfMessages",
+        ),
+        (
+            "--source q --handler test_cli.py",
+            "it is the name of a file; give the module's, and what is in it: test_cli:NA",
+        ),
         ("--source q --consumer-opts '{\"WaitTimeSeconds\": 21}'", "21 is not a whole number from 0 to 20"),
     ],
 )

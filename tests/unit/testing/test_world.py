@@ -193,7 +193,7 @@ def test_handlers_and_translators_may_be_dotted_names(loafer_world: World) -> No
 
 def test_what_cannot_be_a_handler_says_so(loafer_world: World) -> None:
     loafer_world.queue("orders")
-    with pytest.raises(ValueError, match="a int is not callable"):
+    with pytest.raises(ValueError, match="it is an instance of int, which cannot be called"):
         loafer_world.run(3, source="orders")
 
 

@@ -14,7 +14,7 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.batch import Failure
 from loafer.domain.limits import DEDUPLICATION_INTERVAL
 from loafer.domain.message import OutgoingMessage
-from loafer.exceptions import PublisherError
+from loafer.exceptions import ConfigurationError, PublisherError
 
 
 @attrs.define
@@ -257,8 +257,16 @@ def test_a_broker_has_one_queue_a_name(time: Time) -> None:
 
 def test_a_broker_s_consumer_knows_the_wait_time_and_the_batch_size() -> None:
     broker = MemoryBroker()
-    consumer = broker.consumer("memory://orders", {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 2, "Other": 3})
+    consumer = broker.consumer(
+        "memory://orders", {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 2, "VisibilityTimeout": 3}
+    )
     assert (consumer.queue, consumer.wait_time, consumer.batch_size) == (broker.queue("orders"), 1, 2)
+
+
+def test_a_broker_s_consumer_refuses_what_is_no_option_of_sqs() -> None:
+    told = "consumer option WaitTime: unknown; the nearest known one is WaitTimeSeconds"
+    with pytest.raises(ConfigurationError, match=told):
+        MemoryBroker().consumer("memory://orders", {"WaitTime": 1})
 
 
 async def test_a_publisher_says_which_messages_the_queue_refused() -> None:

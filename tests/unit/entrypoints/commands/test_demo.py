@@ -15,7 +15,7 @@ from loafer.exceptions import ConfigurationError, RejectMessage
 
 
 def rejects(message: object) -> None:
-    raise RejectMessage
+    raise RejectMessage("not of ours")
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +47,12 @@ def test_it_shows_how_each_kind_of_message_ends() -> None:
 
 def test_a_handler_of_ones_own_gets_all_messages_and_the_rows_are_outcomes() -> None:
     done = demo("--messages", "6", "--handler", f"{__name__}.rejects")
-    rows = dict(line.split(maxsplit=1) for line in done.stdout.splitlines()[1:-1])
+    lines = done.stdout.splitlines()
+    rows = dict(line.split(maxsplit=1) for line in lines[1:6])
     assert set(rows) == {outcome.value for outcome in Outcome}
     assert rows["rejected"].split() == ["5", "5", "0"]
     assert rows["untranslated"].split() == ["1", "0", "1"]
+    assert "rejected, the first: RejectMessage: not of ours" in lines[6:]
 
 
 def test_a_handler_that_does_not_load_is_one_mistake() -> None:

@@ -123,6 +123,20 @@ def test_options_that_are_no_mapping_are_refused(value: str) -> None:
         parsers.options(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "right"),
+    [
+        ("{WaitTimeSeconds:20}", "{'WaitTimeSeconds':20}"),
+        ("{ WaitTimeSeconds: 5, MaxNumberOfMessages: 1 }", "{ 'WaitTimeSeconds': 5, 'MaxNumberOfMessages': 1 }"),
+        ('{"a": 1, b: 2}', "{\"a\": 1, 'b': 2}"),
+    ],
+)
+def test_options_whose_keys_have_lost_their_quotes_are_shown_with_them(value: str, right: str) -> None:
+    with pytest.raises(ValueError, match="its keys want quotes") as refused:
+        parsers.options(value)
+    assert str(refused.value) == f"its keys want quotes; give {right}"
+
+
 def test_options_have_keys_that_are_strings() -> None:
     with pytest.raises(ValueError, match="a key is not a string"):
         parsers.options("{5: 1}")

@@ -66,6 +66,9 @@ class Async:
     async def __call__(self, content): await coroutine(content)
 
 class Plain: ...
+class Broken:
+    def __init__(self): raise KeyError("x")
+    def __call__(self, content): ...
 class Needy:
     def __init__(self, database): ...
     def __call__(self, content): ...
@@ -75,6 +78,11 @@ method = instance.method
 partial = functools.partial(lambda extra, content: function(content), 1)
 async_partial = functools.partial(two_coroutine, 1)
 """
+
+
+@pytest.mark.parametrize("between", [".", ":"])
+def test_a_handler_is_named_with_a_point_or_a_colon(jobs: str, between: str, pool: ThreadPool) -> None:
+    assert load(f"{jobs}{between}coroutine", pool).__qualname__ == "coroutine"
 
 
 @pytest.mark.parametrize("name", ["coroutine", "async_instance", "async_partial"])
@@ -127,9 +135,16 @@ def test_a_function_that_does_not_tell_its_signature_is_taken(pool: ThreadPool) 
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("plain", "a Plain is not callable; name a function, or a class with __call__"),
+        (
+            "plain",
+            "it is an instance of Plain, which cannot be called; name a function, a coroutine function, or an obj",
+        ),
         ("Plain", "class Plain has no __call__"),
-        ("Needy", r"Needy\(\) raised TypeError: .*database"),
+        (
+            "Needy",
+            r"handlers are made without arguments, and Needy\(database\) needs some; name an instance, such as handle",
+        ),
+        ("Broken", r"Broken\(\) raised KeyError: 'x'"),
         ("none", r"it takes no argument, being none\(\); a handler takes the content and then, if it wants one, "),
         ("two", r"there is nothing to give to its parameter 'second', being two\(first, second\); a handler takes "),
         ("two_coroutine", "there is nothing to give to its parameter 'second'"),
