@@ -1,7 +1,9 @@
 """How Sphinx builds the documentation."""
 
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 _package = Path(__file__).parent.parent / "loafer" / "__init__.py"
 _version = re.search(r'__version__ = "(.+)"', _package.read_text(encoding="utf-8"))
@@ -19,3 +21,9 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"Loafer {release}"
 html_static_path = ["_static"]
+
+
+def setup(app: Any) -> None:
+    """Serve the guide as `llms.txt` too, where coding assistants look for it."""
+    guide = _package.parent / "guide.md"
+    app.connect("build-finished", lambda built, _: shutil.copy(guide, Path(built.outdir) / "llms.txt"))

@@ -23,13 +23,15 @@ MANY_MESSAGES = 1000
 """A progress bar is shown for more messages than this."""
 
 EPILOG = """\b
-Settings come from options, LOAFER_* environment variables, .env and *.cfg files.
+Settings come from options, LOAFER_* environment variables, .env, *.cfg and TOML files.
 Exit status: 0 stopped cleanly, 1 a source failed, 2 wrong usage or configuration.
 
 \b
 Try it without AWS:      loafer demo
+A first project:         loafer init
 A queue and a handler:   loafer --source my-queue --handler my.module.handler
 An application in code:  loafer run my.module:app
+All of it on one page:   loafer guide
 """
 
 
@@ -212,6 +214,30 @@ def replay(context: click.Context, file: TextIO, handler: str | None, translator
             click.echo("loafer -v replay … shows the tracebacks", err=True)
         if summary.kept or not summary.complete:
             context.exit(FAILED)
+
+
+@cli.command()
+@click.argument("folder", default=".", type=click.Path(file_okay=False))
+@click.pass_context
+def init(context: click.Context, folder: str) -> None:
+    """Write a first project: an application, its test, and a .env file.
+
+    It goes into FOLDER, or here, and overwrites nothing. What it prints says how to run it, without AWS.
+    """
+    from pathlib import Path  # noqa: PLC0415 - `--help` needs no files
+
+    from loafer.entrypoints.commands.init import write_first_project  # noqa: PLC0415
+
+    with errors_in_one_line(context):
+        click.echo(write_first_project(Path(folder)))
+
+
+@cli.command()
+def guide() -> None:
+    """Print loafer's programming interface on one page: every public name, and the mistakes people make."""
+    from importlib.resources import files  # noqa: PLC0415 - `--help` needs no files
+
+    click.echo(files("loafer").joinpath("guide.md").read_text(encoding="utf-8"))
 
 
 for documented, typed in ((publish_sqs, "publish-sqs"), (publish_sns, "publish-sns")):

@@ -103,6 +103,8 @@ CASES = {
     "publish_sns": Case(("publish_sns", "--topic", "news", "--msg", SENT), ("ListTopics", "Publish")),
     "replay": Case(("replay", "messages", "--handler", "handlers.fails")),
     "demo": Case(("demo", "--messages", "6")),
+    "init": Case(("init",)),
+    "guide": Case(("guide",)),
 }
 VERBOSITIES = ((), ("-v",), ("-vv",))
 

@@ -9,10 +9,14 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import click.testing
 import pytest
 
+import loafer
 from loafer import exceptions
+from loafer.entrypoints.cli import cli
 from loafer.entrypoints.settings.keys import route_of
 from loafer.entrypoints.settings.table import SETTINGS
 from loafer.testing.faults import SEED
@@ -20,7 +24,7 @@ from loafer.testing.faults import SEED
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     page
-    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"))
+    for page in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "loafer" / "guide.md")
     if "_build" not in page.relative_to(ROOT).parts
 )
 FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
@@ -105,6 +109,25 @@ def test_a_page_names_no_setting_that_does_not_exist(page: Path) -> None:
 @pytest.mark.parametrize("name", exceptions.__all__)
 def test_every_public_exception_is_documented(name: str) -> None:
     assert f"`{name}`" in (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", loafer.__all__)
+def test_the_guide_names_everything_public(name: str) -> None:
+    assert re.search(rf"`[^`]*\b{name}\b[^`]*`", (ROOT / "loafer" / "guide.md").read_text(encoding="utf-8"))
+
+
+def test_the_guide_has_ten_mistakes_and_an_example_that_runs() -> None:
+    text = (ROOT / "loafer" / "guide.md").read_text(encoding="utf-8")
+    assert re.findall(r"^(\d+)\. \*\*", text, re.MULTILINE) == [str(number) for number in range(1, 11)]
+    assert any(place.startswith("loafer/guide.md") for place in BLOCKS)
+    assert click.testing.CliRunner().invoke(cli, ["guide"]).stdout == f"{text}\n"
+
+
+def test_the_built_documentation_has_the_guide_for_assistants(tmp_path: Path) -> None:
+    connected: dict[str, Callable[..., object]] = {}
+    runpy.run_path(str(ROOT / "docs" / "conf.py"))["setup"](SimpleNamespace(connect=connected.__setitem__))
+    connected["build-finished"](SimpleNamespace(outdir=str(tmp_path)), None)
+    assert (tmp_path / "llms.txt").read_bytes() == (ROOT / "loafer" / "guide.md").read_bytes()
 
 
 def make(*arguments: str) -> str:
