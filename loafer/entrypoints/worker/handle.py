@@ -1,5 +1,6 @@
 """A worker that runs inside another program, as that program sees it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,8 +74,11 @@ class Worker:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """What happened so far, over all routes: outcomes by name, `received`, `duplicates`, `stale`, `leases_lost`."""
-        return self._runs.dispatcher.counts
+        """What happened so far, over all routes: outcomes by name, `received`, `duplicates`, `stale`, `leases_lost`.
+
+        What has not happened is 0.
+        """
+        return Counter({str(name): count for name, count in self._runs.dispatcher.counts.items()})
 
     def stop(self) -> None:
         """Ask it to stop: running handlers get the grace period; asked twice, they are cancelled at once."""

@@ -98,7 +98,8 @@ async def test_it_runs_while_the_block_runs_and_tells_how_it_is() -> None:
         await worker.ready()
         await asyncio.sleep(1)
         assert (worker.alive, worker.error, worker.held) == (True, None, 0)
-        assert (worker.counts["received"], worker.counts["succeeded"]) == (2, 2)
+        assert (worker.counts["received"], worker.counts["succeeded"], worker.counts["failed"]) == (2, 2, 0)
+        assert {type(name) for name in worker.counts} == {str}
     assert not worker.alive
     assert len(shop.orders) == 0
 
