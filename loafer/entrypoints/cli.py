@@ -70,8 +70,10 @@ def start(context: click.Context) -> None:
 @click.argument("application", metavar="MODULE:APP")
 @click.option("--only", multiple=True, metavar="ROUTE", help="Run this route alone; can be repeated.")
 @click.option("--processes", metavar="N", help="Worker processes, each with all of this.")
+@click.option("--reload", is_flag=True, help="Start again when one of your modules changes; needs loafer[reload].")
+@click.option("--watched-by", type=int, hidden=True)
 @click.pass_context
-def run(context: click.Context, application: str, only: tuple[str, ...], processes: str | None) -> None:
+def run(context: click.Context, /, application: str, only: tuple[str, ...], processes: str | None, **how: Any) -> None:
     """Run an application in code: the routes of a Loafer, until Ctrl-C or SIGTERM.
 
     A default route that is set by an option, the environment or a file runs beside them.
@@ -79,6 +81,14 @@ def run(context: click.Context, application: str, only: tuple[str, ...], process
     from loafer.entrypoints.commands.run import run_application  # noqa: PLC0415 - `--help` needs no asyncio
 
     with errors_in_one_line(context):
+        if how["reload"] or how["watched_by"] is not None:
+            from loafer.entrypoints.commands.reload import run_reloading, tell_imports  # noqa: PLC0415 - few want it
+
+            if how["reload"]:
+                arguments = [argument for argument in sys.argv[1:] if argument != "--reload"]
+                context.exit(run_reloading(arguments, partial(click.echo, err=True)))
+            tell_imports(how["watched_by"])
+            processes = "1"
         context.exit(run_application(context, application, only, processes))
 
 

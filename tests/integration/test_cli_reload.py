@@ -1,0 +1,59 @@
+"""A worker that starts again when a module of its application changes."""
+
+from pathlib import Path
+
+import pytest
+from command import Shell
+
+APP = """
+from contextlib import asynccontextmanager
+
+import words
+from loafer import Loafer
+
+
+@asynccontextmanager
+async def lifespan():
+    print(words.BEGAN, flush=True)
+    yield
+    print(words.ENDED, flush=True)
+
+
+app = Loafer(lifespan=lifespan)
+
+
+@app.route("memory://orders", options={"WaitTimeSeconds": 1})
+async def handle(content): ...
+"""
+
+
+def words(number: int) -> str:
+    return f"BEGAN, ENDED = 'began {number}', 'ended {number}'\n"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    shell = Shell(tmp_path)
+    shell.write("shop.py", APP)
+    shell.write("words.py", words(1))
+    shell.write("other.py", "")
+    return shell
+
+
+def test_it_stops_cleanly_and_starts_again_when_a_module_that_it_imports_changes(shell: Shell) -> None:
+    with shell.running("loafer run shop:app --reload", says="began 1") as worker:
+        shell.write("other.py", "changed = 1\n")  # which nobody imports
+        shell.write("words.py", words(2))
+        worker.prints("began 2")
+        assert worker.stop() == 0
+    lines = [line for line in worker.printed.splitlines() if line.startswith(("began", "ended")) or "changed" in line]
+    assert lines == ["began 1", "ended 1", "words.py has changed: starting again", "began 2", "ended 2"]
+
+
+def test_a_mistake_waits_for_its_mending(shell: Shell) -> None:
+    shell.write("words.py", "BEGAN =\n")
+    with shell.running("loafer run shop:app --reload", says="it is started again when a file changes") as worker:
+        assert "importing shop raised SyntaxError" in worker.printed
+        shell.write("words.py", words(3))
+        worker.prints("began 3")
+        assert worker.stop() == 0
