@@ -4,11 +4,12 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from loafer.application.delivery import Delivery, handle_within, translated_within
+from loafer.application.delivery import Delivery, handle_within, outcome_on, translated_within
 from loafer.application.route import BatchCall, Route
 from loafer.domain.item import Item
-from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
+from loafer.domain.lifecycle import Outcome, content_of, message_with
 from loafer.domain.message import Message
+from loafer.exceptions import HandlerTimeout
 
 
 async def deliver_batch(
@@ -45,16 +46,14 @@ async def _prepared(route: Route, call: BatchCall, message: Message, limit: floa
     try:
         fitting = content if call.decode is None else call.decode(content)
     except BaseException as error:  # noqa: BLE001 - what does not fit is kept, or rejected where that is asked for
-        return Delivery(route.name, message, _outcome(route, content, error), error, content)
+        return Delivery(route.name, message, outcome_on(route, content, error), error, content)
     return Item(fitting, message=message, attempts_left=route.around.attempts_left(message))
 
 
 def _delivery(route: Route, item: Item[Any], error: BaseException | None) -> Delivery:
-    if item.error is not None:
+    # What a handler that was cancelled rejected, it may have rejected because it was cancelled.
+    rejected_in_vain = isinstance(error, HandlerTimeout) and item.outcome is Outcome.REJECTED
+    if item.error is not None and not rejected_in_vain:
         return Delivery(route.name, item.message, item.outcome, item.error, item.content)
-    outcome = Outcome.SUCCEEDED if error is None else _outcome(route, item.content, error)
+    outcome = Outcome.SUCCEEDED if error is None else outcome_on(route, item.content, error)
     return Delivery(route.name, item.message, outcome, error, item.content)
-
-
-def _outcome(route: Route, content: object, error: BaseException) -> Outcome:
-    return Outcome.REJECTED if isinstance(error, route.reject) else outcome_of(content, error)

@@ -17,6 +17,9 @@ from loafer.exceptions import HandlerTimeout
 
 logger = logging.getLogger(__name__)
 
+ENDS = (SystemExit, KeyboardInterrupt, asyncio.CancelledError, HandlerTimeout)
+"""What ends a handler or the program from outside."""
+
 
 @attrs.define(slots=True)
 class Delivery:
@@ -43,7 +46,8 @@ class Delivery:
     @property
     def fatal(self) -> BaseException | None:
         """What asks the program to end: SystemExit or KeyboardInterrupt. Whatever else is raised fails this message."""
-        return self.error if isinstance(self.error, SystemExit | KeyboardInterrupt) else None
+        # Of its type: an error of the user's own may raise where it is asked what it is.
+        return self.error if issubclass(type(self.error), SystemExit | KeyboardInterrupt) else None
 
 
 def ignore(_: Delivery) -> None:
@@ -83,9 +87,20 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
         else:
             await handle_within(limit, call.handle, given, message)
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
-        outcome = Outcome.REJECTED if isinstance(error, route.reject) else outcome_of(content, error)
-        return Delivery(route.name, message, outcome, error, content)
+        return Delivery(route.name, message, outcome_on(route, content, error), error, content)
     return Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
+
+
+def outcome_on(route: Route, content: object, error: BaseException) -> Outcome:
+    """Return what is to become of a message whose handler raised: rejected too where its route says so of the error.
+
+    What ended it from outside is no error of the message, and keeps it whatever the route says.
+    """
+    try:
+        rejected = isinstance(error, route.reject) and not isinstance(error, ENDS)
+        return Outcome.REJECTED if rejected else outcome_of(content, error)
+    except Exception:  # noqa: BLE001 - a user's own error may raise where it is asked what it is
+        return Outcome.FAILED
 
 
 async def translated_within(limit: float | None, translating: Awaitable[object]) -> object:
@@ -117,8 +132,8 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
         try:
             async with asyncio.timeout(limit) as scope:
                 await handle(*given)
-        except TimeoutError as error:
-            if scope.expired():
+        except Exception as error:
+            if scope.expired():  # also where it made another error of its cancellation, which might reject the message
                 raise HandlerTimeout(f"it took longer than {limit:g} s") from error
             raise
         if scope.expired():  # it swallowed its cancellation, and has not done what it was to do

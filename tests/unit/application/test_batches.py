@@ -15,7 +15,7 @@ from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.share import Share
-from loafer.exceptions import InvalidContent
+from loafer.exceptions import InvalidContent, RejectMessage
 
 Batches = list[tuple[float, list[Any]]]
 
@@ -58,6 +58,29 @@ async def test_a_few_messages_wait_no_longer_than_the_wait_from_the_first() -> N
         await asyncio.sleep(5)
     assert [len(items) for _, items in batches] in ([4, 1], [5])
     assert batches[0][0] == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize("how", ["items", "rejects", "converts"])
+async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_of_that(how: str) -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            match how:
+                case "items":
+                    for item in items:
+                        item.reject("cancelled")
+                case "rejects":
+                    raise RejectMessage("cancelled") from None
+                case _:
+                    raise ConnectionError from None
+
+    source = queue("clicks", "one", "two", visibility_timeout=600)
+    world = batching(source, handle, 2, timeout=1, reject=(ConnectionError,))
+    async with world:
+        await asyncio.sleep(5)
+        assert world.dispatcher.counts["failed"] == 2
+    assert len(source) == 2
 
 
 async def test_one_item_alone_is_rejected_or_ignored_and_the_others_are_done() -> None:

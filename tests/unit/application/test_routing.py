@@ -12,6 +12,7 @@ from loafer.application.registered import Batching, Line
 from loafer.application.registering import CallNext
 from loafer.application.routing import Router
 from loafer.entrypoints.app import Loafer
+from loafer.exceptions import HandlerTimeout
 
 
 async def handle(content: Any) -> None: ...
@@ -146,6 +147,7 @@ def mistakes(register: Callable[[Loafer[None]], object]) -> list[str]:
         (lambda app: app.route("a", timeout=0)(handle), "route 'a': timeout=0 cannot be; give more than 0 seconds"),
         (lambda app: app.route("a", retry=5)(handle), "route 'a': retry=5 cannot be; give a Retry, such as"),
         (lambda app: app.route("a", reject="x")(handle), "route 'a': reject='x' cannot be; give a class of"),
+        (lambda app: app.route("a", reject=HandlerTimeout)(handle), "route 'a': reject=<class 'loafer.exceptions."),
         (lambda app: app.route("a", options=[1])(handle), "route 'a': options=[1] cannot be; give a mapping such as"),
         (lambda app: app.route("a", when=body("a"))(handle), "route 'a-handle': when: body('a') alone is no condition"),
         (lambda app: app.batch("a", size=0)(many), "route 'a': size=0 cannot be; give 1 message or more"),

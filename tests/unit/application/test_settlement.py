@@ -339,7 +339,16 @@ class Nasty(IgnoreMessage):
     def delay(self, value: float | None) -> None: ...
 
 
-@pytest.mark.parametrize("error", [Curt, Nasty])
+class Faceless(IgnoreMessage):
+    @property
+    def __class__(self) -> type:
+        raise KeyError("an error that does not say what it is")
+
+    @__class__.setter
+    def __class__(self, value: type) -> None: ...
+
+
+@pytest.mark.parametrize("error", [Curt, Nasty, Faceless])
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
 async def test_an_error_of_the_users_own_costs_neither_a_slot_nor_a_lease(
     error: type[IgnoreMessage], name: str
@@ -356,6 +365,7 @@ async def test_an_error_of_the_users_own_costs_neither_a_slot_nor_a_lease(
         await asyncio.sleep(40)
         assert {message.body for message in source.messages.values()} == {"bad"}
         assert world.dispatcher._slots.running == 0
+    assert world.dispatcher.held == 0
 
 
 async def test_an_observer_that_raises_keeps_no_message_from_its_settlement(caplog: pytest.LogCaptureFixture) -> None:

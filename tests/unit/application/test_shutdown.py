@@ -5,6 +5,7 @@ import contextlib
 from threading import Event
 from typing import Any
 
+import attrs
 import pytest
 from gate import Gate
 from world import Faults, World, now, queue
@@ -13,7 +14,7 @@ from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.domain.message import OutgoingMessage
-from loafer.exceptions import ConsumerUnavailable, HandlerTimeout
+from loafer.exceptions import ConsumerUnavailable, HandlerTimeout, RejectMessage
 
 
 async def takes_10_s(content: Any) -> None:
@@ -217,6 +218,49 @@ async def test_a_handler_that_swallows_its_cancellation_is_not_acknowledged() ->
     await world.run_for(5)
     assert len(world.queue) == 1
     assert isinstance(world.deliveries[0].error, HandlerTimeout)
+
+
+@pytest.mark.parametrize("error", [RejectMessage("no"), ConnectionError("closed meanwhile"), TimeoutError()])
+async def test_a_handler_that_makes_another_error_of_its_cancellation_is_not_acknowledged(error: Exception) -> None:
+    async def handle(content: str) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise error from None
+
+    for options in (Options(handler_timeout=1), Options(grace_period=1)):
+        world = World(queue("orders", "one", visibility_timeout=600), handle, options)
+        world.dispatcher.routes = [attrs.evolve(world.route(), reject=(Exception,))]
+        await world.run_for(3)
+        assert len(world.queue) == 1
+        assert world.dispatcher.counts["failed"] == 1
+
+
+async def test_a_handler_that_asks_for_the_end_when_it_is_timed_out_is_heard() -> None:
+    async def handle(content: str) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise SystemExit(3) from None
+
+    world = World(queue("orders", "one", visibility_timeout=600), handle, Options(handler_timeout=1))
+    with pytest.raises(SystemExit):
+        await world.dispatcher.run()
+    assert len(world.queue) == 1
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+async def test_a_route_that_rejects_whatever_is_raised_keeps_what_is_ended_from_outside(error: BaseException) -> None:
+    async def handle(content: str) -> None:
+        if content == "two":
+            raise SystemExit(3)
+        raise error
+
+    world = World(queue("orders", "one", "two", visibility_timeout=600), handle)
+    world.dispatcher.routes = [attrs.evolve(world.route(), reject=(BaseException,))]
+    with pytest.raises((SystemExit, KeyboardInterrupt)):
+        await world.dispatcher.run()
+    assert len(world.queue) == 2
 
 
 class Panic(BaseException):
