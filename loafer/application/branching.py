@@ -11,6 +11,7 @@ import attrs
 
 from loafer.application.delivery import Delivery, deliver, translated_within
 from loafer.application.handled import TAKER
+from loafer.application.handler import pool_of
 from loafer.application.route import Branching, Route
 from loafer.application.sight import MessageSight, chosen
 from loafer.domain.lifecycle import Outcome, content_of
@@ -122,6 +123,11 @@ async def deliver_to_one(route: Route, branching: Branching, message: Message, l
         return Delivery(route.name, message, Outcome.REJECTED if branching.reject else Outcome.IGNORED)
     TAKER.set(taker.name)
     limit = limit if taker.timeout is None else taker.timeout
-    delivery = await deliver(taker, sight.message, limit, translating.result)
+    pool = pool_of(taker.call.handle) if branching.partly_threaded else None
+    if pool is None:
+        delivery = await deliver(taker, sight.message, limit, translating.result)
+    else:
+        with pool.threads.one():
+            delivery = await deliver(taker, sight.message, limit, translating.result)
     delivery.retry = taker.retry
     return delivery

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from loafer.application.handler import ThreadHandler
+from loafer.application.handler import pool_of
 from loafer.application.route import Call, Handler, Route
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
@@ -121,7 +121,7 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
     """Await a handler; HandlerTimeout after `limit` seconds, but a thread is waited for."""
     if limit is None:
         await handle(*given)
-    elif isinstance(handle, ThreadHandler) or getattr(handle, "threaded", False):
+    elif pool_of(handle) is not None:
         text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
         warning = asyncio.get_running_loop().call_later(limit, logger.warning, text, message.id, limit)
         try:

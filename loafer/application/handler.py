@@ -47,3 +47,9 @@ class ThreadHandler:
         if returned is not None and inspect.isawaitable(returned):
             return await returned
         return returned
+
+
+def pool_of(handle: object) -> ThreadPool | None:
+    """Return the pool in whose threads a handler runs, through middleware too; None: it is a coroutine function."""
+    pool = getattr(handle, "pool", None)
+    return pool if isinstance(pool, ThreadPool) else None

@@ -6,7 +6,8 @@ from typing import Any
 
 import attrs
 
-from loafer.application.handler import ThreadHandler
+from loafer.application.handler import pool_of
+from loafer.application.pool import ThreadPool
 from loafer.application.route import BatchCall, Call, Surroundings
 from loafer.application.signature import name_of
 from loafer.domain.context import Context
@@ -59,7 +60,7 @@ class _One:
     """A handler of one message, with what makes its context and its arguments."""
 
     chain: Chain
-    threaded: bool
+    pool: ThreadPool | None
     call: Call
     around: Surroundings
 
@@ -74,7 +75,7 @@ class _Many:
     """A handler of many messages."""
 
     chain: Chain
-    threaded: bool
+    pool: ThreadPool | None
     call: BatchCall
 
     async def __call__(self, items: list[Item[Any]], context: Context[Any]) -> None:
@@ -86,8 +87,8 @@ def through(call: Call | BatchCall, wraps: Wraps, around: Surroundings) -> Call 
     """Return how a handler is called through middleware; as it is where there is none."""
     if not wraps:
         return call
-    threaded = isinstance(call.handle, ThreadHandler)
+    pool = pool_of(call.handle)
     if isinstance(call, BatchCall):
-        return attrs.evolve(call, handle=_Many(Chain(wraps), threaded, call), contextual=True)
-    handle = _One(Chain(wraps), threaded, call, around)
+        return attrs.evolve(call, handle=_Many(Chain(wraps), pool, call), contextual=True)
+    handle = _One(Chain(wraps), pool, call, around)
     return attrs.evolve(call, handle=handle, arguments=lambda content, message: (content, message))

@@ -15,6 +15,7 @@ from weakref import WeakSet
 import attrs
 
 from loafer.application.threaded import Answers, Call
+from loafer.application.threads import Threads
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +37,14 @@ class ThreadPool:
         most: The number of threads; they are started when they are needed.
         name: How the names of the threads begin.
         start: Starts a thread; raises RuntimeError where there can be no more.
+        threads: What jobs have of them.
 
     """
 
     most: int
     name: str = "loafer-thread"
     start: Callable[[threading.Thread], object] = methodcaller("start")
+    threads: Threads = attrs.field(default=attrs.Factory(lambda self: Threads(self.most), takes_self=True), init=False)
     _guard: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     _calls: deque[Call] = attrs.field(factory=deque, init=False)
     _idle: list[threading.Lock] = attrs.field(factory=list, init=False)

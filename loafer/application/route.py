@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from loafer.application.handler import ThreadHandler
+from loafer.application.handler import pool_of
+from loafer.application.pool import ThreadPool
 from loafer.domain.context import Context
 from loafer.domain.demand import MOST_AHEAD
 from loafer.domain.message import Message
@@ -112,6 +113,7 @@ class Branching:
         ended: Called when nothing comes any more.
         reject: Whether such a message is deleted; otherwise it is kept.
         enveloped: Whether messages may have come through a topic.
+        partly_threaded: Whether some of their handlers need a thread, and others none.
 
     """
 
@@ -121,6 +123,11 @@ class Branching:
     ended: Callable[[], None]
     reject: bool = False
     enveloped: bool = False
+    partly_threaded: bool = attrs.field(init=False)
+
+    @partly_threaded.default
+    def _is_partly_threaded(self) -> bool:
+        return len({pool_of(route.call.handle) for route in self.routes}) > 1
 
 
 @attrs.frozen
@@ -164,13 +171,15 @@ class Route:
         return (self,) if self.branching is None else self.branching.routes
 
     @property
-    def max_jobs(self) -> int | None:
-        """How many of its handlers may run at once: no more functions than there are threads; None: any number.
+    def pool(self) -> ThreadPool | None:
+        """In whose threads its handlers run, or some of them; None: they are coroutine functions."""
+        pools = (pool_of(branch.call.handle) for branch in self.branches)
+        return next((pool for pool in pools if pool is not None), None)
 
-        One that waited for a thread would be held by a worker that cannot start it.
-        """
-        threads = self.call.handle.pool.most if isinstance(self.call.handle, ThreadHandler) else None
-        return min((limit for limit in (self.share.max_jobs, threads) if limit is not None), default=None)
+    @property
+    def threaded(self) -> bool:
+        """Whether each of its messages needs a thread."""
+        return all(pool_of(branch.call.handle) is not None for branch in self.branches)
 
     @property
     def batch(self) -> int:

@@ -10,6 +10,7 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.tally import Tally
+from loafer.application.threads import Threads
 from loafer.domain.demand import Bounds, Pace, demand, is_full
 from loafer.domain.lease import Lease
 
@@ -43,6 +44,8 @@ class Slots:
     pauses: dict[Lane, float] = attrs.field(factory=dict, init=False)
     """Lanes that may start a message again after so many seconds, by their rate."""
     _tallies: dict[Lane, Tally] = attrs.field(init=False)
+    _threaded: list[Lane] = attrs.field(init=False)
+    """The lanes whose jobs, or some of them, need a thread."""
     _turns: list[tuple[float, int, Lane]] = attrs.field(factory=list, init=False)
     """The lanes that may start a message, as a heap: first who has passed the least, then who has waited longest."""
     _tie: "count[int]" = attrs.field(factory=count, init=False)
@@ -59,6 +62,10 @@ class Slots:
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing that is asked for, waits or runs."""
+        self._threaded = [lane for lane in self.lanes if lane.route.pool is not None]
+        for pool in {lane.route.pool for lane in self._threaded}:
+            if pool is not None:
+                pool.threads = Threads(pool.most)
         lightest = min((lane.route.share.weight for lane in self.lanes), default=1)
         now = self.clock()
         self._tallies = {lane: Tally.of(lane.route, self.prefetch, lightest, now) for lane in self.lanes}
@@ -94,6 +101,8 @@ class Slots:
     def _may_start(self, lane: Lane, tally: Tally) -> bool:
         """Tell whether a lane's own limits let it start a message; where its rate does not, `pauses` gets it."""
         if tally.limit is not None and tally.running >= tally.limit:
+            return False
+        if tally.threads is not None and tally.threads.full:
             return False
         if tally.bucket is None or not lane.order.startable:
             return True
@@ -140,7 +149,7 @@ class Slots:
         """Give a slot back: its handler has ended now, after so many seconds."""
         self.pace.ended(seconds, now)
         tally = self._tallies[lane]
-        if tally.limit is not None:
+        if tally.at_once is not None:
             tally.pace.ended(seconds, now)
         self.free(lane)
 
@@ -152,10 +161,14 @@ class Slots:
         """Give a slot back."""
         tally = self._tallies[lane]
         self.running -= 1
-        tally.running -= 1
-        if tally.limit is not None:
+        tally.free()
+        if tally.at_once is not None:
             self.ready(lane)
         self.changed(lane)
+        if tally.threads is not None and tally.threads.just_freed:
+            for other in self._threaded:
+                self.ready(other)
+                self.changed(other)
 
     def pause(self, lane: Lane) -> None:
         """Let nothing more be received on a lane, until `resume`; what is held is handled."""

@@ -4,6 +4,7 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.route import Route
+from loafer.application.threads import Threads
 from loafer.domain.demand import Bounds, Pace, Pipeline, Room
 from loafer.domain.lease import Leases
 from loafer.domain.ordering import Order
@@ -26,7 +27,10 @@ class Tally:
         batch: Messages that one job takes at most.
         more: Messages of running jobs beyond the first of each.
         limit: Handlers that may run; None: any number.
-        pace: How long handlers take, where there is a limit.
+        threads: What its jobs, or some of them, run in; None: they need no thread.
+        threaded: Whether each of its jobs needs a thread.
+        at_once: Its jobs that can run at once, by its limit and its threads; None: any number.
+        pace: How long handlers take, where not any number of them can run.
         bucket: Keeps the rate; None where there is none.
         prefetch: Seats in its waiting room, at most.
         pipeline: How many of them are used, if nobody says; None: all.
@@ -50,6 +54,9 @@ class Tally:
     batch: int = 1
     more: int = 0
     limit: int | None = None
+    threads: Threads | None = None
+    threaded: bool = False
+    at_once: int | None = None
     pace: Pace = attrs.field(factory=Pace)
     bucket: Bucket | None = None
     prefetch: int = 0
@@ -67,9 +74,14 @@ class Tally:
     @classmethod
     def of(cls, route: Route, prefetch: int | None, lightest: float, now: float) -> "Tally":
         """Return the account of a route's lane; the weight of the route that weighs least is `lightest`."""
+        threads = None if route.pool is None else route.pool.threads
+        limits = (route.share.max_jobs, None if threads is None else threads.most)
         return cls(
             batch=route.batch,
-            limit=route.max_jobs,
+            limit=route.share.max_jobs,
+            threads=threads,
+            threaded=route.threaded,
+            at_once=min((limit for limit in limits if limit is not None), default=None),
             bucket=route.share.bucket(now),
             prefetch=route.seats(prefetch),
             pipeline=Pipeline() if route.is_measured(prefetch) else None,
@@ -80,6 +92,14 @@ class Tally:
         """Count a start."""
         self.running += 1
         self.passed += self.stride
+        if self.threaded and self.threads is not None:
+            self.threads.taken += 1
+
+    def free(self) -> None:
+        """Count an end."""
+        self.running -= 1
+        if self.threaded and self.threads is not None:
+            self.threads.taken -= 1
 
     def headroom(self, lane: Lane, total: "Tally", bounds: Bounds) -> int:
         """Return how many messages of its lane may still be held, where all lanes hold the total."""
@@ -106,9 +126,11 @@ class Tally:
     def startable(self, free: int, soon: int, waiting: int, now: float) -> int:
         """Return how many more messages could start by its own limits, with so many slots free, and more soon."""
         startable = free + soon
+        own = self.pace.starts_soon(self.at_once, now) if soon and self.at_once is not None else 0
         if self.limit is not None:
-            own = self.pace.starts_soon(self.limit, now) if soon else 0
             startable = min(startable, self.limit - self.running - self.waiting + own)
+        if self.threads is not None:
+            startable = self.threads.startable(startable, each=self.threaded, own=own)
         startable *= self.batch
         if self.bucket is not None:
             startable = min(startable, self.bucket.soon(now) - waiting)
@@ -131,6 +153,8 @@ class Tally:
             seated = waiting + handled + self.asked
         settling = len(leases) - handled - len(order)
         size = leases.size + self.asked * leases.largest
+        if self.threaded and self.threads is not None:
+            self.threads.waiting += waiting - self.waiting
         total.waiting += waiting - self.waiting
         total.seated += seated - self.seated
         total.settling += settling - self.settling
