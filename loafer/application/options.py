@@ -33,7 +33,7 @@ class Options:
     Attributes:
         max_jobs: Handlers that run at once.
         prefetch: Messages that wait for a handler, per route; None: as many as keep it busy, 500 at most.
-        held_bytes: Bytes of the bodies that are held at once.
+        held_bytes: Bytes of messages, their bodies and attributes, that are held at once.
         fifo_followers: Messages that wait behind others of their FIFO groups, per route.
         grace_period: Seconds that running handlers get once loafer is asked to stop.
         retry_delay: When a kept message comes back: a Retry, or what settings write for one.

@@ -41,7 +41,7 @@ class Tally:
         waiting: Jobs that could start; this and what follows is what the totals over all lanes know of it.
         seated: Messages with a seat.
         settling: Messages on their way to being settled.
-        size: Characters of the bodies that are held or asked for.
+        size: Bytes of the messages that are held or asked for.
         shared: Those beyond what the lane has for itself.
 
     """

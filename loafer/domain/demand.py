@@ -98,10 +98,10 @@ class Bounds:
 
     Attributes:
         seats: Messages that may have a seat.
-        size: Characters of held bodies.
+        size: Bytes of held messages.
         followers: Messages of one route that may wait without a seat.
         routes: How many routes there are.
-        part: Characters that each route has for itself: half of the size is divided among them.
+        part: Bytes that each route has for itself: half of the size is divided among them.
 
     """
 
@@ -128,7 +128,7 @@ class Bounds:
         return 0 if settling > self.settling - self.seats else self.seats - seated
 
     def bodies(self, size: float, shared: float, largest: float) -> int:
-        """Return how many bodies of `largest` characters at most a route may still ask for; its part has room for one.
+        """Return how many messages of `largest` bytes at most a route may still ask for; its part has room for one.
 
         It holds or has asked for `size`; of the half that nobody has for himself `shared` is taken. A route that holds
         nothing takes nothing of that: its poll may wait for long, and others have work.

@@ -4,14 +4,11 @@ from collections.abc import Sequence
 
 import attrs
 
-from loafer.domain.limits import LARGEST_MESSAGE, LONGEST_VISIBILITY
+from loafer.domain.limits import LARGEST_MESSAGE, LONGEST_LEASE, size_of
 from loafer.domain.message import Message
 
-MARGIN = 5
-"""Seconds by which we stay under the longest lease: SQS refuses an extension that would pass it."""
-
 FORGETTING = 0.95
-"""What a receive leaves of the largest body before it."""
+"""What a receive leaves of the largest message before it."""
 
 RETRY_AFTER = 1.0
 """Seconds until an extension that failed is tried again, at most."""
@@ -26,6 +23,7 @@ class Lease:
         deadline: When the message becomes visible to others, unless the lease is renewed.
         renew_at: When the lease is due to be renewed.
         ends_at: When the queue stops extending it.
+        size: Bytes of the message's body and attributes.
         runs: How often its handler was started under this lease.
         lost: True once the source refused to extend it.
         release_delay: Seconds after which the message is to be visible again, once it is to be given back; None before.
@@ -41,6 +39,7 @@ class Lease:
     deadline: float
     renew_at: float
     ends_at: float
+    size: int = 0
     runs: int = 0
     lost: bool = False
     release_delay: float | None = None
@@ -80,13 +79,13 @@ class Leases:
 
     visibility_timeout: float
     size: int = attrs.field(default=0, init=False)
-    """Characters of the bodies of all held messages."""
+    """Bytes of the bodies and attributes of all held messages."""
     largest: float = attrs.field(default=LARGEST_MESSAGE, init=False)
-    """Characters that the next bodies are taken to have at most: those of the largest of late, at first the most."""
+    """Bytes that the next messages are taken to have at most: those of the largest of late, at first the most."""
     _seen: float = attrs.field(default=1, init=False)
-    """Characters of the largest body of late."""
+    """Bytes of the largest message of late."""
     _assumed: float = attrs.field(default=LARGEST_MESSAGE, init=False)
-    """Characters of a body that is only feared: half as many with each receive that brought none like it."""
+    """Bytes of a message that is only feared: half as many with each receive that brought none like it."""
     _held: dict[str, Lease] = attrs.field(factory=dict, init=False)
 
     def __len__(self) -> int:
@@ -104,15 +103,15 @@ class Leases:
         What is held already only takes the newer receipt over.
         """
         deadline, renew_at = since + self.visibility_timeout, since + self.interval
-        ends_at = since + LONGEST_VISIBILITY - MARGIN
+        ends_at = since + LONGEST_LEASE
         taken, largest = [], 0
         for message in messages:
-            size = len(message.body)
+            size = size_of(message)
             largest = max(largest, size)
             held = self._held.get(message.id)
             if held is None or held.released:
-                lease = self._held[message.id] = Lease(message, deadline, renew_at, ends_at)
-                self.size += size if held is None else 0
+                lease = self._held[message.id] = Lease(message, deadline, renew_at, ends_at, size)
+                self.size += size if held is None else size - held.size
                 taken.append(lease)
             elif message.receive_count >= held.message.receive_count:  # or else an older delivery, by a slower receive
                 held.message, held.lost, held.overdue = message, False, False
@@ -127,7 +126,7 @@ class Leases:
         """Hold messages no longer."""
         for lease in leases:
             if self._holds(lease):
-                self.size -= len(lease.message.body)
+                self.size -= lease.size
                 del self._held[lease.message.id]
 
     def all(self) -> list[Lease]:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:  # whoever needs a number alone, as settings do, need not wait for messages
-    from loafer.domain.message import OutgoingMessage
+    from loafer.domain.message import Message, OutgoingMessage
 
 LONGEST_VISIBILITY = 43_200
 """Seconds that SQS accepts as a visibility timeout, and lets a message be kept invisible from its receipt.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 """
+
+LONGEST_LEASE = LONGEST_VISIBILITY - 5
+"""Seconds from a message's receipt for which we keep it invisible at most: the time that calls take is in the rest."""
 
 LONGEST_DELAY = 900
 """Seconds that a message may be delayed when it is sent.
@@ -106,13 +109,19 @@ def mistake_in_queue(visibility_timeout: float, max_receive_count: int | None) -
     return None
 
 
-def size_of(message: "OutgoingMessage") -> int:
+def size_of(message: "OutgoingMessage | Message") -> int:
     """Return a message's size in bytes as the services count it: body, and names, types and values of attributes."""
-    size = len(message.body.encode())
+    size = _bytes_of(message.body)
     for name, attribute in message.attributes.items():
-        value = attribute.value if isinstance(attribute.value, bytes) else attribute.value.encode()
-        size += len(name.encode()) + len(attribute.type.encode()) + len(value)
+        value = attribute.value
+        size += _bytes_of(name) + _bytes_of(attribute.type)
+        size += len(value) if isinstance(value, bytes) else _bytes_of(value)
     return size
+
+
+def _bytes_of(text: str) -> int:
+    # A received one may hold lone surrogates, which JSON can say and UTF-8 cannot.
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def split(messages: Sequence["OutgoingMessage"], largest: int) -> Iterator[list["OutgoingMessage"]]:

@@ -153,7 +153,7 @@ class Settings:
         "--prefetch",
     )
     held_bytes: int = setting(
-        "LOAFER_HELD_BYTES", "67108864", parsers.whole_number(1), "Bytes of message bodies that are held at once."
+        "LOAFER_HELD_BYTES", "67108864", parsers.whole_number(1), "Bytes of messages that are held at once."
     )
     fifo_followers: int = setting(
         "LOAFER_FIFO_FOLLOWERS",

@@ -117,7 +117,7 @@ async def test_an_extension_call_that_is_stuck_is_given_up_in_time_for_another()
 async def test_a_message_is_kept_invisible_for_as_long_as_sqs_allows_and_no_longer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("loafer.domain.lease.LONGEST_VISIBILITY", 600)  # 12 hours, in less time
+    monkeypatch.setattr("loafer.domain.lease.LONGEST_LEASE", 595)  # 12 hours, in less time
 
     world = World(queue("orders", "one", visibility_timeout=60), takes_an_hour)
     async with world:

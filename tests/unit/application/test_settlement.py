@@ -13,8 +13,8 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.delivery import Delivery
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
-from loafer.domain.lease import MARGIN
 from loafer.domain.lifecycle import Outcome
+from loafer.domain.limits import LONGEST_LEASE
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, IgnoreMessage
@@ -399,4 +399,4 @@ async def test_a_delay_is_cut_to_what_sqs_takes_from_the_receipt_on() -> None:
 
     async with Noted(queue("orders", "one"), handle):
         await asyncio.sleep(3602)
-    assert delays == [pytest.approx(43_200 - 3600 - MARGIN, abs=1)]
+    assert delays == [pytest.approx(LONGEST_LEASE - 3600, abs=1)]

@@ -7,7 +7,7 @@ import pytest
 
 from loafer.domain.lease import Lease, Leases
 from loafer.domain.limits import LARGEST_MESSAGE, LONGEST_VISIBILITY
-from loafer.domain.message import Message
+from loafer.domain.message import Attribute, Message
 
 FIRST = Message(id="a", body="", receipt="a#1")
 SECOND = attrs.evolve(FIRST, receipt="a#2", receive_count=2)
@@ -206,3 +206,26 @@ def test_a_lease_may_be_due_only_at_its_last_receive_and_only_unrun() -> None:
     assert [lease.is_due(last) for last in (None, 2, 3, 4)] == [False, True, True, False]
     lease.runs = 1
     assert not lease.is_due(3)
+
+
+@pytest.mark.parametrize(
+    ("message", "size"),
+    [
+        (Message("a", "x" * 100, "r"), 100),
+        (Message("a", "\u8a9e" * 100, "r"), 300),
+        (Message("a", "\U0001f98c" * 100, "r"), 400),
+        (Message("a", "\udc80", "r"), 3),
+        (Message("a", "x", "r", attributes={"name": Attribute("v" * 50), "data": Attribute(b"\0" * 20)}), 91),
+    ],
+)
+def test_a_message_is_held_with_the_bytes_of_its_body_and_attributes(message: Message, size: int) -> None:
+    leases = Leases(30)
+    lease = held(leases, message)
+    assert leases.size == size
+    leases.take([attrs.evolve(message, receipt="a#2", receive_count=2)], 1)
+    assert leases.size == size
+    lease.release_delay = 0
+    again = held(leases, attrs.evolve(message, receipt="a#3", receive_count=3))
+    assert leases.size == size
+    leases.drop([again])
+    assert leases.size == 0
