@@ -21,7 +21,7 @@ from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, impo
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
 from loafer.domain.batch import Failure
-from loafer.domain.limits import LONGEST_VISIBILITY
+from loafer.domain.limits import LONGEST_LEASE, LONGEST_VISIBILITY
 from loafer.domain.message import Message
 from loafer.domain.shown import without_secrets
 from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
@@ -167,8 +167,12 @@ class SQSConsumer(Consumer):
         return await self._settle("delete_message_batch", [{"ReceiptHandle": message.receipt} for message in messages])
 
     async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
-        """Give messages back with ChangeMessageVisibilityBatch, in whole seconds, rounded up."""
-        entries = [_visibility(message, delay) for message, delay in zip(messages, delays, strict=True)]
+        """Give messages back with ChangeMessageVisibilityBatch, in whole seconds, rounded up.
+
+        SQS refuses what would keep one for more than 12 hours from its receipt: a delay is cut to a little less.
+        """
+        within = [min(delay, LONGEST_LEASE) for delay in delays]
+        entries = [_visibility(message, delay) for message, delay in zip(messages, within, strict=True)]
         return await self._settle("change_message_visibility_batch", entries)
 
     async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:

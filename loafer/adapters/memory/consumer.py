@@ -63,10 +63,8 @@ class MemoryConsumer(Consumer):
         return messages
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
-        """Delete messages."""
-        for message in messages:
-            self.queue.delete(message.receipt)
-        return [None] * len(messages)
+        """Delete messages; a FIFO queue refuses those whose lease has ended."""
+        return [None if self.queue.delete(message.receipt) else NOT_IN_FLIGHT for message in messages]
 
     async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
         """Make messages visible after their delays."""
@@ -80,10 +78,10 @@ class MemoryConsumer(Consumer):
         return await self.release(messages, [seconds] * len(messages))
 
     async def dead_letter(self, message: Message) -> Failure | None:
-        """Move a message to the dead-letter queue, if there is one."""
-        if not self.queue.move(message):
+        """Move a message to the dead-letter queue, if there is one; as on SQS, it may be too late to delete it here."""
+        if self.queue.dead_letters is None:
             return Failure(f"queue {self.queue.name!r} has no dead-letter queue", retryable=False)
-        return None
+        return None if self.queue.move(message) else NOT_IN_FLIGHT
 
     async def close(self) -> None:
         """Nothing is to be closed."""

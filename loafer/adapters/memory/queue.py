@@ -11,7 +11,7 @@ import attrs
 
 from loafer.adapters.memory.deduplication import Deduplication, Scope
 from loafer.adapters.memory.shelves import Entry, FifoShelf, Shelf, StandardShelf
-from loafer.domain.limits import FIFO, QUEUE, mistake_in, mistake_in_queue
+from loafer.domain.limits import FIFO, LONGEST_VISIBILITY, QUEUE, mistake_in, mistake_in_queue
 from loafer.domain.message import Message, OutgoingMessage
 
 
@@ -105,17 +105,17 @@ class MemoryQueue:
         return self._put(message, message_id)
 
     def move(self, message: Message) -> bool:
-        """Move a received message to the dead-letter queue as another consumer than SQS does; False: there is none.
+        """Move a received message to the dead-letter queue as another consumer than SQS does.
 
-        The copy has an id of its own; on a FIFO queue the message's id is its deduplication id, so that it is there
-        once, however often it is moved.
+        False: there is none, or the copy is there and it was too late to delete the message here. The copy has an id of
+        its own; on a FIFO queue the message's id is its deduplication id, so that it is there once, however often it is
+        moved.
         """
         if self.dead_letters is None:
             return False
         copy = OutgoingMessage(message.body, message.attributes, group=message.group)
         self._put_letter(copy, message.id, None)
-        self.delete(message.receipt)
-        return True
+        return self.delete(message.receipt)
 
     def _put_letter(self, message: OutgoingMessage, source_id: str, letter_id: str | None) -> None:
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
@@ -151,21 +151,35 @@ class MemoryQueue:
             self.counts["received"] += len(messages)
         return messages
 
-    def delete(self, receipt: str) -> None:
-        """Delete the message of a receipt; as on SQS, an outdated receipt deletes nothing and is no error."""
+    def delete(self, receipt: str) -> bool:
+        """Delete the message of a receipt; False: it is refused, by a FIFO queue once its lease has ended.
+
+        As on SQS, an outdated receipt deletes nothing on a standard queue and is no error, and a message may be deleted
+        again.
+        """
         with self._lock:
-            entry = self._entry_of(receipt)
-            if entry is not None:
+            entry = self._entries.get(_message_of(receipt))
+            if entry is None:
+                return True
+            if self.fifo and not (entry.receipt == receipt and entry.visible_at > self.clock()):
+                return False
+            if entry.receipt == receipt:
                 self._drop(entry)
                 self.counts["deleted"] += 1
                 self._wake()
+        return True
 
     def change_visibility(self, receipt: str, seconds: float) -> bool:
-        """Hide the message of a receipt for so many seconds from now (0: show it); False if it is not in flight."""
+        """Hide the message of a receipt for so many seconds from now (0: show it).
+
+        False: it is refused, for it is not in flight, or that would be more than 12 hours from its receipt.
+        """
         now = self.clock()
         with self._lock:
-            entry = self._entry_of(receipt)
-            if entry is None or entry.visible_at <= now:
+            entry = self._entries.get(_message_of(receipt))
+            if entry is None or entry.receipt != receipt or entry.visible_at <= now:
+                return False
+            if now + seconds > entry.received_at + LONGEST_VISIBILITY:
                 return False
             entry.visible_at = now + seconds
             self._shelf.put(entry, now)
@@ -200,14 +214,10 @@ class MemoryQueue:
             waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
         self._waiting.clear()
 
-    def _entry_of(self, receipt: str) -> Entry | None:
-        entry = self._entries.get(receipt.rpartition("#")[0])
-        return entry if entry is not None and entry.receipt == receipt else None
-
     def _deliver(self, entry: Entry, now: float, hidden_for: float) -> Message:
         entry.receive_count += 1
         entry.receipt = f"{entry.id}#{entry.receive_count}"
-        entry.visible_at = now + hidden_for
+        entry.visible_at, entry.received_at = now + hidden_for, now
         self._shelf.put(entry, now)
         sent = entry.message
         return Message(
@@ -234,6 +244,10 @@ class MemoryQueue:
     def _drop(self, entry: Entry) -> None:
         self._shelf.remove(entry)
         del self._entries[entry.id]
+
+
+def _message_of(receipt: str) -> str:
+    return receipt.rpartition("#")[0]
 
 
 def _resolve(waiter: "asyncio.Future[None]") -> None:

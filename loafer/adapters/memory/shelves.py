@@ -19,6 +19,7 @@ class Entry:
         message: What was sent.
         sent_at: When it was sent.
         visible_at: When it can be received (again).
+        received_at: When its newest delivery was received.
         receipt: The receipt handle of its newest delivery; empty before the first.
         receive_count: Deliveries so far.
         moves: How often it was laid down; tells its place on a shelf from earlier ones.
@@ -32,6 +33,7 @@ class Entry:
     sent_at: float
     visible_at: float
     receipt: str = ""
+    received_at: float = 0.0
     receive_count: int = 0
     moves: int = 0
     deleted: bool = False

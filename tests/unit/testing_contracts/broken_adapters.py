@@ -31,7 +31,7 @@ class LosesOnCancellation(MemoryConsumer):
     async def receive(self, limit: int) -> Sequence[Message]:
         messages = await super().receive(limit)
         for message in messages:
-            self.queue.change_visibility(message.receipt, 1_000_000)
+            self.queue.change_visibility(message.receipt, 40_000)
         await asyncio.sleep(0)
         for message in messages:
             self.queue.change_visibility(message.receipt, self._visibility_timeout or 0)

@@ -95,9 +95,11 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         receipt = data.draw(st.sampled_from(self.receipts))
-        holder = self.holder(receipt)
-        self.queue.delete(receipt)
-        if holder is not None:
+        holder, message_id = self.holder(receipt), receipt.rpartition("#")[0]
+        in_flight = holder is not None and self.hidden(self.model[holder])
+        refused = self.queue.fifo and message_id in self.model and not in_flight
+        assert self.queue.delete(receipt) is not refused
+        if holder is not None and not refused:
             del self.model[holder]
 
     @precondition(lambda self: self.receipts)

@@ -12,9 +12,10 @@ from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.publisher import MemoryPublisher
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.batch import Failure
-from loafer.domain.limits import DEDUPLICATION_INTERVAL
+from loafer.domain.limits import DEDUPLICATION_INTERVAL, LONGEST_VISIBILITY
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import ConfigurationError, PublisherError
+from loafer.testing.contracts.world import is_lost
 
 
 @attrs.define
@@ -166,6 +167,42 @@ def test_a_receipt_deletes_until_the_message_is_received_again(time: Time) -> No
     assert queue.receive(1) == []
     queue.delete(first.receipt)
     assert len(queue) == 1
+
+
+def test_a_fifo_queue_refuses_to_delete_a_message_whose_lease_has_ended(time: Time) -> None:
+    queue = MemoryQueue("orders.fifo", 5, clock=time)
+    queue.send(order("1"))
+    [first] = queue.receive(1)
+    time.now = 5
+    assert not queue.delete(first.receipt)
+    [again] = queue.receive(1)
+    assert not queue.delete(first.receipt)
+    assert queue.delete(again.receipt)
+    assert queue.delete(again.receipt)
+    assert len(queue) == 0
+
+
+async def test_what_is_moved_too_late_from_a_fifo_queue_is_on_both_as_on_sqs(time: Time) -> None:
+    letters = MemoryQueue("dead.fifo", clock=time)
+    queue = MemoryQueue("orders.fifo", 5, 9, letters, time)
+    queue.send(order("1"))
+    [message] = queue.receive(1)
+    time.now = 5
+    assert is_lost(await MemoryConsumer(queue).dead_letter(message))
+    assert len(queue) == len(letters) == 1
+
+
+def test_nobody_keeps_a_message_for_more_than_12_hours_from_its_receipt(time: Time) -> None:
+    queue = MemoryQueue("orders", 30, clock=time)
+    queue.send(OutgoingMessage("1"))
+    [message] = queue.receive(1)
+    time.now = 10
+    assert not queue.change_visibility(message.receipt, LONGEST_VISIBILITY)
+    assert not queue.change_visibility(message.receipt, LONGEST_VISIBILITY - 9)
+    assert queue.change_visibility(message.receipt, LONGEST_VISIBILITY - 10)
+    time.now = LONGEST_VISIBILITY
+    [message] = queue.receive(1)
+    assert queue.change_visibility(message.receipt, LONGEST_VISIBILITY)
 
 
 def test_a_message_that_is_moved_twice_is_there_once(time: Time) -> None:
