@@ -75,7 +75,9 @@ class Living:
             self._task.cancel()  # a stop came before the start
             await asyncio.wait({self._task}, timeout=seconds)
             return
-        ended = await _first({self._task}, seconds, hurried) or await _first({self._task}, min(seconds, HURRIED))
+        ended = await _first({self._task}, seconds, hurried)
+        if not ended and hurried.is_set():
+            ended = await _first({self._task}, min(seconds, HURRIED))
         if not ended:
             await self._cancel()
             raise LifespanError("the lifespan did not end in time, and was cancelled") from self.error

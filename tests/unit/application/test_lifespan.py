@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from loafer.application.lifespan import Living
+from loafer.application.lifespan import CANCELLING, HURRIED, Living
 from loafer.exceptions import LifespanError
 
 
@@ -92,7 +92,7 @@ async def test_one_that_does_not_end_is_cancelled_when_its_time_is_over() -> Non
     began = asyncio.get_running_loop().time()
     with pytest.raises(LifespanError, match="the lifespan did not end in time, and was cancelled"):
         await living.end(7, never)
-    assert asyncio.get_running_loop().time() - began < 10
+    assert asyncio.get_running_loop().time() - began <= 7 + CANCELLING  # the end of the process is near
     assert not living.left
 
 
@@ -104,6 +104,17 @@ async def test_in_a_stop_at_once_its_end_gets_a_second() -> None:
     with pytest.raises(LifespanError):
         await living.end(29, hurried)
     assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_an_end_that_is_hurried_on_its_way_gets_a_second_from_then_on() -> None:
+    living, hurried = Living(hangs_at_its_end), asyncio.Event()
+    await living.start(60, hurried)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    loop.call_later(5, hurried.set)
+    with pytest.raises(LifespanError):
+        await living.end(29, hurried)
+    assert loop.time() - began == pytest.approx(5 + HURRIED, abs=CANCELLING)
 
 
 async def test_one_that_cannot_be_cancelled_is_left_behind() -> None:
