@@ -16,6 +16,8 @@ from workers import Worker, wait_until
 
 from loafer.entrypoints.worker.signals import ONE_SIGNAL
 
+pytestmark = pytest.mark.slow
+
 QUICK = ("--consumer-opts", '{"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10}')
 TWO = ("--processes", "2", *QUICK)
 BEGAN = "loafer.entrypoints.worker.loops"
@@ -164,7 +166,6 @@ async def test_workers_that_fail_at_the_same_moment_end_with_their_own_status(
         assert warnings(worker) == []
 
 
-@pytest.mark.slow
 async def test_a_worker_that_nothing_can_stop_is_killed_and_the_others_stop_cleanly(
     fast_sqs: FastSQS, tmp_path: Path
 ) -> None:

@@ -22,6 +22,8 @@ print(json.dumps(keys))
 """
 HANDLER = """
 import asyncio
+
+pytestmark = pytest.mark.slow
 async def handle(content, *_):
     await asyncio.sleep(9)
 """

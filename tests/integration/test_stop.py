@@ -12,7 +12,7 @@ import pytest
 from endpoints import FastSQS
 from workers import Worker, wait_until
 
-pytestmark = pytest.mark.usefixtures("aws_environ")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("aws_environ")]
 
 BOUND = 8.0
 POLLS = '{"WaitTimeSeconds": %d, "MaxNumberOfMessages": 10}'
@@ -83,7 +83,6 @@ async def test_an_idle_worker_with_polls_of_20_s_is_gone_within_6(fast_sqs: Fast
         assert "1 polls were aborted" in worker.printed
 
 
-@pytest.mark.slow
 async def test_a_poll_grace_of_the_wait_time_aborts_nothing(fast_sqs: FastSQS, tmp_path: Path) -> None:
     await fast_sqs.fill("orders", 1)
     with Worker(tmp_path, "orders", "quick", ("--consumer-opts", POLLS % 7, "--poll-grace", "7")) as worker:

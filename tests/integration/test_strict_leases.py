@@ -11,6 +11,8 @@ from strict.hiring import POLLS, QUICK, hire, noted_of, once, runs_of
 from strict.strict_control import StrictEndpoint
 from workers import wait_until
 
+pytestmark = pytest.mark.slow
+
 NO_EXTENSION = {"ChangeMessageVisibility": {"denied": True}, "ChangeMessageVisibilityBatch": {"denied": True}}
 
 

@@ -9,6 +9,8 @@ from strict.hiring import hire, once, runs_of
 from strict.strict_control import StrictEndpoint
 from workers import wait_until
 
+pytestmark = pytest.mark.slow
+
 RESTARTS = 5
 BURST = 60
 OPTIONS = (

@@ -20,6 +20,7 @@ def stopped_within(worker: Worker, seconds: float) -> int:
     return worker.stop(seconds + SLACK)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
 def test_a_stop_adds_no_receive_to_what_was_waiting(strict: StrictEndpoint, tmp_path: Path, queue: str) -> None:
     strict.create_redriven(queue, 2)
@@ -48,6 +49,7 @@ def waiting(strict: StrictEndpoint, queue: str, receives: int) -> int:
     return len(received - ended) - 2  # which run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
 def test_what_waits_at_its_last_receive_runs_before_the_stop_is_over(
     strict: StrictEndpoint, tmp_path: Path, queue: str
