@@ -54,6 +54,25 @@ app = Loafer()
 async def handles_an_order(order: dict):
     pass
 
+failing = Loafer()
+
+@failing.middleware
+async def quotes(context, call_next):
+    try:
+        await call_next()
+    except ClientError as error:
+        raise ValueError("it failed") from error
+
+@failing.route("orders")
+async def fails_an_order(order: dict):
+    await fails("an order")
+
+misfit = Loafer()
+
+@misfit.route("orders")
+async def handles_numbers(order: dict[str, int]):
+    pass
+
 async def handles(message):
     pass
 
@@ -97,6 +116,8 @@ CASES = {
     "worker whose handler fails": Case((*WORKER[:3], "handlers.fails"), ("ReceiveMessage",)),
     "worker whose handler publishes": Case((*WORKER[:3], "handlers.publishes"), ("SendMessage",)),
     "run": Case(("run", "handlers:app"), WORKER_CALLS),
+    "run whose handler fails": Case(("run", "handlers:failing"), ("ReceiveMessage",)),
+    "run whose content does not fit": Case(("run", "handlers:misfit"), ("ReceiveMessage",)),
     "routes": Case(("routes", "handlers:app")),
     "status": Case(("status",)),
     "publish_sqs": Case(("publish_sqs", "--queue", "orders", "--msg", SENT), ("GetQueueUrl", "SendMessage")),
