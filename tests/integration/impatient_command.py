@@ -4,6 +4,7 @@ After the number come the command line's words. It is repeated until it has run 
 the queue or topic does not exist: then the endpoint has nothing more to say.
 """
 
+import math
 import sys
 
 from loafer.domain import retry
@@ -13,6 +14,10 @@ retry.backoff = lambda *_, **__: 0.001  # before anything has imported it
 from loafer.application import trouble  # noqa: E402
 
 trouble.PATIENCE_WHEN_DENIED = 0  # likewise
+
+from loafer.entrypoints.worker import deadline  # noqa: E402
+
+deadline.WORKER = math.inf  # or the process would be ended when the first stop in it is long over
 
 from loafer.adapters.aws import credentials, persistence  # noqa: E402
 from loafer.entrypoints.cli import cli  # noqa: E402
