@@ -92,7 +92,12 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return services
 
 
-async def test_all_publishers_and_the_worker_share_one_client_a_service(aws: str, made: list[str]) -> None:
+@pytest.mark.parametrize(("needed", "services"), [(False, ["sns"]), (True, ["sns", "sqs"])])
+async def test_all_publishers_and_the_worker_share_one_client_a_service_where_one_is_needed(
+    needed: bool, services: list[str], aws: str, made: list[str], aws_environ: pytest.MonkeyPatch
+) -> None:
+    if needed:
+        aws_environ.setenv("AWS_SDK_UA_APP_ID", "shop")  # one of the settings that are the SDK's business
     app, source = Loafer(), await create_queue(unique("orders"))
     for stem in ("receipts", "mails", "logs"):
         app.publisher(await create_queue(unique(stem)))
@@ -100,7 +105,7 @@ async def test_all_publishers_and_the_worker_share_one_client_a_service(aws: str
     consumer = SQSConsumer(source, {})
     await consumer.open()
     async with app.publishing():
-        assert sorted(made) == ["sns", "sqs"]
+        assert sorted(made) == services
     await consumer.close()
 
 

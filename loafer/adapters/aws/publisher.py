@@ -6,7 +6,7 @@ import attrs
 
 from loafer.adapters.aws.address import Address, queue_address, topic_address
 from loafer.adapters.aws.answers import text_in
-from loafer.adapters.aws.calls import Client, access_of, called, reading
+from loafer.adapters.aws.calls import Client, access_of, reading
 from loafer.adapters.aws.publishing import Channel, Dialect
 from loafer.domain.batch import Failure
 from loafer.domain.limits import QUEUE, TOPIC
@@ -77,12 +77,12 @@ class SQSPublisher(Publisher):
         """Let go of connections."""
         await self._channel.close()
 
-    async def _find(self, client: Client) -> str:
+    async def _find(self, _: Client) -> str:
         address = self._channel.address
         if address.url:
             return address.url
         owner = {"QueueOwnerAWSAccountId": address.account} if address.account else {}
-        return text_in(await called(client, "get_queue_url", {"QueueName": address.name, **owner}), "QueueUrl")
+        return text_in(await self._channel.ask("get_queue_url", {"QueueName": address.name, **owner}), "QueueUrl")
 
 
 @attrs.define(eq=False)

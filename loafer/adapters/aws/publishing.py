@@ -13,10 +13,9 @@ from loafer.adapters.aws.answers import placed, text_in
 from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.calls import CALL_TIMEOUT, OPEN_TIMEOUT, Access, Client, called
 from loafer.adapters.aws.errors import Kind, diagnose, publisher_error, sdk_errors
-from loafer.adapters.aws.lean.choice import enter_lean_transport
+from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk, import_sdk_unless_plain
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
 from loafer.adapters.aws.persistence import persistent
-from loafer.adapters.aws.session import find_credentials, shared_client
 from loafer.adapters.aws.wire import texts_in, wire_attributes
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in, split
@@ -66,30 +65,62 @@ class Channel:
     _target: str = attrs.field(init=False, default="")
     _lean: LeanTransport | None = attrs.field(init=False, default=None)
 
+    def __attrs_post_init__(self) -> None:
+        """Import the SDK where it will be needed."""
+        if self.dialect.lean:
+            import_sdk_unless_plain(self.address.region, self.transport, self.access)
+        else:
+            import_sdk()
+
     @property
     def place(self) -> str:
         """How an error message names it."""
         return f"{self.dialect.noun} {self.address.name!r}"
 
     async def open(self, find: Callable[[Client], Awaitable[str]]) -> None:
-        """Get the client and have `find` say the URL or ARN; PublisherError after 8 seconds at the latest."""
+        """Have `find` say the URL or ARN, given the client if one is needed; PublisherError after 8 seconds at most."""
         await self.close()
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(OPEN_TIMEOUT):
-                    client = shared_client(self.dialect.service, self.address.region, **self.access)
-                    self._client = await stack.enter_async_context(client)
-                    await find_credentials(self.access.get("profile"))
+                    if not await self._open_plainly(stack):
+                        await self._open_client(stack)
                     self._target = await persistent(partial(find, self._client), self.place)
-                    if self.dialect.lean:
-                        self._lean = await enter_lean_transport(
-                            stack, self._client, self.place, 0, self.transport, **self.access
-                        )
+                    await self._choose_transport(stack)
                     self._stack = stack.pop_all()
                     return
             except sdk_errors() as error:
                 told = publisher_error(error, self.place, self._region())
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
+
+    async def _open_plainly(self, stack: AsyncExitStack) -> bool:
+        """Tell whether the lean transport carries every call, and no client is needed."""
+        self._client = self._lean = None
+        if self.dialect.lean:
+            self._lean = await enter_plain_transport(stack, self.address.region, 0, self.transport, **self.access)
+        return self._lean is not None
+
+    async def _open_client(self, stack: AsyncExitStack) -> None:
+        from loafer.adapters.aws.session import find_credentials, shared_client  # noqa: PLC0415 - it imports the SDK
+
+        client = shared_client(self.dialect.service, self.address.region, **self.access)
+        self._client = await stack.enter_async_context(client)
+        await find_credentials(self.access.get("profile"))
+
+    async def _choose_transport(self, stack: AsyncExitStack) -> None:
+        if self._lean is not None:
+            announce(self.place, self._lean)
+        elif self.dialect.lean:
+            from loafer.adapters.aws.lean.choice import enter_lean_transport  # noqa: PLC0415 - it imports the SDK
+
+            self._lean = await enter_lean_transport(stack, self._client, self.place, 0, self.transport, **self.access)
+
+    async def ask(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to an operation, asked for once; raises what the SDK raises, and UnreadableAnswer."""
+        if self._lean is None or operation not in OPERATIONS:
+            return await called(self._client, operation, parameters)
+        async with asyncio.timeout(CALL_TIMEOUT):
+            return await self._lean.call(operation, parameters)
 
     async def publish(self, message: OutgoingMessage) -> str:
         """Send one message and return its id; PublisherError if it breaks a limit (then before any call) or fails."""
@@ -130,6 +161,7 @@ class Channel:
         stack, self._stack = self._stack, None
         if stack is not None:
             await stack.aclose()
+            await asyncio.sleep(0)  # the event loop closes the lean transport's connections in its next turn
 
     def _check(self, message: OutgoingMessage, which: str = "the message") -> None:
         """Raise PublisherError for a message that would be refused; its one line says which."""
@@ -157,13 +189,7 @@ class Channel:
         if self._stack is None:
             raise PublisherError(f"{self.place}: the publisher is not open")
         parameters = {self.dialect.target: self._target, **parameters}
-        return await persistent(partial(self._call_once, operation, parameters), self.place)
-
-    async def _call_once(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        if self._lean is None or operation not in OPERATIONS:
-            return await called(self._client, operation, parameters)
-        async with asyncio.timeout(CALL_TIMEOUT):
-            return await self._lean.call(operation, parameters)
+        return await persistent(partial(self.ask, operation, parameters), self.place)
 
     def _entry(self, message: OutgoingMessage) -> dict[str, Any]:
         parameters: dict[str, Any] = {
@@ -176,4 +202,6 @@ class Channel:
         return {name: value for name, value in parameters.items() if value is not None}
 
     def _region(self) -> str | None:
+        if self._lean is not None:
+            return self._lean.signer.region
         return self._client.meta.region_name if self._client else self.address.region

@@ -41,7 +41,7 @@ _CHOICE = "loafer.adapters.aws.lean.choice"
 async def enter_plain_transport(
     stack: AsyncExitStack, region: str | None, polls: int, asked: str | None = None, **access: Unpack[Access]
 ) -> LeanTransport | None:
-    """Return a transport for all calls of a consumer, which the stack closes; None where that is the SDK's business.
+    """Return a transport for all calls to a queue, which the stack closes; None where they are the SDK's business.
 
     There may be so many `polls` at once. `asked` is the transport that is asked for; None: what the environment
     variable says. A `region` of None is the environment's, and so is what `access` does not say.
@@ -77,7 +77,12 @@ def import_sdk_unless_plain(region: str | None, asked: str | None, access: Acces
     try:
         _found(region, asked, access)
     except Unusual:
-        import_module(_CHOICE)
+        import_sdk()
+
+
+def import_sdk() -> None:
+    """Import the SDK, and what makes clients of it."""
+    import_module(_CHOICE)
 
 
 def _found(region: str | None, asked: str | None, access: Access) -> Found:

@@ -133,6 +133,10 @@ class FakeHttp:
     requests: list[bytes] = attrs.field(factory=list)
     rooms: list[int] = attrs.field(factory=list)
     idle_closed: bool = False
+    closed: bool = False
+
+    def close(self) -> None:
+        self.closed = True
 
     def close_idle(self) -> None:
         self.idle_closed = True

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 from aiobotocore.credentials import AioRefreshableCredentials
-from lean_fakes import aws_environ
+from lean_fakes import Environ, aws_environ
 
 from loafer.adapters.aws.address import queue_address
 from loafer.adapters.aws.lean.choice import enter_lean_transport
@@ -35,8 +35,9 @@ async def refreshed_in_vain() -> dict[str, str]:
 
 
 @pytest.fixture
-def credentials() -> AioRefreshableCredentials:
-    """The session's credentials: still good, and never better."""
+def credentials(aws_environ: Environ) -> AioRefreshableCredentials:
+    """The session's credentials: still good, and never better; what is refreshed stands in no variable."""
+    aws_environ.delenv("AWS_ACCESS_KEY_ID")
     made = AioRefreshableCredentials.create_from_metadata(lasting(HOUR), refreshed_in_vain, "custom-process")
     shared_session()._credentials = made  # type: ignore[assignment, unused-ignore]
     return made

@@ -1,18 +1,23 @@
 """A message by itself goes over the lean transport, again where it has met with passing trouble."""
 
 import json
+import logging
 from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
-from lean_fakes import answered, lean
+from lean_fakes import Environ, FakeHttp, answered, aws_environ, lean
 from sqs_fakes import FakeSQS
 
+from loafer.adapters.aws import session
+from loafer.adapters.aws.lean import plain
 from loafer.adapters.aws.lean.connection import Answer
 from loafer.adapters.aws.publisher import SQSPublisher
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.exceptions import PublisherError
+
+__all__ = ["aws_environ"]
 
 URL = "http://host/1/orders"
 SENT = answered(b'{"MessageId": "1"}')
@@ -64,3 +69,34 @@ async def test_a_refusal_is_not_sent_again() -> None:
 async def test_an_answer_without_an_id_is_an_error() -> None:
     with pytest.raises(PublisherError, match="no MessageId"):
         await publisher(FakeSQS(), answered(b"{}"))[0].publish(OutgoingMessage("body"))
+
+
+@pytest.mark.usefixtures("aws_environ")
+async def test_a_queue_is_looked_up_and_published_to_without_the_sdk(
+    aws_environ: Environ, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, plain.__name__)
+    http = FakeHttp([answered(b'{"QueueUrl": "http://host/1/orders"}'), SENT])
+    aws_environ.setattr(plain, "Http", lambda *_: http)
+    aws_environ.setattr(session, "create_client", None)
+    made = SQSPublisher("arn:aws:sqs:sa-east-1:123456789012:orders")
+    await made.open()
+    assert await made.publish(OutgoingMessage("body")) == "1"
+    await made.close()
+    bodies = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in http.requests]
+    assert bodies == [
+        {"QueueName": "orders", "QueueOwnerAWSAccountId": "123456789012"},
+        {"QueueUrl": URL, "MessageBody": "body"},
+    ]
+    assert caplog.messages == [
+        "queue 'orders': frequent calls go over the lean transport to https://sqs.sa-east-1.amazonaws.com/"
+    ]
+    assert http.closed
+
+
+@pytest.mark.usefixtures("aws_environ")
+async def test_a_queue_that_is_missing_is_told_with_its_region(aws_environ: Environ) -> None:
+    gone = answered(b'{"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "gone"}', 400)
+    aws_environ.setattr(plain, "Http", lambda *_: FakeHttp([gone]))
+    with pytest.raises(PublisherError, match=r"^queue 'orders' does not exist in region eu-west-1 .*"):
+        await SQSPublisher("orders").open()
