@@ -135,8 +135,9 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
 def _warn_of_memory(settings: Settings, application: Application | None) -> None:
     """Say that nothing ever comes from a queue that is in this process alone: it looks like a worker that is idle."""
     registered = () if application is None else chosen(application.routes(), settings.only)
+    published = () if application is None else [each.destination.name for each in application.publishers()]
     for source in [*(route.source for route in registered), *(route.source for route in settings.routes)]:
-        if str(source).startswith(SCHEME):
+        if str(source).startswith(SCHEME) and source not in published:
             text = (
                 "source %r is in this process alone, and nobody publishes to it: it is for tests; give a queue on SQS"
             )
