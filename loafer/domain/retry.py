@@ -65,6 +65,17 @@ class Retry:
         first, longest = self._bounds
         return backoff(attempts, first=first, longest=longest, jitter=jitter)
 
+    def over(self, default: "Retry") -> "Retry":
+        """Return this, where one half that it leaves unsaid, delays or attempts, is as the default says.
+
+        A Retry that says nothing at all leaves nothing to it.
+        """
+        if self.delay is None and self._bounds is None and self.dead_letter_after is not None:
+            return attrs.evolve(default, dead_letter_after=self.dead_letter_after)
+        if self.dead_letter_after is None and self != NOTHING:
+            return attrs.evolve(self, dead_letter_after=default.dead_letter_after)
+        return self
+
     def gives_up_after(self, attempts: int) -> bool:
         """Tell whether a message that was kept after so many attempts goes to the dead-letter queue."""
         return self.dead_letter_after is not None and attempts >= self.dead_letter_after
@@ -79,6 +90,7 @@ class Retry:
         return first, max(LONGEST_RETRY, first) if longest is None else longest
 
 
+NOTHING = Retry()
 EXPONENTIAL = Retry(first=FIRST_RETRY, longest=LONGEST_RETRY)
 
 

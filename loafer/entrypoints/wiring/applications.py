@@ -123,18 +123,21 @@ def _said_in_code(application: Application, settings: Settings, mistakes: Mistak
     table = settings_of(Settings)
     for name, value in application.settings.items():
         field = _FIELDS.get(name, name)
-        if field in settings.origins:
+        if field in settings.origins and name != "retry":
             continue
         try:
-            yield field, _retry(value) if name == "retry" else table[field].parse(str(value))
+            yield field, _retry(value, settings) if name == "retry" else table[field].parse(str(value))
         except ValueError as error:
             mistakes.tell(f"{application.line}: Loafer({name}={value!r}): {error}")
 
 
-def _retry(value: object) -> Retry:
+def _retry(value: object, settings: Settings) -> Retry:
+    """Return an application's Retry, with the delays that were said elsewhere; ValueError if it is none."""
     if not isinstance(value, Retry):
         raise ValueError("not a Retry; give one such as Retry(delay=5)")
-    return value
+    if "retry_delay" not in settings.origins:
+        return value
+    return attrs.evolve(settings.retry_delay, dead_letter_after=value.dead_letter_after)
 
 
 def _sum_of_jobs(routes: Sequence[Registered], settings: Settings) -> int:

@@ -10,6 +10,7 @@ from loafer.application.checking import mistakes_in
 from loafer.application.lifespan import Lifespan
 from loafer.application.publishing import QueuePublisher, TopicPublisher
 from loafer.application.registered import Line, Registered
+from loafer.domain.retry import Retry
 from loafer.domain.shown import printable
 from loafer.entrypoints.settings.keys import did_you_mean, key_for, nearest
 from loafer.entrypoints.settings.load import mistake_in
@@ -137,6 +138,8 @@ def _changed(route: Registered, said: RouteSettings | None, mistakes: Mistakes) 
     if said is None or not said.origins:
         return route
     changes: dict[str, Any] = {name: getattr(said, name) for name in _SAME if name in said.origins}
+    if "retry" in changes and isinstance(route.retry, Retry):  # which says delays alone
+        changes["retry"] = attrs.evolve(said.retry or Retry(), dead_letter_after=route.retry.dead_letter_after)
     if "options" in said.origins:
         changes["options"] = said.options
     if "handler" in said.origins:

@@ -14,6 +14,7 @@ from loafer.application.middleware import through
 from loafer.application.pool import ThreadPool
 from loafer.application.registered import Registered
 from loafer.application.route import BatchCall, Call, Route, Surroundings
+from loafer.domain.retry import Retry
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, settings_of
@@ -47,6 +48,7 @@ class Registrations:
         processes: How many worker processes there are.
         rejected: Whether messages that no route of a source takes are deleted, by source.
         changes: What was said of them elsewhere than in code, by what stands for each in variables.
+        retry: When kept messages come back, where a route leaves that unsaid.
 
     """
 
@@ -58,6 +60,7 @@ class Registrations:
     processes: int = 1
     rejected: Mapping[str, bool] = attrs.field(factory=dict)
     changes: Mapping[str, RouteSettings] = attrs.field(factory=dict)
+    retry: Retry = attrs.field(factory=Retry)
 
     def routes(self, registered: Sequence[Registered], translators: list[Translator | None]) -> list[Route]:
         """Return a route for each that can be one; adds their translators."""
@@ -105,9 +108,10 @@ class Registrations:
             call = checked(call, translator.made)
         call = through(call, registered.middleware, around)
         reject = registered.reject if isinstance(registered.reject, tuple) else (registered.reject,)
+        retry = registered.retry and registered.retry.over(self.retry)
         return Route(
             name, registered.source, consumer, translator.translate, call, around,
-            share_of([registered]), registered.retry, registered.timeout, reject, origin=_origin(registered),
+            share_of([registered]), retry, registered.timeout, reject, origin=_origin(registered),
         )  # fmt: skip
 
     def _call(self, registered: Registered, around: Surroundings) -> Call | BatchCall | None:

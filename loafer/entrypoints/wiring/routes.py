@@ -74,6 +74,7 @@ class Wiring:
             shared.processes,
             {} if shared.only else application.rejected(),
             {route.key: route for route in shared.changes},
+            shared.retry_delay,
         )
         return making.routes(chosen(application.routes(), shared.only), translators)
 
@@ -102,7 +103,7 @@ class Wiring:
         share = Share(max_jobs=settings.max_jobs, weight=settings.weight)
         return Route(
             settings.name, settings.source, consumer, translator.translate, call, around,
-            share, settings.retry, settings.timeout,
+            share, settings.retry and settings.retry.over(self.shared.retry_delay), settings.timeout,
         )  # fmt: skip
 
     def _loaded(self, settings: RouteSettings, field: str, load: Callable[[str], Loaded]) -> Loaded | None:

@@ -125,3 +125,23 @@ def test_what_settings_write_is_a_retry() -> None:
 def test_the_smallest_and_the_largest_are_a_retry() -> None:
     Retry(dead_letter_after=1)
     assert Retry(delay=LONGEST_VISIBILITY).delay == LONGEST_VISIBILITY
+
+
+@pytest.mark.parametrize(
+    ("own", "default", "found"),
+    [
+        (Retry(dead_letter_after=2), Retry(delay=3), Retry(delay=3, dead_letter_after=2)),
+        (Retry(dead_letter_after=2), Retry(first=1, dead_letter_after=9), Retry(first=1, dead_letter_after=2)),
+        (Retry(delay=1), Retry(delay=3, dead_letter_after=9), Retry(delay=1, dead_letter_after=9)),
+        (Retry(longest=5), Retry(dead_letter_after=9), Retry(longest=5, dead_letter_after=9)),
+        (Retry(delay=1, dead_letter_after=2), Retry(delay=3, dead_letter_after=9), Retry(delay=1, dead_letter_after=2)),
+        (Retry(), Retry(delay=3, dead_letter_after=9), Retry()),
+    ],
+)
+def test_what_a_retry_leaves_unsaid_is_as_the_default_says(own: Retry, default: Retry, found: Retry) -> None:
+    assert own.over(default) == found
+
+
+def test_a_message_is_given_up_at_its_last_attempt_and_never_without_a_limit() -> None:
+    assert [Retry(dead_letter_after=2).gives_up_after(attempts) for attempts in (1, 2, 3)] == [False, True, True]
+    assert not Retry(delay=1).gives_up_after(1_000_000)

@@ -20,6 +20,7 @@ from loafer.domain.share import Share
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring.applications import check_only, load_application, name_of, settings_with
+from loafer.entrypoints.wiring.configured import configured
 from loafer.entrypoints.wiring.routes import Wiring
 
 numbers = itertools.count()
@@ -159,6 +160,32 @@ def test_the_settings_of_the_code_stand_unless_something_from_outside_says_other
     found = settings_with(app, Settings(grace_period=7, origins={"grace_period": "option"}), Mistakes())
     assert (found.max_jobs, found.retry_delay, found.handler_timeout) == (4, Retry(delay=3), 2.5)
     assert found.grace_period == 7
+
+
+def test_delays_and_attempts_are_said_apart_by_route_application_and_settings() -> None:
+    app = Loafer(retry=Retry(delay=3, dead_letter_after=5))
+    for name, retry in (("a", Retry(dead_letter_after=2)), ("b", Retry(delay=1)), ("c", Retry())):
+        app.route(name, retry=retry)(handle)
+    app.route("d")(handle)
+    settings = settings_with(app, Settings(), Mistakes())
+    found = {route.name: route.retry for route in wired(app, retry_delay=settings.retry_delay)[0]}
+    assert found == {
+        "a": Retry(delay=3, dead_letter_after=2),
+        "b": Retry(delay=1, dead_letter_after=5),
+        "c": Retry(),
+        "d": None,
+    }
+    elsewhere = Settings(retry_delay=Retry(delay=30), origins={"retry_delay": "environment"})
+    assert settings_with(app, elsewhere, Mistakes()).retry_delay == Retry(delay=30, dead_letter_after=5)
+
+
+@pytest.mark.parametrize(("said", "retry"), [(Retry(delay=9), Retry(delay=9, dead_letter_after=2)), (None, None)])
+def test_a_variable_changes_a_routes_delays_and_not_when_it_gives_up(said: Retry | None, retry: Retry | None) -> None:
+    app = Loafer()
+    app.route("orders", retry=Retry(delay=1, dead_letter_after=2))(handle)
+    elsewhere = RouteSettings(name="orders", key="ORDERS", source="", retry=said, origins={"retry": "environment"})
+    changed, _ = configured(app, Settings(routes=(elsewhere,)), Mistakes())
+    assert changed.routes()[0].retry == (retry or Retry(dead_letter_after=2))
 
 
 def test_a_route_may_be_given_a_limit_of_attempts_and_knows_its_line() -> None:
