@@ -131,6 +131,20 @@ def address(value: str) -> str:
     return value.strip()
 
 
+def names(example: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of names with commas between; none for '' and 'None'; its error names `example`."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        if value.strip().lower() in {"", "none"}:
+            return ()
+        found = tuple(name.strip() for name in value.split(","))
+        if not all(re.fullmatch(r"[\w.:-]+", name) for name in found):
+            raise ValueError(f"no list of names; give {example}, with commas between")
+        return found
+
+    return parse
+
+
 def switch(value: str) -> bool:
     """Return whether something is switched on.
 

@@ -214,6 +214,12 @@ class Settings:
     sns_verify: bool = setting(
         "LOAFER_SNS_VERIFY", "0", parsers.switch, "Take only what SNS has signed; needs the extra sns.", "--sns-verify"
     )
+    observers: tuple[str, ...] = setting(
+        "LOAFER_OBSERVERS",
+        "None",
+        parsers.names("otel, sentry, prometheus or a dotted name"),
+        "Who is told what happens, with commas between: otel, sentry, prometheus, or an Observer by its full name.",
+    )
     status: str | None = setting(
         "LOAFER_STATUS",
         "None",

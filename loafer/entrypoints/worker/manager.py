@@ -25,6 +25,7 @@ from loafer.entrypoints.wiring.applications import (
 from loafer.entrypoints.wiring.configured import configured, routes_apart
 from loafer.entrypoints.wiring.connecting import PublisherTo
 from loafer.entrypoints.wiring.container import Container
+from loafer.entrypoints.wiring.observing import observing
 from loafer.entrypoints.worker.course import Course
 from loafer.entrypoints.worker.deadline import WORKER, Deadline, still_running
 from loafer.entrypoints.worker.ending import Ending, ending_of
@@ -106,8 +107,9 @@ class Manager:
         try:
             dispatcher = container.dispatcher()
             self.connections = container.connections()
-            self.mistakes.raise_if_any()
-            yield dispatcher
+            with observing(settings, self.mistakes) as dispatcher.observers:
+                self.mistakes.raise_if_any()
+                yield dispatcher
         finally:
             container.shutdown_resources()
 

@@ -1,9 +1,11 @@
 """Health and metrics over HTTP, where the settings say so."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from socket import socket
 
+from loafer.domain.metrics import Family, text_of
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
@@ -23,8 +25,17 @@ def serving(settings: Settings, workers: Callable[[], Sequence[Told]]) -> Iterat
     if settings.status is None:
         yield
         return
-    with served(_listening(settings, settings.status), Panel(workers).answer):
+    with served(_listening(settings, settings.status), Panel(workers, _text).answer):
         yield
+
+
+def _text(families: Sequence[Family]) -> str:
+    """Return metrics as text, with those that the application keeps in this process by the client library."""
+    if "prometheus_client" not in sys.modules:
+        return text_of(families)
+    from loafer.adapters.prometheus.registry import text_of_registry  # noqa: PLC0415 - only where it is there already
+
+    return text_of(families) + text_of_registry()
 
 
 def _listening(settings: Settings, address: str) -> socket:

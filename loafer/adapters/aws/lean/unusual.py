@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from inspect import getattr_static
 from types import FunctionType
 
+from loafer.adapters.aws.lean.covered import is_covered
+
 OF_THE_SDK = ("botocore.", "aiobotocore.", "aiohttp.")
 
 _WAY_OUT = {
@@ -56,16 +58,31 @@ def check_unwatched() -> None:
 def check_methods(methods: Iterable[object]) -> None:
     """Raise Unusual if one of these methods of the SDK is not its own."""
     # Tracing libraries put a wrapper where one of these was, and want to see every call.
-    if any(not isinstance(method, FunctionType) or is_foreign(method) for method in methods):
+    if any(_is_wrapped(method) for method in methods):
         raise Unusual("calls of the SDK are instrumented")
+
+
+def _is_wrapped(method: object) -> bool:
+    """Tell whether a method is not the SDK's own, but for what a library wrapped that is told in a better way."""
+    while type(method) is not FunctionType:  # a wrapper of wrapt says that it is one
+        wrapper = getattr(method, "_self_wrapper", None)
+        if wrapper is None or not is_covered(_module(wrapper)):
+            return True
+        method = getattr(method, "__wrapped__", None)
+    return is_foreign(method)
 
 
 def is_foreign(handler: object) -> bool:
     """Tell whether what the SDK calls was made by somebody else."""
+    module = _module(handler)
+    return not (module.startswith(OF_THE_SDK) or is_covered(module))
+
+
+def _module(handler: object) -> str:
     function = getattr(handler, "func", handler)
+    function = getattr(function, "__func__", function)
     # A wrapper made with functools.wraps tells the module of what it wraps; where it was defined it cannot hide.
-    module = getattr(function, "__globals__", {}).get("__name__") or getattr(function, "__module__", None)
-    return not str(module).startswith(OF_THE_SDK)
+    return str(getattr(function, "__globals__", {}).get("__name__") or getattr(function, "__module__", None))
 
 
 def way_out() -> Iterator[object]:

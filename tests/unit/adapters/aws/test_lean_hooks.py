@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import wrapt
 from aiobotocore.client import AioBaseClient
 from aiobotocore.endpoint import AioEndpoint
 from aiobotocore.httpsession import AIOHTTPSession
@@ -106,6 +107,55 @@ async def test_instrumented_calls_are_left_to_the_sdk(
     owner: tuple[type, str], wrapper: object, aws_environ: Environ, caplog: pytest.LogCaptureFixture
 ) -> None:
     aws_environ.setattr(*owner, wrapper)
+    assert await why_not(caplog) == "calls of the SDK are instrumented"
+
+
+COVERED = ("opentelemetry", "sentry_sdk")
+
+
+@pytest.fixture
+def covering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loafer.adapters.aws.lean.covered._COVERED", set(COVERED))
+
+
+def of_a_tracer(package: str) -> Callable[..., Any]:
+    """Return a function as it is in a module of a tracing library."""
+    namespace: dict[str, Any] = {"__name__": f"{package}.integrations.boto3"}
+    exec("def wrapper(wrapped, instance, args, kwargs):\n    return wrapped(*args, **kwargs)\n", namespace)
+    made: Callable[..., Any] = namespace["wrapper"]
+    return made
+
+
+@pytest.mark.usefixtures("covering")
+@pytest.mark.parametrize("package", COVERED)
+@pytest.mark.parametrize("owner", INSTRUMENTED, ids=lambda owner: f"{owner[0].__name__}.{owner[1]}")
+async def test_what_an_observer_tells_a_tracing_library_needs_no_instrumented_calls(
+    owner: tuple[type, str], package: str, aws_environ: Environ, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws_environ.setattr(*owner, wrapt.FunctionWrapper(getattr(*owner), of_a_tracer(package)))
+    assert await why_not(caplog) == ""
+
+
+@pytest.mark.usefixtures("covering")
+async def test_a_hook_of_a_library_that_an_observer_tells_is_passed_over(caplog: pytest.LogCaptureFixture) -> None:
+    shared_session().register("before-send.sqs", functools.partial(of_a_tracer("sentry_sdk"), a=1))
+    assert await why_not(caplog) == ""
+
+
+@pytest.mark.parametrize("owner", INSTRUMENTED, ids=lambda owner: f"{owner[0].__name__}.{owner[1]}")
+async def test_calls_that_wrapt_has_wrapped_are_left_to_the_sdk(
+    owner: tuple[type, str], aws_environ: Environ, caplog: pytest.LogCaptureFixture
+) -> None:
+    aws_environ.setattr(*owner, wrapt.FunctionWrapper(getattr(*owner), of_a_tracer("opentelemetry")))
+    assert await why_not(caplog) == "calls of the SDK are instrumented"
+
+
+@pytest.mark.usefixtures("covering")
+async def test_a_wrapper_of_another_library_below_one_that_is_told_is_left_to_the_sdk(
+    aws_environ: Environ, caplog: pytest.LogCaptureFixture
+) -> None:
+    inner = wrapt.FunctionWrapper(AIOHTTPSession.send, of_a_tracer("ddtrace"))
+    aws_environ.setattr(AIOHTTPSession, "send", wrapt.FunctionWrapper(inner, of_a_tracer("opentelemetry")))
     assert await why_not(caplog) == "calls of the SDK are instrumented"
 
 

@@ -1,0 +1,175 @@
+"""Spans and metrics of messages, by the names of OpenTelemetry's conventions for messaging."""
+
+from collections.abc import Mapping, Sequence
+from contextvars import ContextVar, Token
+from typing import Any
+
+import attrs
+from opentelemetry import context as contexts
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TracerProvider
+
+from loafer import __version__
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
+from loafer.ports.observer import Cause, Observer, Operation
+
+CONVENTIONS = "https://opentelemetry.io/schemas/1.45.0"
+"""The version of the conventions, whose part on messaging is in development."""
+
+SYSTEM = {"messaging.system": "aws_sqs"}
+
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Upper bounds of durations, in seconds, as the conventions advise."""
+
+
+@attrs.define(eq=False)
+class _Open:
+    span: Span
+    token: "Token[Context]"
+    left: int
+
+
+OPEN: ContextVar[_Open | None] = ContextVar("loafer_opentelemetry", default=None)
+"""The span of what is handled in this context."""
+
+
+@attrs.define(eq=False)
+class OpenTelemetryObserver(Observer):
+    """Makes a span of each handling, linked to where its messages were sent, and counts.
+
+    Attributes:
+        parent: Whether a span is a child of the one that sent its message, in place of a link to it; not of batches.
+        texts: Whether spans hold the texts of errors, which may quote bodies.
+        tracers: Gives the tracer; None: the one that is set for the process.
+        meters: Gives the meter; None: as well.
+
+    """
+
+    parent: bool = False
+    texts: bool = True
+    tracers: TracerProvider | None = None
+    meters: MeterProvider | None = None
+    _tracer: trace.Tracer = attrs.field(init=False)
+    _counters: dict[str, metrics.Counter] = attrs.field(init=False)
+    _handling: metrics.Histogram = attrs.field(init=False)
+    _calls: metrics.Histogram = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make the instruments."""
+        self._tracer = trace.get_tracer("loafer", __version__, self.tracers, CONVENTIONS)
+        meter = metrics.get_meter("loafer", __version__, self.meters, CONVENTIONS)
+        self._counters = {
+            name: meter.create_counter(name, unit, meaning)
+            for name, unit, meaning in (
+                ("messaging.client.consumed.messages", "{message}", "Messages received, each time."),
+                ("loafer.messages", "{message}", "Messages whose handling has ended, by outcome."),
+                ("loafer.redeliveries", "{message}", "Messages that come back, by cause."),
+                ("loafer.receives", "{receive}", "Receives, by what they brought."),
+                ("loafer.settled.messages", "{message}", "Messages settled."),
+                ("loafer.leases.extended", "{lease}", "Leases extended."),
+            )
+        }
+        self._handling = _histogram(meter, "messaging.process.duration", "Handling.")
+        self._calls = _histogram(meter, "messaging.client.operation.duration", "Calls to the source.")
+
+    def started(self, messages: Sequence[Message]) -> None:
+        """Start a span, and make it the current one of the handler."""
+        first = messages[0]
+        sent = [(message, propagate.extract(_carrier(message), Context())) for message in messages]
+        links = [
+            Link(found, {"messaging.message.id": message.id})
+            for message, context in sent
+            if (found := trace.get_current_span(context).get_span_context()).is_valid
+        ]
+        child = self.parent and len(messages) == 1
+        span = self._tracer.start_span(
+            f"process {first.source}",
+            context=sent[0][1] if child else Context(),
+            kind=SpanKind.CONSUMER,
+            attributes=_attributes(messages),
+            links=() if child else links,
+        )
+        OPEN.set(_Open(span, contexts.attach(trace.set_span_in_context(span)), len(messages)))
+
+    def ended(
+        self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
+    ) -> None:
+        """Count an outcome, and end the span with the last message that it is of."""
+        failed = None if error is None or outcome.acknowledged else type(error).__qualname__
+        attributes = {**SYSTEM, "messaging.destination.name": message.source, "messaging.operation.name": "process"}
+        self._handling.record(seconds, attributes if failed is None else {**attributes, "error.type": failed})
+        self._counters["loafer.messages"].add(1, {"loafer.route": route, "loafer.outcome": outcome.value})
+        now = OPEN.get()
+        if now is None:
+            return
+        if now.span.is_recording():
+            now.span.set_attributes({"loafer.route": route, "loafer.outcome": outcome.value})
+            if failed is not None:
+                self._tell_error(now.span, failed, error)
+        now.left -= 1
+        if not now.left:
+            contexts.detach(now.token)
+            OPEN.set(None)
+            now.span.end()
+
+    def _tell_error(self, span: Span, failed: str, error: BaseException | None) -> None:
+        span.set_attribute("error.type", failed)
+        span.set_status(StatusCode.ERROR, failed)
+        if self.texts and error is not None:
+            span.record_exception(error)
+
+    def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
+        """Count a receive and what it brought."""
+        result = "full" if len(messages) >= asked else "partial" if messages else "empty"
+        self._counters["loafer.receives"].add(1, {"messaging.destination.name": source, "loafer.result": result})
+        if messages:
+            attributes = {**SYSTEM, "messaging.destination.name": source, "messaging.operation.name": "receive"}
+            self._counters["messaging.client.consumed.messages"].add(len(messages), attributes)
+
+    def settled(self, messages: Sequence[Message], operation: Operation) -> None:
+        """Count what was settled."""
+        self._count("loafer.settled.messages", messages, {"messaging.operation.name": operation.value})
+
+    def extended(self, messages: Sequence[Message]) -> None:
+        """Count leases that were extended."""
+        self._count("loafer.leases.extended", messages, {})
+
+    def comes_back(self, message: Message, cause: Cause) -> None:
+        """Count a message that comes back."""
+        self._count("loafer.redeliveries", [message], {"loafer.cause": cause.value})
+
+    def called(self, operation: Operation, source: str, seconds: float, error: Exception | None) -> None:
+        """Note how long a call took."""
+        attributes = {**SYSTEM, "messaging.destination.name": source, "messaging.operation.name": operation.value}
+        if error is not None:
+            attributes["error.type"] = type(error).__qualname__
+        self._calls.record(seconds, attributes)
+
+    def _count(self, name: str, messages: Sequence[Message], attributes: Mapping[str, str]) -> None:
+        if messages:
+            where = {"messaging.destination.name": messages[0].source}
+            self._counters[name].add(len(messages), {**where, **attributes})
+
+
+def _histogram(meter: metrics.Meter, name: str, meaning: str) -> metrics.Histogram:
+    return meter.create_histogram(name, "s", meaning, explicit_bucket_boundaries_advisory=BOUNDS)
+
+
+def _carrier(message: Message) -> dict[str, str]:
+    """Return the attributes of a message that are texts, by which a context travels."""
+    return {name: each.value for name, each in message.attributes.items() if isinstance(each.value, str)}
+
+
+def _attributes(messages: Sequence[Message]) -> dict[str, Any]:
+    attributes: dict[str, Any] = {
+        **SYSTEM,
+        "messaging.destination.name": messages[0].source,
+        "messaging.operation.name": "process",
+        "messaging.operation.type": "process",
+    }
+    if len(messages) > 1:
+        return {**attributes, "messaging.batch.message_count": len(messages)}
+    return {**attributes, "messaging.message.id": messages[0].id, "loafer.attempt": messages[0].attempt}

@@ -1,0 +1,1 @@
+"""Metrics by the client library of Prometheus."""

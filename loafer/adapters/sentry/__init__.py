@@ -1,0 +1,1 @@
+"""Transactions and errors for Sentry."""

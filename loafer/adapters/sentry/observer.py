@@ -1,0 +1,85 @@
+"""Transactions and errors of messages for Sentry, with what its page of queues shows."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from contextvars import ContextVar
+
+import attrs
+import sentry_sdk
+from sentry_sdk.tracing import Span
+
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
+from loafer.exceptions import InvalidContent
+from loafer.ports.observer import Observer
+
+
+@attrs.define(eq=False)
+class _Open:
+    stack: ExitStack
+    transaction: Span
+    left: int
+
+
+OPEN: ContextVar[_Open | None] = ContextVar("loafer_sentry", default=None)
+"""The transaction of what is handled in this context."""
+
+
+@attrs.define(eq=False)
+class SentryObserver(Observer):
+    """Makes a transaction of each handling, which continues the trace of who sent its message, and reports errors.
+
+    Attributes:
+        wall_clock: Seconds since the epoch.
+
+    """
+
+    wall_clock: Callable[[], float] = time.time
+
+    def started(self, messages: Sequence[Message]) -> None:
+        """Start a transaction in a scope of its own."""
+        first, stack = messages[0], ExitStack()
+        stack.enter_context(sentry_sdk.isolation_scope())
+        headers = {name: each.value for name, each in first.attributes.items() if isinstance(each.value, str)}
+        continued = sentry_sdk.continue_trace(
+            headers, op="queue.process", name=f"process {first.source}", source="task", origin="auto.queue.loafer"
+        )
+        started: AbstractContextManager[Span] = sentry_sdk.start_transaction(continued)
+        transaction = stack.enter_context(started)
+        transaction.set_data("messaging.system", "aws_sqs")
+        transaction.set_data("messaging.destination.name", first.source)
+        transaction.set_data("messaging.message.id", first.id)
+        transaction.set_data("messaging.message.body.size", sum(len(message.body) for message in messages))
+        transaction.set_data("messaging.message.retry.count", first.attempt - 1)
+        if len(messages) > 1:
+            transaction.set_data("messaging.batch.message_count", len(messages))
+        if first.sent_at is not None:
+            latency = max(0.0, self.wall_clock() - first.sent_at) * 1000
+            transaction.set_data("messaging.message.receive.latency", round(latency, 1))
+        OPEN.set(_Open(stack, transaction, len(messages)))
+
+    def ended(self, route: str, _: Message, outcome: Outcome, error: BaseException | None, __: float) -> None:
+        """Report an error, and end the transaction with the last message that it is of."""
+        now = OPEN.get()
+        if now is None:
+            return
+        now.transaction.set_data("loafer.outcome", outcome.value)
+        now.transaction.set_tag("loafer.route", route)
+        failed = outcome in (Outcome.FAILED, Outcome.UNTRANSLATED)
+        now.transaction.set_status("internal_error" if failed else "ok")
+        if failed and isinstance(error, Exception) and not isinstance(error, InvalidContent):
+            sentry_sdk.capture_exception(error, fingerprint=[route, type(error).__qualname__, _place(error)])
+        now.left -= 1
+        if not now.left:
+            OPEN.set(None)
+            now.stack.close()
+
+
+def _place(error: BaseException) -> str:
+    """Return the function in which an error was raised."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        place = trace.tb_frame.f_code.co_qualname
+        trace = trace.tb_next
+    return place

@@ -1,0 +1,84 @@
+"""Who is told what happens: the observers that the settings name."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+
+from loafer.application.measures import Measures
+from loafer.entrypoints.settings.load import mistake_in
+from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.loading import import_name
+from loafer.ports.observer import Observer
+
+logger = logging.getLogger(__name__)
+
+LIBRARIES = {
+    "otel": "opentelemetry",
+    "otel-parent": "opentelemetry",
+    "sentry": "sentry_sdk",
+    "prometheus": "prometheus_client",
+}
+"""The observers that are loafer's own, and what they need."""
+
+EXTRAS = {"otel-parent": "otel"}
+"""The extras whose names are others."""
+
+
+@contextmanager
+def observing(settings: Settings, mistakes: Mistakes) -> Iterator[tuple[Observer, ...]]:
+    """Give the observers that the settings name, while they are told of something; adds to `mistakes`."""
+    with ExitStack() as stack:
+        found = []
+        for name in settings.observers:
+            try:
+                found.append(_observer(name, settings, stack))
+            except ValueError as error:
+                mistakes.add(mistake_in(settings, "observers", f"{name}: {error}"))
+        yield tuple(found)
+
+
+def _observer(name: str, settings: Settings, stack: ExitStack) -> Observer:
+    """Return the observer of a name.
+
+    Raises:
+        ValueError: there is none, or what it needs is not installed.
+
+    """
+    library = LIBRARIES.get(name)
+    if library is None:
+        return _of_the_user(name)
+    if find_spec(library) is None:
+        raise ValueError(f"{library} is not installed; pip install 'loafer[{EXTRAS.get(name, name)}]'")
+    if name == "prometheus":
+        return _prometheus(settings, stack)
+    from loafer.adapters.aws.lean.covered import cover  # noqa: PLC0415 - what is not observed needs none of it
+
+    cover(library)
+    logger.info("%s is told what happens: that it instruments the SDK does not switch the lean transport off", library)
+    if name == "sentry":
+        from loafer.adapters.sentry.observer import SentryObserver  # noqa: PLC0415 - it is an extra
+
+        return SentryObserver()
+    from loafer.adapters.opentelemetry.observer import OpenTelemetryObserver  # noqa: PLC0415 - as above
+
+    return OpenTelemetryObserver(parent=name == "otel-parent", texts=settings.tracebacks == "full")
+
+
+def _prometheus(settings: Settings, stack: ExitStack) -> Observer:
+    """Return what counts for the registry of this process; where it is served, the server asks both."""
+    from loafer.adapters.prometheus.registry import registered  # noqa: PLC0415 - it is an extra
+
+    measures = Measures()
+    if settings.status is None:
+        stack.enter_context(registered(measures.families))
+    return measures
+
+
+def _of_the_user(name: str) -> Observer:
+    found = import_name(name)
+    made = found() if isinstance(found, type) else found
+    if not isinstance(made, Observer):
+        raise ValueError("no observer; give otel, sentry, prometheus, or the name of a loafer.ports.observer.Observer")
+    return made
