@@ -7,6 +7,7 @@ import attrs
 
 from loafer.application.registered import Line
 from loafer.domain.limits import QUEUE, TOPIC, Limits
+from loafer.domain.shown import without_secrets
 
 
 @attrs.frozen(kw_only=True)
@@ -33,11 +34,16 @@ class Destination:
     profile: str | None = None
 
     @property
+    def called(self) -> str:
+        """The name of the queue or topic, of whatever way it was written: a URL may hold secrets besides."""
+        return re.split("[/:]", without_secrets(self.name).rstrip("/"))[-1]
+
+    @property
     def place(self) -> str:
         """How an error names it."""
-        return f"{'topic' if self.topic else 'queue'} {re.split('[/:]', self.name)[-1]!r}"
+        return f"{'topic' if self.topic else 'queue'} {self.called!r}"
 
     @property
     def limits(self) -> Limits:
         """What a message may be there."""
-        return (TOPIC if self.topic else QUEUE).of(self.name.rstrip("/"))
+        return (TOPIC if self.topic else QUEUE).of(self.called)

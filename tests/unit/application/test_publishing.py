@@ -90,6 +90,21 @@ async def test_a_routers_publishers_are_those_of_the_application_that_includes_i
         assert await receipts.publish(Receipt(1))
 
 
+@pytest.mark.parametrize(
+    ("written", "name", "ordered"),
+    [
+        ("orders", "orders", False),
+        ("arn:aws:sqs:eu-west-1:1:orders.fifo", "orders.fifo", True),
+        ("https://sqs.eu-west-1.amazonaws.com/1/orders.fifo/", "orders.fifo", True),
+        ("https://me:s3cr3t@host/1/orders.fifo?token=s3cr3t", "orders.fifo", True),
+        ("memory://orders", "orders", False),
+    ],
+)
+def test_a_destination_is_named_without_the_secrets_of_its_url(written: str, name: str, ordered: bool) -> None:
+    destination = Loafer().publisher(written).destination
+    assert (destination.place, destination.limits.ordered) == (f"queue {name!r}", ordered)
+
+
 @pytest.mark.parametrize("topic", [False, True])
 async def test_nothing_is_published_before_the_application_runs_nor_after_it_has_ended(topic: bool) -> None:
     app, broker = Loafer(), MemoryBroker()
