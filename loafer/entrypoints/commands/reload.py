@@ -44,9 +44,11 @@ def run_reloading(arguments: Sequence[str], tell: Callable[[str], object]) -> in
     return Reloader(command, tell, _watching()).run()
 
 
-def tell_imports(descriptor: int) -> None:
-    """Tell, from now on and on a thread, which files of the working tree are imported; stop once nobody listens."""
-    threading.Thread(target=_tell, args=(descriptor, os.getppid()), name="loafer-imports", daemon=True).start()
+def tell_imports(descriptor: int) -> threading.Thread:
+    """Tell, on the thread that is returned, which files of the working tree are imported; stop once nobody listens."""
+    thread = threading.Thread(target=_tell, args=(descriptor, os.getppid()), name="loafer-imports", daemon=True)
+    thread.start()
+    return thread
 
 
 def _tell(descriptor: int, parent: int) -> None:

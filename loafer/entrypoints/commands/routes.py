@@ -8,6 +8,7 @@ from loafer.application.registered import Registered
 from loafer.domain.shown import without_secrets
 from loafer.entrypoints.commands.run import application_settings
 from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.table import RouteSettings
 from loafer.entrypoints.worker.manager import Manager
 
 HEAD = ("route", "source", "handler", "when", "max jobs", "weight", "rate", "batch", "line")
@@ -25,7 +26,7 @@ def routes_of(context: click.Context, named: str) -> tuple[Sequence[str], list[S
     with manager.prepared():
         assert manager.application is not None  # noqa: S101 - it would have been a mistake
         rows = [_row(route) for route in manager.application.routes()]
-        rows += [_row_of_settings(route.name, route.source, route.handler) for route in manager.settings.routes]
+        rows += [_row_of_settings(route) for route in manager.settings.routes]
         return HEAD, rows
 
 
@@ -36,5 +37,7 @@ def _row(route: Registered) -> Sequence[object]:
     return (route.name, without_secrets(route.source), route.handler_name, when, *given, batch, route.line)
 
 
-def _row_of_settings(name: str, source: str, handler: str) -> Sequence[object]:
-    return (name, without_secrets(source), handler, "", "", "", "", "", "settings")
+def _row_of_settings(route: RouteSettings) -> Sequence[object]:
+    jobs = "" if route.max_jobs is None else route.max_jobs
+    weight = route.weight if "weight" in route.origins else ""
+    return (route.name, without_secrets(route.source), route.handler, "", jobs, weight, "", "", "settings")

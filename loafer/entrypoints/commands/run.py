@@ -104,9 +104,12 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
         def tell(text: str) -> None:
             writer.put(partial(click.echo, as_logged(text), err=True), len(text))
 
-        _warn_of_memory(settings, application)
         said = in_the_logs_format(_banner(settings, application))
-        began = partial(writer.put, partial(click.echo, said), len(said))
+
+        def began() -> None:
+            _warn_of_memory(settings, application)
+            writer.put(partial(click.echo, said), len(said))
+
         end = partial(cut_off, lambda ending: tell(ending.text) if ending.text else None, writer.close)
         if settings.processes > 1:
             from loafer.entrypoints.supervisor.post import launch_worker  # noqa: PLC0415 - one needs no supervisor

@@ -1,14 +1,94 @@
 """What is watched: the files that an application imports from the working tree, and nothing else."""
 
+import json
+import os
+import signal
 import sys
 import types
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click.testing
 import pytest
 
 from loafer.entrypoints.cli import cli
-from loafer.entrypoints.commands.reload import imported_files
+from loafer.entrypoints.commands.reload import Reloader, imported_files, tell_imports
+
+WORKER = """
+import os, signal, sys
+os.write(int(sys.argv[-1]), sys.argv[1].encode() + b"\\n")
+signal.pause()
+"""
+ENDS = "import sys; sys.exit(3)"
+
+
+def command(code: str, *files: Path) -> list[str]:
+    return [sys.executable, "-c", code, json.dumps([str(file) for file in files])]
+
+
+def stops() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_it_is_started_again_when_a_file_that_it_told_of_changes_and_then_stopped(tmp_path: Path) -> None:
+    shop, other = tmp_path / "shop.py", tmp_path / "other.py"
+    told: list[str] = []
+    watched: list[Sequence[str]] = []
+
+    def watch(folders: Sequence[str]) -> Iterator[set[str]]:
+        watched.append(folders)
+        while True:
+            if told:
+                stops()
+            yield {str(other), str(shop)}
+
+    assert Reloader(command(WORKER, shop), told.append, watch).run() == 128 + signal.SIGTERM
+    assert told == [f"{os.path.relpath(shop)} has changed: starting again"]
+    assert watched[:2] == [[str(Path.cwd())], [str(tmp_path)]]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_one_that_has_ended_starts_again_when_any_module_changes(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def watch(_: Sequence[str]) -> Iterator[set[str]]:
+        while True:
+            if len(told) > 1:
+                stops()
+            yield {str(tmp_path / "notes.txt")} | ({str(tmp_path / "any.py")} if told else set())
+
+    assert Reloader(command(ENDS), told.append, watch).run() in {3, 128 + signal.SIGTERM}
+    assert told[0] == "the worker has ended; it is started again when a file changes"
+    assert told[1].endswith("any.py has changed: starting again")
+
+
+def test_a_file_that_changed_before_it_was_watched_counts_too(tmp_path: Path) -> None:
+    shop, told = tmp_path / "shop.py", list[str]()
+
+    def watch(_: Sequence[str]) -> Iterator[set[str]]:
+        shop.touch()
+        os.utime(shop, (2**32, 2**32))
+        while True:
+            if told:
+                stops()
+            yield set()
+
+    Reloader(command(WORKER, shop), told.append, watch).run()
+    assert told == [f"{os.path.relpath(shop)} has changed: starting again"]
+
+
+def test_a_worker_tells_what_it_imports_until_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = os.pipe()
+    parents = iter([7, 7, 7, 8])
+    killed: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.getppid", lambda: next(parents))
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    monkeypatch.setattr("os.kill", lambda *given: killed.append(given))
+    tell_imports(there).join()
+    with os.fdopen(here) as link:
+        [files] = [json.loads(line) for line in link]
+    assert os.path.realpath(__file__) in files
+    assert killed == [(os.getpid(), signal.SIGTERM)]
 
 
 def module(file: Path | None) -> types.ModuleType:
