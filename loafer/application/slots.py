@@ -155,7 +155,10 @@ class Slots:
 
     def more(self, lane: Lane, messages: int) -> None:
         """Note that running jobs of a lane have so many messages more."""
-        self._tallies[lane].more += messages
+        tally = self._tallies[lane]
+        tally.more += messages
+        if tally.bucket is not None and messages > 0:
+            tally.bucket.owe(messages)
 
     def free(self, lane: Lane) -> None:
         """Give a slot back."""

@@ -141,7 +141,7 @@ class Tally:
         if self.bucket is None or self.will_look:
             return None
         self.will_look = True
-        return max(LOOK, self.bucket.wait(now))
+        return max(LOOK, min(self.bucket.wait(now), 1 / self.bucket.rate))  # a batch may have taken many in advance
 
     def count(self, order: Order, leases: Leases, total: "Tally", bounds: Bounds) -> None:
         """Count anew what waits and what is held, and let the total know."""

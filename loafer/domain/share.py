@@ -83,6 +83,10 @@ class Bucket:
         self._tokens = max(0.0, self._tokens - 1)
         return True
 
+    def owe(self, tokens: int) -> None:
+        """Take tokens that may not be there yet: what started with the one that was taken needs one each."""
+        self._tokens -= tokens
+
     def wait(self, now: float) -> float:
         """Return the seconds until there is a token."""
         self._count(now)

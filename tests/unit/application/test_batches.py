@@ -83,6 +83,15 @@ async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_
     assert len(source) == 2
 
 
+@pytest.mark.parametrize(("size", "wait", "burst"), [(10, 0.01, 1), (5, 0.01, 1), (100, 1, 1), (10, 0.01, 20)])
+async def test_the_rate_of_a_route_that_takes_batches_is_one_of_messages(size: int, wait: float, burst: int) -> None:
+    batches: Batches = []
+    share = Share(rate=10, burst=burst)
+    async with batching(queue("clicks", *"x" * 3000), noting(batches), size, wait, share=share):
+        await asyncio.sleep(20)
+        assert 160 <= sum(len(items) for _, items in batches) <= 200 + burst + 10
+
+
 async def test_one_item_alone_is_rejected_or_ignored_and_the_others_are_done() -> None:
     async def handle(items: list[Item[str]]) -> None:
         for item in items:
