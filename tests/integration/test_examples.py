@@ -42,52 +42,6 @@ async def until(holds: Callable[[], Awaitable[bool]], worker: Running, seconds: 
         await asyncio.sleep(0.05)
 
 
-async def fill_shop() -> dict[str, str]:
-    """Create what the shop names, put work on its queues, and return their URLs."""
-    names = ("orders", "invoices.fifo", "thumbnails", "clicks", "receipts")
-    urls = {name: await create_queue(name) for name in names}
-    await create_topic("shop-events")
-    async with client("sqs") as sqs:
-
-        async def fill(name: str, bodies: Sequence[object], groups: str = "") -> None:
-            for first in range(0, len(bodies), 10):
-                entries = [
-                    {"Id": str(number), "MessageBody": json.dumps(body)}
-                    | ({"MessageGroupId": groups[number % 2], "MessageDeduplicationId": str(number)} if groups else {})
-                    for number, body in enumerate(bodies[first : first + 10])
-                ]
-                await sqs.send_message_batch(QueueUrl=urls[name], Entries=entries)
-
-        orders = [{"id": number, "total": total} for number, total in enumerate((5, 0, -1, 2))]
-        await fill("orders", [*orders, {"id": "no number"}])
-        await fill("invoices.fifo", [{"number": number} for number in range(10)], groups="ab")
-        await fill("thumbnails", [{"image": 7, "width": 3, "height": 2}])
-        await fill("clicks", [{"url": f"/{number}" if number else ""} for number in range(40)])
-    return urls
-
-
-@pytest.mark.parametrize("shell", ["shop"], indirect=True)
-async def test_the_shop_works_through_its_queues_and_ends_with_0(shell: Shell) -> None:
-    urls = await fill_shop()
-
-    async def all_is_done() -> bool:
-        left = [await queue_counts(url) for name, url in urls.items() if name != "receipts"]
-        return left == [(0, 0)] * 4
-
-    with shell.running("loafer run shop:app", says="handler:") as worker:
-        await until(all_is_done, worker)
-        assert worker.stop() == 0
-    assert (await queue_counts(urls["receipts"]))[0] == 3
-    with closing(sqlite3.connect(shell.folder / "shop.db")) as db:
-        assert db.execute("select id from orders order by id").fetchall() == [(0,), (1,), (3,)]
-        assert db.execute("select count(*) from clicks").fetchall() == [(39,)]
-    invoices = [line.split() for line in worker.printed.splitlines() if line.startswith("invoice ")]
-    for group, first in (("a", 0), ("b", 1)):
-        assert [line[1] for line in invoices if line[3] == group] == [str(number) for number in range(first, 10, 2)]
-    assert (shell.folder / "thumbnail-7.pgm").stat().st_size == len(b"P5 3 2 255\n") + 6
-    assert "deleted: rejected by its handler: a negative total" in worker.printed
-
-
 @asynccontextmanager
 async def web(shell: Shell, named: str) -> AsyncIterator[tuple[Running, httpx.AsyncClient]]:
     """Give the running web application, and a client for it."""
@@ -144,3 +98,52 @@ async def test_a_web_application_that_is_stopped_stops_its_worker_first(shell: S
         assert time.monotonic() - began < BOUND
         assert "Application shutdown complete" in server.printed
     assert await queue_counts(url) == (0, 0)
+
+
+async def fill_shop() -> dict[str, str]:
+    """Create what the shop names, put work on its queues, and return their URLs.
+
+    The polls that the shop aborts may be served for a while: nobody else may use its queues afterwards.
+    """
+    names = ("orders", "invoices.fifo", "thumbnails", "clicks", "receipts")
+    urls = {name: await create_queue(name) for name in names}
+    await create_topic("shop-events")
+    async with client("sqs") as sqs:
+
+        async def fill(name: str, bodies: Sequence[object], groups: str = "") -> None:
+            for first in range(0, len(bodies), 10):
+                entries = [
+                    {"Id": str(number), "MessageBody": json.dumps(body)}
+                    | ({"MessageGroupId": groups[number % 2], "MessageDeduplicationId": str(number)} if groups else {})
+                    for number, body in enumerate(bodies[first : first + 10])
+                ]
+                await sqs.send_message_batch(QueueUrl=urls[name], Entries=entries)
+
+        orders = [{"id": number, "total": total} for number, total in enumerate((5, 0, -1, 2))]
+        await fill("orders", [*orders, {"id": "no number"}])
+        await fill("invoices.fifo", [{"number": number} for number in range(10)], groups="ab")
+        await fill("thumbnails", [{"image": 7, "width": 3, "height": 2}])
+        await fill("clicks", [{"url": f"/{number}" if number else ""} for number in range(40)])
+    return urls
+
+
+@pytest.mark.parametrize("shell", ["shop"], indirect=True)
+async def test_the_shop_works_through_its_queues_and_ends_with_0(shell: Shell) -> None:
+    urls = await fill_shop()
+
+    async def all_is_done() -> bool:
+        left = [await queue_counts(url) for name, url in urls.items() if name != "receipts"]
+        return left == [(0, 0)] * 4
+
+    with shell.running("loafer run shop:app", says="handler:") as worker:
+        await until(all_is_done, worker)
+        assert worker.stop() == 0
+    assert (await queue_counts(urls["receipts"]))[0] == 3
+    with closing(sqlite3.connect(shell.folder / "shop.db")) as db:
+        assert db.execute("select id from orders order by id").fetchall() == [(0,), (1,), (3,)]
+        assert db.execute("select count(*) from clicks").fetchall() == [(39,)]
+    invoices = [line.split() for line in worker.printed.splitlines() if line.startswith("invoice ")]
+    for group, first in (("a", 0), ("b", 1)):
+        assert [line[1] for line in invoices if line[3] == group] == [str(number) for number in range(first, 10, 2)]
+    assert (shell.folder / "thumbnail-7.pgm").stat().st_size == len(b"P5 3 2 255\n") + 6
+    assert "deleted: rejected by its handler: a negative total" in worker.printed
