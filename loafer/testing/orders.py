@@ -9,8 +9,8 @@ import attrs
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.options import Options
 from loafer.entrypoints.settings.layers import environment_layer, warn_of_unknown_keys
-from loafer.entrypoints.settings.load import load_settings
-from loafer.entrypoints.settings.mistakes import Mistake, Mistakes
+from loafer.entrypoints.settings.load import load_settings, mistake_in
+from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.wiring.applications import Application, chosen
 from loafer.testing.applications import add_places, name_in, settings_in_memory, with_state
 from loafer.testing.hiring import Hiring
@@ -76,16 +76,16 @@ def order_of_settings(places: Places, settings: Mapping[str, object]) -> Order:
     layers = [environment_layer({key: str(value) for key, value in settings.items()})]
     warn_of_unknown_keys(layers)
     loaded = load_settings(layers, mistakes)
-    source = loaded.routes[0].source
-    wrong = places.mistake_in_source(source) if source else None
-    if wrong is not None:
-        mistakes.add(Mistake("LOAFER_DEFAULT_ROUTE_SOURCE", source, "test", wrong))
+    for route in loaded.routes:
+        wrong = places.mistake_in_source(route.source) if route.source else None
+        if wrong is not None:
+            mistakes.add(attrs.evolve(mistake_in(route, "source", wrong), origin="test"))
     mistakes.raise_if_any()
 
     def hire(hiring: Hiring) -> Worker:
         return partial(hiring.for_settings, settings=loaded, mistakes=mistakes, broker=places.broker)
 
-    return Order([places.broker.queue(source)], hire)
+    return Order([places.broker.queue(route.source) for route in loaded.routes if route.whole], hire)
 
 
 def order_of_application(

@@ -130,6 +130,12 @@ def test_the_built_documentation_has_the_guide_for_assistants(tmp_path: Path) ->
     assert (tmp_path / "llms.txt").read_bytes() == (ROOT / "loafer" / "guide.md").read_bytes()
 
 
+def test_the_readme_tests_with_what_is_locked_so_that_pip_has_nothing_to_try() -> None:
+    [command] = re.findall(r"^\$ (.*bin/pytest.*)$", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    installs = re.findall(r"pip install ([^&]+?) &&", command)
+    assert installs == ["-r requirements/test.txt", "--no-deps -e ."]
+
+
 def make(*arguments: str) -> str:
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -296,6 +296,17 @@ def test_a_whole_configuration_runs(loafer_world: World) -> None:
     assert result.dead_lettered == [{"id": 1}]
 
 
+def test_settings_may_have_several_routes_and_no_default_route(loafer_world: World) -> None:
+    keys: dict[str, str] = {}
+    for name in ("orders", "mails"):
+        loafer_world.queue(name)
+        loafer_world.publish(name, {"of": name})
+        keys |= {f"LOAFER_{name.upper()}_ROUTE_SOURCE": f"memory://{name}"}
+        keys |= {f"LOAFER_{name.upper()}_ROUTE_HANDLER": "loafer.example.jobs.async_example_job"}
+    acknowledged = loafer_world.run_settings(keys).acknowledged
+    assert sorted(content["of"] for content in acknowledged) == ["mails", "orders"]
+
+
 def test_every_mistake_in_a_configuration_is_told(loafer_world: World) -> None:
     with pytest.raises(ConfigurationError) as error:
         loafer_world.run_settings({"LOAFER_DEFAULT_ROUTE_SOURCE": "orders", "LOAFER_MAX_JOBS": 0})
