@@ -101,14 +101,16 @@ def test_the_certificates_of_the_sdk_are_taken_where_there_are_no_others(aws_env
 
 IMPORTED = """
 import sys
-from loafer.adapters.aws.consumer import SQSConsumer
-SQSConsumer("orders")
+import loafer.entrypoints.commands.run, loafer.entrypoints.worker.manager
+from loafer.adapters.aws.publisher import SQSPublisher
+from loafer.aws.consumer import Consumer
+Consumer("orders"), SQSPublisher("orders")
 print({"aiobotocore", "aiohttp", "botocore.session", "botocore.parsers"} & sys.modules.keys())
 """
 
 
 @pytest.mark.parametrize(("variables", "imported"), [({}, False), ({"AWS_RETRY_MODE": "standard"}, True)])
-def test_a_consumer_imports_the_sdk_when_it_is_made_or_never(
+def test_what_a_worker_is_made_of_imports_the_sdk_when_it_is_made_or_never(
     variables: dict[str, str], imported: bool, aws_environ: Environ
 ) -> None:
     for name, value in variables.items():
