@@ -58,6 +58,7 @@ async def test_the_worker_of_a_web_application_tells_when_its_queue_is_gone_and_
     shell: Shell,
 ) -> None:
     url = await create_queue("orders")
+    shell.write("shop_api.py", shell.read("shop_api.py").replace('"WaitTimeSeconds": 5', '"WaitTimeSeconds": 1'))
     async with web(shell, "shop_api:web") as (server, http):
         assert (await http.get("/livez")).json() == {"alive": True, "held": 0, "counts": {}, "error": ""}
         assert (await http.post("/orders", json={"id": 1, "total": 5})).status_code == 202
