@@ -14,7 +14,11 @@ project = "Loafer"
 copyright = "2016-2026, the Loafer authors"
 release = version = _version[1]
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+napoleon_use_ivar = True
+nitpick_ignore_regex = [("py:.*", ".*")]  # docstrings name types of other projects; links between pages are checked
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 

@@ -213,7 +213,7 @@ class World:
         at_most: int = 1000,
         patience: float = PATIENCE,
     ) -> Result:
-        """Run what the LOAFER_ keys say, as if they were environment variables, on a source `memory://NAME`.
+        """Run what the `LOAFER_…` keys say, as if they were environment variables, on a source `memory://NAME`.
 
         Raises:
             ConfigurationError: something is wrong with the settings, or the source is no queue of this world.

@@ -49,6 +49,16 @@ def python_blocks() -> Iterator[tuple[str, str]]:
 
 
 BLOCKS = dict(python_blocks())
+FILE_NAME = re.compile(r"# (\w+\.py)\n")
+
+
+def named_files(page: str) -> Iterator[tuple[str, str]]:
+    """Yield the examples of a page that say in which file they stand."""
+    for place, text in BLOCKS.items():
+        if place.startswith(f"{page}:") and (name := FILE_NAME.match(text)):
+            yield name[1], text
+
+
 TESTS_IN_IT = re.compile(r"^(def test_|class Test)", re.MULTILINE)
 
 
@@ -56,6 +66,8 @@ TESTS_IN_IT = re.compile(r"^(def test_|class Test)", re.MULTILINE)
 def test_a_python_example_is_complete_and_runs(place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     if TESTS_IN_IT.search(BLOCKS[place]):
+        for name, text in named_files(place.partition(":")[0]):
+            (tmp_path / name).write_text(text, encoding="utf-8")
         run_by_pytest(BLOCKS[place], tmp_path)
     else:
         exec(compile(BLOCKS[place], place, "exec"), {"__name__": "example"})
