@@ -26,6 +26,7 @@ FORMATS: tuple[tuple[str, Read], ...] = (
 
 _ROOT_MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
+_ALL_OURS = "loafer.toml"  # whatever is in such a file is a setting
 _LONGEST_LOOKED_OVER = 16 * 1024  # characters of a file that is not believed
 _OURS = re.compile(
     r"^[ \t]*(?:export[ \t]+)?['\"]?(?:LOAFER_|AWS_)|\[[ \t]*(?:tool[ \t]*\.[ \t]*)?['\"]?loafer",
@@ -148,7 +149,7 @@ def _looked_over(opened: Opened, read: Read) -> Said:
     """Return what a file says that is not believed; a long one is not taken apart: it may be made to take minutes."""
     if len(opened.text) <= _LONGEST_LOOKED_OVER:
         return read(opened.name, opened.text)
-    return Said(section=_OURS.search(opened.text) is not None)
+    return Said(section=opened.name.endswith(_ALL_OURS) or _OURS.search(opened.text) is not None)
 
 
 def _tell_of_passed_over(

@@ -338,6 +338,12 @@ def test_a_file_that_is_not_believed_is_not_taken_apart_where_it_is_long(project
 
 
 @as_root
+def test_nor_is_a_long_file_that_holds_nothing_but_settings(project: Path) -> None:
+    put(project / "loafer.toml", "max_jobs = 3\n" + "#" * 100_000, owner=NOBODY)
+    assert not is_taken(project)
+
+
+@as_root
 def test_a_planted_root_does_not_take_the_settings_of_a_project_away(planted: Path) -> None:
     (planted.parent / ".env").unlink()
     put(planted / ".env", "LOAFER_SNS_VERIFY=1\n")
