@@ -6,6 +6,9 @@ import pytest
 from command import Shell
 from endpoints import create_queue, queue_counts, send, unique
 
+LONG = 60.0
+"""Seconds that a start may take on a machine that is busy."""
+
 CODE = """
 from loafer import Loafer
 
@@ -39,11 +42,12 @@ async def test_several_routes_need_no_code_and_no_default_route(shell: Shell, pr
     )
     shell.write(".env", f"LOAFER_ORDERS_ROUTE_SOURCE={orders}\nLOAFER_ORDERS_ROUTE_HANDLER=shop.order\n")
     options = "export LOAFER_ORDERS_CONSUMER_OPTIONS='{\"WaitTimeSeconds\": 1}'"
-    with shell.running(f"{options}\nloafer --processes {processes}") as worker:
+    with shell.running(f"{options}\nloafer --processes {processes}", says="") as worker:
+        worker.prints("options:", LONG)
         for url in urls:
             await send(url, '{"number": 1}')
-        worker.prints("order 1")
-        worker.prints("mail 1")
+        worker.prints("order 1", LONG)
+        worker.prints("mail 1", LONG)
         assert worker.stop() == 0
     assert "route 'default'" not in worker.printed
     assert [await queue_counts(url) for url in urls] == [(0, 0)] * 2
@@ -54,7 +58,8 @@ async def test_a_file_leads_the_same_code_to_another_queue(shell: Shell) -> None
     url = await create_queue(queue)
     quick = "consumer_options = { WaitTimeSeconds = 1 }"
     shell.write("loafer.toml", f'[routes.orders]\nsource = "{queue}"\n{quick}\nhandler = "shop.mail"\n')
-    with shell.running("loafer run shop:app", says="handler:") as worker:
+    with shell.running("loafer run shop:app", says="") as worker:
+        worker.prints("handler:", LONG)
         await send(url, '{"number": 1}')
         worker.prints("mail 1")
         assert worker.stop() == 0
