@@ -105,8 +105,7 @@ def test_a_port_that_is_taken_ends_the_worker_with_one_line(tmp_path: Path) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         for more in ([], ["--processes", "2"]):
-            source = "memory://x" if not more else "orders"
-            command = [str(LOAFER), "--source", source, "--status", address, *more]
+            command = [str(LOAFER), "--source", "orders", "--status", address, *more]
             done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=20, check=False)
             assert done.returncode == 2
             [line] = done.stderr.splitlines()
@@ -116,7 +115,7 @@ def test_a_port_that_is_taken_ends_the_worker_with_one_line(tmp_path: Path) -> N
 
 
 def test_an_address_that_is_none_ends_the_worker_with_one_line(tmp_path: Path) -> None:
-    command = [str(LOAFER), "--source", "memory://x", "--status", "9102"]
+    command = [str(LOAFER), "--source", "orders", "--status", "9102"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=20, check=False)
     assert done.returncode == 2
     assert "give HOST:PORT such as 127.0.0.1:9102" in done.stderr
