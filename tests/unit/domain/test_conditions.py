@@ -224,3 +224,12 @@ def test_a_callable_without_a_name_is_shown_as_it_shows_itself() -> None:
             return "<late ones>"
 
     assert str(rule_of(Named())) == "<late ones>"
+
+
+def test_a_path_has_a_name_for_each_step() -> None:
+    assert (body("a.b") == 1) == (Field(Place(Where.BODY, ("a", "b"))) == 1)
+
+
+def test_what_would_change_nothing_is_left_out_of_a_condition() -> None:
+    assert ~~(kind == "a") == (kind == "a")
+    assert str(~~(kind == "a")) == "attribute('kind') == 'a'"

@@ -170,3 +170,38 @@ def test_bodies_stay_under_their_bound_over_all_routes(
     for route in range(routes):
         if not held[route]:
             assert bounds.bodies(0, 6000, largest) >= 1, "a route that holds nothing may always ask"
+
+
+@pytest.mark.parametrize(
+    ("size", "shared", "bodies"),
+    [
+        (0, 0, 5),  # its own part of half of the bytes, and nothing of what nobody has for himself
+        (2, 0, 13),  # what is left of its part, and the half that nobody has for himself
+        (2, 4, 9),
+        (5, 0, 10),
+        (9, 0, 10),
+        (5, 10, 0),
+        (5, 20, 0),
+        (3.5, 9.5, 2),
+    ],
+)
+def test_a_route_has_a_part_of_the_bytes_for_itself_and_what_is_left_of_the_half_that_nobody_has(
+    size: float, shared: float, bodies: int
+) -> None:
+    assert Bounds(10, size=20, routes=2).bodies(size, shared, 1.0) == bodies
+
+
+def test_a_route_may_always_ask_for_one_body_however_large() -> None:
+    bounds = Bounds(10, size=20, routes=10)
+    assert (bounds.bodies(0, 10, 7.0), bounds.bodies(7, 10, 7.0)) == (1, 0)
+
+
+def test_what_goes_ahead_is_a_whole_receive_at_least_and_two_where_they_are_done_in_half_a_second() -> None:
+    def ahead(pace: float, latency: float) -> int:
+        pipeline = Pipeline()
+        pipeline.received(latency, 0, 0.0, 10)
+        pipeline.received(latency, int(pace * 100), 100.0, 10)
+        return pipeline.ahead
+
+    assert [ahead(1, 0.01), ahead(30, 0.01), ahead(40, 0.01), ahead(1000, 0.001)] == [10, 15, 20, 20]
+    assert [ahead(1000, 0.02), ahead(1000, 0.4), ahead(1000, 3)] == [40, 800, 1000]
