@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 NAME = "loafer"
 HEADER = "# Made by `make locks` from pyproject.toml; not to be edited. It locks:\n"
 _ASKED = re.compile(r"^#   (.+)$", re.MULTILINE)
-_PIN = re.compile(r"^([\w.-]+)==([^\s;\\]+)", re.MULTILINE)
+_PIN = re.compile(r"^([\w.-]+)(?:\[[^]]+\])?==([^\s;\\]+)", re.MULTILINE)
 
 
 class Lock(NamedTuple):
@@ -76,7 +76,7 @@ def write(name: str, lock: Lock, asked: list[str], *, upgrade: bool) -> None:
     output = ROOT / "requirements" / f"{name}.txt"
     command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--output-file", str(output), "--quiet"]
     command += ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-header", "--no-emit-index-url"]
-    command += ["--no-config"]
+    command += ["--no-config", "--no-strip-extras"]  # an older pip takes the newest of what is asked for with extras
     command += ["--extra", lock.extra] if lock.extra else []
     command += ["--group", lock.group] if lock.group else []
     command += ["--upgrade"] if upgrade else []
