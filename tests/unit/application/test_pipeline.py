@@ -91,7 +91,7 @@ class Work:
         return self.jobs / self.seconds
 
     async def handle(self, _: object) -> None:
-        self.look()
+        asyncio.get_running_loop().call_soon(self.look)  # a handler may start while what was received is admitted
         began = now()
         await asyncio.sleep(self.seconds)
         self.done += 1

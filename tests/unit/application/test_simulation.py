@@ -165,7 +165,8 @@ class Simulation:
             settling=some(gone, AGAIN),
             extending=some(gone, AGAIN, LOST, number=30),
             dead_lettering=some(AGAIN, LOST),
-            delay=self.chance.choice([0.0, 0.0, 0.1, 1.0]),
+            # Longer, and no extension gets through in time: the heartbeat gives a call a sixth of the lease.
+            delay=min(self.chance.choice([0.0, 0.0, 0.1, 1.0]), self.plan.visibility / 8),
             steps_to_crash=steps_to_crash,
         )
 

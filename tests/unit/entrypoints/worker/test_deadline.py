@@ -89,16 +89,22 @@ def test_what_still_runs_is_said_in_words() -> None:
         thread.start()
     main, left = still_running()
     go_on.set()
+    for thread in threads:
+        thread.join()  # or the next test finds it
     assert main.startswith("the main thread is in still_running (deadline.py:")
     assert left == "threads: left-0, left-1, left-2, left-3, left-4, …"
 
 
 def test_of_daemon_threads_those_of_handlers_are_said_to_run_still() -> None:
     go_on = threading.Event()
-    for name in ("another", f"{HANDLER_THREAD}_of_a_test"):
-        threading.Thread(target=go_on.wait, args=(20,), name=name, daemon=True).start()
+    names = ("another", f"{HANDLER_THREAD}_of_a_test")
+    threads = [threading.Thread(target=go_on.wait, args=(20,), name=name, daemon=True) for name in names]
+    for thread in threads:
+        thread.start()
     _, left = still_running()
     go_on.set()
+    for thread in threads:
+        thread.join()
     assert f"{HANDLER_THREAD}_of_a_test" in left
     assert "another" not in left
 
