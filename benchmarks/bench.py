@@ -144,7 +144,7 @@ class Bench:
         self, consumer: Consumer, command: list[str], folder: Path, environ: Mapping[str, str] = {}
     ) -> "Iterator[subprocess.Popen[bytes]]":
         """Run a consumer for the length of the block, in a folder that gets its log."""
-        variables = {**self._environ(folder), **consumer.environ, **environ}
+        variables = {**self.environ(), "HOME": str(folder), **consumer.environ, **environ}
         with (
             (folder / "log").open("wb") as log,
             subprocess.Popen(command, cwd=folder, env=variables, stdout=log, stderr=log) as process,
@@ -154,11 +154,11 @@ class Bench:
             finally:
                 end(process)
 
-    def _environ(self, home: Path) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
+        """Return the variables that everybody gets."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
         return {
             **kept,
-            "HOME": str(home),
             "PYTHONPATH": str(PROGRAMS),
             "AWS_ACCESS_KEY_ID": "benchmark",
             "AWS_SECRET_ACCESS_KEY": "benchmark",

@@ -36,9 +36,13 @@ class Endpoint:
         """Forget everything."""
         self._call("/reset")
 
-    def fill(self, queue: str, messages: int, *, refill: bool = False) -> None:
-        """Send messages; with `refill`, each that is deleted is replaced by a new one."""
-        self._call(f"/fill?queue={queue}&n={messages}&size={BODY}&refill={int(refill)}")
+    def fill(self, queue: str, messages: int, *, refill: bool = False, groups: int = 1, records: int = 0) -> None:
+        """Send messages; with `refill`, each that is deleted is replaced by a new one.
+
+        A FIFO queue has so many groups; where `records` says bytes, the bodies are records of as many, and no padding.
+        """
+        size = f"{records}&records=1" if records else BODY
+        self._call(f"/fill?queue={queue}&n={messages}&size={size}&refill={int(refill)}&groups={groups}")
 
     def lag(self, seconds: float) -> None:
         """Let each call take so many seconds on average, at most twice as many."""

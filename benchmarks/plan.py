@@ -16,6 +16,10 @@ class Plan:
         starts: How often each command line is started.
         dispatched: Messages for the dispatcher alone.
         routes: Numbers of routes.
+        groups: Numbers of groups of a FIFO queue.
+        sizes: Bytes of a body.
+        published: Messages that are published; five times of it in batches.
+        idle_seconds: How long a consumer is watched that has nothing to do.
         waiting: Numbers of waiting messages.
         prefetch: Sizes of the waiting room.
         distances: Milliseconds that a call takes.
@@ -29,7 +33,11 @@ class Plan:
     memory: tuple[int, ...] = (100_000, 1_000_000)
     starts: int = 15
     dispatched: int = 100_000
-    routes: tuple[int, ...] = (1, 10, 100)
+    routes: tuple[int, ...] = (1, 10, 100, 1_000)
+    groups: tuple[int, ...] = (50, 5_000)
+    sizes: tuple[int, ...] = (10_240, 262_144)
+    published: int = 10_000
+    idle_seconds: float = 20.0
     waiting: tuple[int, ...] = (10, 1_000, 100_000)
     prefetch: tuple[int, ...] = (10, 1_000, 100_000)
     distances: tuple[int, ...] = (0, 5, 20, 100)
@@ -44,6 +52,10 @@ SHORT = Plan(
     starts=1,
     dispatched=1_000,
     routes=(1, 5),
+    groups=(5,),
+    sizes=(10_240,),
+    published=100,
+    idle_seconds=0.5,
     waiting=(10, 1_000),
     prefetch=(10, 1_000),
     distances=(20,),

@@ -117,6 +117,10 @@ class LeanQueue:
 
     def _show(self, message: StoredMessage) -> None:
         self.ready.append(message)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let a receive that waits look again."""
         while self.waiters:
             waiter = self.waiters.popleft()
             if not waiter.done():
@@ -125,20 +129,26 @@ class LeanQueue:
 
     def _take(self, limit: int, visibility: float) -> list[Answer]:
         self._expire()
-        if not self.ready:
-            return []
         deadline = time.monotonic() + visibility
-        self._nothing_ends_before = min(self._nothing_ends_before, deadline)
         taken: list[Answer] = []
-        while self.ready and len(taken) < limit:
-            message = self.ready.popleft()
+        while len(taken) < limit and (message := self._next()) is not None:
             message.receive_count += 1
             receipt = f"{message.id}#{message.receive_count}#{'r' * 120}"
             self.in_flight[receipt] = Lease(message, deadline)
             taken.append(message.as_received(receipt))
+        if not taken:
+            return taken
+        self._taken()
+        self._nothing_ends_before = min(self._nothing_ends_before, deadline)
         self.received += len(taken)
         self.max_in_flight = max(self.max_in_flight, len(self.in_flight))
         return taken
+
+    def _next(self) -> StoredMessage | None:
+        return self.ready.popleft() if self.ready else None
+
+    def _taken(self) -> None:
+        """Note that a receive has taken what it gets."""
 
     def _expire(self) -> None:
         now = time.monotonic()

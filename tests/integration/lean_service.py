@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
+from lean_fifo import LeanFifo
 from lean_queue import Answer, LeanQueue
 
 Request = dict[str, Any]
@@ -48,7 +49,8 @@ class LeanSQS:
 
     def queue(self, name: str) -> LeanQueue:
         if name not in self.queues:
-            self.queues[name] = LeanQueue(name, f"{self.base}/000000000000/{name}")
+            made = LeanFifo if name.endswith(".fifo") else LeanQueue
+            self.queues[name] = made(name, f"{self.base}/000000000000/{name}")
         return self.queues[name]
 
     async def answer(self, operation: str, request: Request) -> Answer:
@@ -96,16 +98,27 @@ class LeanSQS:
                 queue = self.queue(options["queue"])
                 queue.visibility = float(options.get("visibility", queue.visibility))
                 queue.refill = bool(int(options.get("refill", queue.refill)))
-                for text in body.splitlines() if path == "/raw" else filling(options):
-                    queue.put(text)
+                groups = int(options.get("groups", 1))
+                for number, text in enumerate(body.splitlines() if path == "/raw" else filling(options)):
+                    queue.put(text, group=str(number % groups) if queue.name.endswith(".fifo") else None)
             case _:
                 raise Refusal(404, "NotFound", path)
         return {}
 
 
 def filling(options: dict[str, str]) -> list[str]:
-    start, pad = int(options.get("start", 0)), "x" * int(options.get("size", 200))
-    return [f'{{"n": {number}, "pad": "{pad}"}}' for number in range(start, start + int(options["n"]))]
+    start, size = int(options.get("start", 0)), int(options.get("size", 200))
+    rest = f'"records": [{records(size)}]' if int(options.get("records", 0)) else f'"pad": "{"x" * size}"'
+    return [f'{{"n": {number}, {rest}}}' for number in range(start, start + int(options["n"]))]
+
+
+def records(size: int) -> str:
+    """Return records of about so many bytes in all, as orders have them: numbers, short texts, dates, lists."""
+    record = (
+        '{"id": %d, "name": "Bowl, glazed, 18 cm", "price": 24.9, "count": 3, "at": "2026-11-24T03:07:12Z", '
+        '"tags": ["kitchen", "gift"], "address": {"street": "12 Kiln Lane", "city": "Stoke", "zip": "ST4 7QB"}}'
+    )
+    return ", ".join(record % number for number in range(1000, 1000 + max(1, size // len(record))))
 
 
 async def receive(_: LeanSQS, queue: LeanQueue, request: Request) -> Answer:

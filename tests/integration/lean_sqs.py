@@ -1,9 +1,10 @@
-"""A lean SQS endpoint that injects faults: standard queues in memory, the AWS JSON protocol, loopback only.
+"""A lean SQS endpoint that injects faults: queues in memory, the AWS JSON protocol, loopback only.
 
 python lean_sqs.py PORT
 
 GET  /stats                                               counters and CPU seconds, as JSON
 POST /fill?queue=Q&n=N[&size=S][&visibility=V][&start=K]  send JSON bodies {"n": K.., "pad": "x" * S}
+     with &records=1 the bodies are records of about S bytes; on a queue named *.fifo there are G groups with &groups=G
      with &refill=1 each deleted message is replaced by a new one, until it is filled with &refill=0
 POST /raw?queue=Q[&visibility=V]                          send the request's lines, a message each
 POST /delete?queue=Q                                      the queue is gone
