@@ -6,6 +6,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import attrs
 
+from loafer.application.told_sends import Results, ToldSends
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
 from loafer.ports.publisher import Publisher
@@ -23,12 +24,14 @@ class Connection:
     Attributes:
         publisher: Sends them.
         write: Turns content into bodies.
+        told: Tells of what is sent; None: nobody wants to know.
         loop: The event loop in which it is open.
 
     """
 
     publisher: Publisher
     write: Write
+    told: ToldSends | None = None
     loop: asyncio.AbstractEventLoop | None = attrs.field(default=None, init=False)
 
     async def open(self) -> None:
@@ -48,10 +51,19 @@ class Connection:
 
     async def publish(self, message: OutgoingMessage) -> str:
         """Send one message and return its id; PublisherError if it was not sent."""
-        return await self._in_its_loop(self.publisher.publish(message))
+        if self.told is None:
+            return await self._in_its_loop(self.publisher.publish(message))
+        [identity] = await self.told.send([message], self._send_one)
+        return str(identity)
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
         """Send many; per message its id, or why it was not sent."""
+        return await (self._send(messages) if self.told is None else self.told.send(messages, self._send))
+
+    async def _send_one(self, messages: Sequence[OutgoingMessage]) -> Results:
+        return [await self._in_its_loop(self.publisher.publish(messages[0]))]
+
+    async def _send(self, messages: Sequence[OutgoingMessage]) -> Results:
         return await self._in_its_loop(self.publisher.publish_batch(messages))
 
     async def _in_its_loop(self, sending: Coroutine[Any, Any, Sent]) -> Sent:

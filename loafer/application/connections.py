@@ -7,9 +7,12 @@ from contextlib import asynccontextmanager
 import attrs
 
 from loafer.application.connection import Connection
+from loafer.application.listeners import Listeners
 from loafer.application.outlet import Outlet
+from loafer.application.told_sends import ToldSends
 from loafer.application.trouble import Trouble
 from loafer.exceptions import PublisherError
+from loafer.ports.observer import Observer
 
 
 @attrs.frozen
@@ -22,6 +25,13 @@ class Connections:
     """
 
     of_outlets: Sequence[tuple[Outlet, Connection]] = ()
+
+    def tell(self, observers: Sequence[Observer]) -> None:
+        """Tell observers of what is sent from now on; those who do not want to know cost nothing."""
+        listeners = Listeners.of((), observers)
+        wanted = bool(listeners.sending or listeners.sent)
+        for outlet, connection in self.of_outlets:
+            connection.told = ToldSends(outlet.destination, listeners) if wanted else None
 
     async def open(self, stopping: asyncio.Event | None = None) -> bool:
         """Open all, and tell whether they are: not if a stop was asked for before; to be closed in any case.

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import attrs
 
@@ -12,6 +12,7 @@ from loafer.ports.observer import Observer
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
+R = TypeVar("R")
 Tells = tuple[Callable[..., Any], ...]
 
 
@@ -27,6 +28,8 @@ class Listeners:
     extended: Tells = ()
     called: Tells = ()
     trouble: Tells = ()
+    sending: Tells = ()
+    sent: Tells = ()
 
     @classmethod
     def of(cls, own: Sequence[Observer], others: Sequence[Observer]) -> "Listeners":
@@ -46,20 +49,21 @@ def _wants(observer: Observer, event: str) -> bool:
     return getattr(type(observer), event) is not getattr(Observer, event)
 
 
-def _guarded(tell: Callable[P, None]) -> Callable[P, None]:
+def _guarded(tell: Callable[P, R]) -> Callable[P, R | None]:
     """Return what tells an observer, and goes on if it raises: the first time that is an error in the log."""
     failed = False
 
     @wraps(tell)
-    def tell_and_go_on(*args: P.args, **kwargs: P.kwargs) -> None:
+    def tell_and_go_on(*args: P.args, **kwargs: P.kwargs) -> R | None:
         nonlocal failed
         try:
-            tell(*args, **kwargs)
+            return tell(*args, **kwargs)
         except Exception as error:  # whoever is told must not keep a message from its settlement
             if not failed:
                 failed = True
                 logger.exception("an observer failed, which is said once: %s", getattr(tell, "__qualname__", tell))
             else:
                 logger.debug("an observer failed again: %s", error)
+        return None
 
     return tell_and_go_on

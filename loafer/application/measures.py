@@ -1,13 +1,15 @@
 """What metrics are made of: counters and histograms of one worker, fed by the events."""
 
 import bisect
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
+from loafer.domain.batch import Failure
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.domain.metrics import Family, Labels, Sample
@@ -18,6 +20,11 @@ BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 
 
 LONG_BOUNDS = (*BOUNDS, 30.0, 60.0, 300.0, 900.0, 3600.0)
 """Upper bounds of how long messages waited."""
+
+Value = TypeVar("Value")
+
+SYSTEMS = ("aws_sqs", "aws.sns")
+"""What the conventions call queues, and topics."""
 
 MOST_ERRORS = 100
 """So many kinds of errors are told apart; those beyond are `others`."""
@@ -48,11 +55,17 @@ class Measures(Observer):
     errors: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
     receives: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
     consumed: Counter[str] = attrs.field(factory=Counter, init=False)
+    sends: Counter[tuple[str, str, str]] = attrs.field(factory=Counter, init=False)
     settlements: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
     extended_leases: Counter[str] = attrs.field(factory=Counter, init=False)
     causes: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
+    sendings: dict[tuple[str, str, str, str], Histogram] = attrs.field(
+        factory=lambda: defaultdict(Histogram), init=False
+    )
     calls: dict[tuple[str, str, str], Histogram] = attrs.field(factory=lambda: defaultdict(Histogram), init=False)
     handling: dict[tuple[str, str], Histogram] = attrs.field(factory=lambda: defaultdict(Histogram), init=False)
+    _sending: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    """Held while a send is counted: threads publish too."""
     latency: dict[str, Histogram] = attrs.field(factory=lambda: defaultdict(lambda: Histogram(LONG_BOUNDS)), init=False)
 
     def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
@@ -98,6 +111,19 @@ class Measures(Observer):
         if error is not None and operation is Operation.RECEIVE:
             self.receives[source, "error"] += 1
 
+    def sent(
+        self, to: str, results: Sequence[str | Failure], error: BaseException | None, seconds: float, *, topic: bool
+    ) -> None:
+        """Count what was sent, and what was not; on the thread of whoever published."""
+        system, failed = SYSTEMS[topic], sum(isinstance(result, Failure) for result in results)
+        wrong = "PublisherError" if error is None else type(error).__qualname__
+        with self._sending:
+            if failed < len(results):
+                self.sends[system, to, ""] += len(results) - failed
+            if failed:
+                self.sends[system, to, wrong] += failed
+            self.sendings[system, to, "send", "" if error is None else wrong].add(seconds)
+
     def _kind(self, route: str, failed: str) -> str:
         return failed if (route, failed) in self.errors else "others"
 
@@ -106,12 +132,17 @@ class Measures(Observer):
         consumed = {(source,): number for source, number in self.consumed.copy().items()}
         leases = {(source,): number for source, number in self.extended_leases.copy().items()}
         latency = {(source,): histogram for source, histogram in self.latency.copy().items()}
-        where, what = "messaging_destination_name", "messaging_operation_name"
-        of_source, of_call = (where,), (where, what, "error_type")
+        system, where, what, wrong = (
+            "messaging_system", "messaging_destination_name", "messaging_operation_name", "error_type"
+        )  # fmt: skip
+        calls, handling = _of_queues(self.calls), _of_queues(self.handling)
+        calls.update(self.sendings.copy())
+        timed = "messaging_client_operation_duration_seconds", "Calls to sources, and to where messages are sent."
         return [
-            _counter("messaging_client_consumed_messages", "Messages received, each time.", consumed, of_source),
-            _histogram("messaging_client_operation_duration_seconds", "Calls to the source.", self.calls, of_call),
-            _histogram("messaging_process_duration_seconds", "Handling.", self.handling, (where, "error_type")),
+            _counter("messaging_client_consumed_messages", "Messages received.", _of_queues(consumed), (system, where)),
+            _counter("messaging_client_sent_messages", "Messages sent.", self.sends.copy(), (system, where, wrong)),
+            _histogram(*timed, calls, (system, where, what, wrong)),
+            _histogram("messaging_process_duration_seconds", "Handling.", handling, (system, where, wrong)),
             _counter("loafer_messages", "Messages whose handling has ended.", self.outcomes, ("route", "outcome")),
             _counter("loafer_handler_errors", "Errors of handlers and translators.", self.errors, ("route", "error")),
             _counter("loafer_receives", "Receives, by what they brought.", self.receives, ("source", "result")),
@@ -120,6 +151,11 @@ class Measures(Observer):
             _counter("loafer_leases_extended", "Leases extended.", leases, ("source",)),
             _histogram("loafer_queue_latency_seconds", "From sending to the start of handling.", latency, ("source",)),
         ]
+
+
+def _of_queues(counted: dict[Any, Value]) -> dict[Any, Value]:
+    """Return what was counted of sources, which are queues."""
+    return {(SYSTEMS[0], *key): value for key, value in counted.copy().items()}
 
 
 def _counter(name: str, meaning: str, counts: Mapping[Any, int], labels: tuple[str, ...]) -> Family:
@@ -135,5 +171,4 @@ def _histogram(name: str, meaning: str, histograms: Mapping[Any, Histogram], lab
 
 
 def _labels(names: tuple[str, ...], values: tuple[str, ...]) -> Labels:
-    system = (("messaging_system", "aws_sqs"),) if names[0].startswith("messaging") else ()
-    return (*system, *((name, str(value)) for name, value in zip(names, values, strict=True) if value))
+    return tuple((name, str(value)) for name, value in zip(names, values, strict=True) if value)

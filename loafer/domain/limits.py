@@ -168,6 +168,7 @@ def _forbidden_character(message: "OutgoingMessage") -> str | None:
         ("the body", message.body),
         ("the group", message.group),
         ("the deduplication id", message.deduplication_id),
+        ("the trace header", message.trace_header),
     ]
     for name, attribute in message.attributes.items():
         what = f"attribute {name!r}"

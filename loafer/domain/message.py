@@ -55,6 +55,7 @@ class Message:
         source: The source it came from, as the route names it.
         notification: What the topic says of it; None until its translator has said so, and where there is no topic.
         runs_before: How often its handler ran before since this delivery: on a FIFO queue it runs again in its place.
+        trace_header: What AWS X-Ray's tracing header says of where it was sent; None where it has none.
 
     """
 
@@ -69,6 +70,7 @@ class Message:
     source: str = ""
     notification: Notification | None = None
     runs_before: int = 0
+    trace_header: str | None = None
 
     @property
     def attempt(self) -> int:
@@ -86,6 +88,7 @@ class OutgoingMessage:
         delay: Seconds until the queue shows it (0 to 900); None leaves it to the queue.
         group: The message group id; needed by FIFO queues.
         deduplication_id: The deduplication id of a FIFO queue's message.
+        trace_header: AWS X-Ray's tracing header, which is no attribute of its own and takes no place; for queues alone.
 
     """
 
@@ -94,3 +97,4 @@ class OutgoingMessage:
     delay: int | None = None
     group: str | None = None
     deduplication_id: str | None = None
+    trace_header: str | None = None

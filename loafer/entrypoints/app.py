@@ -110,13 +110,14 @@ class Loafer(Router[State]):
         The settings are those of this process, as for `running`.
 
         Raises:
-            ConfigurationError: something is wrong with the settings, or a publisher cannot be; all of it is said.
-            PublisherError: when it is entered: a queue or topic does not exist, or cannot be reached.
+            ConfigurationError: when it is entered: something is wrong with the settings, or a publisher cannot be; all
+                of it is said.
+            PublisherError: as well: a queue or topic does not exist, or cannot be reached.
 
         """
-        from loafer.entrypoints.wiring.connecting import connections_of  # noqa: PLC0415 - it imports asyncio
+        from loafer.entrypoints.wiring.connecting import published_by  # noqa: PLC0415 - it imports asyncio
 
-        return connections_of(self).opened()
+        return published_by(self)
 
 
 def _mistakes_of_lifespan(lifespan: object, line: Line) -> list[str]:

@@ -1,10 +1,11 @@
 """Who wants to know what happens to messages: counts, the log, metrics, traces, error trackers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
+from loafer.domain.batch import Failure
 from loafer.domain.lifecycle import Outcome
-from loafer.domain.message import Message
+from loafer.domain.message import Message, OutgoingMessage
 
 
 class Cause(StrEnum):
@@ -45,8 +46,9 @@ class Observer:
 
     Everything is called at once, where it happens, so nothing here may block. What it raises is logged, and harms
     nobody else. `started` and `ended` are called in the context of the message, `ended` in that of its `started`: a
-    context variable that one sets the handler sees, and the other too. `called` for extensions, `extended`, and often
-    `comes_back` come from the heartbeat's thread; everything else is called on the event loop.
+    context variable that one sets the handler sees, and the other too. `sending` and `sent` are called in the context
+    of whoever publishes, on the thread of its event loop. `called` for extensions, `extended`, and often `comes_back`
+    come from the heartbeat's thread; everything else is called on the event loop.
     """
 
     def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
@@ -77,3 +79,18 @@ class Observer:
 
     def trouble(self, source: str, what: str, error: Exception | None) -> None:
         """Know that something does not work, each time that it was tried; None: it works again."""
+
+    def sending(self, to: str, messages: Sequence[OutgoingMessage], *, topic: bool) -> Mapping[str, str] | None:
+        """Know that messages are about to be sent, and return what is to go with each: the context of a trace, by name.
+
+        It goes in their attributes as far as there is room, what comes first first, and where there is none for
+        `traceparent`, or `sentry-trace`, in X-Ray's header. None: nothing goes with them.
+        """
+
+    def sent(
+        self, to: str, results: Sequence[str | Failure], error: BaseException | None, seconds: float, *, topic: bool
+    ) -> None:
+        """Know what became of messages, each its id or why it was not sent; once for each `sending`, in its context.
+
+        `error` is what was raised; then none has an id. It took so many seconds.
+        """

@@ -6,7 +6,7 @@ import attrs
 
 from loafer.adapters.aws.address import queue_address
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.wire import wire_attributes
+from loafer.adapters.aws.wire import wire_attributes, wire_trace_header
 from loafer.domain.message import Message
 from loafer.exceptions import ConsumerUnavailable
 
@@ -51,6 +51,7 @@ class DeadLetters:
 def _parameters(message: Message, *, ordered: bool) -> dict[str, Any]:
     optional: dict[str, Any] = {
         "MessageAttributes": wire_attributes(message.attributes),
+        "MessageSystemAttributes": wire_trace_header(message.trace_header),
         "MessageGroupId": message.group,
         "MessageDeduplicationId": message.id if ordered else None,
     }

@@ -19,7 +19,9 @@ _OURS = {
     "QueueUrl": "the source says which queue",
     "ReceiveRequestAttemptId": "it belongs to one call, and an option is part of all",
 }
-_SYSTEM_ATTRIBUTES = ("ApproximateReceiveCount", "SentTimestamp", "MessageGroupId", "MessageDeduplicationId")
+_SYSTEM_ATTRIBUTES = (
+    "ApproximateReceiveCount", "SentTimestamp", "MessageGroupId", "MessageDeduplicationId", "AWSTraceHeader",
+)  # fmt: skip
 
 
 @attrs.frozen

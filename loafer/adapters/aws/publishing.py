@@ -16,7 +16,7 @@ from loafer.adapters.aws.errors import Kind, diagnose, publisher_error, sdk_erro
 from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk, import_sdk_unless_plain
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
 from loafer.adapters.aws.persistence import persistent
-from loafer.adapters.aws.wire import texts_in, wire_attributes
+from loafer.adapters.aws.wire import texts_in, wire_attributes, wire_trace_header
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in, split
 from loafer.domain.message import OutgoingMessage
@@ -195,6 +195,7 @@ class Channel:
         parameters: dict[str, Any] = {
             self.dialect.body: message.body,
             "MessageAttributes": wire_attributes(message.attributes) or None,
+            "MessageSystemAttributes": wire_trace_header(message.trace_header) if self.dialect.lean else None,
             "DelaySeconds": message.delay,
             "MessageGroupId": message.group,
             "MessageDeduplicationId": message.deduplication_id,

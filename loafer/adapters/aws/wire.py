@@ -8,6 +8,9 @@ from loafer.domain.message import NO_ATTRIBUTES, Attribute, Message
 
 _LONGEST_ID = 1_000  # characters of an id or a group; the services give and take some hundred at most
 _LONGEST_RECEIPT = 16 * 1024
+TRACE_HEADER = "AWSTraceHeader"
+"""The one system attribute that a message may be sent with."""
+
 _MOST_ATTRIBUTES = 100  # of a message; SQS takes ten
 
 
@@ -48,6 +51,7 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
             sent_at,
             _attributes_of(attributes) if attributes else NO_ATTRIBUTES,
             source,
+            trace_header=_trace_header_of(system[TRACE_HEADER]) if TRACE_HEADER in system else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is not made as a message is") from error
@@ -62,6 +66,17 @@ def wire_attributes(attributes: Mapping[str, Attribute]) -> dict[str, dict[str, 
         }
         for name, attribute in attributes.items()
     }
+
+
+def wire_trace_header(header: str | None) -> dict[str, dict[str, str]] | None:
+    """Return system attributes that tell X-Ray's header, as SQS takes them; None without one."""
+    return None if header is None else {TRACE_HEADER: {"DataType": "String", "StringValue": header}}
+
+
+def _trace_header_of(told: object) -> str | None:
+    """Return X-Ray's header as it was received; None where it is none: no message is refused for it."""
+    fits = isinstance(told, str) and len(told) <= _LONGEST_ID and told.isascii() and told.isprintable()
+    return told if isinstance(told, str) and fits else None
 
 
 def texts_in(parameters: Mapping[str, Any]) -> list[str]:

@@ -113,7 +113,7 @@ class MemoryQueue:
         """
         if self.dead_letters is None:
             return False
-        copy = OutgoingMessage(message.body, message.attributes, group=message.group)
+        copy = OutgoingMessage(message.body, message.attributes, None, message.group, None, message.trace_header)
         self._put_letter(copy, message.id, None)
         return self.delete(message.receipt)
 
@@ -230,6 +230,7 @@ class MemoryQueue:
             sent_at=entry.sent_at,
             attributes=sent.attributes,
             source=self.name,
+            trace_header=sent.trace_header,
         )
 
     def _redriven(self, entry: Entry) -> bool:

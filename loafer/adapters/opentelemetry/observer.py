@@ -12,8 +12,10 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TracerProvider
 
 from loafer import __version__
+from loafer.domain.batch import Failure
 from loafer.domain.lifecycle import Outcome
-from loafer.domain.message import Message
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.ports.carried import context_of
 from loafer.ports.observer import Cause, Observer, Operation
 
 CONVENTIONS = "https://opentelemetry.io/schemas/1.45.0"
@@ -36,9 +38,13 @@ OPEN: ContextVar[_Open | None] = ContextVar("loafer_opentelemetry", default=None
 """The span of what is handled in this context."""
 
 
+SENDING: ContextVar[_Open | None] = ContextVar("loafer_opentelemetry_sending", default=None)
+"""The span of what is sent in this context."""
+
+
 @attrs.define(eq=False)
 class OpenTelemetryObserver(Observer):
-    """Makes a span of each handling, linked to where its messages were sent, and counts.
+    """Makes a span of each handling, linked to where its messages were sent, and of each send, and counts.
 
     Attributes:
         parent: Whether a span is a child of the one that sent its message, in place of a link to it; not of batches.
@@ -65,6 +71,7 @@ class OpenTelemetryObserver(Observer):
             name: meter.create_counter(name, unit, meaning)
             for name, unit, meaning in (
                 ("messaging.client.consumed.messages", "{message}", "Messages received, each time."),
+                ("messaging.client.sent.messages", "{message}", "Messages sent, or not."),
                 ("loafer.messages", "{message}", "Messages whose handling has ended, by outcome."),
                 ("loafer.redeliveries", "{message}", "Messages that come back, by cause."),
                 ("loafer.receives", "{receive}", "Receives, by what they brought."),
@@ -78,7 +85,7 @@ class OpenTelemetryObserver(Observer):
     def started(self, messages: Sequence[Message]) -> None:
         """Start a span, and make it the current one of the handler."""
         first = messages[0]
-        sent = [(message, propagate.extract(_carrier(message), Context())) for message in messages]
+        sent = [(message, propagate.extract(context_of(message), Context())) for message in messages]
         links = [
             Link(found, {"messaging.message.id": message.id})
             for message, context in sent
@@ -148,6 +155,41 @@ class OpenTelemetryObserver(Observer):
             attributes["error.type"] = type(error).__qualname__
         self._calls.record(seconds, attributes)
 
+    def sending(self, to: str, messages: Sequence[OutgoingMessage], *, topic: bool) -> Mapping[str, str]:
+        """Start a span, and return its context."""
+        attributes: dict[str, Any] = {**_sent_to(to, topic=topic), "messaging.operation.type": "send"}
+        if len(messages) > 1:
+            attributes["messaging.batch.message_count"] = len(messages)
+        span = self._tracer.start_span(f"send {to}", kind=SpanKind.PRODUCER, attributes=attributes)
+        context = trace.set_span_in_context(span)
+        SENDING.set(_Open(span, contexts.attach(context), len(messages)))
+        carried: dict[str, str] = {}
+        propagate.inject(carried, context)
+        return carried
+
+    def sent(
+        self, to: str, results: Sequence[str | Failure], error: BaseException | None, seconds: float, *, topic: bool
+    ) -> None:
+        """Count what was sent, and end the span."""
+        attributes = _sent_to(to, topic=topic)
+        failed = sum(isinstance(result, Failure) for result in results)
+        wrong = {"error.type": "PublisherError" if error is None else type(error).__qualname__}
+        if failed < len(results):
+            self._counters["messaging.client.sent.messages"].add(len(results) - failed, attributes)
+        if failed:
+            self._counters["messaging.client.sent.messages"].add(failed, {**attributes, **wrong})
+        self._calls.record(seconds, attributes if error is None else {**attributes, **wrong})
+        now = SENDING.get()
+        if now is None:
+            return
+        SENDING.set(None)
+        contexts.detach(now.token)
+        if len(results) == 1 and not failed:
+            now.span.set_attribute("messaging.message.id", str(results[0]))
+        if failed:
+            self._tell_error(now.span, wrong["error.type"], error)
+        now.span.end()
+
     def _count(self, name: str, messages: Sequence[Message], attributes: Mapping[str, str]) -> None:
         if messages:
             where = {"messaging.destination.name": messages[0].source}
@@ -158,9 +200,9 @@ def _histogram(meter: metrics.Meter, name: str, meaning: str) -> metrics.Histogr
     return meter.create_histogram(name, "s", meaning, explicit_bucket_boundaries_advisory=BOUNDS)
 
 
-def _carrier(message: Message) -> dict[str, str]:
-    """Return the attributes of a message that are texts, by which a context travels."""
-    return {name: each.value for name, each in message.attributes.items() if isinstance(each.value, str)}
+def _sent_to(to: str, *, topic: bool) -> dict[str, str]:
+    system = {"messaging.system": "aws.sns"} if topic else SYSTEM
+    return {**system, "messaging.destination.name": to, "messaging.operation.name": "send"}
 
 
 def _attributes(messages: Sequence[Message]) -> dict[str, Any]:

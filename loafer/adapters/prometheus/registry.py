@@ -7,14 +7,14 @@ import attrs
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from loafer.domain.metrics import Family
+from loafer.domain.metrics import Family, merged
 
 
 @attrs.frozen(eq=False)
 class Collector:
-    """Gives metrics to a registry when it is asked for them."""
+    """Gives metrics to a registry when it is asked for them; those of several are added up."""
 
-    families: Callable[[], Sequence[Family]]
+    counted: list[Callable[[], Sequence[Family]]] = attrs.field(factory=list)
 
     def describe(self) -> list[Metric]:
         """Name nothing ahead: what there is shows when it was counted."""
@@ -22,18 +22,27 @@ class Collector:
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric that has a value."""
-        return (_metric(family) for family in self.families() if family.samples)
+        found = merged([families() for families in list(self.counted)])
+        return (_metric(family) for family in found if family.samples)
+
+
+_COLLECTORS: dict[CollectorRegistry, Collector] = {}
 
 
 @contextmanager
 def registered(families: Callable[[], Sequence[Family]], registry: CollectorRegistry = REGISTRY) -> Iterator[None]:
-    """Have metrics in a registry meanwhile."""
-    collector = Collector(families)
-    registry.register(collector)
+    """Have metrics in a registry meanwhile; a process may have several workers, and publish besides."""
+    collector = _COLLECTORS.get(registry)
+    if collector is None:
+        collector = _COLLECTORS[registry] = Collector()
+        registry.register(collector)
+    collector.counted.append(families)
     try:
         yield
     finally:
-        registry.unregister(collector)
+        collector.counted.remove(families)
+        if not collector.counted:
+            registry.unregister(_COLLECTORS.pop(registry))
 
 
 def text_of_registry(registry: CollectorRegistry = REGISTRY) -> str:

@@ -1,7 +1,7 @@
 """Transactions and errors of messages for Sentry, with what its page of queues shows."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
 
@@ -9,9 +9,13 @@ import attrs
 import sentry_sdk
 from sentry_sdk.tracing import Span
 
+from loafer.domain.batch import Failure
+from loafer.domain.carrying import sentry_trace_of
 from loafer.domain.lifecycle import Outcome
-from loafer.domain.message import Message
+from loafer.domain.limits import size_of
+from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import InvalidContent
+from loafer.ports.carried import context_of
 from loafer.ports.observer import Observer
 
 
@@ -24,6 +28,10 @@ class _Open:
 
 OPEN: ContextVar[_Open | None] = ContextVar("loafer_sentry", default=None)
 """The transaction of what is handled in this context."""
+
+
+SENDING: ContextVar[_Open | None] = ContextVar("loafer_sentry_sending", default=None)
+"""The span of what is sent in this context."""
 
 
 @attrs.define(eq=False)
@@ -41,9 +49,12 @@ class SentryObserver(Observer):
         """Start a transaction in a scope of its own."""
         first, stack = messages[0], ExitStack()
         stack.enter_context(sentry_sdk.isolation_scope())
-        headers = {name: each.value for name, each in first.attributes.items() if isinstance(each.value, str)}
         continued = sentry_sdk.continue_trace(
-            headers, op="queue.process", name=f"process {first.source}", source="task", origin="auto.queue.loafer"
+            _headers(first),
+            op="queue.process",
+            name=f"process {first.source}",
+            source="task",
+            origin="auto.queue.loafer",
         )
         started: AbstractContextManager[Span] = sentry_sdk.start_transaction(continued)
         transaction = stack.enter_context(started)
@@ -74,6 +85,39 @@ class SentryObserver(Observer):
         if not now.left:
             OPEN.set(None)
             now.stack.close()
+
+    def sending(self, to: str, messages: Sequence[OutgoingMessage], *, topic: bool) -> Mapping[str, str] | None:
+        """Start a span, and return the headers that continue its trace."""
+        if not sentry_sdk.get_client().is_active():
+            return None
+        stack = ExitStack()
+        started = sentry_sdk.start_span(op="queue.publish", name=f"send {to}", origin="auto.queue.loafer")
+        span = stack.enter_context(started)
+        span.set_data("messaging.system", "aws.sns" if topic else "aws_sqs")
+        span.set_data("messaging.destination.name", to)
+        span.set_data("messaging.message.body.size", sum(size_of(message) for message in messages))
+        SENDING.set(_Open(stack, span, len(messages)))
+        headers = {"sentry-trace": sentry_sdk.get_traceparent(), "baggage": sentry_sdk.get_baggage()}
+        return {name: value for name, value in headers.items() if value}
+
+    def sent(self, _: str, results: Sequence[str | Failure], *__: object, topic: bool) -> None:  # noqa: ARG002
+        """End the span."""
+        now = SENDING.get()
+        if now is None:
+            return
+        SENDING.set(None)
+        failed = any(isinstance(result, Failure) for result in results)
+        now.transaction.set_status("internal_error" if failed else "ok")
+        if len(results) == 1 and not failed:
+            now.transaction.set_data("messaging.message.id", results[0])
+        now.stack.close()
+
+
+def _headers(message: Message) -> dict[str, str]:
+    """Return what continues a trace, which whoever sent the message may have told in the way of W3C."""
+    context = dict(context_of(message))
+    trace = None if "sentry-trace" in context else sentry_trace_of(context.get("traceparent", ""))
+    return context if trace is None else {**context, "sentry-trace": trace}
 
 
 def _place(error: BaseException) -> str:

@@ -1,6 +1,7 @@
 """From the publishers of an application to what carries their content: every mistake is told with its line of code."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import attrs
 
@@ -13,6 +14,7 @@ from loafer.entrypoints.settings.here import settings_here
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.wiring.applications import Application
 from loafer.entrypoints.wiring.encoding import encoding_of
+from loafer.entrypoints.wiring.observing import observing
 from loafer.exceptions import PublisherError
 from loafer.ports.publisher import Publisher
 
@@ -20,19 +22,24 @@ PublisherTo = Callable[[Destination], Publisher]
 """Makes what sends to a destination; PublisherError if its name can be none of one."""
 
 
-def connections_of(application: Application) -> Connections:
-    """Return the connections of an application outside of a worker, with the settings of this process.
+@asynccontextmanager
+async def published_by(application: Application) -> AsyncIterator[None]:
+    """Have an application's publishers publish outside of a worker, with the settings of this process.
 
     Raises:
         ConfigurationError: something is wrong with the settings, or a publisher cannot be; all of it is said.
+        PublisherError: a queue or topic does not exist, or cannot be reached.
 
     """
     mistakes = Mistakes()
     here = settings_here({}, mistakes)
     connections = Connecting(mistakes, MemoryBroker(), here.settings.sqs_transport).connections(application)
-    mistakes.raise_if_any()
-    here.tell()
-    return connections
+    with observing(here.settings, mistakes) as observers:
+        mistakes.raise_if_any()
+        here.tell()
+        connections.tell(observers)
+        async with connections.opened():
+            yield
 
 
 @attrs.frozen

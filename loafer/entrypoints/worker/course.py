@@ -46,6 +46,7 @@ class Course:
             BaseException: what ended the dispatcher; it goes before what the lifespan raises.
 
         """
+        self.connections.tell(self.dispatcher.observers)
         try:
             if await self.connections.open(self.dispatcher.stop_asked):
                 await self._run()

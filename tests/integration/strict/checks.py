@@ -22,6 +22,10 @@ def in_range(request: Mapping[str, Any], name: str, default: int, limits: tuple[
 
 def check_message(message: Stored, queue: StrictQueue, request: Mapping[str, Any]) -> None:
     size = len(message.body.encode()) + len(json.dumps(message.attributes)) * bool(message.attributes)
+    if len(message.attributes) > 10:
+        raise Refusal(
+            INVALID, f"Number of message attributes [{len(message.attributes)}] exceeds the allowed maximum [10]."
+        )
     if not message.body:
         raise Refusal("MissingParameter", "The request must contain the parameter MessageBody.")
     if _FORBIDDEN.search(message.body):
@@ -37,6 +41,14 @@ def check_message(message: Stored, queue: StrictQueue, request: Mapping[str, Any
         raise Refusal(INVALID, f"{reason} explicitly")
     if not queue.fifo and message.deduplication_id is not None:
         raise Refusal(INVALID, "The request includes a parameter that is not valid for this queue type")
+
+
+def trace_header_in(request: Mapping[str, Any]) -> str | None:
+    """Return the one system attribute that a message may be sent with."""
+    told = request.get("MessageSystemAttributes") or {}
+    if told.keys() - {"AWSTraceHeader"}:
+        raise Refusal(INVALID, "Message system attribute name is invalid.")
+    return told["AWSTraceHeader"]["StringValue"] if told else None
 
 
 def check_batch(entries: list[dict[str, Any]]) -> None:

@@ -61,6 +61,7 @@ class Stored:
     group: str | None = None
     deduplication_id: str | None = None
     attributes: dict[str, Any] = attrs.field(factory=dict)
+    trace_header: str | None = None
     receives: int = 0
     receipt: str = ""
     received_at: float = 0.0
@@ -82,6 +83,7 @@ class Stored:
             "MessageGroupId": self.group,
             "MessageDeduplicationId": self.deduplication_id,
             "SequenceNumber": str(self.sequence) if self.deduplication_id else None,
+            "AWSTraceHeader": self.trace_header,
             "DeadLetterQueueSourceArn": self.dead_letter_source or None,
         }
         everything = "All" in system_names

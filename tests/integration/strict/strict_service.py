@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import attrs
 from strict.attributes import ARN, settings_of
-from strict.checks import check_batch, check_message, in_range
+from strict.checks import check_batch, check_message, in_range, trace_header_in
 from strict.stored import INVALID, NOT_IN_FLIGHT, Answer, Refusal
 from strict.strict_queue import StrictQueue, new_message
 
@@ -177,6 +177,7 @@ class StrictService:
         message = new_message(str(uuid4()), body, self.now(), request.get("DelaySeconds", queue.settings.delay))
         message.group, message.attributes = request.get("MessageGroupId"), request.get("MessageAttributes") or {}
         message.deduplication_id = request.get("MessageDeduplicationId")
+        message.trace_header = trace_header_in(request)
         check_message(message, queue, request)
         if queue.fifo and message.deduplication_id is None:
             message.deduplication_id = hashlib.sha256(body.encode()).hexdigest()

@@ -1,0 +1,74 @@
+"""The context of a trace goes to the endpoint with a message and comes back, where there is room and where not."""
+
+import pytest
+from endpoints import create_queue, create_topic, subscribe, unique
+from strict.strict_control import StrictEndpoint
+
+from loafer import Loafer, Message
+from loafer.adapters.aws.consumer import SQSConsumer
+from loafer.ports.carried import context_of
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACER = """
+from loafer.ports.observer import Observer
+
+class Tracer(Observer):
+    def sending(self, to, messages, *, topic):
+        return {"traceparent": "%s", "tracestate": "a=b"}
+"""
+FULL = {f"a{number}": "v" for number in range(10)}
+NEARLY = {f"a{number}": "v" for number in range(9)}
+
+
+@pytest.fixture(autouse=True)
+def traced(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path_factory.mktemp("traced")
+    (folder / "tracer_of_tests.py").write_text(TRACER % PARENT)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("LOAFER_OBSERVERS", "tracer_of_tests.Tracer")
+
+
+async def received(queue: str, count: int) -> list[Message]:
+    consumer = SQSConsumer(queue, {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10})
+    await consumer.open()
+    messages: list[Message] = []
+    while len(messages) < count and (found := await consumer.receive(10)):
+        messages += found
+        await consumer.acknowledge(found)
+    await consumer.close()
+    return sorted(messages, key=lambda message: message.body)
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # the SDK's way
+@pytest.mark.usefixtures("transport")
+async def test_the_strictest_endpoint_takes_it_with_any_number_of_attributes(strict: StrictEndpoint) -> None:
+    name = strict.create("orders")
+    app = Loafer()
+    orders = app.publisher(name)
+    async with app.publishing():
+        await orders.publish(1)
+        await orders.publish(2, attributes=NEARLY)
+        await orders.publish(3, attributes=FULL)
+        assert [type(each) for each in await orders.publish_batch([4, 5, 6], attributes=FULL)] == [str] * 3
+        await orders.publish("x" * (1_048_576 - 60))
+    largest, first, second, *rest = await received(name, 7)
+    assert [context_of(message)["traceparent"] for message in (first, second)] == [PARENT] * 2
+    assert (context_of(first)["tracestate"], "tracestate" in context_of(second)) == ("a=b", False)
+    for message in (*rest, largest):
+        assert "traceparent" not in message.attributes
+        assert message.trace_header == "Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=b7ad6b7169203331;Sampled=1"
+        assert context_of(message)["traceparent"] == PARENT
+
+
+@pytest.mark.parametrize("raw", [False, True])
+async def test_it_comes_through_a_topic_raw_and_in_its_envelope(raw: bool, aws: str) -> None:
+    news, readers = unique("events"), await create_queue(unique("readers"))
+    await subscribe(await create_topic(news), readers, raw=raw)
+    app = Loafer()
+    events = app.publisher(topic=news)
+    async with app.publishing():
+        await events.publish({"any": 1})
+        await events.publish({"any": 2}, attributes=FULL)
+    with_room, full = await received(readers, 2)
+    assert context_of(with_room)["traceparent"] == PARENT
+    assert "traceparent" not in context_of(full)
