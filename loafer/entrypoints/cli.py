@@ -1,8 +1,6 @@
 """The command line: options in, text and exit status out; what the commands do is next door."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any, TextIO
@@ -10,8 +8,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from loafer import __version__
-from loafer.entrypoints.commands.display import TOLD, table, tell_end
+from loafer.entrypoints.commands.display import errors_in_one_line, table
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
+from loafer.entrypoints.commands.operations import OPERATIONS
 from loafer.entrypoints.commands.options import message_options, setting_options
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.worker.ending import FAILED, end_with
@@ -33,15 +32,6 @@ A queue and a handler:   loafer --source my-queue --handler my.module.handler
 An application in code:  loafer run my.module:app
 All of it on one page:   loafer guide
 """
-
-
-@contextmanager
-def errors_in_one_line(context: click.Context) -> Iterator[None]:
-    """Turn loafer's errors into a line each on standard error, and an exit status; with -vv, a traceback too."""
-    try:
-        yield
-    except TOLD as error:
-        context.exit(tell_end(error, traced=verbosity(context) > 1))
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
@@ -249,6 +239,9 @@ def guide() -> None:
 
     click.echo(files("loafer").joinpath("guide.md").read_text(encoding="utf-8"))
 
+
+for operation in OPERATIONS:
+    cli.add_command(operation)
 
 for documented, typed in ((publish_sqs, "publish-sqs"), (publish_sns, "publish-sns")):
     alias = copy(documented)

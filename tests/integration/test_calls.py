@@ -60,9 +60,9 @@ def shell(tmp_path: Path) -> Shell:
 Until: TypeAlias = Callable[[Running], Awaitable[None]]
 
 
-async def work(shell: Shell, recorder: Recorder, options: str, until: Until) -> None:
+async def work(shell: Shell, recorder: Recorder, options: str, until: Until, says: str = "options:") -> None:
     """Run a worker until something has happened, and stop it."""
-    with shell.running(f"export AWS_ENDPOINT_URL={recorder.url}\nloafer {options}") as worker:
+    with shell.running(f"export AWS_ENDPOINT_URL={recorder.url}\nloafer {options}", says) as worker:
         await until(worker)
         assert await asyncio.to_thread(worker.stop) == 0
 
@@ -196,3 +196,76 @@ async def test_what_runs_in_memory_calls_nobody(shell: Shell, recorder: Recorder
     done = await asyncio.to_thread(shell.run, f"AWS_ENDPOINT_URL={recorder.url} loafer {command}")
     assert (done.returncode, recorder.calls) == (0, set())
     assert CALLS[f"`loafer {command.split(maxsplit=1)[0]}`"] == set()
+
+
+def actions_of(policy: str) -> set[str]:
+    return {action for statement in json.loads(policy)["Statement"] for action in statement["Action"]}
+
+
+def permissions_of(calls: set[str]) -> set[str]:
+    return {name.removesuffix("Batch") for name in calls}
+
+
+SHOP = """
+from loafer import Loafer, Retry
+from loafer.exceptions import IgnoreMessage
+app = Loafer()
+receipts = app.publisher("{queue}-receipts")
+news = app.publisher(topic="{queue}-news")
+@app.route("{queue}", retry=Retry(delay=0, dead_letter_after=2), options={{"WaitTimeSeconds": 1}})
+async def work(content):
+    if content == "later":
+        raise IgnoreMessage(delay=60)
+    if content == "never":
+        raise ValueError
+    await receipts.publish("one")
+    await news.publish("one")
+"""
+
+
+async def test_the_policy_of_iam_allows_what_an_application_is_seen_to_call_and_nothing_more(
+    shell: Shell, recorder: Recorder
+) -> None:
+    queue = unique("orders")
+    url, dead = await create_redriven_queue(queue, 9)
+    await create_queue(f"{queue}-receipts")
+    await create_topic(f"{queue}-news")
+    for body in ('"one"', '"later"', '"never"'):
+        await send(url, body)
+    shell.write("shop.py", SHOP.format(queue=queue))
+
+    async def all_ended(_: Running) -> None:
+        while await queue_counts(url) != (0, 1) or (await queue_counts(dead))[0] != 1:
+            await asyncio.sleep(0.1)
+
+    await work(shell, recorder, "run shop:app", all_ended, "max jobs")
+    seen = set(recorder.calls)
+    recorder.calls.clear()
+    told = await asyncio.to_thread(shell.run, f"AWS_ENDPOINT_URL={recorder.url} loafer iam shop:app")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert actions_of(told.stdout) == permissions_of(seen)
+    assert recorder.calls == CALLS["`loafer iam` for each queue"] | CALLS["`loafer iam` for each topic"]
+
+
+async def test_the_policy_of_iam_for_a_worker_is_that_of_the_page(shell: Shell, recorder: Recorder) -> None:
+    queue = unique("orders")
+    url = await create_queue(queue)
+    recorder.calls.clear()
+    command = f"AWS_ENDPOINT_URL={recorder.url} loafer --handler jobs.done iam"
+    named = await asyncio.to_thread(shell.run, f"{command} --source {queue}")
+    kept = CALLS["a message that is kept with a delay, or given back at a stop"]
+    assert actions_of(named.stdout) == permissions_of(WORKS | kept)
+    assert recorder.calls == CALLS["`loafer iam` for each queue"]
+    recorder.calls.clear()
+    by_url = await asyncio.to_thread(shell.run, f"{command} --source {url} --offline")
+    assert actions_of(by_url.stdout) == permissions_of(WORKS | kept) - {"sqs:GetQueueUrl"}
+    assert recorder.calls == set()
+
+
+async def test_iam_tells_what_it_could_not_find_out(shell: Shell, recorder: Recorder) -> None:
+    command = f"AWS_ENDPOINT_URL={recorder.url} loafer iam --source {unique('missing')} --handler jobs.done"
+    told = await asyncio.to_thread(shell.run, command)
+    assert told.returncode == 1
+    assert "does not exist" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+    assert "sqs:ReceiveMessage" in actions_of(told.stdout)

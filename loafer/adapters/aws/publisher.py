@@ -109,7 +109,7 @@ class SNSPublisher(Publisher):
 
     async def open(self) -> None:
         """Look the topic up by its whole name; PublisherError within 10 seconds if that fails."""
-        await self._channel.open(self._find)
+        await self._channel.open(self.find)
 
     async def publish(self, message: OutgoingMessage) -> str:
         """Send one message and return its id."""
@@ -123,7 +123,8 @@ class SNSPublisher(Publisher):
         """Let go of connections."""
         await self._channel.close()
 
-    async def _find(self, client: Client) -> str:
+    async def find(self, client: Client) -> str:
+        """Return the topic's ARN, with an SDK client where it has to be looked up; PublisherError: there is none."""
         address = self._channel.address
         if address.arn:
             return address.arn

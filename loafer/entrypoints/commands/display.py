@@ -1,6 +1,7 @@
 """What people see in their terminal, as text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import click
 
 from loafer import __version__
 from loafer.domain.shown import printable, without_secrets
+from loafer.entrypoints.commands.given import verbosity
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.worker.ending import TELLING, ending_of, ends_within
 from loafer.exceptions import ConfigurationError, ConsumerError, LifespanError, PublisherError
@@ -17,6 +19,15 @@ if TYPE_CHECKING:
 
 TOLD = (ConfigurationError, ConsumerError, LifespanError, PublisherError)
 """The errors that end a command with a line each, and not with a traceback."""
+
+
+@contextmanager
+def errors_in_one_line(context: click.Context) -> Iterator[None]:
+    """Turn loafer's errors into a line each on standard error, and an exit status; with -vv, a traceback too."""
+    try:
+        yield
+    except TOLD as error:
+        context.exit(tell_end(error, traced=verbosity(context) > 1))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

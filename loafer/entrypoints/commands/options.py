@@ -28,6 +28,18 @@ def _option(name: str, setting: Setting) -> Callable[[Command], Command]:
     return click.option(name, metavar=_metavar(setting), help=_help(setting))
 
 
+_ROUTE = ("--source", "--handler", "--translator", "--consumer", "--consumer-opts")
+"""The options that say what the default route is."""
+
+
+def configuration_options(command: Command) -> Command:
+    """Give a command what says which configuration it looks at: the options of a route, or an application's name."""
+    for setting in reversed([each for each in SETTINGS if each.option in _ROUTE]):
+        command = _option(str(setting.option), setting)(command)
+    command = click.option("--app", metavar="MODULE:APP", help="The same, as an option.")(command)
+    return click.argument("application", required=False, metavar="[MODULE:APP]")(command)
+
+
 _MESSAGE_OPTIONS: tuple[Callable[[Command], Command], ...] = (
     click.option("--msg", required=True, metavar="TEXT", help="The message; - reads it from standard input."),
     click.option("--raw", is_flag=True, help="Send the text untouched, even if it is not JSON."),

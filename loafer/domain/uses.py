@@ -1,0 +1,51 @@
+"""What a configuration uses of AWS: the queues that it receives from, and where it publishes."""
+
+import attrs
+
+from loafer.domain.facts import Place
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """A queue that is received from.
+
+    Attributes:
+        place: The queue.
+        route: The name of its route.
+        moves: After how many attempts our hand moves a message to the dead-letter queue; None: never.
+
+    """
+
+    place: Place
+    route: str
+    moves: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Destination:
+    """A queue or a topic that is published to.
+
+    Attributes:
+        place: The queue or topic.
+        topic: Whether it is a topic.
+
+    """
+
+    place: Place
+    topic: bool
+
+
+@attrs.frozen(kw_only=True)
+class Uses:
+    """All that a configuration uses.
+
+    Attributes:
+        sources: Where it receives from.
+        destinations: Where it publishes.
+        strangers: What has a consumer that is not loafer's, so that nobody knows what it calls; a sentence each.
+
+    """
+
+    sources: tuple[Source, ...] = ()
+    destinations: tuple[Destination, ...] = ()
+    strangers: tuple[str, ...] = ()

@@ -1,0 +1,25 @@
+"""What looks at queues and topics from outside, and changes nothing."""
+
+from abc import ABC, abstractmethod
+
+from loafer.domain.facts import Place, QueueFacts, TopicFacts
+
+
+class Reader(ABC):
+    """Reads what queues and topics are; it never receives a message, and nothing that it does costs one a receive.
+
+    Everything raises `ConsumerError` for what will not pass, `AccessDenied` where permission lacks, and
+    `ConsumerUnavailable` for what may.
+    """
+
+    @abstractmethod
+    async def queue(self, place: Place) -> QueueFacts:
+        """Return what a queue is; without its attributes where these may not be read."""
+
+    @abstractmethod
+    async def topic(self, place: Place) -> TopicFacts:
+        """Return what a topic is; without its key where that may not be read."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of connections; may be repeated."""
