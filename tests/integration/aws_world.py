@@ -16,6 +16,7 @@ from interruptible import Relay, relayed
 from transports import check_consumer, check_publisher
 
 from loafer.adapters.aws.consumer import SQSConsumer
+from loafer.adapters.aws.inspector import SQSInspector
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.testing.contracts import Features, Queue
@@ -54,6 +55,12 @@ class QueueOnSQS:
         delay = {"DelaySeconds": message.delay} if message.delay else {}
         more = fifo if message.group else {}
         return await send(self.url, message.body, MessageAttributes=attributes, **more, **delay)
+
+    async def inspector(self) -> SQSInspector:
+        inspector = SQSInspector(self.url)
+        self.stack.push_async_callback(inspector.close)
+        await inspector.open()
+        return inspector
 
     async def publisher(self) -> SQSPublisher | SNSPublisher:
         publisher = self.make_publisher()

@@ -10,6 +10,7 @@ from virtual_time import VirtualLoop
 
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.deduplication import Scope
+from loafer.adapters.memory.inspector import MemoryInspector
 from loafer.adapters.memory.publisher import MemoryPublisher
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.message import Message, OutgoingMessage
@@ -32,6 +33,9 @@ class QueueInMemory:
 
     async def send(self, message: OutgoingMessage) -> str:
         return self.queue.send(message)
+
+    async def inspector(self) -> MemoryInspector:
+        return MemoryInspector(self.queue)
 
     async def publisher(self) -> MemoryPublisher:
         return self.world.publisher(self.queue)

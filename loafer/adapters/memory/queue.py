@@ -122,9 +122,10 @@ class MemoryQueue:
         assert self.dead_letters is not None  # noqa: S101 - whoever calls this has looked
         deduplication_id = source_id if self.fifo else None
         letter = attrs.evolve(message, delay=None, deduplication_id=deduplication_id)
-        self.dead_letters._put(letter, letter_id)  # noqa: SLF001 - a queue, too
+        origin = self.name if letter_id is not None else None
+        self.dead_letters._put(letter, letter_id, origin)  # noqa: SLF001 - a queue, too
 
-    def _put(self, message: OutgoingMessage, message_id: str | None) -> str:
+    def _put(self, message: OutgoingMessage, message_id: str | None, origin: str | None = None) -> str:
         now = self.clock()
         with self._lock:
             if message_id is not None and message_id in self._entries:
@@ -133,7 +134,7 @@ class MemoryQueue:
             entry_id = message_id or f"{self.name}-{sequence}"
             if self.fifo and (first := self._deduplication.first_of(message, entry_id, now)) != entry_id:
                 return first
-            entry = Entry(entry_id, sequence, message, now, now + (message.delay or 0))
+            entry = Entry(entry_id, sequence, message, now, now + (message.delay or 0), origin)
             self._entries[entry.id] = entry
             self._shelf.put(entry, now)
             self.counts["sent"] += 1
@@ -187,6 +188,11 @@ class MemoryQueue:
                 self.counts["released"] += 1
             self._wake()
         return True
+
+    def origin_of(self, message_id: str) -> str | None:
+        """Return the name of the queue that moved a message here by its redrive policy; None: none did."""
+        entry = self._entries.get(message_id)
+        return None if entry is None else entry.origin
 
     def next_visible(self) -> float | None:
         """Return in how many seconds a message may become visible by itself; None: nothing waits for the time."""

@@ -20,6 +20,7 @@ class Entry:
         sent_at: When it was sent.
         visible_at: When it can be received (again).
         received_at: When its newest delivery was received.
+        origin: The name of the queue whose redrive policy moved it here; None: none did.
         receipt: The receipt handle of its newest delivery; empty before the first.
         receive_count: Deliveries so far.
         moves: How often it was laid down; tells its place on a shelf from earlier ones.
@@ -32,6 +33,7 @@ class Entry:
     message: OutgoingMessage
     sent_at: float
     visible_at: float
+    origin: str | None = None
     receipt: str = ""
     received_at: float = 0.0
     receive_count: int = 0

@@ -6,13 +6,14 @@ a table of what is possible there, `features`; what is not possible is skipped w
 
 import pytest
 
-_TESTS = ("crowds", "dead_letters", "fifo", "publisher", "receiving", "resuming", "settling")
-for _module in (*_TESTS, "machine", "model", "steps"):
+_TESTS = ("crowds", "dead_letters", "fifo", "inspector", "publisher", "receiving", "resuming", "settling")
+for _module in (*_TESTS, "machine", "model", "moves", "steps"):
     pytest.register_assert_rewrite(f"{__name__}.{_module}")
 
 from loafer.testing.contracts.behaviour import Contract, behaviour  # noqa: E402 - after the names of what is rewritten
 from loafer.testing.contracts.consumer import ConsumerContract  # noqa: E402
 from loafer.testing.contracts.features import Features  # noqa: E402
+from loafer.testing.contracts.inspector import Inspectable, InspectorContract  # noqa: E402
 from loafer.testing.contracts.machine import ModelContract  # noqa: E402
 from loafer.testing.contracts.publisher import PublisherContract  # noqa: E402
 from loafer.testing.contracts.world import (  # noqa: E402
@@ -28,6 +29,8 @@ __all__ = [
     "ConsumerContract",
     "Contract",
     "Features",
+    "Inspectable",
+    "InspectorContract",
     "ModelContract",
     "PublisherContract",
     "Queue",

@@ -104,6 +104,9 @@ class StrictService:
             case "SetQueueAttributes":
                 changed = place.attributes | request["Attributes"]
                 queue.settings, place.attributes = settings_of(queue.name, changed), changed
+            case "ListDeadLetterSourceQueues":
+                sources = [p.queue.name for p in self.places.values() if p.queue.settings.dead_letters == queue.name]
+                return {"queueUrls": [self.url(name) for name in sources]}
             case "PurgeQueue":
                 queue.purge(now, caller.name)
             case "DeleteQueue":

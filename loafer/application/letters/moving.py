@@ -1,0 +1,266 @@
+"""Moving dead letters to where they are to be handled again, so that nothing is lost whatever happens meanwhile.
+
+Each message is noted whole, sent, its copy confirmed and noted, then deleted, and that noted. Whoever goes on with the
+journal sends nothing again that was confirmed. What was sent, and its answer lost, is nobody's guess: on a FIFO queue
+it can be sent again within five minutes, for its deduplication id makes a second copy the first one; elsewhere a
+person has to say.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from loafer.application.letters.browsing import Browsing
+from loafer.domain.batch import Failure
+from loafer.domain.failure import without_reason
+from loafer.domain.limits import DEDUPLICATION_INTERVAL
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.retry import backoff
+from loafer.ports.inspector import Inspector, Letter, Unsure
+from loafer.ports.journal import Journal, Noted, Step
+
+TRIES = 8
+"""How often something that may succeed later is tried."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+"""Bounds of the wait between, in seconds."""
+
+STILL_KNOWN = DEDUPLICATION_INTERVAL - 20
+"""Seconds after a send in which a FIFO queue certainly takes a second copy for it; a call takes ten at most."""
+
+REFUSED_IN_A_ROW = 10
+"""After so many messages that a queue has refused one after another, it is the queue."""
+
+LOOK = 5.0
+"""Seconds between two looks whether the queue grows."""
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """What is to be moved, and how.
+
+    Attributes:
+        wanted: Tells whether a letter is to be moved.
+        rate: Messages a second at most; None: as fast as it goes.
+        out_of_order: On a FIFO queue, go on behind a letter of a group that is not wanted.
+        unsure: What becomes of what may have been sent: True: it is sent again, False: it stays; None: it stays, too.
+
+    """
+
+    wanted: Callable[[Letter], bool]
+    rate: float | None = None
+    out_of_order: bool = False
+    unsure: bool | None = None
+
+
+@attrs.define
+class Moved:
+    """What came of it.
+
+    Attributes:
+        wanted: How many were to be moved.
+        sent: How many copies were confirmed.
+        deleted: How many are gone from here.
+        kept: The ids of those that were sent and could not be deleted.
+        unsure: The ids of those of which nobody knows whether they were sent.
+        refused: Why messages were not taken, by id.
+        waiting: How many were left because of another one of their group, or because their time was over.
+        stopped: Why it ended before all was done; None: it did not.
+
+    """
+
+    wanted: int = 0
+    sent: int = 0
+    deleted: int = 0
+    kept: list[str] = attrs.field(factory=list)
+    unsure: list[str] = attrs.field(factory=list)
+    refused: dict[str, str] = attrs.field(factory=dict)
+    waiting: int = 0
+    stopped: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be done."""
+        return not (self.kept or self.unsure or self.refused or self.waiting or self.stopped)
+
+
+@attrs.define(eq=False)
+class Moving:
+    """Moves what a look at a queue brings.
+
+    Attributes:
+        look: The look at the queue.
+        to: The open inspector of the queue where copies go.
+        journal: What was done, and is.
+        order: What is to be done.
+        ordered: Whether both are FIFO queues.
+        clock: Seconds, for waits.
+        now: Seconds since the epoch.
+        told: Called with what came of it so far, again and again.
+        done: What came of it so far.
+
+    """
+
+    look: Browsing
+    to: Inspector
+    journal: Journal
+    order: Order
+    ordered: bool
+    clock: Callable[[], float]
+    now: Callable[[], float]
+    told: Callable[[Moved], None] = lambda _: None
+    done: Moved = attrs.field(factory=Moved, init=False)
+    _closed: set[str | None] = attrs.field(factory=set, init=False)
+    """Groups of which nothing more is moved."""
+    _next: float = attrs.field(default=0.0, init=False)
+    _refused: int = attrs.field(default=0, init=False)
+    _looked: float = attrs.field(default=0.0, init=False)
+    _most: float = attrs.field(default=0.0, init=False)
+
+    async def run(self) -> Moved:
+        """Move everything that is wanted, and return what came of it.
+
+        Raises:
+            ConsumerError, ConsumerUnavailable: one of the queues fails; what is done until then is noted.
+            OSError: the journal cannot be written; nothing more was done.
+
+        """
+        first = await self.look.inspector.look()
+        self._most, self._looked = first.total + max(10.0, first.total / 10), self.clock()
+        async for letters in self.look:
+            await self._take(letters)
+            self.told(self.done)
+            if self.done.stopped is None and self.look.stopped():
+                self.done.stopped = "it was stopped"
+            if self.done.stopped is not None:
+                break
+            await self._watch()
+        return self.done
+
+    async def _take(self, letters: Sequence[Letter]) -> None:
+        """Move those of one receive, in their order."""
+        copies = {noted.copy for noted in self.journal.noted.values() if noted.copy}
+        gone: list[Message] = []
+        for letter in letters:
+            message = letter.message
+            if message.id in copies:
+                self.done.stopped = f"what was sent comes back: {message.id}"
+            if self.done.stopped is not None or self.look.stopped():
+                break
+            if self.ordered and message.group in self._closed:
+                continue
+            if await self._moved(letter):
+                gone.append(message)
+        await self._delete(gone)
+
+    async def _moved(self, letter: Letter) -> bool:
+        """Send one letter on, unless that was done; tell whether it is to be deleted here."""
+        message = letter.message
+        noted = self.journal.noted.get(message.id)
+        begun = noted is not None and noted.step in (Step.SENT, Step.DELETED)
+        if not begun and not self.order.wanted(letter):
+            self._close(message, unless=self.order.out_of_order)
+            return False
+        self.done.wanted += 1
+        if begun:
+            return True
+        if not self.look.is_valid(message):
+            self.done.waiting += 1
+            self._close(message)
+            return False
+        if noted is not None and not self._may_send_again(noted):
+            self.done.unsure.append(message.id)
+            self._close(message)
+            return False
+        return await self._send(message)
+
+    def _may_send_again(self, noted: Noted) -> bool:
+        if noted.step is Step.REFUSED or self.order.unsure:
+            return True
+        return self.ordered and self.now() - noted.at < STILL_KNOWN
+
+    async def _send(self, message: Message) -> bool:
+        await self._pace()
+        self.journal.sending([message], self.now())
+        at = self.journal.noted[message.id].at
+        outgoing = OutgoingMessage(
+            message.body,
+            without_reason(message.attributes),
+            group=message.group,
+            deduplication_id=message.id if self.ordered else None,
+        )
+        for attempt in range(1, TRIES + 1):
+            result = await self.to.send(outgoing)
+            passing = isinstance(result, Failure) and result.retryable
+            known = self.ordered and self.now() - at < STILL_KNOWN
+            again = passing or (isinstance(result, Unsure) and known)
+            if not again or attempt == TRIES or self.look.stopped() or not self.look.is_valid(message):
+                break
+            await asyncio.sleep(backoff(attempt, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
+        return self._note(message, result)
+
+    def _note(self, message: Message, result: str | Failure | Unsure) -> bool:
+        """Note what came of a send; tell whether its copy is confirmed."""
+        if isinstance(result, str):
+            self.journal.came([(message.id, Step.SENT, result)])
+            self.done.sent += 1
+            self._refused = 0
+            return True
+        self._close(message)
+        if isinstance(result, Unsure):
+            self.journal.came([(message.id, Step.UNSURE, result.reason)])
+            self.done.unsure.append(message.id)
+            return False
+        self.journal.came([(message.id, Step.REFUSED, result.reason)])
+        self.done.refused[message.id] = result.reason
+        self._refused += 1
+        if result.retryable or self._refused == REFUSED_IN_A_ROW:
+            self.done.stopped = f"the destination takes nothing: {result.reason}"
+        return False
+
+    async def _delete(self, messages: Sequence[Message]) -> None:
+        left = list(messages)
+        for attempt in range(1, TRIES + 1):
+            if not left:
+                return
+            results = await self.look.inspector.delete(left)
+            gone = [message for message, result in zip(left, results, strict=True) if result is None]
+            if gone:
+                self.journal.came([(message.id, Step.DELETED, "") for message in gone])
+            self.done.deleted += len(gone)
+            self.look.drop(gone)
+            lost = [m for m, r in zip(left, results, strict=True) if r is not None and not r.retryable]
+            self._keep(lost)
+            left = [m for m, r in zip(left, results, strict=True) if r is not None and r.retryable]
+            if left and attempt < TRIES:
+                await asyncio.sleep(backoff(attempt, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
+        self._keep(left)
+
+    def _keep(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self.done.kept.append(message.id)
+            self._close(message)
+
+    def _close(self, message: Message, *, unless: bool = False) -> None:
+        """Move nothing more of a message's group, for it would overtake this one."""
+        if self.ordered and not unless:
+            self._closed.add(message.group)
+
+    async def _pace(self) -> None:
+        if self.order.rate is None:
+            return
+        now = self.clock()
+        if self._next > now:
+            await asyncio.sleep(self._next - now)
+        self._next = max(now, self._next) + 1 / self.order.rate
+
+    async def _watch(self) -> None:
+        """Stop where more is on the queue than there can be: what is sent may come back at once."""
+        if self.clock() < self._looked + LOOK:
+            return
+        state = await self.look.inspector.look()
+        self._looked = self.clock()
+        if state.total > self._most - self.done.deleted:
+            self.done.stopped = f"the queue grows: ~{state.total} messages are on it, more than before"
