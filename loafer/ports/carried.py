@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from loafer.domain.carrying import traceparent_of
 from loafer.domain.message import Message
 
-_HEAD = 64  # characters in which the envelope of a topic tells that it is one
-
 
 def context_of(message: Message) -> Mapping[str, str]:
     """Return what may tell where a message was sent: texts of its attributes, or of its envelope, or X-Ray's header.
@@ -15,7 +13,7 @@ def context_of(message: Message) -> Mapping[str, str]:
     The envelope is that of a topic without raw delivery, in the body; nothing that it says is checked.
     """
     found = {name: each.value for name, each in message.attributes.items() if isinstance(each.value, str)}
-    if not found and '"Notification"' in message.body[:_HEAD]:
+    if not found and '"MessageAttributes"' in message.body and '"TopicArn"' in message.body:
         found = _texts_in(message.body)
     if message.trace_header is not None and "traceparent" not in found:
         traceparent = traceparent_of(message.trace_header)
@@ -25,8 +23,6 @@ def context_of(message: Message) -> Mapping[str, str]:
 
 def _texts_in(envelope: str) -> dict[str, str]:
     """Return the message attributes in an envelope that are texts; none where it cannot be read."""
-    if '"MessageAttributes"' not in envelope:
-        return {}
     try:
         told = json.loads(envelope).get("MessageAttributes")
     except (ValueError, RecursionError, AttributeError):

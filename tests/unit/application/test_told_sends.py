@@ -204,12 +204,12 @@ async def test_a_transaction_continues_a_trace_however_that_was_told(message: Ou
 @pytest.mark.parametrize(
     "body",
     [
-        '{"Type": "Notification", "MessageAttributes": [',
-        '{"Type": "Notification", "MessageAttributes": 5}',
-        '{"Type": "Notification", "MessageAttributes": {"traceparent": 5, "tracestate": {"Type": "String"}}}',
-        '{"Type": "Notification", "MessageAttributes": ' + "[" * 100_000,
-        '["Notification", "MessageAttributes"]',
-        json.dumps({"Type": "Notification", "MessageAttributes": {"traceparent": {"Type": "String", "Value": "x"}}}),
+        '{"TopicArn": "", "MessageAttributes": [',
+        '{"TopicArn": "", "MessageAttributes": 5}',
+        '{"TopicArn": "", "MessageAttributes": {"traceparent": 5, "tracestate": {"Type": "String"}}}',
+        '{"TopicArn": "", "MessageAttributes": ' + "[" * 100_000,
+        '["TopicArn", "MessageAttributes"]',
+        json.dumps({"TopicArn": "", "MessageAttributes": {"traceparent": {"Type": "String", "Value": "x"}}}),
     ],
 )
 async def test_what_is_no_context_in_an_envelope_harms_nobody(body: str, caplog: pytest.LogCaptureFixture) -> None:
