@@ -49,6 +49,9 @@ class QueueFacts:
         deduplication_scope: Within what a FIFO queue knows duplicates: queue or messageGroup.
         throughput_limit: What a FIFO queue's throughput is limited by: perQueue or perMessageGroupId.
         statements: The statements of its policy.
+        endpoint: The endpoint that was called; empty: none was.
+        region: Its region.
+        skew: By how much this machine's clock is ahead of SQS's.
 
     """
 
@@ -70,6 +73,9 @@ class QueueFacts:
     deduplication_scope: str | None = None
     throughput_limit: str | None = None
     statements: Sequence[Mapping[str, Any]] = ()
+    endpoint: str = ""
+    region: str = ""
+    skew: float | None = None
 
     @property
     def fifo(self) -> bool:

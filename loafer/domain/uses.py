@@ -2,6 +2,7 @@
 
 import attrs
 
+from loafer.domain.checks.topic import Translating
 from loafer.domain.facts import Place
 
 
@@ -13,12 +14,16 @@ class Source:
         place: The queue.
         route: The name of its route.
         moves: After how many attempts our hand moves a message to the dead-letter queue; None: never.
+        visibility: The visibility timeout that receives ask for, in seconds; None: the queue's own.
+        translating: What its translator does with a topic's envelopes.
 
     """
 
     place: Place
     route: str
     moves: int | None = None
+    visibility: int | None = None
+    translating: Translating = attrs.field(factory=lambda: Translating(name="SQSMessageTranslator"))
 
 
 @attrs.frozen(kw_only=True)
@@ -43,9 +48,15 @@ class Uses:
         sources: Where it receives from.
         destinations: Where it publishes.
         strangers: What has a consumer that is not loafer's, so that nobody knows what it calls; a sentence each.
+        grace_period: Seconds that running handlers get on a stop.
+        threads_needed: Threads that its handlers can need at once.
+        threads: Threads that there are for them.
 
     """
 
     sources: tuple[Source, ...] = ()
     destinations: tuple[Destination, ...] = ()
     strangers: tuple[str, ...] = ()
+    grace_period: float = 20.0
+    threads_needed: int = 0
+    threads: int = 0

@@ -1,7 +1,10 @@
 """What looks at queues and topics from outside, and changes nothing."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
+from loafer.domain.checks.topic import Subscription
+from loafer.domain.checks.worker import Probed
 from loafer.domain.facts import Place, QueueFacts, TopicFacts
 
 
@@ -19,6 +22,14 @@ class Reader(ABC):
     @abstractmethod
     async def topic(self, place: Place) -> TopicFacts:
         """Return what a topic is; without its key where that may not be read."""
+
+    @abstractmethod
+    async def subscriptions(self, place: Place, queue: QueueFacts, topics: Sequence[str]) -> Sequence[Subscription]:
+        """Return a queue's subscriptions to topics with these ARNs; without any, those to all topics of the account."""
+
+    @abstractmethod
+    async def probe(self, place: Place, queue: QueueFacts) -> Sequence[Probed]:
+        """Find out whether messages may be deleted and their visibility changed, with a receipt that is nobody's."""
 
     @abstractmethod
     async def close(self) -> None:

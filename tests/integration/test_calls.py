@@ -241,7 +241,7 @@ async def test_the_policy_of_iam_allows_what_an_application_is_seen_to_call_and_
     await work(shell, recorder, "run shop:app", all_ended, "max jobs")
     seen = set(recorder.calls)
     recorder.calls.clear()
-    told = await asyncio.to_thread(shell.run, f"AWS_ENDPOINT_URL={recorder.url} loafer iam shop:app")
+    told = await asyncio.to_thread(shell.run, f"AWS_ENDPOINT_URL={recorder.url} loafer iam shop:app", seconds=60)
     assert (told.returncode, told.stderr) == (0, "")
     assert actions_of(told.stdout) == permissions_of(seen)
     assert recorder.calls == CALLS["`loafer iam` for each queue"] | CALLS["`loafer iam` for each topic"]
@@ -252,20 +252,35 @@ async def test_the_policy_of_iam_for_a_worker_is_that_of_the_page(shell: Shell, 
     url = await create_queue(queue)
     recorder.calls.clear()
     command = f"AWS_ENDPOINT_URL={recorder.url} loafer --handler jobs.done iam"
-    named = await asyncio.to_thread(shell.run, f"{command} --source {queue}")
+    named = await asyncio.to_thread(shell.run, f"{command} --source {queue}", seconds=60)
     kept = CALLS["a message that is kept with a delay, or given back at a stop"]
     assert actions_of(named.stdout) == permissions_of(WORKS | kept)
     assert recorder.calls == CALLS["`loafer iam` for each queue"]
     recorder.calls.clear()
-    by_url = await asyncio.to_thread(shell.run, f"{command} --source {url} --offline")
+    by_url = await asyncio.to_thread(shell.run, f"{command} --source {url} --offline", seconds=60)
     assert actions_of(by_url.stdout) == permissions_of(WORKS | kept) - {"sqs:GetQueueUrl"}
     assert recorder.calls == set()
 
 
 async def test_iam_tells_what_it_could_not_find_out(shell: Shell, recorder: Recorder) -> None:
     command = f"AWS_ENDPOINT_URL={recorder.url} loafer iam --source {unique('missing')} --handler jobs.done"
-    told = await asyncio.to_thread(shell.run, command)
+    told = await asyncio.to_thread(shell.run, command, seconds=60)
     assert told.returncode == 1
     assert "does not exist" in told.stderr
     assert len(told.stderr.splitlines()) == 1
     assert "sqs:ReceiveMessage" in actions_of(told.stdout)
+
+
+async def test_check_calls_what_the_page_says_and_receives_nothing(shell: Shell, recorder: Recorder) -> None:
+    queue = unique("orders")
+    await create_redriven_queue(queue, 5)
+    check = f"AWS_ENDPOINT_URL={recorder.url} loafer check --source {queue} --handler jobs.done"
+    told = await asyncio.to_thread(shell.run, check, seconds=60)
+    assert (told.returncode, recorder.calls) == (1, CALLS["`loafer check`"]), told.stdout  # dead letters expire
+    recorder.calls.clear()
+    translator = "loafer.aws.message_translator.SNSMessageTranslator"
+    told = await asyncio.to_thread(shell.run, f"{check} --probe --translator {translator} --json", seconds=60)
+    assert json.loads(told.stdout)["errors"] == 1
+    wanted = CALLS["`loafer check`"] | CALLS["`loafer check --probe`"]
+    assert recorder.calls == wanted | {"sns:ListSubscriptions"}
+    assert "sns:ListSubscriptions" in CALLS["`loafer check` of a queue behind a topic"]

@@ -3,8 +3,11 @@
 import json
 import os
 import re
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import attrs
@@ -15,13 +18,19 @@ from loafer.adapters.aws.calls import Access, Client, access_of
 from loafer.adapters.aws.errors import consumer_error, sdk_errors
 from loafer.adapters.aws.queue import Queue
 from loafer.adapters.aws.session import shared_client
+from loafer.domain.checks.topic import Subscription
+from loafer.domain.checks.worker import PROBED, Probed
 from loafer.domain.facts import Place, QueueFacts, TopicFacts
-from loafer.exceptions import AccessDenied, ConsumerError
+from loafer.domain.shown import without_secrets
+from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
 from loafer.ports.reader import Reader
 
 _ACCOUNT = re.compile(r"/(\d{12})/[^/]+/?$")
 _ANY = "*"
 """What stands for a part of an ARN that is not known."""
+
+NOBODYS = "loafer-check-nobodys-receipt"
+"""A receipt that SQS never gave to anybody."""
 
 
 @attrs.define(eq=False)
@@ -35,12 +44,23 @@ class AWSReader(Reader):
         """Look a queue up, and ask for its attributes."""
         address = address_of(place, topic=False)
         client = await self.client("sqs", address, place)
-        queue = await Queue(address, client).found()
+        reached = {"endpoint": without_secrets(client.meta.endpoint_url), "region": client.meta.region_name}
         try:
-            said = await queue.read(_attributes, "get_queue_attributes", AttributeNames=["All"])
+            queue = await Queue(address, client).found()
+        except AccessDenied as error:
+            told = AccessDenied(f"sqs:GetQueueUrl: {error}")
+        else:
+            return attrs.evolve(await self._facts(queue), **reached)
+        raise told
+
+    async def _facts(self, queue: Queue) -> QueueFacts:
+        began = time.time()
+        try:
+            answer = await queue.call("get_queue_attributes", AttributeNames=["All"])
         except AccessDenied:
-            return attrs.evolve(facts_of(address, queue.region, queue.url, {}), known=False)
-        return facts_of(address, queue.region, queue.url, said)
+            return attrs.evolve(facts_of(queue.address, queue.region, queue.url, {}), known=False)
+        facts = facts_of(queue.address, queue.region, queue.url, mapping_in(answer, "Attributes"))
+        return attrs.evolve(facts, skew=_skew(answer, (began + time.time()) / 2))
 
     async def topic(self, place: Place) -> TopicFacts:
         """Look a topic up, and ask for its attributes."""
@@ -59,6 +79,34 @@ class AWSReader(Reader):
         if isinstance(told, AccessDenied):
             return unread
         raise told
+
+    async def subscriptions(self, place: Place, queue: QueueFacts, topics: Sequence[str]) -> Sequence[Subscription]:
+        """Ask SNS topic by topic, or for all subscriptions of the account, a hundred a page."""
+        address = address_of(attrs.evolve(place, text=queue.arn, region=None), topic=False)
+        client = await self.client("sns", address, place)
+        found = list[Subscription]()
+        try:
+            for parameters in [{"TopicArn": topic} for topic in topics] or [{}]:
+                operation = "list_subscriptions_by_topic" if parameters else "list_subscriptions"
+                async for page in client.get_paginator(operation).paginate(**parameters):
+                    for each in page.get("Subscriptions", ()):
+                        if each["Endpoint"] == queue.arn and each["Protocol"] == "sqs":
+                            found.append(await _subscription(client, each))
+        except sdk_errors() as error:
+            told = consumer_error(error, f"the subscriptions of queue {queue.name!r}", client.meta.region_name)
+        else:
+            return found
+        raise told
+
+    async def probe(self, place: Place, queue: QueueFacts) -> Sequence[Probed]:
+        """Call DeleteMessage and ChangeMessageVisibility."""
+        address = attrs.evolve(address_of(place, topic=False), url=queue.url)
+        reached = Queue(address, await self.client("sqs", address, place), queue.url)
+        calls: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("delete_message", {}),
+            ("change_message_visibility", {"VisibilityTimeout": 0}),
+        )
+        return [await _probed(reached, *call, action) for call, action in zip(calls, PROBED, strict=True)]
 
     async def client(self, service: str, address: Address, place: Place) -> Client:
         """Return a client for a place; raises as everything here does."""
@@ -79,6 +127,39 @@ class AWSReader(Reader):
         """Let go of connections."""
         self._clients.clear()
         await self._stack.aclose()
+
+
+async def _subscription(client: Client, listed: Mapping[str, Any]) -> Subscription:
+    said: Mapping[str, Any] = {}
+    if listed["SubscriptionArn"].startswith("arn:"):  # else it waits to be confirmed
+        answer = await client.get_subscription_attributes(SubscriptionArn=listed["SubscriptionArn"])
+        said = mapping_in(answer, "Attributes")
+    policy = said.get("FilterPolicy")
+    raw = str(said.get("RawMessageDelivery")).lower() == "true"
+    return Subscription(topic=listed["TopicArn"], raw=raw, filter=policy if policy not in {None, "", "{}"} else None)
+
+
+async def _probed(queue: Queue, operation: str, parameters: dict[str, Any], action: str) -> Probed:
+    """Tell what came of a call with a receipt that is nobody's: that it is refused for the receipt, it is allowed."""
+    try:
+        await queue.call(operation, ReceiptHandle=NOBODYS, **parameters)
+    except AccessDenied as error:
+        return Probed(action, denied=str(error))
+    except ConsumerUnavailable as error:
+        return Probed(action, unknown=str(error))
+    except ConsumerError:
+        return Probed(action)
+    return Probed(action)
+
+
+def _skew(answer: Mapping[str, Any], now: float) -> float | None:
+    """Return by how much a clock that says `now` is ahead of whoever answered; a date has whole seconds."""
+    try:
+        date = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    skew = now - date.replace(tzinfo=date.tzinfo or UTC).timestamp()
+    return 0.0 if 0 <= skew < 1 else skew
 
 
 def address_of(place: Place, *, topic: bool) -> Address:
@@ -131,10 +212,6 @@ def facts_of(address: Address, region: str | None, url: str, said: Mapping[str, 
         throughput_limit=said.get("FifoThroughputLimit"),
         statements=_statements(said),
     )
-
-
-def _attributes(answer: dict[str, Any]) -> Mapping[str, Any]:
-    return mapping_in(answer, "Attributes")
 
 
 def _number(said: Mapping[str, Any], name: str) -> int | None:

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 import attrs
 import click
 
+from loafer.application.survey import UNREAD
 from loafer.domain.facts import Place, QueueFacts, TopicFacts
 from loafer.domain.permissions import Grant, of_queue_published_to, of_source, of_topic_published_to, policy_of
 from loafer.domain.uses import Source, Uses
-from loafer.entrypoints.commands.looked_at import UNREAD, looked_at, reading
+from loafer.entrypoints.commands.looked_at import looked_at, reading
 from loafer.entrypoints.wiring.uses import uses_of
 from loafer.entrypoints.worker.ending import FAILED
 from loafer.entrypoints.worker.manager import Manager
@@ -31,7 +32,7 @@ def show_policy(
     settings, mistakes = looked_at(context, named, options)
     manager = Manager(settings, mistakes)
     with manager.prepared() as dispatcher:
-        uses = uses_of(dispatcher, manager.application)
+        uses = uses_of(dispatcher, manager.application, manager.settings)
     asked = Asked(uses, offline=offline)
     grants = reading(asked.grants)
     click.echo(json.dumps(policy_of(grants), indent=2))

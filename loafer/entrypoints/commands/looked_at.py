@@ -1,6 +1,7 @@
 """What the commands that look at a configuration from outside have in common: which one, and what it uses."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -11,11 +12,7 @@ from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.applications import settings_beside, settings_without
 from loafer.entrypoints.wiring.configured import routes_apart
-from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable, PublisherError
 from loafer.ports.reader import Reader
-
-UNREAD = (ConfigurationError, ConsumerError, ConsumerUnavailable, PublisherError)
-"""What a Reader raises where something cannot be read, each in one sentence."""
 
 Returned = TypeVar("Returned")
 
@@ -28,6 +25,11 @@ def looked_at(context: click.Context, named: str | None, options: dict[str, Any]
     if named is None:
         return settings_without(routes_apart(settings, mistakes)), mistakes
     return settings_beside(settings, named), mistakes
+
+
+def echo(line: str) -> None:
+    """Print a line, in colours on a terminal unless NO_COLOR is set."""
+    click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def reading(read: Callable[[Reader], Awaitable[Returned]]) -> Returned:

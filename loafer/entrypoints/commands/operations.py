@@ -33,5 +33,35 @@ def iam(context: click.Context, /, application: str | None, app: str | None, *, 
         context.exit(show_policy(context, named, options, offline=offline, tell=partial(click.echo, err=True)))
 
 
-OPERATIONS = (iam,)
+@click.command()
+@configuration_options
+@click.option("--probe", is_flag=True, help="Call what can do no harm, to see whether it is allowed.")
+@click.option("--stop-timeout", type=click.FloatRange(0), metavar="SECONDS", help="What your platform gives a stop.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.pass_context
+def check(
+    context: click.Context,
+    /,
+    application: str | None,
+    app: str | None,
+    *,
+    probe: bool,
+    stop_timeout: float | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Look at queues, their dead-letter queues and topics, and say what is wrong and what would be right.
+
+    It looks at what `loafer` would run with the same options and settings, or `loafer run MODULE:APP`. It reads, and
+    receives nothing. --probe deletes, and changes the visibility of, a message that cannot exist. The exit status is 1
+    if there is an ERROR.
+    """
+    from loafer.entrypoints.commands.check import Asked, show_check  # noqa: PLC0415 - `--help` needs no asyncio
+
+    with errors_in_one_line(context):
+        asked = Asked(probe, stop_timeout, as_json)
+        context.exit(show_check(context, named_of(context, application, app), options, asked))
+
+
+OPERATIONS = (iam, check)
 """The commands of this module."""

@@ -1,0 +1,1 @@
+"""What is right and wrong with a set-up, found by pure rules from what was read of it."""

@@ -1,0 +1,112 @@
+"""What `loafer check` does: it looks at a set-up, and says what would be right."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from shutil import get_terminal_size
+from textwrap import wrap
+from typing import Any
+
+import attrs
+import click
+
+from loafer.application.survey import Survey
+from loafer.domain.checks.finding import Finding, Level
+from loafer.domain.shown import printable
+from loafer.domain.uses import Uses
+from loafer.entrypoints.commands.looked_at import echo, looked_at, reading
+from loafer.entrypoints.commands.status import found_workers, paths_set
+from loafer.entrypoints.wiring.uses import uses_of
+from loafer.entrypoints.worker.ending import FAILED
+from loafer.entrypoints.worker.manager import Manager
+
+COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "red", Level.UNKNOWN: "cyan"}
+Found = Mapping[str, Sequence[Finding]]
+
+
+@attrs.frozen
+class Asked:
+    """What was asked for.
+
+    Attributes:
+        probes: Whether calls that could do no harm are made, to see whether they are allowed.
+        stop_timeout: Seconds that the platform gives a stop; None: nobody says.
+        as_json: Whether it is printed as JSON.
+
+    """
+
+    probes: bool = False
+    stop_timeout: float | None = None
+    as_json: bool = False
+
+
+def show_check(context: click.Context, named: str | None, options: dict[str, Any], asked: Asked) -> int:
+    """Print what was found, and return the exit status: 1 with an ERROR among it.
+
+    Raises:
+        ConfigurationError: something is wrong with the settings or the application; all of it is said.
+
+    """
+    settings, mistakes = looked_at(context, named, options)
+    manager = Manager(settings, mistakes)
+    with manager.prepared() as dispatcher:
+        uses = uses_of(dispatcher, manager.application, manager.settings)
+    found = surveyed(uses, asked)
+    if asked.as_json:
+        click.echo(json.dumps(document_of(found)))
+    else:
+        width = max(60, min(120, get_terminal_size().columns))
+        for line in lines_of(found, width):
+            echo(line)
+    return FAILED if counted(found)[Level.ERROR] else 0
+
+
+def surveyed(uses: Uses, asked: Asked) -> Found:
+    """Return what is found of these uses."""
+    workers = found_workers(paths_set(), time.time())
+    routes = [route for worker in workers for route in worker["routes"] if route["p99"] is not None]
+    p99 = {
+        route["source"]: max(each["p99"] for each in routes if each["source"] == route["source"]) for route in routes
+    }
+    return reading(
+        lambda reader: Survey(reader=reader, probes=asked.probes, stop_timeout=asked.stop_timeout, p99=p99).findings(
+            uses
+        )
+    )
+
+
+def counted(found: Found) -> dict[Level, int]:
+    """Return how many findings there are of each level."""
+    levels = [each.level for findings in found.values() for each in findings]
+    return {level: levels.count(level) for level in Level}
+
+
+def document_of(found: Found) -> dict[str, Any]:
+    """Return what was found as JSON has it."""
+    findings = [
+        {"of": of, "level": str(each.level), "about": each.about, "text": each.text}
+        for of, findings in found.items()
+        for each in findings
+    ]
+    return {"findings": findings, "errors": counted(found)[Level.ERROR], "warnings": counted(found)[Level.WARN]}
+
+
+def lines_of(found: Found, width: int) -> Iterator[str]:
+    """Yield what was found, a block for each thing that it was found of, in lines of this width."""
+    column = max((len(printable(each.about)) for findings in found.values() for each in findings), default=0)
+    column = min(column, 20)
+    for of, findings in found.items():
+        yield click.style(printable(of), bold=True)
+        for each in findings:
+            yield from _lines(each, column, width)
+    numbers = counted(found)
+    errors, warnings = numbers[Level.ERROR], numbers[Level.WARN]
+    yield f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+
+
+def _lines(finding: Finding, column: int, width: int) -> Iterator[str]:
+    mark = click.style(f"{finding.level:<5}", fg=COLOURS[finding.level])
+    about = printable(finding.about)
+    first, *rest = wrap(printable(finding.text), max(20, width - column - 10), break_on_hyphens=False) or [""]
+    yield f"  {mark} {about:<{column}}  {first}"
+    yield from (f"  {'':5} {'':<{column}}  {line}" for line in rest)
