@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import chain, count, repeat
@@ -96,6 +97,19 @@ ATTACKS: dict[str, Callable[[], Pieces]] = {
 }
 """Answers that no honest endpoint gives."""
 
+REFUSED: dict[str, bytes] = {
+    "a size that is none": b"zz\r\n",
+    "a negative size": b"-5\r\n{}",
+    "a size of too many digits": b"f" * 21 + b"\r\n{}",
+    "a size without its end": b"2\n{}\n0\n\n",
+    "no size at all": b"\r\n{}\r\n0\r\n\r\n",
+    "more than its size": b'2\r\n{"a": 1}\r\n0\r\n\r\n',
+    "garbage for a second size": chunk(b"{}") + b"garbage",
+    "a trailer that is none": chunk(b"{}") + b"0\r\n\x00\x01\r\n\r\n",
+    "a trailer without a name": chunk(b"{}") + b"0\r\n: x\r\n\r\n",
+}
+"""What may come behind the head of an answer in chunks, and is no HTTP."""
+
 NO_MESSAGES: dict[str, Callable[[], bytes]] = {
     "an endless id": lambda: message(MessageId="\n" * 2_000_000),
     "an endless receipt": lambda: message(ReceiptHandle="x" * MEGA),
@@ -125,6 +139,13 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "line ends": lambda: messages(*["\\n" * (MEGA - KILO)] * 10),
 }
 """Bodies of answers that an honest endpoint gives."""
+
+
+def in_two(head: bytes, rest: bytes) -> Pieces:
+    """Yield a head, and what comes behind it once that has been read."""
+    yield head
+    time.sleep(0.05)
+    yield rest
 
 
 def made(pieces: Callable[[], Pieces]) -> Callable[[], Pieces]:

@@ -7,37 +7,45 @@ import time
 import pytest
 from hostile import (
     ATTACKS,
+    CHUNKED,
     HONEST,
     KILO,
     LOOK_UPS,
     MEGA,
     NO_MESSAGES,
+    REFUSED,
     ROOM,
     XML,
     HostileEndpoint,
     answer,
     hostile,
+    in_two,
     made,
     numbered,
 )
 from hostile_client import longest_pause
-from transports import check_consumer
+from transports import check_consumer, check_publisher
 
+from loafer.adapters.aws import persistence
 from loafer.adapters.aws.consumer import SQSConsumer
-from loafer.adapters.aws.publisher import SNSPublisher
+from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import ConsumerUnavailable, PublisherError
 
 pytestmark = pytest.mark.usefixtures("aws_environ")
 QUICK = {"WaitTimeSeconds": 0, "MaxNumberOfMessages": 10}
+PATIENT = {"WaitTimeSeconds": 20, "MaxNumberOfMessages": 10}
+"""For answers that come at once, and are so large that reading them takes a while on a busy machine."""
 LONGEST_PAUSE = 0.050
 IN_FLIGHT = 12 * MEGA
 """Bytes that may lie in the buffers of both sides when a connection is closed."""
 
 
-async def received(endpoint: HostileEndpoint, environ: pytest.MonkeyPatch) -> list[str]:
+async def received(
+    endpoint: HostileEndpoint, environ: pytest.MonkeyPatch, options: dict[str, int] = QUICK
+) -> list[str]:
     environ.setenv("AWS_ENDPOINT_URL", endpoint.url)
-    consumer = SQSConsumer("orders", QUICK)
+    consumer = SQSConsumer("orders", options)
     await consumer.open()
     try:
         check_consumer(consumer)
@@ -83,6 +91,45 @@ async def test_it_is_trouble_on_the_transport_of_the_sdk_too(attack: str, aws_en
 
 
 @pytest.mark.usefixtures("transport")
+@pytest.mark.parametrize("kind", REFUSED)
+async def test_what_is_no_http_behind_the_head_is_trouble_at_once(kind: str, aws_environ: pytest.MonkeyPatch) -> None:
+    with hostile(lambda: in_two(CHUNKED, REFUSED[kind])) as endpoint:
+        with pytest.raises(ConsumerUnavailable, match=r"ConnectionClosedError|HTTPClientError"):  # and no TimeoutError
+            await received(endpoint, aws_environ)
+        assert endpoint.closed.wait(5)
+        assert len(endpoint.sent) == 1
+
+
+@pytest.mark.usefixtures("transport")
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_answer_that_says_it_is_too_large_is_not_waited_for(
+    status: int, aws_environ: pytest.MonkeyPatch
+) -> None:
+    head = f"HTTP/1.1 {status} -\r\nContent-Length: {ROOM + 1}\r\n\r\n".encode()
+    with hostile(lambda: in_two(head, b"{")) as endpoint:
+        with pytest.raises(ConsumerUnavailable, match="larger than what was asked for"):
+            await received(endpoint, aws_environ)
+        assert endpoint.closed.wait(5)
+
+
+@pytest.mark.usefixtures("transport")
+async def test_a_publisher_tries_again_after_a_hostile_answer_so_often_and_no_more(
+    aws_environ: pytest.MonkeyPatch,
+) -> None:
+    aws_environ.setattr(persistence, "FIRST_WAIT", 0.001)
+    with hostile(lambda: in_two(CHUNKED, b"garbage")) as endpoint:
+        aws_environ.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        publisher = SQSPublisher("orders")
+        await publisher.open()
+        check_publisher(publisher)
+        with pytest.raises(PublisherError, match="cannot be reached for now") as caught:
+            await publisher.publish(OutgoingMessage("x"))
+        assert caught.value.retryable
+        assert len(endpoint.sent) == persistence.ATTEMPTS
+        await publisher.close()
+
+
+@pytest.mark.usefixtures("transport")
 @pytest.mark.parametrize("kind", NO_MESSAGES)
 async def test_what_is_no_message_of_sqs_is_left_out(
     kind: str, aws_environ: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -99,7 +146,7 @@ async def test_what_is_no_message_of_sqs_is_left_out(
 async def test_an_honest_answer_is_read_however_large(kind: str, aws_environ: pytest.MonkeyPatch) -> None:
     body = HONEST[kind]()
     with hostile(lambda: iter([answer(body)])) as endpoint:
-        bodies = await received(endpoint, aws_environ)
+        bodies = await received(endpoint, aws_environ, PATIENT)
     assert len(bodies) == body.count(b'"MessageId"')
     assert all(len(text) <= MEGA for text in bodies)
 
@@ -114,9 +161,10 @@ async def test_a_head_is_not_read_to_its_end_before_it_is_refused(aws_environ: p
 
 @pytest.mark.parametrize("status", [200, 400])
 @pytest.mark.parametrize("kind", XML)
-async def test_nor_is_more_read_of_xml_and_nothing_is_sent_again(
+async def test_nor_is_more_read_of_xml_and_a_publisher_tries_again_so_often_and_no_more(
     kind: str, status: int, aws_environ: pytest.MonkeyPatch
 ) -> None:
+    aws_environ.setattr(persistence, "FIRST_WAIT", 0.001)
     body = XML[kind]()
     with hostile(lambda: iter([answer(body, status)])) as endpoint:
         aws_environ.setenv("AWS_ENDPOINT_URL", endpoint.url)
@@ -125,8 +173,8 @@ async def test_nor_is_more_read_of_xml_and_nothing_is_sent_again(
         start = time.process_time()
         with pytest.raises(PublisherError, match="UnreadableAnswer"):
             await publisher.publish(OutgoingMessage("x"))
-        assert time.process_time() - start < 0.3
-        assert len(endpoint.sent) == 1
+        assert time.process_time() - start < 0.3 * persistence.ATTEMPTS
+        assert len(endpoint.sent) == persistence.ATTEMPTS
         assert await asyncio.to_thread(endpoint.closed.wait, 5)
         await publisher.close()
 

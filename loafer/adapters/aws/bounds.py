@@ -24,6 +24,10 @@ _LARGEST_MESSAGE = 6 * 1024 * 1024  # a megabyte that is nothing but escapes, of
 _AROUND_MESSAGES = 64 * 1024
 
 
+TOO_LARGE = "the answer is larger than what was asked for can be"
+"""What is said of an answer that has, or that says it will have, more bytes than it may."""
+
+
 class Excess(Exception):
     """More came than any honest answer has; the text says of what, and quotes nothing of it."""
 

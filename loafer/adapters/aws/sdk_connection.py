@@ -4,9 +4,18 @@ from contextvars import ContextVar
 from typing import Any
 
 import attrs
+from aiohttp import ClientError, ClientPayloadError
 from aiohttp.client_proto import ResponseHandler
 
-from loafer.adapters.aws.bounds import LARGEST_ANSWER, LARGEST_HEAD, MOST_HEADERS, MOST_INFORMATIONAL, Excess
+from loafer.adapters.aws.bounds import (
+    LARGEST_ANSWER,
+    LARGEST_HEAD,
+    MOST_HEADERS,
+    MOST_INFORMATIONAL,
+    REFUSAL,
+    TOO_LARGE,
+    Excess,
+)
 
 _INFORMATIONAL = 200
 
@@ -57,7 +66,7 @@ class BoundedHandler(ResponseHandler):
         """Read on in the answer; what is too much ends the connection."""
         self._left -= len(data)
         if self._left < 0:
-            self._refuse("the answer is larger than what was asked for can be")
+            self._refuse(TOO_LARGE)
             return
         if not self._in_body and len(data) > self._of_head:
             # The parser gets no more of a head than may be: it makes a message of each informational answer at once.
@@ -73,14 +82,27 @@ class BoundedHandler(ResponseHandler):
 
     def feed_data(self, data: Any, size: int = 0) -> None:
         """Take a head from the parser."""
-        self._in_body = data[0].code >= _INFORMATIONAL
+        message = data[0]
+        self._in_body = message.code >= _INFORMATIONAL
         self._informational += not self._in_body
+        most = LARGEST_ANSWER if self.reading is None or message.code >= REFUSAL else self.reading.room
+        if int(message.headers.get("Content-Length", 0)) > most:
+            self._refuse(TOO_LARGE)
+            return
         super().feed_data(data, size)
 
+    def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
+        """Fail whoever waits for the answer, its body too.
+
+        aiohttp itself tells whoever waits for the head alone when its parser refuses what came behind that.
+        """
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            told = isinstance(exc, (Excess, ClientError))
+            body.set_exception(exc if told else ClientPayloadError("what came is no HTTP"))
+        super().set_exception(exc, *cause)
+
     def _refuse(self, why: str) -> None:
-        error = Excess(why)
         if self.transport is not None:
             self.transport.close()
-        if self._payload is not None:
-            self._payload.set_exception(error)
-        self.set_exception(error)
+        self.set_exception(Excess(why))

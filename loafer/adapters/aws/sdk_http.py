@@ -12,7 +12,7 @@ from aiobotocore import httpsession
 from aiobotocore.httpsession import AIOHTTPSession
 
 from loafer.adapters.aws.aside import aside
-from loafer.adapters.aws.bounds import LARGEST_ANSWER, LARGEST_REFUSAL, REFUSAL, Excess, asked_for
+from loafer.adapters.aws.bounds import LARGEST_ANSWER, LARGEST_REFUSAL, REFUSAL, TOO_LARGE, Excess, asked_for
 from loafer.adapters.aws.decoding import decoded
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.sdk_connection import BoundedHandler, Reading, current
@@ -115,7 +115,7 @@ class _Answer:
         async for part in self.answer.content.iter_any():
             body += part
             if len(body) > room:
-                raise Excess("the answer is larger than what was asked for can be")
+                raise Excess(TOO_LARGE)
         return body if len(body) > LARGEST_ANSWER else bytes(body)  # a copy of a large one takes a while
 
     async def _value_of(self, body: bytes | bytearray) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from loafer.adapters.aws.bounds import (
     MOST_HEADERS,
     MOST_INFORMATIONAL,
     REFUSAL,
+    TOO_LARGE,
     Excess,
 )
 
@@ -59,7 +60,8 @@ class Connection(asyncio.Protocol):
     _in_body: bool = attrs.field(default=False, init=False)
     _headers: list[tuple[bytes, bytes]] = attrs.field(factory=list, init=False)
     _body: bytes | bytearray = attrs.field(default=b"", init=False)
-    _room: int = attrs.field(default=LARGEST_HEAD, init=False)  # bytes that may still come
+    _most: int = attrs.field(default=LARGEST_ANSWER, init=False)  # bytes that the answer may have
+    _room: int = attrs.field(default=LARGEST_HEAD, init=False)  # those of them that may still come
     _patience: int = attrs.field(default=LARGEST_HEAD, init=False)  # bytes that may come before something comes of them
     _informational: int = attrs.field(default=0, init=False)
 
@@ -71,7 +73,7 @@ class Connection(asyncio.Protocol):
             Excess: it was closed, for what it brought.
 
         """
-        self.heard, self._room, self._patience, self._informational = False, room, LARGEST_HEAD, 0
+        self.heard, self._most, self._room, self._patience, self._informational = False, room, room, LARGEST_HEAD, 0
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
@@ -129,7 +131,9 @@ class Connection(asyncio.Protocol):
         """Expect the body."""
         self._in_body = True
         if self._parser.get_status_code() >= REFUSAL:
-            self._room = min(self._room, LARGEST_ANSWER)
+            self._most, self._room = min(self._most, LARGEST_ANSWER), min(self._room, LARGEST_ANSWER)
+        if any(name.lower() == b"content-length" and int(value) > self._most for name, value in self._headers):
+            raise Excess(TOO_LARGE)
 
     def on_body(self, body: bytes) -> None:
         """Read a part of the body."""
@@ -161,7 +165,7 @@ class Connection(asyncio.Protocol):
         """Give bytes to the parser; Excess where there were too many before."""
         self._room -= len(data)
         if self._room < 0:
-            raise Excess("the answer is larger than what was asked for can be")
+            raise Excess(TOO_LARGE)
         if not self._in_body and len(data) > self._patience:
             # The parser gets no more of a head than may be: it would put an endless one together, piece by piece.
             head, data = data[: self._patience], data[self._patience :]
