@@ -64,7 +64,7 @@ async def test_more_than_an_honest_answer_is_trouble_and_closes_the_connection(
 ) -> None:
     with hostile(made(ATTACKS[attack])) as endpoint:
         with pytest.raises(ConsumerUnavailable, match="UnreadableAnswer") as caught:
-            await received(endpoint, aws_environ)
+            await received(endpoint, aws_environ, PATIENT)
         assert "\n" not in str(caught.value)
         assert endpoint.closed.wait(5)
         assert len(endpoint.sent) == 1

@@ -85,11 +85,10 @@ class BoundedHandler(ResponseHandler):
         message = data[0]
         self._in_body = message.code >= _INFORMATIONAL
         self._informational += not self._in_body
+        super().feed_data(data, size)
         most = LARGEST_ANSWER if self.reading is None or message.code >= REFUSAL else self.reading.room
         if int(message.headers.get("Content-Length", 0)) > most:
             self._refuse(TOO_LARGE)
-            return
-        super().feed_data(data, size)
 
     def set_exception(self, exc: BaseException, *cause: BaseException) -> None:
         """Fail whoever waits for the answer, its body too.

@@ -23,6 +23,9 @@ OURS = ("tool", "loafer")
 
 _HEADER = re.compile(r"\s*\[{1,2}([^\[\]]+)\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"\n]*"|'[^'\n]*')(?:\s*\.\s*(?:[\w-]+|"[^"\n]*"|'[^'\n]*'))*)\s*=""")
+_END = "\n"
+_TOO_DEEP = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
+"""The beginning of a key of more names than any setting has: what reads TOML takes a minute for one of some thousands."""
 _AT_LINE = re.compile(r"at line (\d+)")
 _RIGHT: tuple[tuple[object, tuple[type, ...], str], ...] = (
     (bool, (bool,), "true or false"),
@@ -52,10 +55,11 @@ def read_pyproject(name: str, text: str) -> Said:
 
 def _read(name: str, text: str, root: Path, *, ours: Callable[[str], bool]) -> Said:
     try:
-        whole = tomllib.loads(text)
+        whole = _parsed(text)
     except (ValueError, RecursionError) as error:
         line = _AT_LINE.search(str(error))
-        mistake = Mistake(name, None, f"line {line[1]}" if line else "TOML", "not readable as TOML; write key = value")
+        what = "nested too deeply" if isinstance(error, _TooDeepError) else "not readable as TOML; write key = value"
+        mistake = Mistake(name, None, f"line {line[1]}" if line else "TOML", what)
         return Said(mistakes=(mistake,)) if ours(text) else Said(warnings=(f"skipped: {mistake}",))
     table: Any = whole
     for key in root:
@@ -68,6 +72,17 @@ def _read(name: str, text: str, root: Path, *, ours: Callable[[str], bool]) -> S
     else:
         reader.wrong((), f"{_CALLED.get(type(table), 'a value')}; give a table")
     return Said(reader.layer, {}, tuple(reader.mistakes), tables=reader.tables)
+
+
+class _TooDeepError(ValueError):
+    """A key has more names than any of ours."""
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    deep = _TOO_DEEP.search(text)
+    if deep is not None:
+        raise _TooDeepError(f"at line {1 + text[: deep.start()].count(_END)}")
+    return tomllib.loads(text)
 
 
 @attrs.frozen
@@ -98,7 +113,7 @@ class Lines:
 def _path(written: str) -> Path:
     """Return the keys of a dotted key; none where it is no key."""
     try:
-        table: Any = tomllib.loads(f"{written} = 0")
+        table: Any = _parsed(f"{written} = 0")
     except (ValueError, RecursionError):
         return ()
     path: list[str] = []
@@ -187,6 +202,8 @@ class _Known:
                 return json.dumps(value)
             except TypeError as error:
                 raise ValueError("a table with a date or a time in it; give numbers, strings and the like") from error
+            except RecursionError as error:
+                raise ValueError("a table that is nested too deeply; give a flat one") from error
         return str(value)
 
 

@@ -1,6 +1,8 @@
 """What TOML files say of settings and routes, and what is told of their mistakes: the line, and the nearest name."""
 
 import logging
+import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -198,3 +200,32 @@ def test_no_text_breaks_the_reader_or_a_line_of_its_mistakes(text: str) -> None:
     said = read_loafer_toml("loafer.toml", text)
     assert all(str(mistake).isprintable() for mistake in said.mistakes)
     load_settings([said.layer], Mistakes(), tables=said.tables)
+
+
+@pytest.mark.parametrize("key", ["a", "'a'", '"."'])
+@pytest.mark.parametrize("line", ["{} = 1", "[{}]", "a = {{ {} = 1 }}", "[[{}]]"])
+def test_a_key_of_thousands_of_names_takes_no_time_and_no_memory(line: str, key: str) -> None:
+    text = line.format(" . ".join([key] * 2_000)) + "\n"
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        [complaint] = complaints(text)
+        assert time.process_time() - begun < 1
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert "nested too deeply" in complaint
+    assert complaints(text, "pyproject.toml") == []
+
+
+def test_a_table_that_is_nested_deeply_otherwise_is_a_mistake_too() -> None:
+    text = "1"
+    for _ in range(60):
+        text = f"{{ {'.'.join('a' * 60)} = {text} }}"
+    [complaint] = complaints(f"[routes.orders]\nconsumer_options = {text}\n")
+    assert "nested too deeply" in complaint
+
+
+def test_texts_with_many_dots_are_no_keys() -> None:
+    text = f'log_format = "{"." * 200}"\nsns_topics = ["{"a.b/" * 50}"]  # {" . " * 200}\n'
+    assert complaints(text) == []
