@@ -25,7 +25,7 @@ _HEADER = re.compile(r"\s*\[{1,2}([^\[\]]+)\]{1,2}\s*(?:#.*)?")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"\n]*"|'[^'\n]*')(?:\s*\.\s*(?:[\w-]+|"[^"\n]*"|'[^'\n]*'))*)\s*=""")
 _END = "\n"
 _TOO_DEEP = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
-"""The beginning of a key of more names than any setting has: what reads TOML takes a minute for one of some thousands."""
+"""The beginning of a key of more names than any setting has: a reader of TOML takes a minute for some thousands."""
 _AT_LINE = re.compile(r"at line (\d+)")
 _RIGHT: tuple[tuple[object, tuple[type, ...], str], ...] = (
     (bool, (bool,), "true or false"),
