@@ -25,7 +25,8 @@ def serving(settings: Settings, workers: Callable[[], Sequence[Told]]) -> Iterat
     if settings.status is None:
         yield
         return
-    with served(_listening(settings, settings.status), Panel(workers, _text).answer):
+    name = settings.status.rpartition(":")[0]
+    with served(_listening(settings, settings.status), Panel(workers, _text).answer, name):
         yield
 
 

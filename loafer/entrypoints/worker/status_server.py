@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from typing import TypeAlias
 
 import attrs
@@ -19,13 +21,13 @@ PATIENCE = 5.0
 """Seconds in which a request has to be there, and its answer to be read."""
 
 MOST_CONNECTIONS = 32
-"""Connections at once; those beyond are closed."""
+"""Connections at once; for one beyond, that which has been there for longest is closed: a probe needs no time."""
 
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 
 _REASONS = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed", 500: "Internal Server Error"}
-_REASONS |= {431: "Request Header Fields Too Large", 503: "Service Unavailable"}
+_REASONS |= {421: "Misdirected Request", 431: "Request Header Fields Too Large", 503: "Service Unavailable"}
 
 
 @attrs.frozen
@@ -49,10 +51,15 @@ def bound(address: str) -> socket.socket:
 
 
 @contextmanager
-def served(listening: socket.socket, answers: Answers) -> Iterator[None]:
-    """Answer requests at a socket meanwhile, on a thread of its own; the socket is closed in the end."""
+def served(listening: socket.socket, answers: Answers, name: str = "") -> Iterator[None]:
+    """Answer requests at a socket meanwhile, on a thread of its own; the socket is closed in the end.
+
+    Where this machine alone reaches it, it has the machine's own names, and the `name` that is given, but no others.
+    """
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
-    server = _Server(answers)
+    host, port = listening.getsockname()[:2]
+    inside = ip_address(host).is_loopback
+    server = _Server(answers, name.lower() if inside else None)
 
     def run() -> None:
         try:
@@ -62,8 +69,9 @@ def served(listening: socket.socket, answers: Answers) -> Iterator[None]:
 
     thread = threading.Thread(target=run, name="loafer-status", daemon=True)
     thread.start()
-    host, port = listening.getsockname()[:2]
-    logger.info("health and metrics are served at http://%s:%s", f"[{host}]" if ":" in host else host, port)
+    whom = "" if inside else ", without a password, to all who reach this address"
+    shown = f"[{host}]" if ":" in host else host
+    logger.info("health and metrics are served at http://%s:%s%s", shown, port, whom)
     try:
         yield
     finally:
@@ -74,25 +82,39 @@ def served(listening: socket.socket, answers: Answers) -> Iterator[None]:
 
 @attrs.define(eq=False)
 class _Server:
+    """Answers requests.
+
+    Attributes:
+        answers: Answers a path.
+        name: What else than a name of this machine a request may call it; None: anything.
+
+    """
+
     answers: Answers
-    _open: int = attrs.field(default=0, init=False)
+    name: str | None = None
+    _open: dict[asyncio.StreamWriter, None] = attrs.field(factory=dict, init=False)
 
     async def run(self, listening: socket.socket, stop: asyncio.Event) -> None:
         async with await asyncio.start_server(self._connected, sock=listening, limit=LARGEST_HEAD):
             await stop.wait()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        self._open[writer] = None
+        if len(self._open) > MOST_CONNECTIONS:
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.transport.abort()
         try:
-            if self._open <= MOST_CONNECTIONS:
-                async with asyncio.timeout(PATIENCE):
-                    writer.write(_bytes_of(await self._answer(reader)))
-                    await writer.drain()
+            async with asyncio.timeout(PATIENCE):
+                writer.write(_bytes_of(await self._answer(reader)))
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):  # whoever asked is gone, or too slow
             pass
         finally:
-            self._open -= 1
-            writer.close()
+            self._open.pop(writer, None)
+            writer.transport.abort()
 
     async def _answer(self, reader: asyncio.StreamReader) -> Answer:
         try:
@@ -104,6 +126,9 @@ class _Server:
             return Answer(400, TEXT, "no request of HTTP/1.1\n")
         if parts[0] != b"GET":
             return Answer(405, TEXT, "GET only\n")
+        if self.name is not None and not _is_here(_host_in(head), self.name):
+            # A web page that somebody looks at on this machine may have a name of its own lead here.
+            return Answer(421, TEXT, "ask for localhost, or an address\n")
         try:
             found = self.answers(parts[1].partition(b"?")[0].decode("latin-1"))
         except Exception:
@@ -112,8 +137,24 @@ class _Server:
         return found or Answer(404, TEXT, "there are /livez, /readyz, /metrics and /status\n")
 
 
+def _host_in(head: bytes) -> str:
+    """Return the host that a request is for, in small letters and without its port; "" where it does not say."""
+    lines = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    written = next((value for name, _, value in lines if name.strip().lower() == b"host"), b"")
+    return re.sub(r":\d+$", "", written.decode("latin-1").strip().lower())
+
+
+def _is_here(host: str, name: str) -> bool:
+    """Tell whether a host is this machine, whoever answers for names; addresses are never in doubt."""
+    if host in {"", "localhost", name} or host.endswith(".localhost"):
+        return True
+    with suppress(ValueError):
+        return bool(ip_address(host.removeprefix("[").removesuffix("]")))
+    return False
+
+
 def _bytes_of(answer: Answer) -> bytes:
-    body = answer.text.encode()
+    body = answer.text.encode(errors="replace")
     lines = [
         f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}",
         f"Content-Type: {answer.kind}",
