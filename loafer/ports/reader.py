@@ -24,6 +24,10 @@ class Reader(ABC):
         """Return what a topic is; without its key where that may not be read."""
 
     @abstractmethod
+    async def queues(self, prefix: str) -> Sequence[str]:
+        """Return the URLs of the queues of the account and the region whose names begin so."""
+
+    @abstractmethod
     async def subscriptions(self, place: Place, queue: QueueFacts, topics: Sequence[str]) -> Sequence[Subscription]:
         """Return a queue's subscriptions to topics with these ARNs; without any, those to all topics of the account."""
 

@@ -284,3 +284,23 @@ async def test_check_calls_what_the_page_says_and_receives_nothing(shell: Shell,
     wanted = CALLS["`loafer check`"] | CALLS["`loafer check --probe`"]
     assert recorder.calls == wanted | {"sns:ListSubscriptions"}
     assert "sns:ListSubscriptions" in CALLS["`loafer check` of a queue behind a topic"]
+
+
+async def test_queues_lists_and_reads_them_and_receives_nothing(shell: Shell, recorder: Recorder) -> None:
+    queue = unique("orders")
+    url, _ = await create_redriven_queue(queue, 5)
+    await send(url, '"one"')
+    command = f"AWS_ENDPOINT_URL={recorder.url} loafer queues {queue} --interval 0"
+    told = await asyncio.to_thread(shell.run, command, seconds=60)
+    assert recorder.calls == CALLS["`loafer queues`"]
+    head, row, dead = [re.split(r" {2,}", line) for line in told.stdout.splitlines()]
+    assert head == ["queue", "waiting", "dead letters"]
+    assert row == [queue, "1", f"0 in {queue}-dead"]
+    assert dead == [f"{queue}-dead", "0"]
+    assert await queue_counts(url) == (1, 0)
+
+
+def test_a_list_of_queues_that_cannot_be_had_is_one_line(shell: Shell, aws_environ: pytest.MonkeyPatch) -> None:
+    told = shell.run("AWS_ENDPOINT_URL=http://127.0.0.1:1 loafer queues", seconds=60)
+    assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (1, "", 1)
+    assert "the list of queues cannot be reached for now" in told.stderr

@@ -79,12 +79,12 @@ class Asked:
         return await self._queue(reader, attrs.evolve(source.place, text=queue.dead_letters, region=None))
 
     async def _queue(self, reader: Reader, place: Place) -> QueueFacts:
-        from loafer.adapters.aws.reader import queue_unread  # noqa: PLC0415 - it imports the SDK
+        from loafer.adapters.aws.facts import queue_unread  # noqa: PLC0415 - it imports the SDK
 
         return await self._read(reader.queue, queue_unread, place)
 
     async def _topic(self, reader: Reader, place: Place) -> TopicFacts:
-        from loafer.adapters.aws.reader import topic_unread  # noqa: PLC0415 - it imports the SDK
+        from loafer.adapters.aws.facts import topic_unread  # noqa: PLC0415 - it imports the SDK
 
         return await self._read(reader.topic, topic_unread, place)
 

@@ -1,11 +1,13 @@
 """The commands for those who run workers: they look at queues from outside, and receive nothing."""
 
+import sys
 from functools import partial
 from typing import Any
 
 import click
 
 from loafer.entrypoints.commands.display import errors_in_one_line
+from loafer.entrypoints.commands.given import settings_alone
 from loafer.entrypoints.commands.options import configuration_options
 
 
@@ -63,5 +65,32 @@ def check(
         context.exit(show_check(context, named_of(context, application, app), options, asked))
 
 
-OPERATIONS = (iam, check)
+@click.command()
+@click.argument("prefix", required=False, default="")
+@click.option("--watch", is_flag=True, help="Go on until Ctrl-C.")
+@click.option(
+    "--interval",
+    type=click.FloatRange(0),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Between two looks; 0: one look, no rates.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a look.")
+@click.pass_context
+def queues(context: click.Context, /, prefix: str, *, watch: bool, interval: float, as_json: bool) -> None:
+    """Show what waits on the queues whose names begin with PREFIX, or on all, and how that changes.
+
+    Two looks tell the rates, and when a queue will be empty. Nothing is received.
+    """
+    from loafer.entrypoints.commands.queues import Asked, show_queues  # noqa: PLC0415 - `--help` needs no asyncio
+
+    if watch and not interval:
+        raise click.UsageError("--watch needs an --interval above 0", context)
+    with errors_in_one_line(context):
+        settings_alone(context, quiet=True)
+        show_queues(Asked(prefix, interval, watch, as_json), terminal=sys.stdout.isatty())
+
+
+OPERATIONS = (iam, check, queues)
 """The commands of this module."""

@@ -60,17 +60,20 @@ def _found(there: Mapping[str, Facts | Exception], place: Place) -> Facts:
 class World(Reader):
     """What there is, as a set-up has it."""
 
-    queues: dict[str, QueueFacts | Exception] = attrs.field(factory=dict)
+    there: dict[str, QueueFacts | Exception] = attrs.field(factory=dict)
     topics: dict[str, TopicFacts | Exception] = attrs.field(factory=dict)
     subscribed: Sequence[Subscription] | Exception = ()
     denied: Sequence[str] = ()
     uncertain: bool = False
 
     async def queue(self, place: Place) -> QueueFacts:
-        return _found(self.queues, place)
+        return _found(self.there, place)
 
     async def topic(self, place: Place) -> TopicFacts:
         return _found(self.topics, place)
+
+    async def queues(self, prefix: str) -> Sequence[str]:
+        return [name for name in self.there if name.startswith(prefix)]
 
     async def subscriptions(self, place: Place, queue: QueueFacts, topics: Sequence[str]) -> Sequence[Subscription]:
         if isinstance(self.subscribed, Exception):
@@ -319,7 +322,7 @@ async def test_what_is_published_to_is_looked_at_too(topic: bool) -> None:
     there = world(ORDERS, DEAD)
     assert [line[0] for line in await found(there, uses=uses) if line[1] == "publishes to"] == ["ERROR"]
     there.topics["receipts"] = TopicFacts(name="receipts", arn=f"{SNS}receipts")
-    there.queues["receipts"] = attrs.evolve(DEAD, name="receipts")
+    there.there["receipts"] = attrs.evolve(DEAD, name="receipts")
     assert [line[0] for line in await found(there, uses=uses) if line[1] == "publishes to"] == ["OK"]
 
 

@@ -1,0 +1,161 @@
+"""What `loafer queues` does: a table of what waits, once or again and again."""
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from shutil import get_terminal_size
+
+import attrs
+import click
+
+from loafer.application.queues import Look, Waiting, looked, waiting
+from loafer.application.survey import UNREAD
+from loafer.domain.checks.finding import lasting
+from loafer.domain.shown import printable
+from loafer.entrypoints.commands.display import table
+from loafer.entrypoints.commands.looked_at import echo, reading
+from loafer.entrypoints.commands.status import found_workers, paths_set
+from loafer.exceptions import ConsumerError, ConsumerUnavailable
+from loafer.ports.reader import Reader
+
+HEAD = ("queue", "waiting", "in flight", "delayed", "in/s", "out/s", "net/s", "empty in", "dead letters")
+NARROWEST = 12
+"""Characters of a name that are shown at least."""
+
+AGAIN = "\x1b[H\x1b[2J"
+"""What clears a terminal."""
+
+DONE = ("succeeded", "rejected", "dead_lettered")
+"""The counts of a worker that stand for messages which are no longer on their queue."""
+
+
+@attrs.frozen
+class Asked:
+    """What was asked for.
+
+    Attributes:
+        prefix: How the names of the queues begin.
+        interval: Seconds between two looks; 0: one look, and no rates.
+        watch: Whether to go on until Ctrl-C.
+        as_json: Whether it is printed as JSON, an object a line.
+
+    """
+
+    prefix: str = ""
+    interval: float = 5.0
+    watch: bool = False
+    as_json: bool = False
+
+
+def show_queues(asked: Asked, *, terminal: bool, show: Callable[[str], object] = echo) -> None:
+    """Print what waits; while it is watched, a look that fails is told, and the next one is waited for.
+
+    Raises:
+        ConsumerError: the queues cannot be listed.
+
+    """
+    with suppress(KeyboardInterrupt):  # which is how watching ends
+        try:
+            reading(partial(_show, asked, terminal=terminal, show=show))
+        except ConsumerUnavailable as error:
+            told = ConsumerError(str(error))
+        else:
+            return
+        raise told
+
+
+async def _show(asked: Asked, reader: Reader, *, terminal: bool, show: Callable[[str], object]) -> None:
+    before = await _Look.at(reader, asked.prefix)
+    while True:
+        now = before
+        if asked.interval:
+            await asyncio.sleep(asked.interval)
+            try:
+                now = await _Look.at(reader, asked.prefix)
+            except UNREAD as error:
+                if not asked.watch:
+                    raise
+                click.echo(f"loafer: {error}", err=True)
+                continue
+        text = _text(now.since(before, asked.prefix), asked, width=max(60, get_terminal_size().columns))
+        show(AGAIN + text if asked.watch and terminal and not asked.as_json else text)
+        if not asked.watch:
+            return
+        before = now
+
+
+@attrs.frozen
+class _Look:
+    """What queues were at a time, and how many messages of each the workers of this machine were done with."""
+
+    queues: Look
+    done: Counter[str]
+    when: float
+
+    @classmethod
+    async def at(cls, reader: Reader, prefix: str) -> "_Look":
+        """Look."""
+        return cls(await looked(reader, prefix), _done(), time.monotonic())
+
+    def since(self, before: "_Look", prefix: str) -> list[Waiting]:
+        """Return what waits, and how that changed."""
+        meanwhile = {name: max(0, number - before.done[name]) for name, number in self.done.items()}
+        return waiting(before.queues, self.queues, self.when - before.when, meanwhile, prefix)
+
+
+def _done() -> Counter[str]:
+    """Return how many messages the workers of this machine are done with, by the names of their queues."""
+    done = Counter[str]()
+    for worker in found_workers(paths_set(), time.time()):
+        for route in worker["routes"]:
+            name = route["source"].rstrip("/").replace(":", "/").rpartition("/")[2]
+            done[name] += sum(route["counts"].get(count, 0) for count in DONE)
+    return done
+
+
+def _text(rows: Sequence[Waiting], asked: Asked, width: int) -> str:
+    if asked.as_json:
+        return json.dumps({"at": time.time(), "queues": [attrs.asdict(row) for row in rows]})
+    if not rows:
+        return f"no queue whose name begins with {asked.prefix!r}" if asked.prefix else "no queue"
+    return shown(rows, width)
+
+
+def shown(rows: Sequence[Waiting], width: int) -> str:
+    """Return the table; columns of which nothing is known are left out, and long names cut where it is too wide."""
+    cells = [_cells(row) for row in rows]
+    used = [column for column in range(len(HEAD)) if column < 2 or any(row[column] != "" for row in cells)]  # noqa: PLR2004 - the queue and what waits
+    head = [HEAD[column] for column in used]
+    kept = [[row[column] for column in used] for row in cells]
+    longest = max(len(str(row[0])) for row in kept)
+    while True:
+        text = table(head, [[_cut(str(name), longest), *rest] for name, *rest in kept])
+        widest = max(map(len, text.splitlines()))
+        if widest <= width or longest <= NARROWEST:
+            return text
+        longest = max(NARROWEST, longest - (widest - width))
+
+
+def _cells(row: Waiting) -> list[object]:
+    if row.visible is None:
+        return [printable(row.name), "may not be read", *[""] * (len(HEAD) - 2)]
+    letters = "" if row.dead_letters is None else f"{'?' if row.dead is None else row.dead} in {row.dead_letters}"
+    rates = ("" if rate is None else _rate(rate) for rate in (row.into, row.out, row.net))
+    eta = "" if row.eta is None else lasting(max(1, round(row.eta)))
+    return [printable(row.name), row.visible, row.in_flight or "", row.delayed or "", *rates, eta, letters]
+
+
+def _rate(rate: float) -> float:
+    exact = round(rate, 1)
+    return round(rate) if abs(rate) >= 10 or exact == round(exact) else exact  # noqa: PLR2004 - no more is known
+
+
+def _cut(name: str, longest: int) -> str:
+    if len(name) <= longest:
+        return name
+    tail = (longest - 1) // 2
+    return f"{name[: longest - 1 - tail]}…{name[-tail:]}"
