@@ -14,8 +14,8 @@ from loafer.application.delivery import Delivery, deliver, ignore
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.options import Options
+from loafer.application.report import ALONE, Company, companies, report
 from loafer.application.report import logger as report_logger
-from loafer.application.report import report
 from loafer.application.route import BatchCall
 from loafer.application.running import Running
 from loafer.application.settlement import Settlement
@@ -224,9 +224,10 @@ class Jobs:
         now = lane.clock()
         self.slots.more(lane, 1 - len(leases))
         self.slots.ended(lane, now - began, now)
-        for lease, delivery in zip(leases, deliveries, strict=True):
+        deliveries = [self._unless_cancelled(delivery) for delivery in deliveries]
+        for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
             HANDLED.set((lane, delivery.message, began))
-            self._end(lane, lease, self._unless_cancelled(delivery), now - began, now)
+            self._end(lane, lease, delivery, now - began, now, company)
         self.start(lane)
 
     def _unless_cancelled(self, delivery: Delivery) -> Delivery:
@@ -236,12 +237,14 @@ class Jobs:
             return delivery
         return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())
 
-    def _end(self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float) -> None:
+    def _end(
+        self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float, company: Company = ALONE
+    ) -> None:
         """Count, tell and settle what a delivery has come to, whatever goes wrong in between."""
         for tell in lane.tell.ended:
             tell(delivery.route, delivery.message, delivery.outcome, delivery.error, seconds)
         if delivery.error is not None or self._tells_all:
-            self._tell(delivery)
+            self._tell(delivery, company)
         HANDLED.set(None)  # what settles it settles others too
         try:
             self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now, delivery.retry)
@@ -249,10 +252,10 @@ class Jobs:
             logger.exception("message %s could not be settled: it is left to its lease", delivery.message.id)
             self._settlements[lane].let_go([lease], Cause.FAILED)
 
-    def _tell(self, delivery: Delivery) -> None:
+    def _tell(self, delivery: Delivery, company: Company) -> None:
         try:
             self.observe(delivery)
-            report(delivery, self.options.tracebacks)
+            report(delivery, self.options.tracebacks, company)
         except Exception:  # whoever is told must not keep the message from its settlement
             logger.exception("message %s: its end could not be told", delivery.message.id)
         if delivery.fatal is not None:

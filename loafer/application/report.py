@@ -3,11 +3,15 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import attrs
 
 from loafer.application.delivery import Delivery
 from loafer.application.options import Tracebacks
 from loafer.domain.lifecycle import InvalidTranslation, Outcome
+from loafer.domain.retry import asked_delay
 from loafer.exceptions import HandlerTimeout, InvalidContent
 
 logger = logging.getLogger(__name__)
@@ -18,9 +22,55 @@ LONGEST_REASON = 500
 _WHERE = "; its traceback is logged at DEBUG"
 
 
-def report(delivery: Delivery, tracebacks: Tracebacks) -> None:
+@attrs.frozen
+class Company:
+    """Other messages of the same batch that one error keeps too, and that are told with it.
+
+    Attributes:
+        others: How many more are told with this one.
+        first: The id of the message that this one is told with; None: it is told itself.
+
+    """
+
+    others: int = 0
+    first: str | None = None
+
+    def __str__(self) -> str:
+        """Return what a line says of them."""
+        return f", with {self.others} other{'s' * (self.others > 1)} of its batch" if self.others else ""
+
+
+ALONE = Company()
+
+
+def companies(deliveries: Sequence[Delivery]) -> list[Company]:
+    """Return of each message of a batch with which others it is told: one error is told once, however many it keeps.
+
+    What is deleted unhandled is told one by one.
+    """
+    kept = [each.outcome in (Outcome.FAILED, Outcome.IGNORED) and each.error is not None for each in deliveries]
+    # Those that a stop has cancelled may have an error each.
+    keys = [type(error) if isinstance(error := each.error, asyncio.CancelledError) else id(error) for each in deliveries]
+    counts = Counter(key for key, is_kept in zip(keys, kept, strict=True) if is_kept)
+    firsts: dict[object, str] = {}
+    told = []
+    for delivery, key, is_kept in zip(deliveries, keys, kept, strict=True):
+        if not is_kept:
+            told.append(ALONE)
+        elif key in firsts:
+            told.append(Company(first=firsts[key]))
+        else:
+            firsts[key] = delivery.message.id
+            told.append(Company(counts[key] - 1))
+    return told
+
+
+def report(delivery: Delivery, tracebacks: Tracebacks, company: Company = ALONE) -> None:
     """Log a delivery: an ERROR where it failed, a WARNING where that deleted a message unhandled."""
     message, route, error = delivery.message.id, delivery.route, delivery.error
+    if company.first is not None:
+        logger.debug("message %s on route %s is kept, as message %s of its batch", message, route, company.first)
+        return
     match delivery.outcome:
         case Outcome.SUCCEEDED:
             logger.debug("message %s on route %s: done", message, route)
@@ -29,20 +79,22 @@ def report(delivery: Delivery, tracebacks: Tracebacks) -> None:
         case Outcome.REJECTED:
             logger.warning("message %s on route %s is deleted: rejected by its handler%s", message, route, _why(error))
         case Outcome.IGNORED:
-            text = "message %s on route %s is kept: ignored by its handler%s%s"
-            logger.info(text, message, route, _why(error), _when(error))
+            text = "message %s on route %s is kept%s: ignored by its handler%s%s"
+            logger.info(text, message, route, company, _why(error), _when(error))
         case Outcome.UNTRANSLATED:
-            _report_failure(delivery, "not translated", tracebacks)
+            _report_failure(delivery, "not translated", tracebacks, company)
         case Outcome.FAILED if isinstance(error, InvalidContent):  # which says all there is to say
-            logger.warning("message %s on route %s is kept: its content does not fit: %s", message, route, error)
+            text = "message %s on route %s is kept%s: its content does not fit: %s"
+            logger.warning(text, message, route, company, error)
         case Outcome.FAILED:
             cancelled = isinstance(error, asyncio.CancelledError)
-            _report_failure(delivery, "its handler was cancelled" if cancelled else "its handler failed", tracebacks)
+            what = "its handler was cancelled" if cancelled else "its handler failed"
+            _report_failure(delivery, what, tracebacks, company)
 
 
-def _report_failure(delivery: Delivery, what: str, tracebacks: Tracebacks) -> None:
+def _report_failure(delivery: Delivery, what: str, tracebacks: Tracebacks, company: Company) -> None:
     message, route, error = delivery.message.id, delivery.route, delivery.error
-    text, told = "message %s on route %s is kept: %s: %s%s", (message, route, what, _place(error))
+    text, told = "message %s on route %s is kept%s: %s: %s%s", (message, route, company, what, _place(error))
     if not isinstance(error, Exception):  # it asks loafer to stop, or loafer stops: no mistake of the handler's
         logger.warning(text, *told, "")
     elif isinstance(error, InvalidTranslation):
@@ -93,5 +145,5 @@ def _line(error: BaseException | None) -> str:
 
 
 def _when(error: BaseException | None) -> str:
-    delay = getattr(error, "delay", None)
+    delay = asked_delay(error)
     return "" if delay is None else f"; it comes back in {delay:g} s"

@@ -121,7 +121,11 @@ def retry_delay(retry: Retry, error: BaseException | None, attempts: int, jitter
 
     What the handler says with `IgnoreMessage(delay=…)` goes first.
     """
+    asked = asked_delay(error)
+    return retry.after(attempts, jitter) if asked is None else asked
+
+
+def asked_delay(error: BaseException | None) -> float | None:
+    """Return after how many seconds a handler wants its message back, as far as SQS can do that; None: it did not say."""
     asked = error.delay if isinstance(error, IgnoreMessage) else None
-    if asked is not None:
-        return min(max(0.0, asked), LONGEST_VISIBILITY)
-    return retry.after(attempts, jitter)
+    return None if asked is None else float(min(max(0, asked), LONGEST_VISIBILITY))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -15,7 +16,7 @@ from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.share import Share
-from loafer.exceptions import InvalidContent, RejectMessage
+from loafer.exceptions import IgnoreMessage, InvalidContent, RejectMessage
 
 Batches = list[tuple[float, list[Any]]]
 
@@ -121,6 +122,42 @@ async def test_a_batch_that_raises_keeps_all_that_were_not_rejected() -> None:
     await world.run_for(5)
     assert sorted(message.body for message in world.queue.messages.values()) == ["b", "c", "d"]
     assert world.dispatcher.counts["failed"] == 3
+
+
+@pytest.mark.parametrize("how", ["raises", "takes too long", "is cancelled by the stop", "swallows that", "ignores all"])
+async def test_what_keeps_a_whole_batch_is_told_in_one_record(how: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        items[1].reject("no url")
+        if how == "raises":
+            raise ValueError
+        if how == "ignores all":
+            raise IgnoreMessage("later", delay=600)
+        with suppress(asyncio.CancelledError if how == "swallows that" else ()):
+            await asyncio.sleep(60)
+
+    caplog.set_level("INFO", "loafer.application.report")
+    source = queue("clicks", *"x" * 500, visibility_timeout=600)
+    world = batching(source, handle, 500, timeout=1 if how == "takes too long" else None)
+    world.dispatcher.options = Options(grace_period=0.5)
+    await world.run_for(5)
+    assert len(source) == (499 if how in {"raises", "ignores all"} else 500)
+    told = [record.getMessage() for record in caplog.records if record.name == "loafer.application.report"]
+    kept = [text for text in told if "is kept" in text]
+    assert len(kept) == 1
+    assert len(told) <= 2
+    assert kept[0].startswith(f"message clicks-1 on route clicks is kept, with {len(source) - 1} others of its batch: ")
+
+
+async def test_each_other_message_of_a_batch_that_is_kept_is_a_line_at_debug(caplog: pytest.LogCaptureFixture) -> None:
+    async def handle(_: list[Item[str]]) -> None:
+        raise ValueError
+
+    caplog.set_level("DEBUG", "loafer.application.report")
+    await batching(queue("clicks", *"abc", visibility_timeout=600), handle, 3).run_for(5)
+    told = [(record.levelname, record.getMessage()) for record in caplog.records if "report" in record.name]
+    assert [text for level, text in told if level == "DEBUG"] == [
+        f"message clicks-{number} on route clicks is kept, as message clicks-1 of its batch" for number in (2, 3)
+    ]
 
 
 async def test_what_cannot_be_translated_or_does_not_fit_is_none_of_the_handlers() -> None:

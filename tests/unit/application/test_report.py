@@ -130,8 +130,11 @@ class Odd(IgnoreMessage):
         (IgnoreMessage("busy", delay=30), ": busy; it comes back in 30 s"),
         (IgnoreMessage(), ", without a reason"),
         (Odd(), ", without a reason"),
+        (IgnoreMessage("x", delay=10**400), ": x; it comes back in 43200 s"),
+        (IgnoreMessage("x", delay=float("inf")), ": x; it comes back in 43200 s"),
+        (IgnoreMessage("x", delay=-5), ": x; it comes back in 0 s"),
     ],
-    ids=["a reason and a delay", "neither", "of a class that says nothing"],
+    ids=["a reason and a delay", "neither", "of a class that says nothing", "no float", "no end", "in the past"],
 )
 def test_an_ignored_message_is_told_at_info_with_reason_and_delay(
     error: IgnoreMessage, said: str, caplog: pytest.LogCaptureFixture
