@@ -1,9 +1,13 @@
 """How many attempts at a message there are before a dead-letter queue gets it."""
 
+import logging
+
 from loafer.application.route import Route
 from loafer.domain.retry import Retry
 from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import SourceInfo
+
+logger = logging.getLogger(__name__)
 
 
 def most_attempts(route: Route, retry: Retry, info: SourceInfo) -> int | None:
@@ -20,6 +24,15 @@ def most_attempts(route: Route, retry: Retry, info: SourceInfo) -> int | None:
                 f"{route.origin}: Retry(dead_letter_after={ours}) needs a dead-letter queue, and {_lack(route, info)}"
             )
         return its
+    if ours > its:
+        logger.warning(
+            "%s: Retry(dead_letter_after=%d) never comes to pass, for source %r moves messages after %d already: its "
+            "maxReceiveCount; ask for as many or fewer",
+            route.origin,
+            ours,
+            route.source,
+            its,
+        )
     return min(ours, its)
 
 

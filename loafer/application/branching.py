@@ -116,7 +116,7 @@ async def deliver_to_one(route: Route, branching: Branching, message: Message, l
         if taker is None and translating.error is None:
             branching.unmatched(sight)
     except BaseException as error:  # noqa: BLE001 - a user's own condition may raise anything; the message is kept
-        return Delivery(route.name, message, Outcome.FAILED, error)
+        return Delivery(route.name, message, Outcome.FAILED, error, undecided=True)
     if translating.error is not None:
         return Delivery(route.name, message, Outcome.UNTRANSLATED, translating.error)
     if taker is None:

@@ -33,6 +33,7 @@ class Delivery:
         content: What the handler was given; what did not fit its type, or a body that it did not want, as it was; None
             if there was nothing to give.
         retry: When it comes back, if it is kept; None: as its route says.
+        undecided: Whether no handler was chosen, for a condition raised the error.
 
     """
 
@@ -42,6 +43,7 @@ class Delivery:
     error: BaseException | None = None
     content: object = attrs.field(default=None, repr=False)
     retry: Retry | None = attrs.field(default=None, repr=False)
+    undecided: bool = attrs.field(default=False, repr=False)
 
     @property
     def fatal(self) -> BaseException | None:

@@ -227,7 +227,7 @@ class Jobs:
         deliveries = [self._unless_cancelled(delivery) for delivery in deliveries]
         for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
             HANDLED.set((lane, delivery.message, began))
-            self._end(lane, lease, delivery, now - began, now, company)
+            self._end(lane, lease, delivery, now - began, now, company=company)
         self.start(lane)
 
     def _unless_cancelled(self, delivery: Delivery) -> Delivery:
@@ -238,7 +238,7 @@ class Jobs:
         return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())
 
     def _end(
-        self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float, company: Company = ALONE
+        self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float, *, company: Company = ALONE
     ) -> None:
         """Count, tell and settle what a delivery has come to, whatever goes wrong in between."""
         for tell in lane.tell.ended:

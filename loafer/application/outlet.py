@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 NEVER_OPENED = "the application does not run yet"
 ENDED = "the application has ended"
 
+NOTHING = "content None is JSON null, which translators take for no content: no handler would ever be given it"
+
 
 @attrs.frozen
 class Details:
@@ -115,6 +117,8 @@ class Outlet:
             return Failure(f"its content is of another type: {error.what}{where}", retryable=False)
         except TypeError as error:
             return Failure(str(error), retryable=False)
+        if body == "null":
+            return Failure(NOTHING, retryable=False)
         message = OutgoingMessage(body, attributes, delay, details.group, details.deduplication_id)
         mistake = mistake_in(message, self._limits)
         return message if mistake is None else Failure(mistake, retryable=False)

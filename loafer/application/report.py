@@ -48,21 +48,24 @@ def companies(deliveries: Sequence[Delivery]) -> list[Company]:
 
     What is deleted unhandled is told one by one.
     """
-    kept = [each.outcome in (Outcome.FAILED, Outcome.IGNORED) and each.error is not None for each in deliveries]
-    # Those that a stop has cancelled may have an error each.
-    keys = [type(error) if isinstance(error := each.error, asyncio.CancelledError) else id(error) for each in deliveries]
-    counts = Counter(key for key, is_kept in zip(keys, kept, strict=True) if is_kept)
-    firsts: dict[object, str] = {}
+    keys = [_keeper(each) for each in deliveries]
+    counts, firsts = Counter(keys), dict[object, str]()
     told = []
-    for delivery, key, is_kept in zip(deliveries, keys, kept, strict=True):
-        if not is_kept:
+    for delivery, key in zip(deliveries, keys, strict=True):
+        first = delivery.message.id if key is None else firsts.setdefault(key, delivery.message.id)
+        if key is None:
             told.append(ALONE)
-        elif key in firsts:
-            told.append(Company(first=firsts[key]))
         else:
-            firsts[key] = delivery.message.id
-            told.append(Company(counts[key] - 1))
+            told.append(Company(counts[key] - 1) if first == delivery.message.id else Company(first=first))
     return told
+
+
+def _keeper(delivery: Delivery) -> object:
+    """Return what the messages that one error keeps have in common; None: no error keeps this one."""
+    error = delivery.error
+    if error is None or delivery.outcome not in (Outcome.FAILED, Outcome.IGNORED):
+        return None
+    return asyncio.CancelledError if isinstance(error, asyncio.CancelledError) else id(error)  # a stop makes several
 
 
 def report(delivery: Delivery, tracebacks: Tracebacks, company: Company = ALONE) -> None:
@@ -87,9 +90,13 @@ def report(delivery: Delivery, tracebacks: Tracebacks, company: Company = ALONE)
             text = "message %s on route %s is kept%s: its content does not fit: %s"
             logger.warning(text, message, route, company, error)
         case Outcome.FAILED:
-            cancelled = isinstance(error, asyncio.CancelledError)
-            what = "its handler was cancelled" if cancelled else "its handler failed"
-            _report_failure(delivery, what, tracebacks, company)
+            _report_failure(delivery, _what_failed(delivery), tracebacks, company)
+
+
+def _what_failed(delivery: Delivery) -> str:
+    if delivery.undecided:
+        return "a condition of its routes failed"
+    return "its handler was cancelled" if isinstance(delivery.error, asyncio.CancelledError) else "its handler failed"
 
 
 def _report_failure(delivery: Delivery, what: str, tracebacks: Tracebacks, company: Company) -> None:

@@ -126,6 +126,6 @@ def retry_delay(retry: Retry, error: BaseException | None, attempts: int, jitter
 
 
 def asked_delay(error: BaseException | None) -> float | None:
-    """Return after how many seconds a handler wants its message back, as far as SQS can do that; None: it did not say."""
+    """Return after how many seconds, as far as SQS can wait, a handler wants its message back; None: it is silent."""
     asked = error.delay if isinstance(error, IgnoreMessage) else None
     return None if asked is None else float(min(max(0, asked), LONGEST_VISIBILITY))

@@ -3,7 +3,7 @@
 import sys
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -11,12 +11,9 @@ from loafer import __version__
 from loafer.entrypoints.commands.display import errors_in_one_line, table
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.operations import OPERATIONS
-from loafer.entrypoints.commands.options import message_options, setting_options
+from loafer.entrypoints.commands.options import message_options, setting_options, verbose_too
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.worker.ending import FAILED, end_with
-
-if TYPE_CHECKING:
-    from loafer.domain.message import OutgoingMessage
 
 MANY_MESSAGES = 1000
 """A progress bar is shown for more messages than this."""
@@ -62,11 +59,13 @@ def start(context: click.Context) -> None:
 @click.option("--processes", metavar="N", help="Worker processes, each with all of this.")
 @click.option("--reload", is_flag=True, help="Start again when one of your modules changes; needs loafer[reload].")
 @click.option("--watched-by", type=int, hidden=True)
+@verbose_too
 @click.pass_context
 def run(context: click.Context, /, application: str, only: tuple[str, ...], processes: str | None, **how: Any) -> None:
     """Run an application in code: the routes of a Loafer, until Ctrl-C or SIGTERM.
 
-    A default route that is set by an option, the environment or a file runs beside them.
+    A default route that is set by an option, the environment or a file runs beside them. The options of loafer itself
+    stand before the command: loafer --max-jobs 50 run shop:app
     """
     from loafer.entrypoints.commands.run import run_application  # noqa: PLC0415 - `--help` needs no asyncio
 
@@ -84,6 +83,7 @@ def run(context: click.Context, /, application: str, only: tuple[str, ...], proc
 
 @cli.command()
 @click.argument("application", metavar="MODULE:APP")
+@verbose_too
 @click.pass_context
 def routes(context: click.Context, application: str) -> None:
     """Show the routes of an application in code, and what is wrong with them."""
@@ -116,17 +116,18 @@ def status(context: click.Context, files: tuple[str, ...], *, as_json: bool) -> 
 )
 @click.option("--group-id", metavar="ID", help="The message group id; FIFO queues need one.")
 @click.option("--deduplication-id", metavar="ID", help="The deduplication id, for FIFO queues.")
+@verbose_too
 @click.pass_context
 def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
     """Publish a message to an SQS queue and print its id.
 
     Text that is JSON is sent as it is, other text as a JSON string, so that the default translator can read it.
     """
-    from loafer.entrypoints.commands.publish import publish_to_queue  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.publish import outgoing, publish_to_queue  # noqa: PLC0415 - `--help` needs none
 
     with errors_in_one_line(context):
         settings = settings_alone(context)
-        click.echo(publish_to_queue(queue, _outgoing(context, **options), settings))
+        click.echo(publish_to_queue(queue, outgoing(context, **options), settings))
 
 
 @cli.command("publish_sns")
@@ -134,39 +135,18 @@ def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
 @message_options
 @click.option("--group-id", metavar="ID", help="The message group id; FIFO topics need one.")
 @click.option("--deduplication-id", metavar="ID", help="The deduplication id, for FIFO topics.")
+@verbose_too
 @click.pass_context
 def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
     """Publish a message to an SNS topic and print its id.
 
     Text that is JSON is sent as it is, other text as a JSON string, so that the SNS translator can read it.
     """
-    from loafer.entrypoints.commands.publish import publish_to_topic  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.publish import outgoing, publish_to_topic  # noqa: PLC0415 - `--help` needs none
 
     with errors_in_one_line(context):
         settings = settings_alone(context)
-        click.echo(publish_to_topic(topic, _outgoing(context, **options), settings))
-
-
-def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
-    """Return the message that the options of a publish command describe."""
-    from loafer.domain.message import OutgoingMessage  # noqa: PLC0415 - `--help` needs no messages
-    from loafer.entrypoints.commands.publish import attributes_of, text_of  # noqa: PLC0415
-
-    message, raw = options["msg"], options["raw"]
-    if message == "-":
-        message = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-        message = message if raw else message.removesuffix("\n")
-    try:
-        attributes = attributes_of(options["attribute"])
-    except ValueError as error:
-        raise click.BadParameter(str(error), context, param_hint="--attribute") from error
-    return OutgoingMessage(
-        text_of(message, raw=raw),
-        attributes,
-        options.get("delay"),
-        options.get("group_id"),
-        options.get("deduplication_id"),
-    )
+        click.echo(publish_to_topic(topic, outgoing(context, **options), settings))
 
 
 @cli.command()
@@ -174,6 +154,7 @@ def _outgoing(context: click.Context, **options: Any) -> "OutgoingMessage":
     "--messages", type=click.IntRange(1), default=600, show_default=True, metavar="N", help="How many to publish."
 )
 @click.option("--handler", metavar="NAME", help="A handler of your own instead of the demo's, by its full name.")
+@verbose_too
 @click.pass_context
 def demo(context: click.Context, messages: int, handler: str | None) -> None:
     """Show how messages end, on a queue in memory: no AWS."""
@@ -195,6 +176,7 @@ def demo(context: click.Context, messages: int, handler: str | None) -> None:
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--handler", metavar="NAME", help="The handler's full name  [default: as for the worker]")
 @click.option("--translator", metavar="NAME", help="The translator's full name  [default: as for the worker]")
+@verbose_too
 @click.pass_context
 def replay(context: click.Context, file: TextIO, handler: str | None, translator: str | None) -> None:
     """Give real messages to a handler, on a queue in memory.

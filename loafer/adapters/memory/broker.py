@@ -1,6 +1,5 @@
 """The queues and topics in memory of one process, by name: what `memory://NAME` means."""
 
-import time
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import attrs
 
 from loafer.adapters.memory import SCHEME
+from loafer.adapters.memory.clock import steady_time
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.adapters.memory.topic import MemoryTopic
@@ -24,7 +24,7 @@ _OPTIONS = (
 class MemoryBroker:
     """Queues and topics by name, each created when it is first asked for."""
 
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = steady_time
     queues: dict[str, MemoryQueue] = attrs.field(factory=dict)
     topics: dict[str, MemoryTopic] = attrs.field(factory=dict)
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable
 from itertools import count
 
 import attrs
 
+from loafer.adapters.memory.clock import steady_time
 from loafer.adapters.memory.deduplication import Deduplication, Scope
 from loafer.adapters.memory.shelves import Entry, FifoShelf, Shelf, StandardShelf
 from loafer.domain.limits import FIFO, LONGEST_VISIBILITY, QUEUE, mistake_in, mistake_in_queue
@@ -37,7 +37,7 @@ class MemoryQueue:
     visibility_timeout: float = 30.0
     max_receive_count: int | None = None
     dead_letters: "MemoryQueue | None" = None
-    clock: Callable[[], float] = time.monotonic
+    clock: Callable[[], float] = steady_time
     deduplication_scope: Scope = "queue"
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
     changes: int = attrs.field(default=0, init=False)

@@ -54,6 +54,17 @@ def message_options(command: Command) -> Command:
     return command
 
 
+def verbose_too(command: Command) -> Command:
+    """Let -v stand after a command too, as whoever wants to see more of what just ran will write it."""
+    return click.option("-v", "--verbose", count=True, expose_value=False, callback=_say_more, help="Log more.")(
+        command
+    )
+
+
+def _say_more(context: click.Context, _: click.Parameter, value: int) -> None:
+    context.find_root().params["verbose"] += value
+
+
 def _metavar(setting: Setting) -> str:
     if setting.meaning.startswith("Seconds"):
         return "SECONDS"

@@ -3,7 +3,11 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import Iterable
+from typing import Any
+
+import click
 
 from loafer.adapters.aws.strict_json import is_json
 from loafer.domain.limits import FIFO
@@ -12,6 +16,25 @@ from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.container import Container
 from loafer.exceptions import PublisherError
 from loafer.ports.publisher import Publisher
+
+
+def outgoing(context: click.Context, **options: Any) -> OutgoingMessage:
+    """Return the message that the options of a publish command describe."""
+    message, raw = options["msg"], options["raw"]
+    if message == "-":
+        message = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+        message = message if raw else message.removesuffix("\n")
+    try:
+        attributes = attributes_of(options["attribute"])
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, param_hint="--attribute") from error
+    return OutgoingMessage(
+        text_of(message, raw=raw),
+        attributes,
+        options.get("delay"),
+        options.get("group_id"),
+        options.get("deduplication_id"),
+    )
 
 
 def text_of(message: str, *, raw: bool) -> str:

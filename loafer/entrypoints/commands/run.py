@@ -136,15 +136,24 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
 
 
 def _warn_of_memory(settings: Settings, application: Application | None) -> None:
-    """Say that nothing ever comes from a queue that is in this process alone: it looks like a worker that is idle."""
+    """Say that nothing comes from a queue, or goes anywhere from one or from a topic, that is in this process alone."""
     registered = () if application is None else chosen(application.routes(), settings.only)
-    published = () if application is None else [each.destination.name for each in application.publishers()]
-    for source in [*(route.source for route in registered), *(route.source for route in settings.routes)]:
-        if str(source).startswith(SCHEME) and source not in published:
-            text = (
-                "source %r is in this process alone, and nobody publishes to it: it is for tests; give a queue on SQS"
-            )
-            logger.warning(text, source)
+    sources = [str(route.source) for route in (*registered, *settings.routes)]
+    destinations = () if application is None else application.publishers()
+    published = [each.destination.name for each in destinations if not each.destination.topic]
+    topics = [each.destination.name for each in destinations if each.destination.topic]
+    for names, others, text in (
+        (sources, published, "source %r is in this process alone, and nobody publishes to it: %s a queue on SQS"),
+        (
+            published,
+            sources,
+            "queue %r is in this process alone, and no route that runs here reads it: %s a queue on SQS",
+        ),
+        (topics, (), "topic %r is in this process alone, and no queue can subscribe to it: %s a topic of SNS"),
+    ):
+        for name in dict.fromkeys(names):
+            if name.startswith(SCHEME) and name not in others:
+                logger.warning(text, name, "it is for tests; give")
 
 
 def _banner(settings: Settings, application: Application | None) -> str:

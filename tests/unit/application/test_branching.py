@@ -196,7 +196,9 @@ async def test_what_cannot_be_translated_is_kept_where_a_condition_needs_it(app:
     assert len(shop.queue("events")) == 1
 
 
-async def test_a_condition_that_raises_keeps_the_message(app: Loafer[None]) -> None:
+async def test_a_condition_that_raises_keeps_the_message_and_no_handler_is_blamed(
+    app: Loafer[None], caplog: pytest.LogCaptureFixture
+) -> None:
     def broken(message: Message) -> bool:
         raise RejectMessage("conditions cannot")
 
@@ -205,6 +207,10 @@ async def test_a_condition_that_raises_keeps_the_message(app: Loafer[None]) -> N
     shop.send({})
     assert {outcome for _, outcome in await shop.run()} == {"failed"}
     assert len(shop.queue("events")) == 1
+    [record] = [each for each in caplog.records if each.name == "loafer.application.report"]
+    assert record.getMessage().startswith(
+        "message events-1 on route events is kept: a condition of its routes failed: RejectMessage (test_branching.py:"
+    )
 
 
 async def test_the_order_of_a_group_holds_whoever_handles_its_messages(app: Loafer[None]) -> None:

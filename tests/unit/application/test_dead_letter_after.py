@@ -72,12 +72,17 @@ async def test_the_copy_has_an_id_of_its_own_and_the_messages_id_for_deduplicati
 
 
 @pytest.mark.parametrize("count", [1, 2])
-async def test_what_the_queue_moves_earlier_it_moves_itself(count: int) -> None:
+async def test_what_the_queue_moves_earlier_it_moves_itself_and_that_is_told_once(
+    count: int, caplog: pytest.LogCaptureFixture
+) -> None:
     source = with_letters("bad", count=count)
     world = await World(source, fail, THREE).run_for(10)
     assert len(world.deliveries) == count
     assert letters_of(source) == ["bad"]
     assert world.dispatcher.counts["dead_lettered"] == 0
+    told = [record.getMessage() for record in caplog.records if record.name.endswith(".attempts")]
+    said = "Retry(dead_letter_after=3) never comes to pass, for source 'orders' moves messages after"
+    assert told == [f"route 'orders': {said} {count} already: its maxReceiveCount; ask for as many or fewer"]
 
 
 @pytest.mark.parametrize("error", [IgnoreMessage(delay=1), ValueError()])

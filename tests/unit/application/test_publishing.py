@@ -71,6 +71,19 @@ async def test_it_may_have_attributes_of_every_kind_and_a_delay_that_is_rounded_
     }
 
 
+@pytest.mark.parametrize(("kind", "content"), [(object, 1), (Receipt | None, Receipt(1))])
+async def test_nothing_is_no_content(kind: Any, content: object) -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts", kind)
+    said = "content None is JSON null, which translators take for no content: no handler would ever be given it"
+    async with opened(app, broker):
+        with pytest.raises(PublisherError, match=f"^queue 'receipts' does not take the message: {said}$"):
+            await receipts.publish(None)
+        sent, refused = await receipts.publish_batch([content, None])
+    assert (type(sent), refused) == (str, Failure(said, retryable=False))
+    assert len(on(broker.queues["receipts"])) == 1
+
+
 async def test_a_topic_sends_to_its_queues() -> None:
     app, broker = Loafer(), MemoryBroker()
     events = app.publisher(topic="memory://events", content=Receipt)
@@ -132,6 +145,7 @@ async def test_nothing_is_published_before_the_application_runs_nor_after_it_has
         (Receipt("s3cr3t"), "its content is of another type: expected int at $.order"),  # type: ignore[arg-type]
         (Receipt(1, "s3cr3t" * 200_000), "body and attributes are 1200025 bytes; give it 1048576 at most"),
         (Receipt(1, "s3cr3t\x00"), None),
+        (None, "its content is of another type: expected Receipt, not NoneType"),
     ],
 )
 async def test_what_is_refused_is_a_publisher_error_in_one_sentence_without_the_content(

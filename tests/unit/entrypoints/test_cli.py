@@ -195,6 +195,12 @@ def test_without_a_traceback_wish_there_is_none() -> None:
     assert "Traceback" in run("-vv", "--max-jobs", "0").stderr
 
 
+@pytest.mark.parametrize("where", [("-vv", "replay"), ("replay", "-vv"), ("-v", "replay", "--verbose")])
+def test_more_is_logged_wherever_that_is_asked_for(where: tuple[str, ...]) -> None:
+    done = run(*where, "--handler", "test_cli.nope", "-", stdin="1")
+    assert (done.exit_code, "Traceback" in done.stderr) == (2, True)
+
+
 def test_an_error_that_nobody_expects_is_shown_and_the_status_is_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from time import time as epoch
 
 import attrs
 import pytest
@@ -282,6 +283,13 @@ async def test_a_change_between_the_look_and_the_wait_is_not_missed() -> None:
     changes = queue.changes
     queue.send(OutgoingMessage("in between"))
     await queue.changed(changes)
+
+
+def test_where_nobody_gives_it_a_clock_a_queue_tells_when_a_message_was_sent_as_sqs_does() -> None:
+    queue = MemoryBroker().queue("orders")
+    queue.send(OutgoingMessage("1"))
+    [message] = queue.receive(1)
+    assert message.sent_at == pytest.approx(epoch(), abs=60)
 
 
 def test_a_broker_has_one_queue_a_name(time: Time) -> None:
