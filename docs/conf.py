@@ -25,9 +25,21 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"Loafer {release}"
 html_static_path = ["_static"]
+html_css_files = ["tables.css"]
+
+
+def _narrow_tables(*args: Any) -> None:
+    """Let the code in the cells of tables break after its points and underscores: whatever is copied stays as it is."""
+    page = args[3]
+
+    def breakable(cell: re.Match[str]) -> str:
+        return re.sub(r"(?<=>)[^<>]+(?=</span>)", lambda code: re.sub(r"([_.,:/])(?=\w)", r"\1<wbr>", code[0]), cell[0])
+
+    page["body"] = re.sub(r"<td>.*?</td>", breakable, page.get("body", ""), flags=re.DOTALL)
 
 
 def setup(app: Any) -> None:
-    """Serve the guide as `llms.txt` too, where coding assistants look for it."""
+    """Make tables narrow, and serve the guide as `llms.txt` too, where coding assistants look for it."""
+    app.connect("html-page-context", _narrow_tables)
     guide = _package.parent / "guide.md"
     app.connect("build-finished", lambda built, _: shutil.copy(guide, Path(built.outdir) / "llms.txt"))
