@@ -62,6 +62,8 @@ class Router(Generic[State]):
 
     def route(self, source: str, *, name: str | None = None, **options: Unpack[RouteOptions]) -> Register[State]:
         """Return what registers a handler of the messages of a source, and gives it back unchanged."""
+        if callable(source):
+            raise TypeError('route() takes the name of a queue: write @app.route("orders"), with parentheses')
         check_options("route", options)
         return cast("Register[State]", self._registering(Line.of_caller(1), source, name, None, options))
 

@@ -1,7 +1,7 @@
 """Which messages of a source a route takes: `attribute("type") == "order.created"`, combined with `&`, `|` and `~`."""
 
 import inspect
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
@@ -158,11 +158,22 @@ def rule_of(when: "Condition | Ask | None") -> Rule:
             return rule
         case Field():
             raise ConfigurationError(f"{when} alone is no condition; compare it, or ask whether it is .present")
-    if not callable(when) or isinstance(when, type) or inspect.iscoroutinefunction(when):
+    if not callable(when) or isinstance(when, type) or inspect.iscoroutinefunction(when) or not _takes_one(when):
         raise ConfigurationError(
             f"{when!r} is no condition; give one, or a function that takes a Message, without async"
         )
     return Asked(when)
+
+
+def _takes_one(function: Callable[..., object]) -> bool:
+    """Tell whether a function can be called with one argument, as far as that can be known."""
+    try:
+        inspect.signature(function).bind(None)
+    except ValueError:  # it tells no signature, as some that are written in C
+        return True
+    except TypeError:
+        return False
+    return True
 
 
 def key_of(value: object) -> object:

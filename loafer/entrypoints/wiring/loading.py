@@ -157,19 +157,22 @@ def _import(name: str) -> ModuleType | None:
     except ModuleNotFoundError as error:
         if error.name == name:
             return None
-        raise raised(f"importing {name}", error) from error
+        raise raised(f"{_line_of(error)}importing {name}", error) from error
     except ConfigurationError as error:
         raise ValueError(f"{_line_of(error)}{error}") from error
     except (Exception, SystemExit) as error:  # a module's own code runs here, and may raise anything
-        raise raised(f"importing {name}", error) from error
+        raise raised(f"{_line_of(error)}importing {name}", error) from error
 
 
-def _line_of(error: ConfigurationError) -> str:
+def _line_of(error: BaseException) -> str:
     """Return the line of a user's own code that an error comes from; nothing where there is none."""
     places = [Line(frame.f_code.co_filename, number) for frame, number in traceback.walk_tb(error.__traceback__)]
     ours = str(Path(__file__).parents[2])
     theirs = [place for place in places if not place.file.startswith((ours, "<", importlib.__file__))]
-    return f"{theirs[-1]}: " if theirs else ""
+    nearest = [
+        place for place in theirs if place.file.startswith(str(Path.cwd())) and "site-packages" not in place.file
+    ]
+    return f"{(nearest or theirs)[-1]}: " if theirs else ""
 
 
 def _member(found: object, path: list[str], name: str, *, last: bool) -> object:

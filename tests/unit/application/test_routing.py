@@ -196,6 +196,7 @@ def test_a_condition_that_can_never_be_reached_names_the_routes_before_it() -> N
             lambda app: app.route("a", max_job=3),
             "route() got an unexpected keyword argument 'max_job'; did you mean max_j",
         ),
+        (lambda app: app.route(handle), 'route() takes the name of a queue: write @app.route("orders"), with parenthe'),
         (lambda app: app.batch("a", size=1, waits=3), "batch() got an unexpected keyword argument 'waits'"),
         (
             lambda app: type(app)(max_job=3),

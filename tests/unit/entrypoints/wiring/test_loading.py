@@ -121,6 +121,12 @@ def test_an_error_while_importing_is_told(here: Path, source: str, raised: str) 
         import_name(f"{name}.run")
 
 
+def test_an_error_while_importing_names_its_line(here: Path) -> None:
+    name = module(here, "import json\n\njson.loads('x')")
+    with pytest.raises(ValueError, match=rf"^{name}\.py:3: importing {name} raised JSONDecodeError"):
+        import_name(f"{name}.run")
+
+
 POOL = ThreadPool(1)  # it starts its thread when it is given something to do
 TRANSLATORS = """
 class One:
