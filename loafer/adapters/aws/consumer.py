@@ -17,7 +17,7 @@ from loafer.adapters.aws.batches import Entry, settle
 from loafer.adapters.aws.calls import POLL_MARGIN, Access, Client, access_of
 from loafer.adapters.aws.dead_letters import DeadLetters
 from loafer.adapters.aws.errors import Unmended, consumer_error, sdk_errors
-from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk_unless_plain
+from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, prepare
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
 from loafer.domain.batch import Failure
@@ -90,7 +90,7 @@ class SQSConsumer(Consumer):
             raise ConfigurationError(f"source: {error}") from error
         self.batch_size = self._receive.batch_size
         self.wait_time = self._receive.wait_time
-        import_sdk_unless_plain(self._address.region, self.transport, self._access)
+        prepare(self._address.region, self.transport, self._access)
 
     async def open(self) -> SourceInfo:
         """Look the queue up and return what it is; leaves nothing open if that fails, and may be called again."""

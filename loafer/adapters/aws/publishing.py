@@ -13,7 +13,7 @@ from loafer.adapters.aws.answers import placed, text_in
 from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.calls import CALL_TIMEOUT, OPEN_TIMEOUT, Access, Client, called
 from loafer.adapters.aws.errors import Kind, diagnose, publisher_error, sdk_errors
-from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk, import_sdk_unless_plain
+from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk, prepare
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
 from loafer.adapters.aws.persistence import persistent
 from loafer.adapters.aws.wire import texts_in, wire_attributes, wire_trace_header
@@ -68,7 +68,7 @@ class Channel:
     def __attrs_post_init__(self) -> None:
         """Import the SDK where it will be needed."""
         if self.dialect.lean:
-            import_sdk_unless_plain(self.address.region, self.transport, self.access)
+            prepare(self.address.region, self.transport, self.access)
         else:
             import_sdk()
 

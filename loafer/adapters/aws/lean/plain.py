@@ -5,8 +5,8 @@ import os
 import platform
 import ssl
 import sys
-from contextlib import AsyncExitStack
-from functools import lru_cache, partial
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Unpack
@@ -70,14 +70,16 @@ def announce(place: str, transport: LeanTransport) -> None:
     logger.info(CARRIED, place, transport.endpoint)
 
 
-def import_sdk_unless_plain(region: str | None, asked: str | None, access: Access) -> None:
-    """Import the SDK where it will be needed: it takes too long to do so on an event loop that is at work."""
-    if _CHOICE in sys.modules:
-        return
+def prepare(region: str | None, asked: str | None, access: Access) -> None:
+    """Import the SDK, or else read the certificates, where they will be needed: both take too long on an event loop."""
     try:
-        _found(region, asked, access)
+        found = _found(region, asked, access)
     except Unusual:
         import_sdk()
+    else:
+        if found.endpoint.scheme == "https":
+            with suppress(OSError):  # said when the transport is entered
+                _tls(found.certificates)
 
 
 def import_sdk() -> None:
@@ -93,7 +95,8 @@ def _found(region: str | None, asked: str | None, access: Access) -> Found:
     if _SESSION in sys.modules:
         choice: Any = import_module(_CHOICE)
         choice.check_session(profile)
-    return found_in(os.environ, region, access.get("endpoint"), profile)
+    environ = dict(os.environ)  # which decodes each variable anew where it is looked at; there may be 1 000 routes
+    return found_in(environ, region, access.get("endpoint"), profile)
 
 
 def _agent() -> str:
@@ -107,20 +110,29 @@ async def _tls_of(found: Found) -> ssl.SSLContext | None:
     """Return how to speak TLS to the endpoint; None: not at all. Certificates that are named are read in any case."""
     if found.endpoint.scheme == "http" and found.certificates is None:
         return None
-    try:
-        context = await aside(partial(_tls, found.certificates))
-    except OSError:  # ssl.SSLError is one
-        raise Unusual("the certificates cannot be read") from None
+    context = _contexts.get(found.certificates)
+    if context is None:
+        try:
+            context = await aside(partial(_tls, found.certificates))
+        except OSError:  # ssl.SSLError is one
+            raise Unusual("the certificates cannot be read") from None
     return context if found.endpoint.scheme == "https" else None
 
 
-@lru_cache(maxsize=8)
+_contexts: dict[str | None, ssl.SSLContext] = {}
+"""How to speak TLS, by the file of certificates: reading one takes a while, and routes have it in common."""
+
+
 def _tls(certificates: str | None) -> ssl.SSLContext:
-    """Return how to speak TLS, as the SDK does; reading the certificates takes a while."""
+    """Return how to speak TLS, as the SDK does."""
+    known = _contexts.get(certificates)
+    if known is not None:
+        return known
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_TICKET
     context.post_handshake_auth = True
     context.load_verify_locations(certificates or _certificates())
+    _contexts[certificates] = context
     return context
 
 

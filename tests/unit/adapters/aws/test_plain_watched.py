@@ -94,6 +94,17 @@ async def test_certificates_that_are_named_are_read(name: str, endpoint: str, aw
     assert await plainly() is None
 
 
+async def test_certificates_are_read_once_for_all_routes_before_the_loop_is_at_work(aws_environ: Environ) -> None:
+    aws_environ.setattr(plain, "_contexts", {})
+    plain.prepare("eu-west-1", None, {})
+    [context] = plain._contexts.values()
+    aws_environ.setattr(plain, "aside", None)  # no thread is wanted
+    one, other = await plainly(), await plainly()
+    assert one is not None
+    assert other is not None
+    assert one.http.tls is other.http.tls is context
+
+
 def test_the_certificates_of_the_sdk_are_taken_where_there_are_no_others(aws_environ: Environ) -> None:
     aws_environ.setitem(sys.modules, "certifi", None)
     assert plain._certificates().endswith("botocore/cacert.pem")
