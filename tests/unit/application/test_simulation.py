@@ -228,7 +228,9 @@ class Simulation:
         if plan.trouble == 0 and faults.delay < SHORTEST_CALL and not faults.crashed.is_set():
             await asyncio.sleep(plan.wait_time)  # what an aborted poll takes counts too
             received = faults.received - (self.runs - runs)
-            assert set(received.values()) <= {1}, "a stop added a receive to the one that brought a message"
+            added = {number for content, number in received.items() if content not in self.kept}
+            # What is kept comes back when its time has come, and an aborted poll may take it then, as the page says.
+            assert added <= {1}, "a stop added a receive to the one that brought a message"
 
     @asynccontextmanager
     async def ending(self, disturbances: tuple[tuple[str, float, float], ...]) -> AsyncIterator[None]:
