@@ -160,8 +160,9 @@ def check_only(application: Application, settings: Settings, mistakes: Mistakes)
     names = [*(route.name for route in application.routes()), *(route.name for route in settings.routes)]
     for name in settings.only:
         if name not in names:
-            near = get_close_matches(name, names, n=1, cutoff=0)
-            right = f"did you mean {near[0]}?" if near else "it has none"
+            spelled = {each.casefold(): each for each in names}
+            near = get_close_matches(name.casefold(), spelled, n=1, cutoff=0)
+            right = f"did you mean {spelled[near[0]]}?" if near else "it has none"
             mistakes.tell(f"--only {name}: {settings.application} has no route of this name; {right}")
     if not names:
         mistakes.tell(

@@ -208,12 +208,13 @@ def test_what_is_wrong_with_the_settings_of_the_code_is_told_with_its_line() -> 
     assert f"{here}:" in first
 
 
-def test_a_name_that_no_route_has_is_told_with_the_nearest_one() -> None:
+@pytest.mark.parametrize("name", ["order", "ORDERS", "x"])
+def test_a_name_that_no_route_has_is_told_with_the_nearest_one(name: str) -> None:
     app = Loafer()
     app.route("orders")(handle)
-    settings = Settings(application="shop:app", only=("order",))
+    settings = Settings(application="shop:app", only=(name,))
     [mistake] = told(lambda mistakes: check_only(app, settings, mistakes))
-    assert mistake == "--only order: shop:app has no route of this name; did you mean orders?"
+    assert mistake == f"--only {name}: shop:app has no route of this name; did you mean orders?"
 
 
 def test_an_application_without_routes_is_a_mistake() -> None:
