@@ -9,6 +9,7 @@ import click
 
 from loafer import __version__
 from loafer.entrypoints.commands.display import errors_in_one_line, table
+from loafer.entrypoints.commands.dlq.group import dlq
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.operations import OPERATIONS
 from loafer.entrypoints.commands.options import message_options, setting_options, verbose_too
@@ -176,13 +177,16 @@ def demo(context: click.Context, messages: int, handler: str | None) -> None:
 @click.argument("file", type=click.File(encoding="utf-8"))
 @click.option("--handler", metavar="NAME", help="The handler's full name  [default: as for the worker]")
 @click.option("--translator", metavar="NAME", help="The translator's full name  [default: as for the worker]")
+@click.option("--json", "as_json", is_flag=True, help="Print all that came of them as JSON.")
 @verbose_too
 @click.pass_context
-def replay(context: click.Context, file: TextIO, handler: str | None, translator: str | None) -> None:
+def replay(context: click.Context, file: TextIO, handler: str | None, translator: str | None, *, as_json: bool) -> None:
     """Give real messages to a handler, on a queue in memory.
 
-    FILE holds message bodies as JSON lines, the output of `aws sqs receive-message`, or a Lambda SQS event; - is
-    standard input. The exit status is 1 if any message would be kept on its queue.
+    FILE holds message bodies as JSON lines, outputs of `aws sqs receive-message`, a Lambda SQS event, or what
+    `loafer dlq dump` or a journal of `loafer dlq redrive` has; - is standard input. `aws sqs receive-message` costs
+    each message a receive and hides it: `loafer dlq dump` gives it back. The exit status is 1 if any message would be
+    kept on its queue.
     """
     from loafer.entrypoints.commands.replay import run_replay  # noqa: PLC0415 - `--help` needs no asyncio
 
@@ -190,8 +194,9 @@ def replay(context: click.Context, file: TextIO, handler: str | None, translator
         mistakes = Mistakes()
         settings = read_settings(context, mistakes, quiet=True)
         names = {name: value for name, value in (("handler", handler), ("translator", translator)) if value}
-        summary = run_replay(settings, mistakes, file, names, click.echo)
-        click.echo(summary.text)
+        report = partial(click.echo, err=True) if as_json else click.echo
+        summary = run_replay(settings, mistakes, file, names, report)
+        click.echo(summary.as_json if as_json else summary.text)
         if summary.failed and not verbosity(context):
             click.echo("loafer -v replay … shows the tracebacks", err=True)
         if summary.kept or not summary.complete:
@@ -222,7 +227,7 @@ def guide() -> None:
     click.echo(files("loafer").joinpath("guide.md").read_text(encoding="utf-8"))
 
 
-for operation in OPERATIONS:
+for operation in (*OPERATIONS, dlq):
     cli.add_command(operation)
 
 for documented, typed in ((publish_sqs, "publish-sqs"), (publish_sns, "publish-sns")):

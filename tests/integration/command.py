@@ -53,7 +53,7 @@ class Shell:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
-            env=self._environ(),
+            env=self.environ(),
             input=stdin,
             capture_output=True,
             timeout=seconds,
@@ -71,7 +71,7 @@ class Shell:
             subprocess.Popen(
                 ["bash", "-c", f"{before}\nexec {last}"],
                 cwd=self.folder,
-                env=self._environ(),
+                env=self.environ(),
                 stdout=output,
                 stderr=output,
             ) as process,
@@ -90,7 +90,7 @@ class Shell:
     def read(self, name: str) -> str:
         return (self.folder / name).read_text(encoding="utf-8")
 
-    def _environ(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
         path = f"{ENVIRONMENT}{os.pathsep}{os.environ['PATH']}"
         return {"LOAFER_DEFAULT_CONSUMER_OPTIONS": QUICK, **os.environ, "PATH": path}
 

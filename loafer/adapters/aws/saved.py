@@ -1,6 +1,8 @@
-"""Messages as files hold them: bodies as JSON lines, the output of `aws sqs receive-message`, a Lambda event."""
+"""Messages as files hold them: bodies as JSON lines, outputs of `aws sqs receive-message`, a Lambda event, a dump."""
 
 import base64
+import json
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -10,7 +12,13 @@ from loafer.adapters.aws.strict_json import decode, is_json
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.domain.shown import printable
 
-_FORMATS = "give JSON lines, the output of `aws sqs receive-message`, or a Lambda SQS event"
+_FORMATS = "give JSON lines, outputs of `aws sqs receive-message`, a Lambda SQS event, or what `loafer dlq` wrote"
+
+_OF_A_MESSAGE = {"MessageId", "ReceiptHandle", "MD5OfBody", "Body", "Attributes", "MessageAttributes"}
+"""The keys of a message as ReceiveMessage spells it."""
+
+_OURS = ("redrive", "purge", "snapshot")
+"""How the first lines of journals and snapshots are called."""
 
 Spelling: TypeAlias = Callable[[str], str]
 """How a format spells the names of SQS: `MessageId` as it is, or as `messageId`."""
@@ -28,10 +36,13 @@ def read_messages(text: str) -> list[Sample]:
     """Return the messages of a replay file's content, at least one; where it gives no id, `line 3` is one.
 
     Raises:
-        ValueError: it is none of the three formats, or empty; the text names the line.
+        ValueError: it is none of the formats, or empty; the text names the line.
 
     """
     text = text.removeprefix("\ufeff")
+    several = _outputs(text)
+    if several:
+        return _read_entries("Messages", [entry for output in several for entry in output["Messages"]], str)
     if not text.strip():
         raise ValueError(f"line 1: empty; {_FORMATS}")
     match _document(text):
@@ -59,17 +70,51 @@ def _document(text: str) -> object:
         raise ValueError(f"line {line}: {error}; {_FORMATS}") from error
 
 
+def _outputs(text: str) -> list[dict[str, list[Any]]]:
+    """Return several outputs of ReceiveMessage, one after another, as a loop over pages writes them; else none."""
+    outputs, decoder, end = list[dict[str, list[Any]]](), json.JSONDecoder(), 0
+    try:
+        while start := re.compile(r"\s*+(?=\S)").match(text, end):
+            output, end = decoder.raw_decode(text, start.end())
+            if not isinstance(output, dict) or not isinstance(output.get("Messages"), list):
+                return []
+            outputs.append(output)
+    except (ValueError, RecursionError):
+        return []
+    return outputs if len(outputs) > 1 else []
+
+
 def _read_lines(text: str) -> list[Sample]:
-    messages = []
+    messages: dict[str, Sample] = {}
+    ours = False
     # Not splitlines(): a JSON string may hold U+2028 and its like as they are.
     for number, line in enumerate(text.split("\n"), start=1):
         body = line.removesuffix("\r")
         if not body.strip():
             continue
-        if not is_json(body):
-            raise ValueError(f"line {number}: not JSON; {_FORMATS}")
-        messages.append(Sample(f"line {number}", OutgoingMessage(body)))
-    return messages
+        try:
+            content = decode(body)
+        except ValueError as error:
+            raise ValueError(f"line {number}: not JSON; {_FORMATS}") from error
+        ours = ours or (not messages and isinstance(content, dict) and content.get("loafer") in _OURS)
+        place, entry = f"line {number}", _entry_in(content, ours=ours)
+        if entry is not None:
+            sample = _read_entry(place, entry, str)
+            messages[sample.id if ours else place] = sample
+        elif not ours:
+            messages[place] = Sample(place, OutgoingMessage(body))
+    if not messages:
+        raise ValueError(f"line 1: it holds no message; {_FORMATS}")
+    return list(messages.values())
+
+
+def _entry_in(content: object, *, ours: bool) -> dict[str, Any] | None:
+    """Return the message in a line of a dump or a journal; None where it is a body, or tells something else."""
+    if ours and isinstance(content, dict) and isinstance(content.get("message"), dict):
+        content = content["message"]
+    if not isinstance(content, dict) or not {"MessageId", "Body"} <= content.keys() <= _OF_A_MESSAGE:
+        return None
+    return content
 
 
 def _read_entries(name: str, entries: list[Any], spelling: Spelling) -> list[Sample]:

@@ -1,5 +1,6 @@
 """What `loafer replay` does: messages of a file, which `adapters/aws/saved.py` reads, are given to a handler."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TextIO
@@ -24,12 +25,21 @@ class Summary:
 
     Attributes:
         outcomes: How many messages ended in each outcome.
+        messages: Each message's id, outcome and error, as text.
         complete: False if something stopped the replay before the last message.
 
     """
 
     outcomes: Counter[Outcome] = attrs.field(factory=Counter)
+    messages: list[dict[str, str]] = attrs.field(factory=list)
     complete: bool = False
+
+    @property
+    def as_json(self) -> str:
+        """All of it, as JSON."""
+        outcomes = {outcome.value: number for outcome, number in self.outcomes.items()}
+        values = {"messages": self.messages, "outcomes": outcomes, "kept": self.kept, "complete": self.complete}
+        return json.dumps(values)
 
     @property
     def kept(self) -> int:
@@ -69,6 +79,8 @@ def run_replay(
     def observe(delivery: Delivery) -> None:
         summary.outcomes[delivery.outcome] += 1
         why = reason_of(delivery.error)
+        message = {"id": delivery.message.id, "outcome": delivery.outcome.value, "error": why}
+        summary.messages.append(message)
         report(printable(f"{delivery.message.id}  {delivery.outcome.value}{why and '  '}{why}"))
 
     route = attrs.evolve(

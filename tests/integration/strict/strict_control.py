@@ -96,6 +96,10 @@ class StrictEndpoint:
         events = [Event(**event) for event in self._get(f"/history?queue={queue}")]
         return [event for event in events if not what or event.what in what]
 
+    def show(self, queue: str) -> None:
+        """End all leases on a queue, as if their time were over."""
+        self._post(f"/show?queue={queue}", {})
+
     def reset(self) -> None:
         self._post("/reset", {})
 

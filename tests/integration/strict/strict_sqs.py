@@ -6,6 +6,7 @@ GET  /stats                    calls by operation and by worker, and each queue'
 GET  /history?queue=Q          all that happened on a queue, with times
 POST /fill?queue=Q             send messages: a JSON list of {"body": B, "group": G, "deduplication": D}
 POST /redrive?queue=Q&to=R     move all visible messages as SQS's redrive does: new ids, all else as it is
+POST /show?queue=Q             end all leases, as if their time were over
 POST /faults[?seed=N]          have these faults and no others: JSON, {operation: {what: how}}; see strict_faults.py
 POST /dialect?lost=CODE        tell of lost leases with this code, as localstack does
 POST /reset                    forget everything
@@ -58,6 +59,8 @@ class StrictSQS:
                 self.fill(options["queue"], orjson.loads(body))
             case "/redrive":
                 self.redrive(options["queue"], options["to"])
+            case "/show":
+                self.show(options["queue"])
             case "/faults":
                 self.faults.set(orjson.loads(body), int(options["seed"]) if "seed" in options else None)
             case "/dialect":
@@ -78,6 +81,13 @@ class StrictSQS:
             message.group = each.get("group")
             message.deduplication_id = (each.get("deduplication") or message.id) if place.queue.fifo else None
             place.queue.send(message, now)
+        place.wake()
+
+    def show(self, name: str) -> None:
+        place, now = self.service.places[name], self.service.now()
+        for message in place.queue.stored.values():
+            message.visible_at = min(message.visible_at, now)
+        place.queue.notice(now)
         place.wake()
 
     def redrive(self, name: str, target: str) -> None:

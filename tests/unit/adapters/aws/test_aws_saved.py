@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loafer.adapters.aws.letters import entry_of
 from loafer.adapters.aws.saved import Sample, read_messages
-from loafer.domain.message import Attribute, OutgoingMessage
+from loafer.domain.message import Attribute, Message, OutgoingMessage
 
 bodies = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(),
@@ -105,3 +106,38 @@ def test_anything_else_is_refused_with_the_line(text: str, complaint: str) -> No
     with pytest.raises(ValueError, match=complaint) as caught:
         read_messages(text)
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("indent", [None, 4])
+def test_outputs_of_receive_message_may_stand_one_after_another_as_a_loop_over_pages_writes_them(
+    indent: int | None,
+) -> None:
+    pages = [{"Messages": [{"MessageId": f"{page}-{n}", "Body": "{}"} for n in range(2)]} for page in range(3)]
+    text = "\n".join(json.dumps(page, indent=indent) for page in pages) + "\n"
+    assert [sample.id for sample in read_messages(text)] == ["0-0", "0-1", "1-0", "1-1", "2-0", "2-1"]
+
+
+def test_a_dump_holds_messages_a_line_each() -> None:
+    message = Message("i", "plain", "r", group="g", attributes={"kind": Attribute("new")})
+    text = "\n".join(json.dumps(entry_of(each)) for each in (message, Message("j", "2", "r")))
+    assert read_messages(text) == [
+        Sample("i", OutgoingMessage("plain", {"kind": Attribute("new")}, group="g")),
+        Sample("j", OutgoingMessage("2")),
+    ]
+
+
+def test_of_a_journal_each_message_is_read_once_and_what_came_of_it_is_none() -> None:
+    sending = {"loafer": "sending", "at": 1, "message": entry_of(Message("i", "1", "r"))}
+    lines = [{"loafer": "redrive"}, sending, {"loafer": "unsure", "id": "i"}, sending, {"loafer": "sent", "id": "i"}]
+    text = "\n".join(map(json.dumps, lines))
+    assert read_messages(text) == [Sample("i", OutgoingMessage("1"))]
+    with pytest.raises(ValueError, match="line 1: it holds no message"):
+        read_messages(json.dumps(lines[0]))
+
+
+@pytest.mark.parametrize("body", ['{"loafer": "bread"}', '{"MessageId": 1, "Body": "x", "more": 1}', '{"message": {}}'])
+def test_a_body_that_looks_a_little_like_a_line_of_ours_is_a_body(body: str) -> None:
+    assert read_messages(f"{body}\n{body}") == [
+        Sample("line 1", OutgoingMessage(body)),
+        Sample("line 2", OutgoingMessage(body)),
+    ]

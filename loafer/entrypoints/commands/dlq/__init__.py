@@ -1,0 +1,1 @@
+"""What `loafer dlq` does: dead letters looked at, sorted, moved and deleted."""

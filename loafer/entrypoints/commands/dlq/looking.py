@@ -1,0 +1,146 @@
+"""One look at a queue on behalf of a command: opened, gone through until a signal, given back, closed."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeVar
+
+import attrs
+
+from loafer.application.letters.browsing import Browsing, browsing, hidden_for
+from loafer.domain.shown import printable
+from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
+from loafer.ports.inspector import Inspector, QueueState
+
+Value = TypeVar("Value")
+Tell = Callable[[str], None]
+
+DONE, FAILED, USAGE, UNFINISHED = 0, 1, 2, 3
+"""Exit statuses."""
+
+AGAIN = 5
+"""How often a queue that cannot be reached for now is tried to be opened."""
+
+
+def inspector_of(queue: str) -> Inspector:
+    """Return the inspector of a queue's name, URL or ARN; ConfigurationError if it is none of them."""
+    if queue.startswith("memory://"):
+        raise ConfigurationError(f"{printable(queue)}: a queue in memory ends with its process; give one on SQS")
+    from loafer.adapters.aws.inspector import SQSInspector  # noqa: PLC0415 - the SDK is slow to import
+
+    return SQSInspector(queue)
+
+
+@asynccontextmanager
+async def opened(inspector: Inspector) -> AsyncIterator[QueueState]:
+    """Open an inspector and close it; raises as `Inspector.open`, for what may pass after some tries."""
+    try:
+        for attempt in range(1, AGAIN + 1):
+            try:
+                state = await inspector.open()
+                break
+            except ConsumerUnavailable:
+                if attempt == AGAIN:
+                    raise
+                await asyncio.sleep(attempt / 2)
+        yield state
+    finally:
+        await inspector.close()
+
+
+async def sources_of(inspector: Inspector) -> tuple[str, ...] | None:
+    """Return whose dead-letter queue it is; None where nobody may ask, or the endpoint does not know the question."""
+    try:
+        return tuple(await inspector.sources())
+    except (AccessDenied, ConsumerError, ConsumerUnavailable):
+        return None
+
+
+@attrs.frozen
+class Talk:
+    """How a command speaks.
+
+    Attributes:
+        echo: Prints a result.
+        tell: Prints to standard error what is no result.
+        as_json: Results are JSON.
+
+    """
+
+    echo: Tell
+    tell: Tell
+    as_json: bool = False
+
+
+@attrs.define(eq=False)
+class Stop:
+    """Whether somebody has asked for the end: the first time things are ended well, the second time at once."""
+
+    asked: bool = False
+
+    def __call__(self) -> bool:
+        """Tell it."""
+        return self.asked
+
+
+def run_until_stopped(work: Callable[[Stop], Coroutine[Any, Any, Value]], tell: Tell) -> Value:
+    """Run a coroutine that ends well on the first Ctrl-C or SIGTERM, and is cancelled on the second.
+
+    Raises:
+        KeyboardInterrupt: it was cancelled.
+
+    """
+    stop = Stop()
+
+    async def main() -> Value:
+        task = asyncio.ensure_future(work(stop))
+        with _heard(stop, task, tell):
+            return await task
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
+def _heard(stop: Stop, task: "asyncio.Future[Any]", tell: Tell) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+
+    def heard() -> None:
+        if stop.asked:
+            task.cancel()
+            return
+        stop.asked = True
+        tell("stopping: what is held is given back; once more ends it at once")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, heard)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def looked_at(inspector: Inspector, state: QueueState, stop: Stop, tell: Tell) -> AsyncIterator[Browsing]:
+    """Look at an open queue, and say before what that does to it, and afterwards what stays hidden."""
+    seconds = hidden_for(state.total)
+    tell(
+        f"looking at {state.name}: each message is received once more, and hidden until the end, for {seconds:.0f} s if"
+    )
+    tell("this dies; then, and on Ctrl-C, all are given back at once")
+    async with browsing(inspector, seconds, time.monotonic, stop) as look:
+        yield look
+    if look.left_hidden:
+        tell(f"{look.left_hidden} messages could not be given back: they stay hidden for up to {seconds:.0f} s")
+
+
+def seen_of(look: Browsing, state: QueueState, *, complete: bool) -> str:
+    """Return how much of a queue a look has shown."""
+    if state.ordered and look.seen < state.total:
+        return f"seen {look.seen} of ~{state.total}, the first of each group"
+    return f"{look.seen} seen of ~{state.total}" + ("" if complete else ", stopped before the end")
