@@ -63,7 +63,14 @@ class Jobs:
         """Give each lane its settlement."""
         self._tells_all = self.observe is not ignore or report_logger.isEnabledFor(logging.DEBUG)
         self._settlements = {
-            lane: Settlement(lane, self.slots, self.stop, lane.route.retry or self.options.retry_delay, self.start)
+            lane: Settlement(
+                lane,
+                self.slots,
+                self.stop,
+                lane.route.retry or self.options.retry_delay,
+                self.start,
+                self.options.explain_dead_letters,
+            )
             for lane in self.slots.lanes
         }
 

@@ -41,6 +41,8 @@ class Options:
         stall_limit: Seconds of a blocked event loop after which its leases are let go.
         poll_grace: Seconds that an outstanding poll is waited for once loafer is asked to stop; then it is aborted.
         tracebacks: What the log shows of a handler's error.
+        explain_dead_letters: Messages of standard queues are moved to their dead-letter queue at their last attempt, by
+            us, so that the copy says why.
 
     """
 
@@ -54,6 +56,7 @@ class Options:
     fifo_followers: int = 1000
     poll_grace: float = 5.0
     tracebacks: Tracebacks = "full"
+    explain_dead_letters: bool = False
 
     def __attrs_post_init__(self) -> None:
         """Refuse what would only be found out while messages are handled."""

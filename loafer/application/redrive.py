@@ -8,9 +8,12 @@ import random
 import attrs
 
 from loafer.application.lane import Lane
+from loafer.application.letters.reasons import explained
 from loafer.application.stop import Stop
 from loafer.domain.batch import Failure
+from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
+from loafer.domain.message import Message
 from loafer.domain.retry import backoff
 from loafer.exceptions import LoaferError
 from loafer.ports.observer import Operation
@@ -32,17 +35,25 @@ class Redrive:
     lane: Lane
     stop: Stop
 
-    async def move(self, lease: Lease, most: float = math.inf) -> Failure | None:
+    async def move(self, lease: Lease, reason: Reason, most: float = math.inf) -> Failure | None:
         """Move a message, again and again while its lease lasts, `most` times at most; return why it was not moved.
 
-        Nothing is moved once the lease has ended: somebody else may have the message, and may succeed.
+        Nothing is moved once the lease has ended: somebody else may have the message, and may succeed. The copy says
+        the reason, unless there is no room for it, or the queue does not take it so.
         """
+        copy = explained(lease.message, reason)
+        if copy is None:
+            text = "message %s: its attributes have no room for the reason why it is moved to the dead-letter queue: %s"
+            logger.warning(text, lease.message.id, reason.error)
         tries = 0
         while True:
             if not lease.is_valid(self.lane.clock()):
                 logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", lease.message.id)
                 return Failure("its lease has ended", retryable=False)
-            failure = await self._move(lease)
+            failure = await self._move(lease, copy)
+            if failure is not None and not failure.retryable and copy is not None:
+                copy = None
+                failure = await self._move(lease, copy)
             tries += 1
             if failure is None:
                 self._moved(lease)
@@ -56,10 +67,11 @@ class Redrive:
         self.lane.counts["dead_lettered"] += 1
         self.lane.settled([lease.message], Operation.DEAD_LETTER)
 
-    async def _move(self, lease: Lease) -> Failure | None:
+    async def _move(self, lease: Lease, copy: Message | None) -> Failure | None:
         began, raised = self.lane.clock(), None
         try:
-            return await self.lane.consumer.dead_letter(lease.message)
+            message = lease.message if copy is None else attrs.evolve(lease.message, attributes=copy.attributes)
+            return await self.lane.consumer.dead_letter(message)
         except LoaferError as error:
             raised = error
             return Failure(str(error))

@@ -10,12 +10,14 @@ import attrs
 
 from loafer.application.causes import cause_of
 from loafer.application.denial import Denial
+from loafer.application.failures import reason_for
 from loafer.application.gate import Gate
 from loafer.application.lane import Lane
 from loafer.application.outbox import Outbox, Results
 from loafer.application.redrive import MOVES, Redrive
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
+from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.ordering import GroupOrder
@@ -42,6 +44,7 @@ class Settlement:
         stop: Once it is requested, what is kept is given back.
         retry: When a kept message comes back.
         start: Called when a message of the lane may start.
+        explain: Messages of a standard queue are moved at their last attempt, so that their copies say why.
 
     """
 
@@ -50,6 +53,7 @@ class Settlement:
     stop: Stop
     retry: Retry
     start: Callable[[Lane], None]
+    explain: bool = False
     _acknowledged: Outbox = attrs.field(init=False)
     _released: Outbox = attrs.field(init=False)
     _redrive: Redrive = attrs.field(init=False)
@@ -122,12 +126,18 @@ class Settlement:
         delay = retry_delay(retry, error, lease.attempts, random.random())
         if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
             self.release([lease])
-        elif retry.gives_up_after(lease.attempts) and isinstance(error, Exception | None):
-            self._in_background(self._move_on(lease, delay))
+        elif isinstance(error, Exception | None) and (retry.gives_up_after(lease.attempts) or self._explains(lease)):
+            self._in_background(self._move_on(lease, delay, reason_for(error, lease, self.lane)))
         elif isinstance(self.lane.order, GroupOrder):
-            self._keep_in_place(self.lane.order, lease, delay, now)
+            self._keep_in_place(self.lane.order, lease, delay, now, error)
         else:
             self._leave(lease, delay)
+
+    def _explains(self, lease: Lease) -> bool:
+        """Tell whether a message had its last attempt, and would be moved by its source without a word."""
+        limit = self.lane.info.max_receive_count
+        ordered = isinstance(self.lane.order, GroupOrder)
+        return self.explain and not ordered and limit is not None and lease.attempts >= limit
 
     def _leave(self, lease: Lease, delay: float | None) -> None:
         """Leave a message to its source: it is visible again after its delay, or when its visibility runs out."""
@@ -137,7 +147,9 @@ class Settlement:
         else:
             self.release([lease], delay)
 
-    def _keep_in_place(self, order: GroupOrder, lease: Lease, delay: float | None, now: float) -> None:
+    def _keep_in_place(
+        self, order: GroupOrder, lease: Lease, delay: float | None, now: float, error: BaseException | None
+    ) -> None:
         """Keep the head of a group: it runs again after its delay, and its followers wait for that.
 
         In a stop only if one of them has to run yet.
@@ -148,7 +160,7 @@ class Settlement:
         elif not self.lane.info.redrive_known:
             self._give_back_in_order(order, lease, delay, now)
         elif limit is not None and lease.attempts >= limit:
-            self._in_background(self._move_on(lease, delay))
+            self._in_background(self._move_on(lease, delay, reason_for(error, lease, self.lane)))
         else:
             wait = max(0.0, lease.deadline - now) if delay is None else delay
             order.retry(lease, now + wait)
@@ -189,14 +201,14 @@ class Settlement:
         order.wake(at)
         self.start(self.lane)
 
-    async def _move_on(self, lease: Lease, delay: float | None) -> None:
+    async def _move_on(self, lease: Lease, delay: float | None, reason: Reason) -> None:
         """Move a message that has no runs left to the dead-letter queue.
 
         Where that fails, it is left to the source on a FIFO queue; elsewhere it is kept, for no other one waits for it.
         """
         order, message = self.lane.order, lease.message
         ordered = isinstance(order, GroupOrder)
-        failure = await self._redrive.move(lease, math.inf if ordered else MOVES)
+        failure = await self._redrive.move(lease, reason, math.inf if ordered else MOVES)
         if failure is None:
             self._finished([lease], confirmed=True)
         elif not lease.is_valid(self.lane.clock()):

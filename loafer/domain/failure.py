@@ -1,6 +1,7 @@
 """Why a message was given up: what a dead letter says of it, within what a message may carry."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 
 import attrs
@@ -47,9 +48,12 @@ class Reason:
 
 
 def fingerprint_of(error: str, place: str) -> str:
-    """Return what failures of one error in one function have in common, whatever the line is in this version of it."""
-    function = place.rpartition(":")[0] if place.rpartition(":")[2].isdigit() else place
-    return hashlib.sha256(f"{error}\n{function}".encode()).hexdigest()[:8]
+    """Return what failures of one error in one function have in common, whatever the line is in this version of it.
+
+    Of content that does not fit it is the path, whichever item of a list it was.
+    """
+    where = re.sub(r":\d+$", "", re.sub(r"\[\d+\]", "[]", place))
+    return hashlib.sha256(f"{error}\n{where}".encode(errors="surrogatepass")).hexdigest()[:8]
 
 
 def without_reason(attributes: Mapping[str, Attribute]) -> Mapping[str, Attribute]:

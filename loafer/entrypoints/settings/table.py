@@ -185,6 +185,12 @@ class Settings:
         "Seconds after which a coroutine handler is cancelled and its message kept; unset: never.",
         "--handler-timeout",
     )
+    explain_dead_letters: bool = setting(
+        "LOAFER_EXPLAIN_DEAD_LETTERS",
+        "0",
+        parsers.switch,
+        "1: move messages of standard queues to their dead-letter queue at the last attempt, and say why in the copy.",
+    )
     stall_limit: float = setting(
         "LOAFER_STALL_LIMIT",
         "900",
