@@ -305,3 +305,40 @@ def test_a_dump_can_be_replayed(strict: StrictEndpoint, dlq: Dlq, tmp_path: Path
     told = json.loads(result.stdout)
     assert (result.exit_code, told["outcomes"]) == (1, {"succeeded": 2, "failed": 1})
     assert {message["error"] for message in told["messages"]} == {"", "KeyError:"}
+
+
+def test_what_is_purged_is_kept_in_a_file_before(strict: StrictEndpoint, dlq: Dlq, tmp_path: Path) -> None:
+    queue, dead = dead_letters(strict)
+    dry = dlq("purge", dead, "--where", 'error == "KeyError"')
+    assert dry.stdout.startswith("dry run: would delete 12 from orders-dead   (25 seen of ~25)\n")
+    assert untouched(strict, dead)
+    result = dlq("purge", dead, "--where", 'error == "KeyError"', "--yes")
+    [file] = (tmp_path / "state" / "loafer").glob("*.purged")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        f"deleted 12   (25 seen of ~25)\ntheir bodies are in {file}\n",
+    )
+    assert file.stat().st_mode & 0o777 == 0o600
+    lines = [json.loads(line) for line in file.read_text().splitlines()][1:]
+    assert sorted(json.loads(line["Body"])["n"] for line in lines) == list(range(1, 25, 2))
+    assert (untouched(strict, dead, 13), bodies(strict, queue)) == (True, [])
+    assert dlq("purge", dead, "--where", 'error == "KeyError"', "--yes").exit_code == 0
+    assert dlq("forget").stdout == f"removed {file}\n"
+
+
+def test_what_cannot_be_kept_is_not_purged(strict: StrictEndpoint, dlq: Dlq, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, dead = dead_letters(strict, 3)
+    monkeypatch.setattr("loafer.entrypoints.commands.dlq.purge.line_of", full_disk)
+    result = dlq("purge", dead, "--yes")
+    assert (result.exit_code, "cannot be written (No space left on device)" in result.stdout) == (1, True)
+    assert untouched(strict, dead, 3)
+
+
+def test_what_cannot_be_deleted_is_told(strict: StrictEndpoint, dlq: Dlq, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, dead = dead_letters(strict, 3)
+    monkeypatch.setattr("loafer.application.letters.purging.TRIES", 1)
+    strict.faults({"DeleteMessageBatch": {"failed": 1.0}})
+    result = dlq("purge", dead, "--yes", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["deleted"], len(told["left"]), told["complete"]) == (3, 0, 3, False)
+    assert untouched(strict, dead, 3)

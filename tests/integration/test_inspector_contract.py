@@ -9,6 +9,7 @@ from loafer.testing.contracts import InspectorContract, Worlds
 
 MOVES = (
     "test_nothing_is_lost_by_a_move_that_dies_anywhere_and_doubled_only_where_nobody_can_know",
+    "test_a_purge_that_dies_anywhere_loses_nothing_that_was_not_kept_before",
     "test_on_a_fifo_queue_a_move_that_dies_and_goes_on_within_five_minutes_doubles_nothing_and_keeps_the_order",
 )
 STAYS = "test_what_is_looked_at_stays_hidden_for_as_long_as_that_takes"

@@ -1,5 +1,6 @@
 """What every inspector must show: that looking changes nothing but a receive, and that nothing is lost by a move."""
 
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import pytest
@@ -10,7 +11,7 @@ from loafer.domain.limits import LARGEST_MESSAGE
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.ports.inspector import Inspector, Letter
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.moves import hold_for_all_plans
+from loafer.testing.contracts.moves import hold_for_all_plans, moved, purged
 from loafer.testing.contracts.world import Queue, World, Worlds, in_group, plain, send_all
 
 KINDS = {"kind": Attribute("é"), "n": Attribute("1.50", "Number.float"), "raw": Attribute(b"\x00\xff", "Binary.png")}
@@ -136,7 +137,7 @@ class InspectorContract(Contract):
     ) -> None:
         name = "test_nothing_is_lost_by_a_move_that_dies_anywhere_and_doubled_only_where_nobody_can_know"
         self.skip_without(name, ())
-        hold_for_all_plans(self, world, fifo=False)
+        hold_for_all_plans(self, world, partial(moved, fifo=False))
 
     def test_on_a_fifo_queue_a_move_that_dies_and_goes_on_within_five_minutes_doubles_nothing_and_keeps_the_order(
         self, world: Worlds
@@ -145,4 +146,8 @@ class InspectorContract(Contract):
             "test_on_a_fifo_queue_a_move_that_dies_and_goes_on_within_five_minutes_doubles_nothing_and_keeps_the_order"
         )
         self.skip_without(name, ("ordered", "deduplicating"))
-        hold_for_all_plans(self, world, fifo=True)
+        hold_for_all_plans(self, world, partial(moved, fifo=True))
+
+    def test_a_purge_that_dies_anywhere_loses_nothing_that_was_not_kept_before(self, world: Worlds) -> None:
+        self.skip_without("test_a_purge_that_dies_anywhere_loses_nothing_that_was_not_kept_before", ())
+        hold_for_all_plans(self, world, purged)

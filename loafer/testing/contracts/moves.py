@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from loafer.application.letters.browsing import browsing
 from loafer.application.letters.moving import Moving, Order
+from loafer.application.letters.purging import Purging
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.ports.inspector import Inspector, Letter, QueueState, Unsure
@@ -147,8 +148,11 @@ class Fated(Inspector):
         return LOST if happens == LOST else result
 
 
-def hold_for_all_plans(contract: Contract, world: Worlds, *, fifo: bool) -> None:
-    """Move messages under as many plans as the features say, and see what is left."""
+Check = Callable[[World, Plan], Coroutine[Any, Any, None]]
+
+
+def hold_for_all_plans(contract: Contract, world: Worlds, check: Check) -> None:
+    """Check what holds under as many plans as the features say."""
     features = contract.features
 
     @settings(
@@ -162,7 +166,7 @@ def hold_for_all_plans(contract: Contract, world: Worlds, *, fifo: bool) -> None
     def holds(plan: Plan) -> None:
         async def run() -> None:
             async with world() as opened:
-                await _moved(opened, plan, fifo=fifo)
+                await check(opened, plan)
 
         with asyncio.Runner(loop_factory=features.loop) as runner:
             runner.run(run())
@@ -170,7 +174,35 @@ def hold_for_all_plans(contract: Contract, world: Worlds, *, fifo: bool) -> None
     holds()
 
 
-async def _moved(world: World, plan: Plan, *, fifo: bool) -> None:
+async def purged(world: World, plan: Plan) -> None:
+    """Purge some messages, and see that what is gone was kept, and nothing else is gone."""
+    source, kept = await world.queue(), list[str]()
+    sent = [await source.send(OutgoingMessage(f"{group}{number}")) for number, group in enumerate(plan.groups)]
+    bodies = {f"{group}{number}" for number, group in enumerate(plan.groups)}
+    fate = Fate(plan.happens)
+    for _ in range(len(plan.happens) + 2):
+        inspector = Fated(await _inspector_of(source), fate)
+        try:
+            async with browsing(inspector, SECONDS, world.now) as look:
+                purging = Purging(
+                    look,
+                    lambda letter: letter.message.body.startswith("g"),
+                    lambda letters: kept.extend(letter.message.body for letter in letters),
+                )
+                if (await purging.run()).complete:
+                    break
+        except Died:
+            fate.dead = False
+            await world.pass_time(SECONDS + 1)
+    await world.pass_time(1)
+    left = {message.body for message in await _all_of(source)}
+    assert left | set(kept) == bodies, "something is lost"
+    assert left == {body for body in bodies if body.startswith("h")}
+    assert len(sent) == len(bodies)
+
+
+async def moved(world: World, plan: Plan, *, fifo: bool) -> None:
+    """Move messages, and see what is left, what is lost, and what is doubled."""
     source, target = await world.queue(fifo=fifo), await world.queue(fifo=fifo)
     bodies = {str(number): group for number, group in enumerate(plan.groups)}
     ids = {}
@@ -205,12 +237,12 @@ async def _once(
     try:
         async with browsing(source, SECONDS, world.now) as look:
             moving = Moving(look, target, journal, order, ordered, clock=world.now, now=world.now)
-            moved = await moving.run()
+            result = await moving.run()
     except Died:
         fate.dead = False
         await world.pass_time(SECONDS + 1)  # until then what it held is hidden
         return False
-    return moved.complete
+    return result.complete
 
 
 async def _inspector_of(queue: Queue) -> Inspector:

@@ -138,6 +138,25 @@ def redrive(context: click.Context, /, queue: str, unsure: str | None, *, as_jso
 
 
 @dlq.command()
+@click.argument("queue")
+@_where
+@click.option("--yes", is_flag=True, help="Delete them; without it nothing is deleted.")
+@_json
+@click.pass_context
+def purge(context: click.Context, queue: str, where: str | None, *, yes: bool, as_json: bool) -> None:
+    """Delete messages of QUEUE, and keep their bodies in a file.
+
+    Without --yes it only tells what it would do. What is deleted is written
+    before to a file in $XDG_STATE_HOME/loafer, which `loafer dlq forget` removes.
+    """
+    from loafer.entrypoints.commands.dlq.looking import Talk  # noqa: PLC0415 - as above
+    from loafer.entrypoints.commands.dlq.purge import purge as delete  # noqa: PLC0415
+
+    with _told(context):
+        context.exit(delete(queue, where, yes=yes, talk=Talk(click.echo, _tell, as_json)))
+
+
+@dlq.command()
 @click.argument("queue", required=False)
 @click.pass_context
 def forget(context: click.Context, queue: str | None) -> None:
