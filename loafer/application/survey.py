@@ -66,7 +66,7 @@ class Survey:
             found += of_senders(queue)
             found += await self._of_topics(source, queue)
         probed = await self.reader.probe(source.place, queue) if self.probes else None
-        moves = queue.dead_letters is not None and (queue.fifo or source.moves is not None)
+        moves = queue.dead_letters is not None and (queue.fifo or source.explains or source.moves is not None)
         found += of_permissions(probed, str(queue.dead_letters).rpartition(":")[2] if moves else None)
         if queue.skew is not None:
             found.append(of_clock(queue.skew))

@@ -14,6 +14,7 @@ class Source:
         place: The queue.
         route: The name of its route.
         moves: After how many attempts our hand moves a message to the dead-letter queue; None: never.
+        explains: Whether our hand moves messages there at their last attempt, to say why.
         visibility: The visibility timeout that receives ask for, in seconds; None: the queue's own.
         translating: What its translator does with a topic's envelopes.
 
@@ -22,6 +23,7 @@ class Source:
     place: Place
     route: str
     moves: int | None = None
+    explains: bool = False
     visibility: int | None = None
     translating: Translating = attrs.field(factory=lambda: Translating(name="SQSMessageTranslator"))
 

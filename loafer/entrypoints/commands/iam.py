@@ -74,7 +74,7 @@ class Asked:
 
     async def _dead_letters(self, reader: Reader, source: Source, queue: QueueFacts) -> QueueFacts | None:
         """Return the dead-letter queue that a worker moves messages to; None: it moves none, or there is none."""
-        if queue.dead_letters is None or not (queue.fifo or source.moves):
+        if queue.dead_letters is None or not (queue.fifo or source.moves or source.explains):
             return None
         return await self._queue(reader, attrs.evolve(source.place, text=queue.dead_letters, region=None))
 

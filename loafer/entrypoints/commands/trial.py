@@ -2,19 +2,31 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import attrs
 
 from loafer.adapters.aws.saved import Sample
+from loafer.adapters.memory.broker import MemoryBroker
+from loafer.adapters.memory.publisher import MemoryPublisher
 from loafer.application.delivery import Delivery
+from loafer.application.destination import Destination
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.applications import Application
 from loafer.entrypoints.worker.manager import Manager
 from loafer.entrypoints.worker.signals import by_signals
+from loafer.ports.publisher import Publisher
 
 NO_WAITING = {"WaitTimeSeconds": 0.05}
 """Nobody sends anything later, so no receive has anything to wait for."""
+
+
+def publisher_in(broker: MemoryBroker, to: Destination) -> Publisher:
+    """Return what sends to a queue or topic of memory in place of a destination."""
+    name = to.called
+    return MemoryPublisher(broker.topic(name) if to.topic else broker.queue(name))
 
 
 @attrs.define(eq=False)
@@ -25,13 +37,16 @@ class Trial:
         settings: The routes, each from a source `memory://NAME`.
         samples: The messages for each source.
         observe: Told of each sample's delivery, in the order in which they end.
+        application: An application whose routes run beside; its sources are such, too.
 
+    What the application publishes stays in memory.
     """
 
     settings: Settings
     samples: Mapping[str, Sequence[Sample]]
     observe: Callable[[Delivery], None]
     mistakes: Mistakes = attrs.field(factory=Mistakes)
+    application: Application | None = None
     manager: Manager = attrs.field(init=False)
     _left: set[str] = attrs.field(init=False)
     _stop: Callable[[], None] = attrs.field(init=False)
@@ -40,7 +55,8 @@ class Trial:
         """Put the samples on their queues."""
         routes = tuple(attrs.evolve(route, options=NO_WAITING) for route in self.settings.routes)
         settings = attrs.evolve(self.settings, routes=routes, observers=())  # what happens here is nobody's business
-        self.manager = Manager(settings, self.mistakes, self._ended)
+        self.manager = Manager(settings, self.mistakes, self._ended, application=self.application)
+        self.manager.publisher_to = partial(publisher_in, self.manager.broker)
         self._left = {sample.id for samples in self.samples.values() for sample in samples}
         for source, samples in self.samples.items():
             queue = self.manager.broker.queue(source)

@@ -21,7 +21,8 @@ def uses_of(dispatcher: Dispatcher, application: Application | None, settings: S
     """Return what the routes of a dispatcher and the publishers of an application use; what is in memory uses none."""
     translators = _translators(application, settings)
     retry = dispatcher.options.retry_delay
-    found = [_use_of(route, retry, translators) for route in dispatcher.routes]
+    explains = dispatcher.options.explain_dead_letters
+    found = [_use_of(route, retry, translators, explains=explains) for route in dispatcher.routes]
     pools = [route.pool for route in dispatcher.routes if route.pool is not None]
     return Uses(
         sources=tuple(use for use in found if isinstance(use, Source)),
@@ -33,7 +34,9 @@ def uses_of(dispatcher: Dispatcher, application: Application | None, settings: S
     )
 
 
-def _use_of(route: Route, retry: Retry, translators: Mapping[str, Translating]) -> Source | str | None:
+def _use_of(
+    route: Route, retry: Retry, translators: Mapping[str, Translating], *, explains: bool
+) -> Source | str | None:
     if route.source.startswith(SCHEME):
         return None
     consumer = route.consumer()
@@ -44,6 +47,7 @@ def _use_of(route: Route, retry: Retry, translators: Mapping[str, Translating]) 
         place=place,
         route=route.name,
         moves=_moves(route.branches, retry),
+        explains=explains,
         visibility=consumer.options.get("VisibilityTimeout"),
         translating=translators[consumer.source],
     )

@@ -9,6 +9,7 @@ import click
 
 from loafer.entrypoints.commands.display import TOLD, tell_end
 from loafer.entrypoints.commands.given import settings_alone, verbosity
+from loafer.entrypoints.settings.table import Settings
 
 _tell = partial(click.echo, err=True)
 
@@ -34,11 +35,10 @@ def dlq() -> None:
 
 
 @contextmanager
-def _told(context: click.Context) -> Iterator[None]:
-    """Tell errors in a line each, as every command does, and those of files too; read the settings before."""
+def _told(context: click.Context) -> Iterator[Settings]:
+    """Tell errors in a line each, as every command does, and those of files too; give the settings."""
     try:
-        settings_alone(context, quiet=True)
-        yield
+        yield settings_alone(context, quiet=True)
     except TOLD as error:
         context.exit(tell_end(error, traced=verbosity(context) > 1))
     except KeyboardInterrupt:
@@ -154,6 +154,28 @@ def purge(context: click.Context, queue: str, where: str | None, *, yes: bool, a
 
     with _told(context):
         context.exit(delete(queue, where, yes=yes, talk=Talk(click.echo, _tell, as_json)))
+
+
+@dlq.command("try")
+@click.argument("queue")
+@click.option("--app", metavar="MODULE:APP", help="The application whose routes are tried.")
+@click.option("--handler", metavar="NAME", help="A handler's full name, in place of an application.")
+@click.option("--translator", metavar="NAME", help="Its translator's full name  [default: as for the worker]")
+@click.option("--yes", is_flag=True, help="Agree to what the code does besides publishing.")
+@_json
+@click.pass_context
+def try_(context: click.Context, /, queue: str, *, yes: bool, as_json: bool, **code: str | None) -> None:
+    """Run today's code on the last snapshot of QUEUE.
+
+    Nothing is received or deleted. What an application publishes stays in
+    memory; what its handlers do besides, they do: that is asked for before.
+    Afterwards filters know tried.ok and tried.error.
+    """
+    from loafer.entrypoints.commands.dlq.looking import Talk  # noqa: PLC0415 - as above
+    from loafer.entrypoints.commands.dlq.trying import Code, try_all  # noqa: PLC0415
+
+    with _told(context) as settings:
+        context.exit(try_all(queue, Code(**code), settings, yes=yes, talk=Talk(click.echo, _tell, as_json)))
 
 
 @dlq.command()

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -138,7 +139,7 @@ def _as_text(snapshot: Snapshot, summary: Summary, seen: str) -> str:
         lines.append(table_text(head, [group.row for group in known]))
     unknown = sum(group.count for group in groups if group.error is None)
     if unknown:
-        lines.append(f"{unknown}  no reason recorded: SQS moved them, and keeps none")
+        lines.append(f"{unknown}  no reason recorded: `loafer dlq try {state.name} --app MODULE:APP` finds out")
     if snapshot.tried:
         lines.append(tries_of(snapshot))
     return "\n".join(lines)
@@ -146,13 +147,12 @@ def _as_text(snapshot: Snapshot, summary: Summary, seen: str) -> str:
 
 def tries_of(snapshot: Snapshot) -> str:
     """Return what came of the last try, as far as it is about what is there."""
-    counts: dict[str, int] = {}
-    for letter in snapshot.letters():
-        verdict = snapshot.tried.get(letter.message.id, NOT_TRIED)
-        if verdict["ok"] is not None:
-            word = "would succeed" if verdict["ok"] else f"still {verdict['error']}"
-            counts[word] = counts.get(word, 0) + 1
-    return "tried: " + (" · ".join(f"{count} {word}" for word, count in counts.items()) or "none of these")
+    verdicts = [snapshot.tried.get(letter.message.id, NOT_TRIED) for letter in snapshot.letters()]
+    counts = Counter(
+        "would succeed" if each["ok"] else f"still {each['error']}" for each in verdicts if each["ok"] is not None
+    )
+    told = sorted(counts.items(), key=lambda pair: (pair[0] != "would succeed", -pair[1]))
+    return "tried: " + (" · ".join(f"{count} {word}" for word, count in told) or "none of these")
 
 
 def _as_json(snapshot: Snapshot, summary: Summary) -> dict[str, Any]:
