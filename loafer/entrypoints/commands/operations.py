@@ -92,5 +92,19 @@ def queues(context: click.Context, /, prefix: str, *, watch: bool, interval: flo
         show_queues(Asked(prefix, interval, watch, as_json), terminal=sys.stdout.isatty())
 
 
-OPERATIONS = (iam, check, queues)
+@click.command()
+@click.argument("message_id", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print all that is known as JSON.")
+@click.pass_context
+def explain(context: click.Context, /, message_id: str, *, as_json: bool) -> None:
+    """Say why a message was delivered again, by what the workers of this machine noted.
+
+    ID is the message's id, or its beginning. Nothing of AWS is called. The exit status is 1 if nothing is known of it.
+    """
+    from loafer.entrypoints.commands.explain import show_explanation  # noqa: PLC0415 - `--help` needs no files
+
+    context.exit(show_explanation(message_id, as_json=as_json))
+
+
+OPERATIONS = (iam, check, queues, explain)
 """The commands of this module."""

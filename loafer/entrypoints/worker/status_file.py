@@ -73,7 +73,7 @@ def written(setting: str | None, number: int | None, document: Callable[[], Docu
 
     `number` tells workers apart that have the same setting.
     """
-    path = _path(setting, number)
+    path = path_for(setting, number)
     if path is None:
         yield
         return
@@ -87,7 +87,8 @@ def written(setting: str | None, number: int | None, document: Callable[[], Docu
         thread.join(1.0)
 
 
-def _path(setting: str | None, number: int | None) -> Path | None:
+def path_for(setting: str | None, number: int | None) -> Path | None:
+    """Return where a worker writes how it is; None: nowhere. `number` is that of `written`."""
     if setting is not None:
         return None if setting.lower() == OFF else path_of(setting, number)
     try:

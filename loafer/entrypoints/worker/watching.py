@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -18,8 +19,9 @@ from loafer.application.stuck import log_held
 from loafer.domain.metrics import Family, Sample
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.worker.document import document_of
+from loafer.entrypoints.worker.history_file import Held, clear_old, noted
 from loafer.entrypoints.worker.serving import serving
-from loafer.entrypoints.worker.status_file import written
+from loafer.entrypoints.worker.status_file import path_for, written
 from loafer.entrypoints.worker.status_place import started
 from loafer.entrypoints.worker.told import Told
 
@@ -60,6 +62,11 @@ class Watch:
                 told = partial(self._told, settings, dispatcher, measures, since)
                 looking = serving(settings, lambda: [told()]) if self.report is None else _reported(told, self.report)
                 stack.enter_context(looking)
+            path = path_for(settings.status_file, self.number)
+            if path is not None:
+                clear_old(time.time())
+                histories = stack.enter_context(noted(path, self._held, since))
+                dispatcher.observers = (*dispatcher.observers, histories)
             document = partial(self._document, settings, dispatcher, since)
             stack.enter_context(written(settings.status_file, self.number, document))
             yield
@@ -68,6 +75,13 @@ class Watch:
         """Log what is held; on any thread."""
         if self._dispatcher is not None and self._dispatcher.view is not None:
             log_held(self._dispatcher.view)
+
+    def _held(self) -> Held:
+        view = None if self._dispatcher is None else self._dispatcher.view
+        if view is None:
+            return []
+        messages = ((lane.route.source, lease.message) for lane, lease in view.held())
+        return [(message.id, source, message.receive_count) for source, message in messages]
 
     def _document(self, settings: Settings, dispatcher: Dispatcher, since: int | None) -> dict[str, Any]:
         return document_of(dispatcher.status(), settings.live_limit, self.name, since)

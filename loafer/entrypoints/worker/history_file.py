@@ -1,0 +1,179 @@
+"""A worker keeps in files beside its status file what became of messages that were not simply done, and what it holds.
+
+A file of notes is a line a note, and is moved aside when it is large, so that the latest ten thousand messages are in
+both. What it holds is written anew every few seconds, so that it is known of a worker that died.
+"""
+
+import json
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import attrs
+
+from loafer.application.histories import Histories
+from loafer.domain.history import HELD, Note
+from loafer.entrypoints.worker.status_place import folders, is_gone
+
+logger = logging.getLogger(__name__)
+
+EVERY = 5.0
+"""Seconds between two notes of what is held."""
+
+MOST_BYTES = 6 * 1024 * 1024
+"""Bytes of a file of notes before it is moved aside: some twenty thousand messages."""
+
+MOST_WAITING = 10_000
+"""Notes that wait to be written at most; what comes then is not kept."""
+
+KEPT_FOR, MOST_FILES = 14 * 86_400, 50
+"""Seconds that the files of workers which are gone are kept, and how many of them."""
+
+Held = Iterable[tuple[str, str, int]]
+"""What a worker holds: ids, sources and receive counts."""
+
+
+@attrs.define(eq=False)
+class HistoryFile:
+    """Writes notes, and what is held, on a thread of its own.
+
+    Attributes:
+        path: The file of notes.
+        held: Returns what is held; called on that thread.
+        since: When the process started, as `started` says it.
+
+    """
+
+    path: Path
+    held: Callable[[], Held]
+    since: int | None = None
+    _notes: "queue.SimpleQueue[Note | None]" = attrs.field(factory=queue.SimpleQueue, init=False)
+    _holds: bool = attrs.field(default=False, init=False)
+    _failed: bool = attrs.field(default=False, init=False)
+
+    def keep(self, note: Note) -> None:
+        """Have a note written soon; never blocks."""
+        if self._notes.qsize() < MOST_WAITING:
+            self._notes.put(note)
+
+    def run(self) -> None:
+        """Write until the end; then nothing is held any more."""
+        self._guarded(self._adopt)
+        due = time.monotonic()
+        while True:
+            notes: list[Note | None] = []
+            with suppress(queue.Empty):
+                notes.append(self._notes.get(timeout=max(0.0, due - time.monotonic())))
+                while len(notes) < MOST_WAITING:
+                    notes.append(self._notes.get_nowait())
+            kept = [note for note in notes if note is not None]
+            if kept:
+                self._guarded(lambda kept=kept: self._write(kept))  # type: ignore[misc]
+            if None in notes:
+                break
+            if time.monotonic() >= due:
+                self._guarded(self._write_held)
+                due = time.monotonic() + EVERY
+        with suppress(OSError):
+            held_path(self.path).unlink()
+
+    def end(self) -> None:
+        """Let `run` end, once all that was kept is written."""
+        self._notes.put(None)
+
+    def _guarded(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except Exception as error:  # noqa: BLE001 - a full disk, and whatever else: the worker goes on
+            if not self._failed:
+                self._failed = True
+                logger.warning("the history file %s cannot be written, which is said once: %s", self.path, error)
+
+    def _write(self, notes: Iterable[Note]) -> None:
+        text = "".join(json.dumps(attrs.asdict(note)) + "\n" for note in notes)
+        with _opened(self.path, os.O_APPEND) as file:
+            file.write(text.encode())
+            size = file.tell()
+        if size > MOST_BYTES:
+            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
+
+    def _write_held(self) -> None:
+        held = [list(each) for each in self.held()]
+        if not held and not self._holds:
+            return
+        path = held_path(self.path)
+        beside = path.with_name(f".{path.name}")
+        with _opened(beside, os.O_TRUNC) as file:
+            said = {"pid": os.getpid(), "started": self.since, "at": time.time(), "held": held}
+            file.write(json.dumps(said).encode())
+        beside.replace(path)
+        self._holds = bool(held)
+
+    def _adopt(self) -> None:
+        """Note what a worker before us held that wrote where we do, and died: in a container all have one number."""
+        notes = notes_of_held(held_path(self.path), of_the_gone=False)
+        if notes:
+            self._write(notes)
+            held_path(self.path).unlink()
+
+
+def _opened(path: Path, how: int) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | how, 0o600), "wb")
+
+
+def history_path(status: Path) -> Path:
+    """Return where the notes are of a worker whose status file this is."""
+    return status.with_suffix(".history")
+
+
+def held_path(history: Path) -> Path:
+    """Return where it is noted what is held, beside a file of notes."""
+    return history.with_suffix(".held")
+
+
+def notes_of_held(path: Path, *, of_the_gone: bool = True) -> list[Note]:
+    """Return what a worker held when it died; nothing where it runs."""
+    try:
+        said: dict[str, Any] = json.loads(path.read_bytes())
+        if of_the_gone and not is_gone(said["pid"], said["started"]):
+            return []
+        return [
+            Note(at=said["at"], worker=said["pid"], source=source, id=name, receives=receives, kind=HELD)
+            for name, source, receives in said["held"]
+        ]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+@contextmanager
+def noted(status: Path, held: Callable[[], Held], since: int | None) -> Iterator[Histories]:
+    """Give an observer whose notes are written meanwhile beside a status file; it can fail without any harm."""
+    file = HistoryFile(history_path(status), held, since)
+    thread = threading.Thread(target=file.run, name="loafer-history", daemon=True)
+    thread.start()
+    try:
+        yield Histories(file.keep)
+    finally:
+        file.end()
+        thread.join(1.0)
+
+
+def clear_old(now: float) -> None:
+    """Remove the files of workers that are gone: those that are old, and those beyond the latest."""
+    found = list[tuple[float, Path]]()
+    for folder in folders():
+        for path in (*folder.glob("[0-9]*.history*"), *folder.glob("[0-9]*.held")):
+            with suppress(OSError, ValueError):
+                if is_gone(int(path.name.partition(".")[0]), None):
+                    found.append((path.stat().st_mtime, path))
+    found.sort(reverse=True)
+    for place, (at, path) in enumerate(found):
+        if place >= MOST_FILES or now - at > KEPT_FOR:
+            with suppress(OSError):
+                path.unlink()
