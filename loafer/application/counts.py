@@ -7,7 +7,7 @@ import attrs
 
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-from loafer.ports.observer import Cause, Observer
+from loafer.ports.observer import Cause, Observer, Operation
 
 REMEMBERED = 1024
 """Handling times that are remembered: the latest."""
@@ -21,11 +21,13 @@ class Counts(Observer):
         by_name: Outcomes by name, `received`, `duplicates`, `dead_lettered`, `stale`, `leases_lost`, `leases_ended`.
         causes: Messages that come back, by cause.
         took: Seconds that handling took, the latest last.
+        calls: Calls to the source, by operation.
 
     """
 
     by_name: Counter[str] = attrs.field(factory=Counter)
     causes: Counter[Cause] = attrs.field(factory=Counter)
+    calls: Counter[Operation] = attrs.field(factory=Counter)
     took: deque[float] = attrs.field(factory=lambda: deque(maxlen=REMEMBERED))
 
     def ended(self, _: str, __: Message, outcome: Outcome, ___: BaseException | None, seconds: float) -> None:
@@ -40,3 +42,7 @@ class Counts(Observer):
     def comes_back(self, _: Message, cause: Cause) -> None:
         """Count a message that comes back."""
         self.causes[cause] += 1
+
+    def called(self, operation: Operation, _: str, __: float, ___: Exception | None) -> None:
+        """Count a call; those of one operation all come from one thread."""
+        self.calls[operation] += 1

@@ -10,6 +10,7 @@ import attrs
 
 from loafer.application.clock import lease_clock
 from loafer.application.delivery import Delivery, ignore
+from loafer.application.drains import Drains
 from loafer.application.heartbeat import Heartbeat, beating, beating_on_a_thread
 from loafer.application.intake import Intake
 from loafer.application.jobs import Jobs
@@ -63,6 +64,7 @@ class Dispatcher:
     _stop: Stop = attrs.field(default=attrs.Factory(lambda self: Stop(self.stopping), takes_self=True), init=False)
     _lanes: list[Lane] = attrs.field(factory=list, init=False)
     _slots: Slots = attrs.field(init=False)
+    _drains: Drains = attrs.field(init=False)
     _paused: set[str] = attrs.field(factory=set, init=False)
     _begun: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -108,7 +110,18 @@ class Dispatcher:
         """Receive on a route again; LookupError: there is no such route."""
         self._paused.discard(self._known(route))
         if self._lanes:
+            self._drains.end(self._lane(route))
             self._slots.resume(self._lane(route))
+
+    def drain(self, route: str) -> None:
+        """Pause a route, and give back what waits for a handler; what a handler has is handled. LookupError: as above.
+
+        What waits goes back once no receive is under way any more, which may take as long as one waits. Messages at
+        their last receive stay and are handled, for given back they would be dead-lettered unrun.
+        """
+        self.pause(route)
+        if self._lanes and not self._stop.requested.is_set():
+            self._drains.begin(self._lane(route))
 
     def _known(self, route: str) -> str:
         names = [name for each in self.routes for name in _names(each)]
@@ -171,6 +184,7 @@ class Dispatcher:
             Intake(lane, slots, self._stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit)
             for lane in self._lanes
         ]
+        self._drains = Drains(jobs, intakes)
         heartbeat = self._heartbeat(watchdog, lookout)
         self.view = View(slots, jobs.running, intakes, heartbeat, watchdog, self._stop, self.clock, self.clock())
         async with summarized(summaries, self.clock), self._beating(heartbeat):
@@ -179,6 +193,7 @@ class Dispatcher:
                     intake.start()
                 await self._stop.requested.wait()
             finally:  # a cancelled run stops cleanly too
+                self._drains.end_all()
                 self._stop.begin()
                 self.stopped_at = self.clock()
                 self.left = await self._unhindered(Shutdown(self._stop, jobs, intakes, self.options, self.clock).run())

@@ -89,7 +89,7 @@ class Jobs:
         if leases and isinstance(lane.order, BatchOrder) and isinstance(lane.route.call, BatchCall):
             asyncio.get_running_loop().call_later(lane.route.call.wait, self._ripen, lane, lane.order, leases[-1])
         if self.stop.requested.is_set():
-            self._give_back(lane)
+            self.give_back(lane)
         self.start(lane)
 
     def _ripen(self, lane: Lane, order: BatchOrder, lease: Lease) -> None:
@@ -129,7 +129,7 @@ class Jobs:
         """
         self._phase = Phase.LAST_RECEIVES
         for lane in self._settlements:
-            self._give_back(lane)
+            self.give_back(lane)
         for lane in self._settlements:
             self.start(lane)
 
@@ -137,7 +137,7 @@ class Jobs:
         """Give back all that waits, and all that is still to come; start nothing any more."""
         self._phase = Phase.OVER
         for lane in self._settlements:
-            self._give_back(lane)
+            self.give_back(lane)
 
     def open_gate(self, lane: Lane, served_until: float) -> None:
         """Let go what a stop gives back of a lane: its source serves no poll but aborted ones, until `served_until`."""
@@ -156,7 +156,7 @@ class Jobs:
     def _may_start(self) -> bool:
         return not self.stop.requested.is_set() or self._phase is Phase.LAST_RECEIVES
 
-    def _give_back(self, lane: Lane) -> None:
+    def give_back(self, lane: Lane) -> None:
         """Give back what waits in a lane, but for what may start yet."""
         last = lane.info.max_receive_count
         over = self._phase is Phase.OVER or self.slots.is_barred(lane)

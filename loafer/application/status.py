@@ -55,6 +55,7 @@ class RouteStatus:
         paused: Whether nothing is received.
         counts: What happened so far, by name.
         causes: Messages that came back or will, by cause.
+        calls: Calls to the source, by operation.
         p50: What half of the handlings of late took at most; None: there were none.
         p99: What all but one in a hundred of them took at most.
 
@@ -74,6 +75,7 @@ class RouteStatus:
     paused: bool
     counts: Mapping[str, int]
     causes: Mapping[str, int]
+    calls: Mapping[str, int] = attrs.field(factory=dict)
     p50: float | None
     p99: float | None
 
@@ -118,6 +120,8 @@ class View:
     stop: Stop
     clock: Callable[[], float]
     began: float
+    loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop)
+    """The event loop on which it runs."""
 
     def status(self) -> Status:
         """Return how it is now."""
@@ -174,6 +178,7 @@ class View:
             paused=tally.paused,
             counts=dict(lane.counts.copy()),
             causes={str(cause): count for cause, count in lane.events.causes.copy().items()},
+            calls={str(operation): count for operation, count in lane.events.calls.copy().items()},
             p50=percentile(took, 0.5) if took else None,
             p99=percentile(took, 0.99) if took else None,
         )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import attrs
 
+from loafer.application.holding import what_waits
 from loafer.application.lane import Lane
 from loafer.application.stacks import stack_of
 from loafer.application.status import Handling, View
@@ -70,8 +71,8 @@ def log_held(view: View) -> None:
         logger.warning(text, *told, extra=_fields(lane, handling))
     for lane, lease in waiting:
         text = "message %s on route %s: %s, attempt %d, lease left %.1f s"
-        what = "waits to be deleted" if lease.settling else "waits to be given back" if lease.released else "waits"
-        logger.warning(text, lease.message.id, lane.route.name, what, lease.attempts, lease.deadline - now)
+        left = lease.deadline - now
+        logger.warning(text, lease.message.id, lane.route.name, what_waits(lease), lease.attempts, left)
 
 
 def _fields(lane: Lane, handling: Handling) -> dict[str, object]:

@@ -109,6 +109,20 @@ def status(context: click.Context, files: tuple[str, ...], *, as_json: bool) -> 
     context.exit(show_status(files, as_json=as_json, echo=click.echo))
 
 
+@cli.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.pass_context
+def top(context: click.Context, files: tuple[str, ...]) -> None:
+    """Follow the workers on this machine, live; needs loafer[top].
+
+    Shows their routes, what they hold and where each handler is, and can pause, resume and drain a route. FILE is a
+    status file that is elsewhere.
+    """
+    from loafer.entrypoints.commands.top import show_top  # noqa: PLC0415 - `--help` needs no files
+
+    context.exit(show_top(files, partial(click.echo, err=True)))
+
+
 @cli.command("publish_sqs")
 @click.option("--queue", required=True, metavar="QUEUE", help="The queue's name, URL or ARN.")
 @message_options

@@ -20,8 +20,15 @@ Worker = dict[str, Any]
 
 def found_workers(paths: Sequence[Path], now: float) -> list[Worker]:
     """Return what the workers that still run say: those of these files, or without any, all of this user's."""
-    workers = (_read(path, now) for path in paths or status_files())
-    return [worker for worker in workers if worker is not None]
+    return [worker for _, worker in workers_by_file(paths, now)]
+
+
+def workers_by_file(paths: Sequence[Path], now: float) -> Iterator[tuple[Path, Worker]]:
+    """Yield the workers that still run, each with its file."""
+    for path in paths or status_files():
+        worker = _read(path, now)
+        if worker is not None:
+            yield path, worker
 
 
 def paths_set() -> list[Path]:
@@ -71,10 +78,14 @@ def lines_of(worker: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is shown of a worker."""
     silent = worker["silent"]
     said = "READY" if worker["ready"] and worker["alive"] else "NOT READY" if worker["alive"] else "NOT ALIVE"
-    loop = f"loop blocked for {worker['blocked']:.0f} s" if worker["blocked"] > 1 else f"loop {_ms(worker['latency'])}"
+    loop = (
+        f"loop blocked for {worker['blocked']:.0f} s"
+        if worker["blocked"] > 1
+        else f"loop {milliseconds(worker['latency'])}"
+    )
     beat = f"heartbeat {worker['heartbeat'] + silent:.1f} s ago"
     name = f" ({worker['worker']})" if worker["worker"] else ""
-    up = _duration(worker["up"] + silent)
+    up = duration(worker["up"] + silent)
     yield "   ".join((f"worker {worker['pid']}{name}", f"up {up}", said, worker["state"], loop, beat))
     for reason in [*worker["not_alive"], *worker["not_ready"]]:
         yield f"  ! {reason}"
@@ -86,7 +97,7 @@ def _route(route: Mapping[str, Any], silent: float) -> Iterator[str]:
     oldest = route["oldest"]
     parts = [f"route {route['name']}", f"jobs {route['jobs']}/{route['limit']}", f"held {route['held']}"]
     if oldest is not None:
-        parts.append(f"oldest {_duration(oldest['seconds'] + silent)} ({oldest['id']} attempt {oldest['attempt']})")
+        parts.append(f"oldest {duration(oldest['seconds'] + silent)} ({oldest['id']} attempt {oldest['attempt']})")
     last = route["last_receive"]
     parts.append("last receive never" if last is None else f"last receive {last + silent:.1f} s ago")
     parts += ["paused"] * route["paused"]
@@ -98,24 +109,27 @@ def _route(route: Mapping[str, Any], silent: float) -> Iterator[str]:
     numbers = {"done": counts.get("succeeded", 0), "failed": failed, "rejected": counts.get("rejected", 0)}
     numbers |= {"ignored": counts["ignored"]} if counts.get("ignored") else {}
     numbers |= {"leases lost": lost, "stale": counts.get("stale", 0)}
-    shown = [f"{name} {_grouped(number)}" for name, number in numbers.items()]
+    shown = [f"{name} {grouped(number)}" for name, number in numbers.items()]
     if route["p50"] is not None:
-        shown += [f"p50 {_ms(route['p50'])}", f"p99 {_ms(route['p99'])}"]
+        shown += [f"p50 {milliseconds(route['p50'])}", f"p99 {milliseconds(route['p99'])}"]
     yield "  " + "   ".join(shown)
-    causes = [f"{cause} {_grouped(number)}" for cause, number in sorted(route["causes"].items())]
+    causes = [f"{cause} {grouped(number)}" for cause, number in sorted(route["causes"].items())]
     if causes:
         yield "  comes back: " + "   ".join(causes)
 
 
-def _grouped(number: int) -> str:
+def grouped(number: int) -> str:
+    """Return a number with a space between thousands."""
     return f"{number:,}".replace(",", " ")
 
 
-def _ms(seconds: float) -> str:
+def milliseconds(seconds: float) -> str:
+    """Return a short time as text."""
     return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return a time as text, in two units at most."""
     whole = int(seconds)
     if whole < 60:  # noqa: PLR2004 - seconds in a minute
         return f"{whole} s"

@@ -1,9 +1,9 @@
-"""A worker writes every few seconds how it is, for whoever looks from outside its process."""
+"""A worker writes every few seconds how it is, and answers questions, for whoever looks from outside its process."""
 
+import asyncio
 import json
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,7 +11,9 @@ from typing import Any
 
 import attrs
 
-from loafer.entrypoints.worker.status_place import OFF, is_gone, own_folder, path_of, status_files
+from loafer.entrypoints.worker.control_socket import Answers, answering
+from loafer.entrypoints.worker.neighbour import beside, is_over
+from loafer.entrypoints.worker.status_place import OFF, is_gone, own_folder, path_of, socket_of, status_files
 
 logger = logging.getLogger(__name__)
 
@@ -23,17 +25,16 @@ Document = Mapping[str, Any]
 
 @attrs.define(eq=False)
 class StatusFile:
-    """Writes a document to a file, again and again, on a thread of its own; whoever reads it sees a whole one.
+    """Writes a document to a file, again and again; whoever reads it sees a whole one.
 
     Attributes:
         path: The file.
-        document: Returns what is to be written; called on that thread.
+        document: Returns what is to be written.
 
     """
 
     path: Path
     document: Callable[[], Document]
-    _over: threading.Event = attrs.field(factory=threading.Event, init=False)
     _failed: bool = attrs.field(default=False, init=False)
 
     def write(self) -> bool:
@@ -54,37 +55,38 @@ class StatusFile:
                 beside.unlink()
         return True
 
-    def run(self) -> None:
+    async def run(self, stop: asyncio.Event) -> None:
         """Write until the end, and then remove the file."""
-        while True:
-            if self._over.wait(EVERY if self.write() else AT_FIRST):
-                break
+        while not await is_over(stop, EVERY if self.write() else AT_FIRST):
+            pass
         with suppress(OSError):
             self.path.unlink()
 
-    def end(self) -> None:
-        """Let `run` end."""
-        self._over.set()
-
 
 @contextmanager
-def written(setting: str | None, number: int | None, document: Callable[[], Document]) -> Iterator[None]:
+def written(
+    setting: str | None, number: int | None, document: Callable[[], Document], answers: Answers | None = None
+) -> Iterator[None]:
     """Write how a worker is meanwhile, where the setting says so; it can fail without any harm.
 
-    `number` tells workers apart that have the same setting.
+    `number` tells workers apart that have the same setting. Beside the file a socket answers questions, on the same
+    thread; without `answers` there is none.
     """
     path = path_for(setting, number)
     if path is None:
         yield
         return
     file = StatusFile(path, document)
-    thread = threading.Thread(target=file.run, name="loafer-status-file", daemon=True)
-    thread.start()
-    try:
+
+    async def run(stop: asyncio.Event) -> None:
+        if answers is None:
+            await file.run(stop)
+            return
+        async with answering(socket_of(path), answers):
+            await file.run(stop)
+
+    with beside("loafer-status-file", run):
         yield
-    finally:
-        file.end()
-        thread.join(1.0)
 
 
 def path_for(setting: str | None, number: int | None) -> Path | None:
@@ -106,3 +108,4 @@ def _clear() -> None:
         with suppress(OSError, ValueError):
             if is_gone(int(path.stem), None):
                 path.unlink()
+                socket_of(path).unlink()

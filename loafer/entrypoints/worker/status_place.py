@@ -4,11 +4,14 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 OFF = "off"
 """The setting that has no file written."""
+
+LONGEST_ADDRESS = 100
+"""Bytes of the name of a socket; systems differ, and none takes fewer."""
 
 
 def folders() -> list[Path]:
@@ -29,7 +32,7 @@ def own_folder() -> Path:
     for folder in folders():
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
-            _check(folder)
+            check_folder(folder)
         except OSError as error:
             refused = refused or error
         else:
@@ -37,7 +40,7 @@ def own_folder() -> Path:
     raise refused or OSError("there is no folder for status files")
 
 
-def _check(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
     """See that a folder is a real one, ours, and nobody else's to write; PermissionError: it is not."""
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
@@ -50,11 +53,34 @@ def path_of(setting: str, number: int | None) -> Path:
     return path if number is None else path.with_name(f"{path.stem}-{number}{path.suffix}")
 
 
+def socket_of(status_file: Path) -> Path:
+    """Return where the worker with this status file listens for questions."""
+    return status_file.with_suffix(".sock")
+
+
+@contextmanager
+def address_of(path: Path) -> Iterator[str]:
+    """Give a name for a socket that the system takes: it takes short ones only, so a long one is given by its folder.
+
+    Raises:
+        OSError: there is no such folder.
+
+    """
+    if len(os.fsencode(path)) <= LONGEST_ADDRESS:
+        yield str(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)
+
+
 def status_files() -> Iterator[Path]:
     """Yield the status files of this user's workers, also of those that are gone."""
     for folder in folders():
         with suppress(OSError):
-            _check(folder)
+            check_folder(folder)
             yield from sorted(folder.glob("[0-9]*.json"))
 
 

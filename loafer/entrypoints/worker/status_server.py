@@ -4,13 +4,15 @@ import asyncio
 import logging
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from ipaddress import ip_address
 from typing import TypeAlias
 
 import attrs
+
+from loafer.entrypoints.worker.neighbour import beside
 
 logger = logging.getLogger(__name__)
 
@@ -56,28 +58,14 @@ def served(listening: socket.socket, answers: Answers, name: str = "") -> Iterat
 
     Where this machine alone reaches it, it has the machine's own names, and the `name` that is given, but no others.
     """
-    loop, stop = asyncio.new_event_loop(), asyncio.Event()
     host, port = listening.getsockname()[:2]
     inside = ip_address(host).is_loopback
     server = _Server(answers, name.lower() if inside else None)
-
-    def run() -> None:
-        try:
-            loop.run_until_complete(server.run(listening, stop))
-        finally:
-            loop.close()
-
-    thread = threading.Thread(target=run, name="loafer-status", daemon=True)
-    thread.start()
     whom = "" if inside else ", without a password, to all who reach this address"
     shown = f"[{host}]" if ":" in host else host
     logger.info("health and metrics are served at http://%s:%s%s", shown, port, whom)
-    try:
+    with beside("loafer-status", partial(server.run, listening)):
         yield
-    finally:
-        with suppress(RuntimeError):  # it has ended by itself
-            loop.call_soon_threadsafe(stop.set)
-        thread.join(1.0)
 
 
 @attrs.define(eq=False)

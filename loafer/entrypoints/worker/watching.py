@@ -18,6 +18,7 @@ from loafer.application.status import Status
 from loafer.application.stuck import log_held
 from loafer.domain.metrics import Family, Sample
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.worker.desk import Desk
 from loafer.entrypoints.worker.document import document_of
 from loafer.entrypoints.worker.history_file import Held, clear_old, noted
 from loafer.entrypoints.worker.serving import serving
@@ -68,7 +69,7 @@ class Watch:
                 histories = stack.enter_context(noted(path, self._held, since))
                 dispatcher.observers = (*dispatcher.observers, histories)
             document = partial(self._document, settings, dispatcher, since)
-            stack.enter_context(written(settings.status_file, self.number, document))
+            stack.enter_context(written(settings.status_file, self.number, document, Desk(dispatcher, document).answer))
             yield
 
     def log_held(self) -> None:
