@@ -97,8 +97,9 @@ def routes(context: click.Context, application: str) -> None:
 @cli.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print what the workers say as JSON.")
+@click.option("--alive", is_flag=True, help="End with 0 if all are alive, ready or not.")
 @click.pass_context
-def status(context: click.Context, files: tuple[str, ...], *, as_json: bool) -> None:
+def status(context: click.Context, files: tuple[str, ...], *, as_json: bool, alive: bool) -> None:
     """Show how the workers on this machine are.
 
     They say so every five seconds in status files; FILE is such a file. The exit status is 0 if all are ready, 1 if one
@@ -106,7 +107,7 @@ def status(context: click.Context, files: tuple[str, ...], *, as_json: bool) -> 
     """
     from loafer.entrypoints.commands.status import show_status  # noqa: PLC0415 - `--help` needs no files
 
-    context.exit(show_status(files, as_json=as_json, echo=click.echo))
+    context.exit(show_status(files, as_json=as_json, alive=alive, echo=click.echo))
 
 
 @cli.command()

@@ -1,7 +1,9 @@
 """What runs until it is stopped: the default route, or the routes of an application in code."""
 
 import logging
+from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
@@ -26,6 +28,9 @@ from loafer.entrypoints.wiring.configured import configured, routes_apart
 from loafer.entrypoints.worker.deadline import cut_off
 from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.entrypoints.worker.logs import in_the_logs_format, set_up_logs
+
+if TYPE_CHECKING:
+    from loafer.entrypoints.supervisor.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -120,8 +125,10 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
                 launch = partial(launch_worker, settings, verbose)
                 supervisor = Supervisor(settings.processes, launch, began, tell, settings.grace_period, end)
                 from loafer.entrypoints.worker.serving import serving  # noqa: PLC0415 - as above
+                from loafer.entrypoints.worker.telling import telling  # noqa: PLC0415 - as above
 
-                with serving(settings, supervisor.told):
+                documents = partial(_documents, supervisor)
+                with serving(settings, supervisor.told), telling(settings, documents):
                     return supervisor.run()
         from loafer.entrypoints.worker.manager import Manager  # noqa: PLC0415 - several need none here
         from loafer.entrypoints.worker.signals import by_signals  # noqa: PLC0415 - as above
@@ -133,6 +140,10 @@ def run_worker(settings: Settings, mistakes: Mistakes, application: Application 
             began, partial(by_signals, look=watch.log_held)
         )
         return 0
+
+
+def _documents(supervisor: "Supervisor") -> list[Mapping[str, Any]]:
+    return [told.document for told in supervisor.told()]
 
 
 def _warn_of_memory(settings: Settings, application: Application | None) -> None:

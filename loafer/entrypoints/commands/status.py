@@ -55,14 +55,15 @@ def _read(path: Path, now: float) -> Worker | None:
     return {**worker, "silent": silent}
 
 
-def exit_status(workers: Sequence[Mapping[str, Any]]) -> int:
-    """Return the exit status: whether all are ready, some are not, or there is none."""
+def exit_status(workers: Sequence[Mapping[str, Any]], *, alive: bool = False) -> int:
+    """Return the exit status: whether all are ready, or `alive` is enough, some are not, or there is none."""
     if not workers:
         return NONE_FOUND
-    return READY if all(worker["ready"] and worker["alive"] for worker in workers) else NOT_READY
+    well = all(worker["alive"] and (alive or worker["ready"]) for worker in workers)
+    return READY if well else NOT_READY
 
 
-def show_status(files: Sequence[str], *, as_json: bool, echo: Callable[[str], object]) -> int:
+def show_status(files: Sequence[str], *, as_json: bool, echo: Callable[[str], object], alive: bool = False) -> int:
     """Show the workers, and return the exit status."""
     workers = found_workers([Path(file) for file in files] or paths_set(), time.time())
     if as_json:
@@ -71,7 +72,7 @@ def show_status(files: Sequence[str], *, as_json: bool, echo: Callable[[str], ob
         echo("no worker found: none runs, or not as this user on this machine, or LOAFER_STATUS_FILE=off")
     else:
         echo("\n".join(line for worker in workers for line in lines_of(worker)))
-    return exit_status(workers)
+    return exit_status(workers, alive=alive)
 
 
 def lines_of(worker: Mapping[str, Any]) -> Iterator[str]:

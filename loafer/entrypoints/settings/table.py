@@ -245,6 +245,9 @@ class Settings:
         parsers.seconds(above=0),
         "Seconds of a blocked event loop after which the worker says that it is not alive.",
     )
+    ecs_protection: bool = setting(
+        "LOAFER_ECS_PROTECTION", "0", parsers.switch, "1: on ECS, protect the task from scale-in while it has messages."
+    )
     origins: Mapping[str, str] = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -24,7 +24,10 @@ from loafer.entrypoints.worker.history_file import Held, clear_old, noted
 from loafer.entrypoints.worker.serving import serving
 from loafer.entrypoints.worker.status_file import path_for, written
 from loafer.entrypoints.worker.status_place import started
+from loafer.entrypoints.worker.telling import is_told, telling
 from loafer.entrypoints.worker.told import Told
+
+Document: TypeAlias = Callable[[], dict[str, Any]]
 
 EVERY = 1.0
 """Seconds between two reports to a supervisor."""
@@ -57,18 +60,22 @@ class Watch:
         self._dispatcher = dispatcher
         since = started(os.getpid())
         with ExitStack() as stack:
+            measures: Measures | None = None
             if settings.status is not None:
                 measures = Measures()
                 dispatcher.observers = (*dispatcher.observers, measures)
-                told = partial(self._told, settings, dispatcher, measures, since)
-                looking = serving(settings, lambda: [told()]) if self.report is None else _reported(told, self.report)
-                stack.enter_context(looking)
             path = path_for(settings.status_file, self.number)
             if path is not None:
                 clear_old(time.time())
                 histories = stack.enter_context(noted(path, self._held, since))
                 dispatcher.observers = (*dispatcher.observers, histories)
             document = partial(self._document, settings, dispatcher, since)
+            report = partial(self._told, settings, dispatcher, measures, document)
+            if self.report is None:
+                stack.enter_context(serving(settings, lambda: [report()]))
+                stack.enter_context(telling(settings, lambda: [document()]))
+            elif settings.status is not None or is_told(settings):
+                stack.enter_context(_reported(report, self.report))
             stack.enter_context(written(settings.status_file, self.number, document, Desk(dispatcher, document).answer))
             yield
 
@@ -87,10 +94,10 @@ class Watch:
     def _document(self, settings: Settings, dispatcher: Dispatcher, since: int | None) -> dict[str, Any]:
         return document_of(dispatcher.status(), settings.live_limit, self.name, since)
 
-    def _told(self, settings: Settings, dispatcher: Dispatcher, measures: Measures, since: int | None) -> Told:
-        status = dispatcher.status()
-        document = document_of(status, settings.live_limit, self.name, since)
-        return Told(document, [*_families(status, settings.live_limit), *measures.families()])
+    def _told(self, settings: Settings, dispatcher: Dispatcher, measures: Measures | None, document: Document) -> Told:
+        if measures is None:
+            return Told(document())
+        return Told(document(), [*_families(dispatcher.status(), settings.live_limit), *measures.families()])
 
 
 def _families(status: Status, live_limit: float) -> Iterator[Family]:

@@ -129,3 +129,10 @@ def test_the_command_imports_nothing_that_takes_long(tmp_path: Path) -> None:
     environ = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_where_being_alive_is_enough_a_worker_that_is_not_ready_is_fine() -> None:
+    waiting = {"alive": True, "ready": False}
+    assert exit_status([waiting]) == 1
+    assert exit_status([waiting], alive=True) == 0
+    assert exit_status([waiting, {"alive": False, "ready": False}], alive=True) == 1
