@@ -44,7 +44,7 @@ locks:  ## Write requirements/*.txt anew; UPGRADE=1 takes the newest versions
 	$(PYTHON) tools/locks.py $(if $(UPGRADE),--upgrade)
 
 audit:  ## Look for known holes in what is locked; asks the network
-	$(PYTHON) -m pip_audit --require-hashes --disable-pip -r requirements/dev.txt
+	$(PYTHON) -m pip_audit --strict --require-hashes --disable-pip -r requirements/dev.txt
 
 dist:  ## Build the source archive and the wheel into dist/
 	rm -rf dist

@@ -11,7 +11,7 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from fuzz_seeds import SEEDS, WORDS
 
-OWN = ("fuzz_http", "fuzz_answers", "fuzz_texts", "fuzz_signature")
+OWN = ("fuzz_http", "fuzz_answers", "fuzz_texts", "fuzz_signature", "fuzz_outside")
 
 with atheris.instrument_imports(include=["loafer", "dotenv", "configparser", *OWN]):
     from fuzz_targets import TARGETS

@@ -1,5 +1,7 @@
 """Where fuzzing starts: inputs that get far, and words that inputs are made of."""
 
+import os
+
 from fuzz_signature import certificate_of_sns, signed_envelope
 
 MESSAGE = (
@@ -18,6 +20,12 @@ RECORD = (
 )
 CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n2;x=y\r\n{}\r\n0\r\nTrailer: x\r\n\r\n"
 POLICY = b'{\\"deadLetterTargetArn\\":\\"arn:aws:sqs:eu-west-1:1:q\\",\\"maxReceiveCount\\":3}'
+STATUS = (
+    b'{"version":"2","worker":"1","started":null,"state":"busy","alive":true,"ready":false,"not_alive":[],"not_ready":["x"],'
+    b'"pid":%d,"at":1e9,"up":90,"stopping":false,"blocked":2,"latency":0.1,"heartbeat":0.5,"tick":1,"routes":[{"name":"orders",'
+    b'"jobs":1,"limit":2,"held":3,"oldest":{"id":"1","attempt":2,"seconds":3},"last_receive":1,"trouble":null,"paused":true,'
+    b'"counts":{"succeeded":1234},"causes":{"failed":1},"p50":0.1,"p99":2}]}' % os.getpid()
+)
 
 SEEDS: dict[str, list[bytes]] = {
     "http": [
@@ -59,6 +67,25 @@ SEEDS: dict[str, list[bytes]] = {
         certificate_of_sns().replace(b"NAQEBBQAD", b"NABQBEQAD"),  # a kind of key that nobody knows
         b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     ],
+    "condition": [
+        MESSAGE,
+        (
+            b'{"MessageId":"1","ReceiptHandle":"r","Body":"{\\"a\\":{\\"b\\":null},\\"c\\":1e999}","MessageAttributes":'
+            b'{"type":{"DataType":"Number.x","StringValue":"1e99999999"}}}'
+        ),
+    ],
+    "trace": [
+        b"Root=1-0af76519-16cd43dd8448eb211c80319c;Parent=b7ad6b7169203331;Sampled=1",
+        b'{"TopicArn":"a","MessageAttributes":{"traceparent":{"Type":"String","Value":"00-0af7651916cd43dd-b7ad-01"}}}',
+        b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    ],
+    "metrics": [b"orders", b'a"} 1\nb{c="', b"\\", b"\xff"],
+    "health": [
+        b"GET /livez HTTP/1.1\r\nHost: localhost:9102\r\n\r\n",
+        b"GET /metrics?x HTTP/1.0\r\nhost:[::1]\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+    ],
+    "status": [STATUS, STATUS.replace(b'"p50":0.1', b'"p50":null'), b'{"pid":1,"started":null,"at":1e999}'],
     "address": [
         b"orders.fifo",
         b"https://sqs.eu-west-1.amazonaws.com/123456789012/orders",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from fuzz_answers import batch, receive
 from fuzz_http import http, refusal
+from fuzz_outside import condition, health, metrics, status, trace
 from fuzz_signature import certificate, signature
 from fuzz_texts import address, cfg, env, envelope, replay, telling, toml
 
@@ -12,6 +13,7 @@ TARGETS: Mapping[str, Callable[[bytes], None]] = {
     for target in (
         *(http, refusal, receive, batch),
         *(envelope, signature, certificate),
+        *(condition, trace, metrics, health, status),
         *(address, replay, env, cfg, toml, telling),
     )
 }

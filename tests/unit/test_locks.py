@@ -95,3 +95,8 @@ def test_every_action_of_the_workflow_is_pinned_to_a_commit() -> None:
     actions = re.findall(r"uses: (\S+)", (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
     assert actions
     assert [action for action in actions if not re.search(r"@[0-9a-f]{40}$", action)] == []
+
+
+def test_an_audit_that_could_look_nothing_up_fails() -> None:
+    [command] = re.findall(r"-m pip_audit (.*)", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert "--strict" in command.split()

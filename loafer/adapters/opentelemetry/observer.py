@@ -15,6 +15,7 @@ from loafer import __version__
 from loafer.domain.batch import Failure
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.shown import of_the_sdk
 from loafer.ports.carried import context_of
 from loafer.ports.observer import Cause, Observer, Operation
 
@@ -48,7 +49,7 @@ class OpenTelemetryObserver(Observer):
 
     Attributes:
         parent: Whether a span is a child of the one that sent its message, in place of a link to it; not of batches.
-        texts: Whether spans hold the texts of errors, which may quote bodies.
+        texts: Whether spans hold the texts of errors, which may quote bodies; never those that the SDK's are part of.
         tracers: Gives the tracer; None: the one that is set for the process.
         meters: Gives the meter; None: as well.
 
@@ -125,7 +126,7 @@ class OpenTelemetryObserver(Observer):
     def _tell_error(self, span: Span, failed: str, error: BaseException | None) -> None:
         span.set_attribute("error.type", failed)
         span.set_status(StatusCode.ERROR, failed)
-        if self.texts and error is not None:
+        if self.texts and error is not None and not of_the_sdk(error):
             span.record_exception(error)
 
     def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:

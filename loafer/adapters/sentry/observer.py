@@ -9,6 +9,7 @@ import attrs
 import sentry_sdk
 from sentry_sdk.tracing import Span
 
+from loafer.adapters.sentry.scrubbing import scrubbed
 from loafer.domain.batch import Failure
 from loafer.domain.carrying import sentry_trace_of
 from loafer.domain.lifecycle import Outcome
@@ -48,7 +49,7 @@ class SentryObserver(Observer):
     def started(self, messages: Sequence[Message]) -> None:
         """Start a transaction in a scope of its own."""
         first, stack = messages[0], ExitStack()
-        stack.enter_context(sentry_sdk.isolation_scope())
+        stack.enter_context(sentry_sdk.isolation_scope()).add_event_processor(scrubbed)
         continued = sentry_sdk.continue_trace(
             _headers(first),
             op="queue.process",

@@ -2,11 +2,13 @@
 
 import json
 import os
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loafer.domain.shown import printable
 from loafer.entrypoints.worker.status_place import is_gone, status_files
 
 READY, NOT_READY, NONE_FOUND = 0, 1, 3
@@ -14,6 +16,9 @@ READY, NOT_READY, NONE_FOUND = 0, 1, 3
 
 SILENT = 15.0
 """Seconds after which a worker that says nothing more is not ready, whatever it said last."""
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes of a status file, of which a thousand routes take less than one in a hundred."""
 
 Worker = dict[str, Any]
 
@@ -42,17 +47,36 @@ def paths_set() -> list[Path]:
 
 def _read(path: Path, now: float) -> Worker | None:
     try:
-        worker = json.loads(path.read_bytes())
+        return worker_in(_text_of(path), now)
+    except OSError:
+        return None
+
+
+def worker_in(text: bytes, now: float) -> Worker | None:
+    """Return what a worker says in a status file; None where that is no status of one that runs."""
+    try:
+        worker = json.loads(text)
         gone = is_gone(worker["pid"], worker["started"])
-    except (OSError, ValueError, KeyError, TypeError):
+        silent = max(0.0, now - worker["at"])
+        said = {**worker, **(_wedged(silent) if silent > SILENT else {}), "silent": silent}
+        all(lines_of(said))
+    except (OSError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError, AttributeError):
         return None
-    if gone:
-        return None
-    silent = max(0.0, now - worker["at"])
-    if silent > SILENT:
-        text = f"it has said nothing for {silent:.0f} s: its process is stopped, or something keeps the interpreter"
-        worker |= {"alive": False, "ready": False, "not_alive": [text], "state": "wedged"}
-    return {**worker, "silent": silent}
+    return None if gone else said
+
+
+def _text_of(path: Path) -> bytes:
+    """Return what is in a file; OSError where it is none, or larger than any that a worker writes."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+            raise OSError
+        return file.read()
+
+
+def _wedged(silent: float) -> Worker:
+    text = f"it has said nothing for {silent:.0f} s: its process is stopped, or something keeps the interpreter"
+    return {"alive": False, "ready": False, "not_alive": [text], "state": "wedged"}
 
 
 def exit_status(workers: Sequence[Mapping[str, Any]], *, alive: bool = False) -> int:
@@ -71,7 +95,7 @@ def show_status(files: Sequence[str], *, as_json: bool, echo: Callable[[str], ob
     elif not workers:
         echo("no worker found: none runs, or not as this user on this machine, or LOAFER_STATUS_FILE=off")
     else:
-        echo("\n".join(line for worker in workers for line in lines_of(worker)))
+        echo("\n".join(printable(line) for worker in workers for line in lines_of(worker)))
     return exit_status(workers, alive=alive)
 
 

@@ -30,29 +30,35 @@ class StatusFile:
     Attributes:
         path: The file.
         document: Returns what is to be written.
+        beside: Where it is written before it takes its place; its name is nobody else's to know.
 
     """
 
     path: Path
     document: Callable[[], Document]
+    beside: Path = attrs.field(init=False)
     _failed: bool = attrs.field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Make up a name that nobody else can have taken, where others may write too."""
+        self.beside = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}")
 
     def write(self) -> bool:
         """Write once, and tell whether the worker is ready; what fails is logged once."""
-        beside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
             document = self.document()
             text = json.dumps(document)
-            with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "w") as file:
+            self.beside.unlink(missing_ok=True)
+            with os.fdopen(os.open(self.beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(text)
-            beside.replace(self.path)
+            self.beside.replace(self.path)
             return bool(document.get("ready"))
         except Exception as error:  # noqa: BLE001 - a full disk, and whatever else: the worker goes on
             if not self._failed:
                 self._failed = True
                 logger.warning("the status file %s cannot be written, which is said once: %s", self.path, error)
             with suppress(OSError):
-                beside.unlink()
+                self.beside.unlink()
         return True
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -60,7 +60,7 @@ def served(listening: socket.socket, answers: Answers, name: str = "") -> Iterat
     """
     host, port = listening.getsockname()[:2]
     inside = ip_address(host).is_loopback
-    server = _Server(answers, name.lower() if inside else None)
+    server = Server(answers, name.lower() if inside else None)
     whom = "" if inside else ", without a password, to all who reach this address"
     shown = f"[{host}]" if ":" in host else host
     logger.info("health and metrics are served at http://%s:%s%s", shown, port, whom)
@@ -69,7 +69,7 @@ def served(listening: socket.socket, answers: Answers, name: str = "") -> Iterat
 
 
 @attrs.define(eq=False)
-class _Server:
+class Server:
     """Answers requests.
 
     Attributes:
@@ -83,6 +83,7 @@ class _Server:
     _open: dict[asyncio.StreamWriter, None] = attrs.field(factory=dict, init=False)
 
     async def run(self, listening: socket.socket, stop: asyncio.Event) -> None:
+        """Answer at a socket until it is to stop."""
         async with await asyncio.start_server(self._connected, sock=listening, limit=LARGEST_HEAD):
             await stop.wait()
 
@@ -94,7 +95,7 @@ class _Server:
             oldest.transport.abort()
         try:
             async with asyncio.timeout(PATIENCE):
-                writer.write(_bytes_of(await self._answer(reader)))
+                writer.write(_bytes_of(await self.answer(reader)))
                 await writer.drain()
                 writer.close()
                 await writer.wait_closed()
@@ -104,7 +105,8 @@ class _Server:
             self._open.pop(writer, None)
             writer.transport.abort()
 
-    async def _answer(self, reader: asyncio.StreamReader) -> Answer:
+    async def answer(self, reader: asyncio.StreamReader) -> Answer:
+        """Return the answer to what is read; IncompleteReadError: it ends too early."""
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.LimitOverrunError:

@@ -2,9 +2,8 @@
 
 import re
 import sys
-from collections.abc import Iterator
 
-from loafer.domain.shown import printable
+from loafer.domain.shown import errors_in, printable
 
 _SDKS = ("botocore", "aiohttp")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
@@ -30,7 +29,7 @@ def without_the_sdks_words(text: str, error: BaseException) -> str:
         return text  # none of them has raised anything
     from loafer.adapters.aws.details import said_by  # noqa: PLC0415 - only where the SDK is there already
 
-    for cause in _errors_in(error):
+    for cause in errors_in(error):
         said = said_by(cause)
         if said is not None:
             text = _replaced(text, str(cause), said)
@@ -42,7 +41,7 @@ def that_forges_nothing(trace: str, error: BaseException) -> str:
 
     The text may quote a body, and looks else like further lines of the log.
     """
-    for cause in _errors_in(error):
+    for cause in errors_in(error):
         text = _text_of(cause)
         if "\n" in text and text.strip():
             trace = trace.replace(text, text.replace("\n", "\n    "))
@@ -64,15 +63,3 @@ def _replaced(text: str, words: str, others: str) -> str:
         if len(line) >= _SHORTEST and line in text:
             text, others = text.replace(line, others), "…"
     return text
-
-
-def _errors_in(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, what it came from, and those of a group, each once."""
-    seen, errors = set[int](), [error]
-    while errors:
-        error = errors.pop()
-        if id(error) not in seen:
-            seen.add(id(error))
-            yield error
-            errors += [cause for cause in (error.__cause__, error.__context__) if cause is not None]
-            errors += error.exceptions if isinstance(error, BaseExceptionGroup) else ()

@@ -1,6 +1,7 @@
 """The same run, read back from the counts, OpenTelemetry, Sentry and the registry of Prometheus: all agree."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 import sentry_sdk
+from botocore.exceptions import ClientError
 from opentelemetry import trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -196,6 +198,28 @@ async def test_a_failed_span_tells_its_error_and_its_text_only_where_that_may_be
         assert (span.attributes or {})["error.type"] == "ValueError"
     assert "a secret body" in str(told.spans[0].to_json())
     assert "a secret body" not in str(discreet.spans[0].to_json())
+
+
+async def puts(content: str) -> None:
+    """Fail as the SDK does where a signature is wrong: it repeats what was signed."""
+    text = f"should have been\nx-amz-security-token:{content}"
+    refused = ClientError({"Error": {"Code": "SignatureDoesNotMatch", "Message": text}}, "PutItem")
+    raise ExceptionGroup(f"it failed: {refused}", [ValueError(str(refused))]) from refused
+
+
+async def test_what_an_sdk_says_of_a_request_is_in_no_span_and_in_no_event(kept: Kept) -> None:
+    told, world = Told(), World(queue("orders", "TOPSECRET"), puts)
+    world.dispatcher.observers = (told.observer(), SentryObserver())
+    await world.run_for(5)
+    [span] = told.spans
+    assert (span.attributes or {})["error.type"] == "ExceptionGroup"
+    [event] = kept.of("event")
+    values = event["exception"]["values"]
+    assert "ClientError" in {value["type"] for value in values}
+    for text in (span.to_json(), json.dumps([value["value"] for value in values])):
+        assert "TOPSECRET" not in str(text)
+    frames = [frame for value in values for frame in (value.get("stacktrace") or {}).get("frames", ())]
+    assert [frame for frame in frames if frame["module"].startswith("botocore") and "vars" in frame] == []
 
 
 async def test_an_empty_receive_makes_no_span() -> None:

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from loafer.application.status import Handling, RouteStatus, Status
-from loafer.entrypoints.commands.status import exit_status, lines_of, show_status
+from loafer.entrypoints.commands.status import NONE_FOUND, exit_status, lines_of, show_status
 from loafer.entrypoints.worker.document import document_of
 from loafer.entrypoints.worker.status_place import started
 
@@ -136,3 +136,53 @@ def test_where_being_alive_is_enough_a_worker_that_is_not_ready_is_fine() -> Non
     assert exit_status([waiting]) == 1
     assert exit_status([waiting], alive=True) == 0
     assert exit_status([waiting, {"alive": False, "ready": False}], alive=True) == 1
+
+
+HOSTILE = [
+    b"[" * 200_000,
+    b"{}",
+    b"[]",
+    b"\xff",
+    b'{"pid": %d, "started": null}' % 10**40,
+    b'{"pid": -1, "started": null, "at": 0}',
+    b'{"pid": PID, "started": null, "at": "x"}',
+    b'{"pid": PID, "started": null, "at": 1e999}',
+    b'{"pid": PID, "started": null, "at": 0}',
+    b'{"pid": PID, "started": null, "at": 0, "ready": true, "alive": true, "routes": [{"name": 1}]}',
+    b'{"pid": "1/../self", "started": null, "at": 0}',
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("as_json", [True, False])
+def test_what_is_no_status_is_no_worker_and_no_traceback(tmp_path: Path, text: bytes, as_json: bool) -> None:
+    file = tmp_path / "1.json"
+    file.write_bytes(text.replace(b"PID", str(os.getpid()).encode()))
+    lines: list[object] = []
+    assert show_status([str(file)], as_json=as_json, echo=lines.append) == NONE_FOUND
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
+def test_what_is_no_file_of_a_worker_is_not_read(tmp_path: Path, kind: str) -> None:
+    file = tmp_path / "1.json"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "device":
+        file.symlink_to("/dev/zero")
+    else:
+        with file.open("wb") as sparse:
+            sparse.truncate(1 << 34)
+    assert show_status([str(file)], as_json=False, echo=lambda _: None) == NONE_FOUND
+
+
+def test_what_a_terminal_would_obey_is_shown_escaped(tmp_path: Path) -> None:
+    route = attrs.evolve(ROUTE, name="a\x1b[2Jb", trouble="down\n  forged")
+    status = attrs.evolve(STATUS, pid=os.getpid(), routes=(route,), at=time.time())
+    file = tmp_path / "1.json"
+    file.write_text(json.dumps(document_of(status, 30, started=started(os.getpid()))))
+    lines: list[str] = []
+    show_status([str(file)], as_json=False, echo=lambda line: lines.append(str(line)))
+    shown = lines[-1]
+    assert "\x1b" not in shown
+    assert "a\\x1b[2Jb" in shown
+    assert "down\\n  forged" in shown

@@ -76,6 +76,33 @@ def test_what_cannot_be_written_is_said_once_and_harms_nothing(runtime: Path, ca
     assert "cannot be written" in caplog.text
 
 
+@pytest.mark.parametrize("plant", ["pipe", "link", "file"])
+def test_what_somebody_has_put_beside_it_is_neither_written_nor_waited_for(runtime: Path, plant: str) -> None:
+    target = runtime / "target"
+    target.write_text("theirs")
+    file = StatusFile(runtime / "status.json", lambda: {"ready": True})
+    for beside in (runtime / f".status.json.{os.getpid()}", file.beside):
+        if plant == "pipe":
+            os.mkfifo(beside)
+        elif plant == "link":
+            beside.symlink_to(target)
+        else:
+            beside.hardlink_to(target)
+    writing = threading.Thread(target=file.write, daemon=True)
+    writing.start()
+    writing.join(5)
+    assert not writing.is_alive()
+    assert json.loads((runtime / "status.json").read_text()) == {"ready": True}
+    assert target.read_text() == "theirs"
+    assert not file.beside.exists()
+
+
+def test_nobody_knows_ahead_what_is_written_beside_it(runtime: Path) -> None:
+    first, second = (StatusFile(runtime / "status.json", dict).beside.name for _ in range(2))
+    assert first != second
+    assert first.startswith(".status.json.")
+
+
 def test_off_writes_nothing(runtime: Path) -> None:
     with written("off", None, dict):
         assert [each.name for each in runtime.iterdir()] == ["tmp"]
