@@ -68,10 +68,10 @@ class Environment:
         return any(str(ROOT) in requirement for requirement in self.requirements)
 
 
-LOAFER = Environment("loafer", (f"-e {ROOT}",))
+LOAFER = Environment("loafer", (f"-e {ROOT}[pydantic]",))
 FAST = Environment("loafer-fast", (f"-e {ROOT}[fast]", "uvloop"))
 BARE = Environment("aiobotocore", ("aiobotocore>=3.8,<4",))
-FANFERRO = Environment("fanferro", ("fanferro",))
+FANFERRO = Environment("fanferro", ("fanferro", "attrs", "msgspec", "pydantic"))
 OLIST = Environment("olist-loafer", ("olist-loafer",))
 TOOLS = Environment("tools", ("attrs", "matplotlib", "orjson", "uvloop"))
 """What the endpoint, the publisher and the plot need."""

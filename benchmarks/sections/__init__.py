@@ -19,6 +19,7 @@ from benchmarks.sections import (
     sizes,
     threads,
     throughput,
+    typed,
 )
 
 SECTIONS: Mapping[str, Callable[[Bench], dict[str, Any]]] = MappingProxyType(
@@ -26,6 +27,7 @@ SECTIONS: Mapping[str, Callable[[Bench], dict[str, Any]]] = MappingProxyType(
         "distance": distance.run,
         "throughput": throughput.run,
         "threads": threads.run,
+        "typed": typed.run,
         "fifo": fifo.run,
         "sizes": sizes.run,
         "publishing": publishing.run,
