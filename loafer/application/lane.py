@@ -15,8 +15,9 @@ from loafer.application.trouble import Trouble
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease, Leases
 from loafer.domain.message import Message
-from loafer.domain.ordering import ArrivalOrder, GroupOrder, Singles
+from loafer.domain.ordering import ArrivalOrder, GroupOrder
 from loafer.domain.retry import Retry
+from loafer.domain.singles import Singles
 from loafer.ports.consumer import Consumer, SourceInfo
 from loafer.ports.observer import Cause, Observer, Operation
 

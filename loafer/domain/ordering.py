@@ -11,13 +11,6 @@ import attrs
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 
-RETURNS_AT_ONCE = 5
-LONGEST_PAUSE = 30.0
-"""How often a message without runs left is given back at once, and the seconds that it waits at most after that."""
-
-FORGOTTEN_AFTER = 60.0
-"""Seconds until a message that is received alone and is not seen again counts as moved."""
-
 
 class Order(Protocol):
     """The waiting messages of one route, and what they wait for."""
@@ -136,7 +129,7 @@ class GroupOrder:
         """Let received messages wait, each behind the others of its group."""
         self._count += len(leases)
         for lease in leases:
-            name = _name(lease.message)
+            name = group_of(lease.message)
             group = self._groups.get(name)
             if group is None:
                 group = self._groups[name] = Group(name)
@@ -155,7 +148,7 @@ class GroupOrder:
     def finished(self, leases: Sequence[Lease]) -> None:
         """Let the next of each group start, or forget the group."""
         for lease in leases:
-            group = self._groups.get(_name(lease.message))
+            group = self._groups.get(group_of(lease.message))
             if group is None or group.started is not lease:
                 continue
             group.started = None
@@ -166,7 +159,7 @@ class GroupOrder:
 
     def retry(self, lease: Lease, at: float) -> None:
         """Put a started message back at the head of its group, to start again at the time `at`; its followers wait."""
-        group = self._groups[_name(lease.message)]
+        group = self._groups[group_of(lease.message)]
         group.started = None
         group.waiting.appendleft(lease)
         self._count += 1
@@ -179,12 +172,12 @@ class GroupOrder:
 
     def has_followers(self, lease: Lease) -> bool:
         """Tell whether messages wait behind a started one."""
-        group = self._groups.get(_name(lease.message))
+        group = self._groups.get(group_of(lease.message))
         return group is not None and group.started is lease and bool(group.waiting)
 
     def followers(self, lease: Lease) -> list[Lease]:
         """Take those that wait behind a started message."""
-        group = self._groups.get(_name(lease.message))
+        group = self._groups.get(group_of(lease.message))
         if group is None or group.started is not lease:
             return []
         taken, group.waiting = list(group.waiting), deque()
@@ -210,74 +203,6 @@ class GroupOrder:
         return self.spare(None)
 
 
-@attrs.define
-class Singles:
-    """Messages that must be received one at a time until they are through, so that followers' counts do not burn.
-
-    Those without runs left are given back each time, until their source has moved them. Where nobody knows how many
-    runs there are, they run once a receive, and the source counts. A message that nobody saw for `FORGOTTEN_AFTER`
-    seconds has been moved by another consumer.
-    """
-
-    _ids: dict[str, str] = attrs.field(factory=dict, init=False)
-    _spent: set[str] = attrs.field(factory=set, init=False)
-    _returns: dict[str, int] = attrs.field(factory=dict, init=False)
-    """How often each has been given back."""
-    _until: float = attrs.field(default=0.0, init=False)
-
-    def add(self, message: Message, now: float, *, spent: bool) -> None:
-        """Remember a message; `spent`: it has no runs left."""
-        self._ids[_name(message)] = message.id
-        if spent:
-            self._spent.add(message.id)
-        self._until = now + FORGOTTEN_AFTER
-
-    def any(self, now: float) -> bool:
-        """Tell whether there is one: messages are received one at a time."""
-        if self._ids and now >= self._until:
-            self._ids.clear()
-            self._spent.clear()
-            self._returns.clear()
-        return bool(self._ids)
-
-    def through(self, leases: Sequence[Lease]) -> None:
-        """Forget messages that are deleted."""
-        for lease in leases if self._ids else ():
-            if lease.settling and self._ids.get(_name(lease.message)) == lease.message.id:
-                self._forget(lease.message)
-
-    def given_back(self, messages: Sequence[Message], now: float) -> set[str]:
-        """Return the ids of those that go back in their order: the spent, and what was received behind any of these.
-
-        Where others of its group come without it, the message is gone.
-        """
-        if not self.any(now):
-            return set()
-        present = {_name(message) for message in messages if self._ids.get(_name(message)) == message.id}
-        for message in messages:
-            if _name(message) not in present:
-                self._forget(message)
-        if present:
-            self._until = now + FORGOTTEN_AFTER
-        running = set(self._ids.values()) - self._spent
-        return {message.id for message in messages if _name(message) in present} - running
-
-    def pause(self, message_id: str) -> float:
-        """Return after how many seconds a message is given back now: at once a few times, then less and less often.
-
-        Its source should have moved it by then; that it does not, as where its dead-letter queue is gone, may last.
-        """
-        returns = self._returns[message_id] = self._returns.get(message_id, 0) + 1
-        if returns <= RETURNS_AT_ONCE or message_id not in self._spent:
-            return 0.0
-        return min(LONGEST_PAUSE, 2.0 ** (returns - RETURNS_AT_ONCE - 1))
-
-    def _forget(self, message: Message) -> None:
-        gone = self._ids.pop(_name(message), None)
-        if gone is not None:
-            self._spent.discard(gone)
-            self._returns.pop(gone, None)
-
-
-def _name(message: Message) -> str:
+def group_of(message: Message) -> str:
+    """Return what names the group of a message: without one it is a group of its own."""
     return message.id if message.group is None else message.group

@@ -4,7 +4,8 @@ import pytest
 
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
-from loafer.domain.ordering import FORGOTTEN_AFTER, ArrivalOrder, GroupOrder, Singles
+from loafer.domain.ordering import ArrivalOrder, GroupOrder
+from loafer.domain.singles import FORGOTTEN_AFTER, Singles
 
 
 def message(name: str, group: str | None = None, receive_count: int = 1) -> Message:
