@@ -216,6 +216,23 @@ def test_what_cannot_be_is_told_in_a_line(
     assert (bodies(strict, queue), untouched(strict, dead, 3)) == ([], True)
 
 
+@pytest.mark.parametrize("command", [("stats",), ("redrive", "--yes"), ("purge", "--yes")])
+def test_a_queue_that_cannot_be_reached_is_told_in_a_line(
+    strict: StrictEndpoint, dlq: Dlq, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, dead = dead_letters(strict, 3)
+    monkeypatch.setattr("loafer.entrypoints.commands.dlq.looking.AGAIN", 1)
+    strict.faults({"ReceiveMessage": {"uncoded": "other"}})
+    result = dlq(command[0], dead, *command[1:])
+    assert (result.exit_code, result.output.count("queue 'orders-dead' answers without an error code")) == (1, 1)
+    strict.faults({"GetQueueAttributes": {"throttled": 1.0}})
+    result = dlq(command[0], dead, *command[1:])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "queue 'orders-dead' does not answer for now" in result.stderr
+    strict.faults({})
+    assert untouched(strict, dead, 3)
+
+
 def test_a_journal_of_another_queue_is_refused(strict: StrictEndpoint, dlq: Dlq, tmp_path: Path) -> None:
     _, dead = dead_letters(strict, 3)
     dlq("redrive", dead, "--yes")

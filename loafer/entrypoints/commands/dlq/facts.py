@@ -1,6 +1,7 @@
 """What a filter and a table can know of a dead letter."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,14 @@ def facts_of(letter: Letter, now: float, tried: Tried) -> dict[str, Any]:
         "group": message.group,
         "tried": tried.get(message.id, NOT_TRIED),
     }
+
+
+def origin_of(letter: Letter) -> str | None:
+    """Return the name of the queue that a letter was on before, as SQS or loafer says; None: neither does."""
+    if letter.origin is not None:
+        return letter.origin
+    reason = reason_of(letter.message.attributes)
+    return None if reason is None else re.split("[/:]", reason.source.rstrip("/"))[-1] or None
 
 
 def content_of(body: str) -> Any:

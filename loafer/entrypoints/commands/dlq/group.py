@@ -10,6 +10,7 @@ import click
 from loafer.entrypoints.commands.display import TOLD, tell_end
 from loafer.entrypoints.commands.given import settings_alone, verbosity
 from loafer.entrypoints.settings.table import Settings
+from loafer.exceptions import ConsumerError, ConsumerUnavailable
 
 _tell = partial(click.echo, err=True)
 
@@ -41,6 +42,8 @@ def _told(context: click.Context) -> Iterator[Settings]:
         yield settings_alone(context, quiet=True)
     except TOLD as error:
         context.exit(tell_end(error, traced=verbosity(context) > 1))
+    except ConsumerUnavailable as error:  # a worker would wait for it, a person would rather know
+        context.exit(tell_end(ConsumerError(str(error)), traced=verbosity(context) > 1))
     except KeyboardInterrupt:
         _tell("stopped at once")
         context.exit(130)

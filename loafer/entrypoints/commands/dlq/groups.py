@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from loafer.entrypoints.commands.dlq.facts import Tried, facts_of
+from loafer.entrypoints.commands.dlq.facts import Tried, facts_of, origin_of
 from loafer.entrypoints.commands.dlq.words import cut, in_words
 from loafer.ports.inspector import Letter, QueueState
 
@@ -80,8 +80,9 @@ class Summary:
         group.add(facts)
         if facts["age"] is not None:
             self.oldest = max(self.oldest or 0.0, facts["age"])
-        if letter.origin is not None:
-            self.origins.add(letter.origin)
+        origin = origin_of(letter)
+        if origin is not None:
+            self.origins.add(origin)
 
     def sorted(self) -> list[Group]:
         """Return the groups, the largest first, and what has no reason last."""

@@ -47,7 +47,8 @@ def _found(snapshot: Snapshot | None, prefix: str) -> Sequence[Letter]:
 def _lines(snapshot: Snapshot, letter: Letter, *, whole: bool) -> Iterator[str]:
     message, now = letter.message, time.time()
     yield f"{message.id}   on {snapshot.state.name}"
-    facts = [f"received {message.receive_count} times"]
+    count = message.receive_count
+    facts = ["received once" if count == 1 else f"received {count} times"]
     if message.sent_at is not None:
         facts.append(f"sent {in_words(now - message.sent_at)} ago")
         if snapshot.state.retention:

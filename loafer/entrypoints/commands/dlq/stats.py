@@ -139,7 +139,10 @@ def _as_text(snapshot: Snapshot, summary: Summary, seen: str) -> str:
         lines.append(table_text(head, [group.row for group in known]))
     unknown = sum(group.count for group in groups if group.error is None)
     if unknown:
-        lines.append(f"{unknown}  no reason recorded: `loafer dlq try {state.name} --app MODULE:APP` finds out")
+        width = max(len(str(group.count)) for group in groups)
+        lines.append(
+            f"{unknown:>{width}}  no reason recorded: `loafer dlq try {state.name} --app MODULE:APP` finds out"
+        )
     if snapshot.tried:
         lines.append(tries_of(snapshot))
     return "\n".join(lines)

@@ -12,9 +12,9 @@ import click
 
 from loafer.adapters.aws.saved import Sample
 from loafer.application.delivery import Delivery
-from loafer.application.letters.reasons import reason_of
 from loafer.domain.failure import without_reason
 from loafer.domain.message import OutgoingMessage
+from loafer.entrypoints.commands.dlq.facts import origin_of
 from loafer.entrypoints.commands.dlq.looking import DONE, UNFINISHED, USAGE, Talk
 from loafer.entrypoints.commands.dlq.snapshots import Snapshot
 from loafer.entrypoints.commands.dlq.stats import look, snapshot_named
@@ -113,9 +113,7 @@ def _by_source(snapshot: Snapshot, application: Application) -> Iterator[tuple[s
     known = snapshot.sources if snapshot.sources is not None and len(snapshot.sources) == 1 else ()
     samples: dict[str, list[Sample]] = {}
     for letter in snapshot.letters():
-        reason = reason_of(letter.message.attributes)
-        named = [letter.origin, reason and reason.source.rstrip("/").replace(":", "/").rpartition("/")[2], *known]
-        queue = next((name for name in named if name in routes), only)
+        queue = next((name for name in (origin_of(letter), *known) if name in routes), only)
         if queue is not None:
             samples.setdefault(routes[queue], []).append(_sample(letter))
     yield from samples.items()

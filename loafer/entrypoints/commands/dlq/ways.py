@@ -5,8 +5,10 @@ from contextlib import asynccontextmanager
 
 import attrs
 
+from loafer.entrypoints.commands.dlq.facts import origin_of
 from loafer.entrypoints.commands.dlq.journal import FileJournal
 from loafer.entrypoints.commands.dlq.looking import inspector_of, opened, sources_of
+from loafer.entrypoints.commands.dlq.stats import snapshot_named
 from loafer.exceptions import ConfigurationError
 from loafer.ports.inspector import Inspector, QueueState
 
@@ -54,7 +56,7 @@ async def way_of(wish: Wish, journal: FileJournal | None) -> AsyncIterator[Way]:
     async with opened(source) as state:
         if journal is not None and journal.head.queue != state.place:
             raise ConfigurationError(f"{journal.path}: it is a journal of {journal.head.queue}, not of {state.place}")
-        to = wish.to or (journal.head.to if journal is not None else await _only_source(source, state))
+        to = wish.to or (journal.head.to if journal is not None else await _only_source(source, wish, state))
         target = inspector_of(to)
         async with opened(target) as there:
             if there.place == state.place:
@@ -69,13 +71,17 @@ async def way_of(wish: Wish, journal: FileJournal | None) -> AsyncIterator[Way]:
             yield Way(source, state, target, there)
 
 
-async def _only_source(source: Inspector, state: QueueState) -> str:
+async def _only_source(source: Inspector, wish: Wish, state: QueueState) -> str:
+    """Return the one queue whose dead letters these are, as SQS says, or else those of the last snapshot."""
     names = await sources_of(source)
-    if names is not None and len(names) == 1:
-        return names[0]
     if names is None:
-        raise ConfigurationError(
-            f"nobody may ask whose dead letters are on {state.name}; give the destination with --to"
-        )
+        snapshot = snapshot_named(wish.queue)
+        origins = set() if snapshot is None else {origin_of(letter) for letter in snapshot.letters()}
+        names = tuple(name for name in origins if name is not None)
+        if len(names) != 1:
+            text = f"nobody may ask whose dead letters are on {state.name}; give the destination with --to"
+            raise ConfigurationError(text)
+    if len(names) == 1:
+        return names[0]
     which = f"{len(names)} queues have it for theirs ({', '.join(names)})" if names else "no queue has it for its own"
     raise ConfigurationError(f"{state.name}: {which}; give the destination with --to")
