@@ -50,7 +50,7 @@ def _told(context: click.Context) -> Iterator[Settings]:
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise
-        name = f"{error.filename}: " if error.filename else ""
+        name = f"{error.filename}: " if error.filename else "a file cannot be written: "
         _tell(f"{name}{error.strerror or error}")
         context.exit(1)
 
