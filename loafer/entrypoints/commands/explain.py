@@ -15,8 +15,8 @@ from loafer.domain.history import HELD, RAN, Note, reasons_of
 from loafer.domain.shown import printable
 from loafer.entrypoints.commands.status import paths_set
 from loafer.entrypoints.worker.ending import FAILED
-from loafer.entrypoints.worker.history_file import held_path, history_path, notes_of_held
-from loafer.entrypoints.worker.status_place import folders
+from loafer.entrypoints.worker.history_file import notes_of_held
+from loafer.entrypoints.worker.status_place import own_folders
 
 MOST_IDS = 10
 """Ids that are named where several begin as it was asked for."""
@@ -57,16 +57,23 @@ def notes_about(asked: str) -> list[Note]:
 
 
 def _histories() -> Iterator[Path]:
-    for folder in folders():
-        yield from sorted(folder.glob("[0-9]*.history*"), reverse=True)  # the older one of a worker first
-    for path in map(history_path, paths_set()):
-        yield from (path.with_name(f"{path.name}.1"), path)
+    """Yield the files of notes; of one worker the older one first."""
+    for folder in own_folders():
+        yield from sorted(folder.glob("[0-9]*.history*"), reverse=True)
+    yield from sorted(_beside("history*"), reverse=True)
 
 
 def _held() -> Iterator[Path]:
-    for folder in folders():
+    for folder in own_folders():
         yield from folder.glob("[0-9]*.held")
-    yield from (held_path(history_path(path)) for path in paths_set())
+    yield from _beside("held")
+
+
+def _beside(ending: str) -> Iterator[Path]:
+    """Yield the files beside the status file that is set, or beside those of several workers that have one setting."""
+    for path in paths_set()[:1]:
+        for stem in (path.stem, f"{path.stem}-[0-9]*"):
+            yield from path.parent.glob(f"{stem}.{ending}")
 
 
 def _notes_in(path: Path, asked: str) -> Iterator[Note]:

@@ -19,7 +19,7 @@ import attrs
 
 from loafer.application.histories import Histories
 from loafer.domain.history import HELD, Note
-from loafer.entrypoints.worker.status_place import folders, is_gone
+from loafer.entrypoints.worker.status_place import is_gone, own_folders
 
 logger = logging.getLogger(__name__)
 
@@ -109,10 +109,13 @@ class HistoryFile:
             return
         path = held_path(self.path)
         beside = path.with_name(f".{path.name}")
-        with _opened(beside, os.O_TRUNC) as file:
-            said = {"pid": os.getpid(), "started": self.since, "at": time.time(), "held": held}
-            file.write(json.dumps(said).encode())
-        beside.replace(path)
+        said = {"pid": os.getpid(), "started": self.since, "at": time.time(), "held": held}
+        try:
+            with _opened(beside, os.O_TRUNC) as file:
+                file.write(json.dumps(said).encode())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
         self._holds = bool(held)
 
     def _adopt(self) -> None:
@@ -167,7 +170,7 @@ def noted(status: Path, held: Callable[[], Held], since: int | None) -> Iterator
 def clear_old(now: float) -> None:
     """Remove the files of workers that are gone: those that are old, and those beyond the latest."""
     found = list[tuple[float, Path]]()
-    for folder in folders():
+    for folder in own_folders():
         for path in (*folder.glob("[0-9]*.history*"), *folder.glob("[0-9]*.held")):
             with suppress(OSError, ValueError):
                 if is_gone(int(path.name.partition(".")[0]), None):

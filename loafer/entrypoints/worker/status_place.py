@@ -78,10 +78,17 @@ def address_of(path: Path) -> Iterator[str]:
 
 def status_files() -> Iterator[Path]:
     """Yield the status files of this user's workers, also of those that are gone."""
+    for folder in own_folders():
+        with suppress(OSError):
+            yield from sorted(folder.glob("[0-9]*.json"))
+
+
+def own_folders() -> Iterator[Path]:
+    """Yield the folders that are there, and in which nobody but this user can have written."""
     for folder in folders():
         with suppress(OSError):
             check_folder(folder)
-            yield from sorted(folder.glob("[0-9]*.json"))
+            yield folder
 
 
 def started(pid: int) -> int | None:

@@ -57,6 +57,25 @@ def test_the_file_beside_a_status_file_that_is_set_is_read(written: Path) -> Non
     assert "message 9f8c1d32 of orders" in told.stdout
 
 
+def test_the_files_of_several_workers_with_one_setting_are_read_also_when_these_have_ended(written: Path) -> None:
+    write(written.with_name("status-2.history.1"), NOTE)
+    write(written.with_name("status-2.history"), attrs.evolve(NOTE, receives=2, word="stop"))
+    held = {"pid": 2**22 + 1, "started": None, "at": 2_000_000.0, "held": [["9f8c1d32", "orders", 3]]}
+    written.with_name("status-1.held").write_text(json.dumps(held))
+    [message] = json.loads(run("9f8c", "--json").stdout)["messages"]
+    assert [reason["cause"] for reason in message["reasons"]] == ["failed", "stop", "crashed"]
+
+
+def test_nothing_is_read_from_a_folder_that_others_may_write(tmp_path: Path, written: Path) -> None:
+    folder = tmp_path / "loafer"
+    folder.mkdir()
+    write(folder / "41.history", NOTE)
+    folder.chmod(0o777)
+    assert run("9f8c").exit_code == 1
+    folder.chmod(0o700)
+    assert run("9f8c").exit_code == 0
+
+
 def test_json_has_notes_and_reasons(written: Path) -> None:
     write(written, NOTE)
     [message] = json.loads(run("9f8c1d32", "--json").stdout)["messages"]
