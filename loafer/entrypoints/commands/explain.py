@@ -37,7 +37,7 @@ def show_explanation(asked: str, *, as_json: bool) -> int:
         width = max(60, min(120, get_terminal_size().columns))
         click.echo("\n".join(lines_of([note for note in notes if note.id == ids[0]], width)))
     else:
-        click.echo(_nothing_known(asked), err=True)
+        click.echo("\n".join(wrap(_nothing_known(asked), 80)), err=True)
     return 0 if len(ids) == 1 else FAILED
 
 

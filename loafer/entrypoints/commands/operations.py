@@ -103,6 +103,8 @@ def explain(context: click.Context, /, message_id: str, *, as_json: bool) -> Non
     """
     from loafer.entrypoints.commands.explain import show_explanation  # noqa: PLC0415 - `--help` needs no files
 
+    if not message_id:
+        raise click.BadParameter("give a message's id, or its beginning", context, param_hint="ID")
     context.exit(show_explanation(message_id, as_json=as_json))
 
 

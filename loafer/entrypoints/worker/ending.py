@@ -1,5 +1,6 @@
 """The end of the process, also where handlers run on in threads; imports nothing that `--help` would wait for."""
 
+import errno
 import os
 import signal
 import sys
@@ -87,10 +88,19 @@ def end_with(act: Callable[[], int | None]) -> NoReturn:
         status = act()
     except SystemExit as end:
         end_process(end)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            _show(error)
+        end_process(SystemExit(f"loafer: what is printed cannot be written: {error.strerror}"))
     except BaseException as error:  # noqa: BLE001 - it ends the process, as it would anyway, but for its traceback
-        ends_within(TELLING, partial(sys.excepthook, type(error), error, error.__traceback__))
-        end_process(SystemExit(FAILED))
+        _show(error)
     end_process(SystemExit(status))
+
+
+def _show(error: BaseException) -> NoReturn:
+    """Show an error with its traceback, and end the process."""
+    ends_within(TELLING, partial(sys.excepthook, type(error), error, error.__traceback__))
+    end_process(SystemExit(FAILED))
 
 
 def end_process(end: SystemExit) -> NoReturn:

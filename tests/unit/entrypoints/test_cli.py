@@ -214,3 +214,14 @@ def test_an_error_that_nobody_expects_is_shown_and_the_status_is_1(
         cli_module.main()
     assert caught.value.code == 1
     assert capsys.readouterr().err.endswith("Odd: so odd\n")
+
+
+def test_an_output_that_cannot_be_written_is_one_line() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "loafer", "guide"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        "loafer: what is printed cannot be written: No space left on device\n",
+    )

@@ -105,3 +105,7 @@ def test_what_a_terminal_would_obey_is_escaped(written: Path) -> None:
     write(written, attrs.evolve(NOTE, source="a\x1b[2J", word="b\x1b[2J"))
     assert "\x1b" not in run("9f8c").stdout
     assert "\x1b" not in run("\x1b[2J").stderr
+
+
+def test_no_id_is_a_wrong_usage() -> None:
+    assert run("").exit_code == 2
