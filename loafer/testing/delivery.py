@@ -24,6 +24,9 @@ DEFAULT_TRANSLATOR = RouteSettings(source="").translator
 
 _NOT_GIVEN = object()
 
+LONGEST_SHOWN = 300
+"""Characters of a content or an error that are shown."""
+
 
 @attrs.frozen(repr=False)
 class Delivery:
@@ -59,8 +62,14 @@ class Delivery:
     def __repr__(self) -> str:
         """Return one line that reads well in a failed assert."""
         count = f", delivery {self.message.receive_count}" if self.message.receive_count > 1 else ""
-        error = f", {self.error!r}" if self.error is not None else ""
-        return f"<{self.outcome.value}: {self.said!r}{count}{error}, at {self.at:.3f} s>"
+        error = f", {shown(self.error)}" if self.error is not None else ""
+        return f"<{self.outcome.value}: {shown(self.said)}{count}{error}, at {self.at:.3f} s>"
+
+
+def shown(value: object) -> str:
+    """Return how a value shows itself, but not all of it where that is long: it stands in the message of an error."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}… of {len(text)} characters"
 
 
 def deliver(

@@ -9,6 +9,7 @@ import attrs
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.dispatcher import Dispatcher
 from loafer.entrypoints.worker.course import Course
+from loafer.testing.delivery import shown
 from loafer.testing.faults import Chance, Life, tasks_but
 from loafer.testing.hiring import Hired
 from loafer.testing.result import Journal
@@ -182,7 +183,7 @@ def what_goes_on(lost: str, sources: Sequence[MemoryQueue], journal: Journal, he
     last = journal.deliveries[-1] if journal.deliveries else None
     how = f", the last delivery: {last!r}" if last is not None else ", no handler has ended"
     among = f", {held} of them held now" if held else ""
-    return f"{lost} there are {len(left)} on {name!r}{among}, first {content_in(body)!r}{how}; {right}"
+    return f"{lost} there are {len(left)} on {name!r}{among}, first {shown(content_in(body))}{how}; {right}"
 
 
 async def _end_of(course: Course) -> BaseException | None:

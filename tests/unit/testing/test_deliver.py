@@ -72,6 +72,13 @@ def test_what_the_handler_raised_is_there() -> None:
     assert repr(deliver(greet, content={"name": "Ada"})) == "<succeeded: {'name': 'Ada'}, at 0.000 s>"
 
 
+def test_a_long_content_is_not_all_shown() -> None:
+    shown = repr(deliver(greet, content={"name": "x" * 1_000_000}))
+    assert shown.startswith("<succeeded: {'name': 'xxx")
+    assert shown.endswith("… of 1000012 characters, at 0.000 s>")
+    assert len(shown) < 400
+
+
 def test_a_plain_function_runs_in_a_thread_and_may_block() -> None:
     delivery = deliver(lambda content: time.sleep(0.01), content=1)
     assert delivery.outcome is Outcome.SUCCEEDED
