@@ -20,10 +20,11 @@ end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=
 keys = {{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "Expiration": end.isoformat()}}
 print(json.dumps(keys))
 """
+pytestmark = pytest.mark.slow
+
 HANDLER = """
 import asyncio
 
-pytestmark = pytest.mark.slow
 async def handle(content, *_):
     await asyncio.sleep(9)
 """

@@ -2,10 +2,9 @@
 
 import asyncio
 
-from loafer.domain.message import Attribute, Message, OutgoingMessage
-from loafer.ports.consumer import Consumer
+from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import Queue, World, bodies, plain, received, send_all
+from loafer.testing.contracts.world import Queue, World, bodies, emptied, plain, received, send_all
 
 
 class CrowdContract(Contract):
@@ -25,7 +24,7 @@ class CrowdContract(Contract):
         queue = await world.queue()
         sent = await send_all(queue, plain(self.features.messages))
         consumers = await asyncio.gather(*(queue.another_consumer() for _ in range(5)))
-        came = await asyncio.gather(*(emptied(consumer) for consumer in consumers))
+        came = await asyncio.gather(*(emptied(consumer, limit=3) for consumer in consumers))
         assert bodies([message for messages in came for message in messages]) == sent
         assert await queue.counts() == (0, 0)
 
@@ -51,15 +50,6 @@ class CrowdContract(Contract):
         await asyncio.gather(*(opened_and_closed(queue) for _ in range(10)))
         await world.pass_time(2.1)
         assert bodies(await received(queue, len(sent))) == sent
-
-
-async def emptied(consumer: Consumer) -> list[Message]:
-    """Receive and acknowledge until nothing comes."""
-    came: list[Message] = []
-    while messages := await consumer.receive(3):
-        came += messages
-        await consumer.acknowledge(messages)
-    return came
 
 
 async def opened_and_closed(queue: Queue) -> None:

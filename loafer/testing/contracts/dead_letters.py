@@ -1,7 +1,7 @@
 """What every consumer must show on queues with a dead-letter queue, and without one."""
 
 from loafer.domain.limits import DEDUPLICATION_INTERVAL
-from loafer.domain.message import Attribute, Message, OutgoingMessage
+from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.testing.contracts.behaviour import Contract, behaviour
 from loafer.testing.contracts.world import (
     MOMENTS,
@@ -9,6 +9,7 @@ from loafer.testing.contracts.world import (
     World,
     bodies,
     cancelled_after,
+    emptied,
     in_group,
     is_lost,
     plain,
@@ -37,9 +38,7 @@ class DeadLetterContract(Contract):
         for turns, message in enumerate(await received(queue, MOMENTS)):
             await cancelled_after(turns, queue.consumer.dead_letter(message), world)
         await world.pass_time(2.1)
-        left: list[Message] = []
-        while messages := await queue.consumer.receive(10):
-            left += messages
+        left = await emptied(queue.consumer, acknowledge=False)
         letters = await queue.dead_letters()
         assert {message.body for message in (*left, *letters)} == set(sent)
 

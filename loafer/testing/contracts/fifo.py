@@ -1,7 +1,7 @@
 """What every consumer must show on FIFO queues."""
 
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import World, in_group, received
+from loafer.testing.contracts.world import World, emptied, in_group, received
 
 
 class FifoContract(Contract):
@@ -53,8 +53,6 @@ class FifoContract(Contract):
             for group in "ghij":
                 await queue.send(in_group(body, group))
         came: dict[str | None, list[str]] = {}
-        while messages := await queue.consumer.receive(10):
-            for message in messages:
-                came.setdefault(message.group, []).append(message.body)
-            await queue.consumer.acknowledge(messages)
+        for message in await emptied(queue.consumer):
+            came.setdefault(message.group, []).append(message.body)
         assert came == dict.fromkeys("ghij", sent)

@@ -10,7 +10,17 @@ from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.exceptions import PublisherError
 from loafer.ports.publisher import Publisher
 from loafer.testing.contracts.behaviour import Contract, behaviour
-from loafer.testing.contracts.world import PECULIAR, World, bodies, failed, in_group, plain, received, restartable
+from loafer.testing.contracts.world import (
+    PECULIAR,
+    World,
+    bodies,
+    emptied,
+    failed,
+    in_group,
+    plain,
+    received,
+    restartable,
+)
 
 
 class PublisherContract(Contract):
@@ -143,11 +153,7 @@ class PublisherContract(Contract):
             results = await (await queue.publisher()).publish_batch(batch)
             assert [isinstance(result, Failure) for result in results] == [False, True, True, True, False]
             assert [result.retryable for result in results[2:4] if isinstance(result, Failure)] == [True, True]
-        came: list[Message] = []
-        while messages := await queue.consumer.receive(10):
-            came += messages
-            await queue.consumer.acknowledge(messages)
-        assert set(bodies(came)) <= {"1"}
+        assert set(bodies(await emptied(queue.consumer))) <= {"1"}
 
     @behaviour("ordered", "deduplicating")
     async def test_a_second_message_of_a_deduplication_id_is_taken_for_the_first(self, world: World) -> None:

@@ -118,6 +118,22 @@ async def received(queue: Queue, number: int) -> list[Message]:
     return messages
 
 
+MOST = 10_000
+"""More than any test sends: a queue that gives more than that never ends."""
+
+
+async def emptied(consumer: Consumer, *, limit: int = 10, acknowledge: bool = True) -> list[Message]:
+    """Receive, and acknowledge unless it is not wanted, until nothing comes; an adapter that gives for ever fails."""
+    came: list[Message] = []
+    while messages := await consumer.receive(limit):
+        came += messages
+        if acknowledge:
+            await consumer.acknowledge(messages)
+        if len(came) > MOST:
+            raise AssertionError("the queue goes on to give messages that were received already")
+    return came
+
+
 MOMENTS = 10
 """How many moments a call is cancelled at, each a little later: a dead-letter queue shows no more letters at once."""
 
