@@ -3,13 +3,14 @@
 import bisect
 import threading
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
 
 from loafer.domain.batch import Failure
+from loafer.domain.fingerprint import fingerprint_of
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.domain.metrics import Family, Labels, Sample
@@ -29,6 +30,9 @@ SYSTEMS = ("aws_sqs", "aws.sns")
 MOST_ERRORS = 100
 """So many kinds of errors are told apart; those beyond are `others`."""
 
+MOST_NOTED = 500
+"""What is noted of a route before it is counted."""
+
 
 @attrs.define(eq=False)
 class Histogram:
@@ -45,14 +49,28 @@ class Histogram:
         self.counts[bisect.bisect_left(self.bounds, seconds)] += 1
         self.sum += seconds
 
+    def add_all(self, many: Iterable[float]) -> None:
+        """Count many: for each less than alone."""
+        ordered, before = sorted(many), 0
+        for place, bound in enumerate(self.bounds):
+            until = bisect.bisect_right(ordered, bound, before)
+            self.counts[place] += until - before
+            before = until
+        self.counts[-1] += len(ordered) - before
+        self.sum += sum(ordered)
+
 
 @attrs.define(eq=False)
 class Measures(Observer):
-    """Counts what is told; what the heartbeat's thread tells and what the event loop does are under different keys."""
+    """Counts what is told; what the heartbeat's thread tells and what the event loop does are under different keys.
+
+    What was done without an error is noted, and counted later, many at once: when metrics are asked for, by whatever
+    thread that is, or when there is much of it.
+    """
 
     wall_clock: Callable[[], float] = time.time
     outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
-    errors: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
+    errors: Counter[tuple[str, str, str]] = attrs.field(factory=Counter, init=False)
     receives: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
     consumed: Counter[str] = attrs.field(factory=Counter, init=False)
     sends: Counter[tuple[str, str, str]] = attrs.field(factory=Counter, init=False)
@@ -64,32 +82,62 @@ class Measures(Observer):
     )
     calls: dict[tuple[str, str, str], Histogram] = attrs.field(factory=lambda: defaultdict(Histogram), init=False)
     handling: dict[tuple[str, str], Histogram] = attrs.field(factory=lambda: defaultdict(Histogram), init=False)
-    _sending: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    """Held while a send is counted: threads publish too."""
     latency: dict[str, Histogram] = attrs.field(factory=lambda: defaultdict(lambda: Histogram(LONG_BOUNDS)), init=False)
+    _done: dict[str, tuple[str, deque[tuple[float, float | None]]]] = attrs.field(factory=dict, init=False)
+    """Of each route its source, and of what was done there and is not counted yet how long it took and had waited."""
+    _kinds: set[str] = attrs.field(factory=set, init=False)
+    _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
+    """Held while what several threads may do is counted: to publish, and to ask for metrics."""
 
     def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
         """Count a receive by how much it brought."""
         self.receives[source, "full" if len(messages) >= asked else "partial" if messages else "empty"] += 1
         self.consumed[source] += len(messages)
-
-    def started(self, messages: Sequence[Message]) -> None:
-        """Note how long messages had waited since they were sent."""
-        now = self.wall_clock()
-        for message in messages:
-            if message.sent_at is not None:
-                self.latency[message.source].add(max(0.0, now - message.sent_at))
+        for _, done in self._done.values():
+            if len(done) > MOST_NOTED:
+                self._count_done()
 
     def ended(
         self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
     ) -> None:
-        """Count an outcome, how long it took, and what was raised."""
-        self.outcomes[route, outcome] += 1
-        failed = type(error).__qualname__ if error is not None and not outcome.acknowledged else ""
-        if failed:
-            known = (route, failed) in self.errors or len(self.errors) < MOST_ERRORS
-            self.errors[route, failed if known else "others"] += 1
-        self.handling[message.source, failed and self._kind(route, failed)].add(seconds)
+        """Count an outcome, how long it took, how long the message had waited before, and what was raised."""
+        sent_at = message.sent_at
+        waited = None if sent_at is None else self.wall_clock() - seconds - sent_at
+        if error is None and outcome is Outcome.SUCCEEDED:
+            try:
+                self._done[route][1].append((seconds, waited))
+            except KeyError:
+                self._done[route] = message.source, deque([(seconds, waited)])
+            return
+        kind = "" if error is None or outcome.acknowledged else self._count_error(route, error)
+        with self._lock:
+            self.outcomes[route, outcome] += 1
+            self.handling[message.source, kind].add(seconds)
+            if waited is not None:
+                self.latency[message.source].add(max(0.0, waited))
+
+    def _count_error(self, route: str, error: BaseException) -> str:
+        """Count an error that kept a message, and return its class, or `others` where there were too many."""
+        kind, place = fingerprint_of(error)
+        if (route, kind, place) not in self.errors and len(self.errors) >= MOST_ERRORS:
+            self.errors[route, "others", ""] += 1
+        else:
+            self.errors[route, kind, place] += 1
+        if len(self._kinds) < MOST_ERRORS:
+            self._kinds.add(kind)
+        return kind if kind in self._kinds else "others"
+
+    def _count_done(self) -> None:
+        """Count what was noted; on any thread, and what is noted meanwhile is for the next time."""
+        with self._lock:
+            for route, (source, done) in list(self._done.items()):
+                noted = [done.popleft() for _ in range(len(done))]
+                if noted:
+                    self.outcomes[route, Outcome.SUCCEEDED] += len(noted)
+                    self.handling[source, ""].add_all(seconds for seconds, _ in noted)
+                waits = [max(0.0, waited) for _, waited in noted if waited is not None]
+                if waits:
+                    self.latency[source].add_all(waits)
 
     def settled(self, messages: Sequence[Message], operation: Operation) -> None:
         """Count what the source has confirmed."""
@@ -117,18 +165,16 @@ class Measures(Observer):
         """Count what was sent, and what was not; on the thread of whoever published."""
         system, failed = SYSTEMS[topic], sum(isinstance(result, Failure) for result in results)
         wrong = "PublisherError" if error is None else type(error).__qualname__
-        with self._sending:
+        with self._lock:
             if failed < len(results):
                 self.sends[system, to, ""] += len(results) - failed
             if failed:
                 self.sends[system, to, wrong] += failed
             self.sendings[system, to, "send", "" if error is None else wrong].add(seconds)
 
-    def _kind(self, route: str, failed: str) -> str:
-        return failed if (route, failed) in self.errors else "others"
-
     def families(self) -> list[Family]:
         """Return what was counted; on any thread."""
+        self._count_done()
         consumed = {(source,): number for source, number in self.consumed.copy().items()}
         leases = {(source,): number for source, number in self.extended_leases.copy().items()}
         latency = {(source,): histogram for source, histogram in self.latency.copy().items()}
@@ -144,7 +190,7 @@ class Measures(Observer):
             _histogram(*timed, calls, (system, where, what, wrong)),
             _histogram("messaging_process_duration_seconds", "Handling.", handling, (system, where, wrong)),
             _counter("loafer_messages", "Messages whose handling has ended.", self.outcomes, ("route", "outcome")),
-            _counter("loafer_handler_errors", "Errors of handlers and translators.", self.errors, ("route", "error")),
+            _counter("loafer_handler_errors", "Errors that kept messages.", self.errors, ("route", "error", "place")),
             _counter("loafer_receives", "Receives, by what they brought.", self.receives, ("source", "result")),
             _counter("loafer_settled_messages", "Messages settled.", self.settlements, ("source", "operation")),
             _counter("loafer_redeliveries", "Messages that come back, by cause.", self.causes, ("source", "cause")),

@@ -1,5 +1,6 @@
 """What metrics are: families of values under one name, which can be added up, and written as Prometheus reads them."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal
 
@@ -32,7 +33,7 @@ class Family:
 
     Attributes:
         name: The name as Prometheus has it, without what the kind adds to it.
-        kind: counter, gauge or histogram.
+        kind: counter, gauge, histogram, or summary: a histogram of one bucket.
         meaning: One sentence.
         samples: The values.
         across: How values of several workers become one.
@@ -41,7 +42,7 @@ class Family:
     """
 
     name: str
-    kind: Literal["counter", "gauge", "histogram"]
+    kind: Literal["counter", "gauge", "histogram", "summary"]
     meaning: str
     samples: tuple[Sample, ...]
     across: Across = "sum"
@@ -91,6 +92,8 @@ def _lines(family: Family) -> Iterator[str]:
     for sample in family.samples:
         if family.kind == "histogram":
             yield from _histogram(name, family.bounds, sample)
+        elif family.kind == "summary":
+            yield from _sum_and_count(name, sample)
         else:
             yield f"{name}{_labels(sample.labels)} {_number(sample.value)}"
 
@@ -100,8 +103,12 @@ def _histogram(name: str, bounds: Sequence[float], sample: Sample) -> Iterator[s
     for bound, count in zip((*map(_number, bounds), "+Inf"), sample.buckets, strict=True):
         total += count
         yield f"{name}_bucket{_labels((*sample.labels, ('le', bound)))} {total}"
+    yield from _sum_and_count(name, sample)
+
+
+def _sum_and_count(name: str, sample: Sample) -> Iterator[str]:
     yield f"{name}_sum{_labels(sample.labels)} {_number(sample.value)}"
-    yield f"{name}_count{_labels(sample.labels)} {total}"
+    yield f"{name}_count{_labels(sample.labels)} {sum(sample.buckets)}"
 
 
 def _labels(labels: Labels) -> str:
@@ -114,4 +121,6 @@ def _escaped(value: str) -> str:
 
 
 def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     return str(int(value)) if value == int(value) else repr(value)

@@ -7,6 +7,11 @@ from loafer.domain.carrying import traceparent_of
 from loafer.domain.message import Message
 
 
+def may_have_context(message: Message) -> bool:
+    """Tell whether it is worth looking for a context: most messages have none, and that is seen at once."""
+    return bool(message.attributes) or message.trace_header is not None or '"MessageAttributes"' in message.body
+
+
 def context_of(message: Message) -> Mapping[str, str]:
     """Return what may tell where a message was sent: texts of its attributes, or of its envelope, or X-Ray's header.
 

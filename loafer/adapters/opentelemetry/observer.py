@@ -1,6 +1,7 @@
 """Spans and metrics of messages, by the names of OpenTelemetry's conventions for messaging."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -8,7 +9,7 @@ import attrs
 from opentelemetry import context as contexts
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.metrics import MeterProvider
+from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TracerProvider
 
 from loafer import __version__
@@ -16,13 +17,16 @@ from loafer.domain.batch import Failure
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.shown import of_the_sdk
-from loafer.ports.carried import context_of
+from loafer.ports.carried import context_of, may_have_context
 from loafer.ports.observer import Cause, Observer, Operation
 
 CONVENTIONS = "https://opentelemetry.io/schemas/1.45.0"
 """The version of the conventions, whose part on messaging is in development."""
 
 SYSTEM = {"messaging.system": "aws_sqs"}
+
+NO_CONTEXT = Context()
+"""That of whoever was sent by nobody."""
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 """Upper bounds of durations, in seconds, as the conventions advise."""
@@ -33,6 +37,14 @@ class _Open:
     span: Span
     token: "Token[Context]"
     left: int
+
+
+@attrs.frozen
+class _Attributes:
+    """What spans and metrics of a source have in common."""
+
+    of_handling: dict[str, str]
+    of_span: dict[str, Any]
 
 
 OPEN: ContextVar[_Open | None] = ContextVar("loafer_opentelemetry", default=None)
@@ -61,6 +73,8 @@ class OpenTelemetryObserver(Observer):
     meters: MeterProvider | None = None
     _tracer: trace.Tracer = attrs.field(init=False)
     _counters: dict[str, metrics.Counter] = attrs.field(init=False)
+    _outcomes: Counter[tuple[str, Outcome]] = attrs.field(factory=Counter, init=False)
+    _attributes: dict[str, _Attributes] = attrs.field(factory=dict, init=False)
     _handling: metrics.Histogram = attrs.field(init=False)
     _calls: metrics.Histogram = attrs.field(init=False)
 
@@ -73,43 +87,52 @@ class OpenTelemetryObserver(Observer):
             for name, unit, meaning in (
                 ("messaging.client.consumed.messages", "{message}", "Messages received, each time."),
                 ("messaging.client.sent.messages", "{message}", "Messages sent, or not."),
-                ("loafer.messages", "{message}", "Messages whose handling has ended, by outcome."),
                 ("loafer.redeliveries", "{message}", "Messages that come back, by cause."),
                 ("loafer.receives", "{receive}", "Receives, by what they brought."),
                 ("loafer.settled.messages", "{message}", "Messages settled."),
                 ("loafer.leases.extended", "{lease}", "Leases extended."),
             )
         }
+        meaning = "Messages whose handling has ended, by outcome."
+        meter.create_observable_counter("loafer.messages", [self._observed], "{message}", meaning)
         self._handling = _histogram(meter, "messaging.process.duration", "Handling.")
         self._calls = _histogram(meter, "messaging.client.operation.duration", "Calls to the source.")
 
     def started(self, messages: Sequence[Message]) -> None:
         """Start a span, and make it the current one of the handler."""
-        first = messages[0]
-        sent = [(message, propagate.extract(context_of(message), Context())) for message in messages]
-        links = [
+        first, parent = messages[0], NO_CONTEXT
+        links: Sequence[Link] = ()
+        if any(may_have_context(message) for message in messages):
+            parent, links = self._where_sent(messages)
+        attributes = self._of_source(first.source).of_span.copy()
+        if len(messages) > 1:
+            attributes["messaging.batch.message_count"] = len(messages)
+        else:
+            attributes["messaging.message.id"], attributes["loafer.attempt"] = first.id, first.attempt
+        span = self._tracer.start_span(
+            f"process {first.source}", parent, SpanKind.CONSUMER, attributes, links, record_exception=False
+        )
+        OPEN.set(_Open(span, contexts.attach(trace.set_span_in_context(span)), len(messages)))
+
+    def _where_sent(self, messages: Sequence[Message]) -> tuple[Context, Sequence[Link]]:
+        """Return the context that a span is to begin in, and the links that it is to have."""
+        sent = [(message, propagate.extract(context_of(message), NO_CONTEXT)) for message in messages]
+        if self.parent and len(messages) == 1:
+            return sent[0][1], ()
+        return NO_CONTEXT, [
             Link(found, {"messaging.message.id": message.id})
             for message, context in sent
             if (found := trace.get_current_span(context).get_span_context()).is_valid
         ]
-        child = self.parent and len(messages) == 1
-        span = self._tracer.start_span(
-            f"process {first.source}",
-            context=sent[0][1] if child else Context(),
-            kind=SpanKind.CONSUMER,
-            attributes=_attributes(messages),
-            links=() if child else links,
-        )
-        OPEN.set(_Open(span, contexts.attach(trace.set_span_in_context(span)), len(messages)))
 
     def ended(
         self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
     ) -> None:
         """Count an outcome, and end the span with the last message that it is of."""
         failed = None if error is None or outcome.acknowledged else type(error).__qualname__
-        attributes = {**SYSTEM, "messaging.destination.name": message.source, "messaging.operation.name": "process"}
+        attributes = self._of_source(message.source).of_handling
         self._handling.record(seconds, attributes if failed is None else {**attributes, "error.type": failed})
-        self._counters["loafer.messages"].add(1, {"loafer.route": route, "loafer.outcome": outcome.value})
+        self._outcomes[route, outcome] += 1
         now = OPEN.get()
         if now is None:
             return
@@ -122,6 +145,18 @@ class OpenTelemetryObserver(Observer):
             contexts.detach(now.token)
             OPEN.set(None)
             now.span.end()
+
+    def _of_source(self, source: str) -> "_Attributes":
+        found = self._attributes.get(source)
+        if found is None:
+            where = {**SYSTEM, "messaging.destination.name": source, "messaging.operation.name": "process"}
+            found = self._attributes[source] = _Attributes(where, {**where, "messaging.operation.type": "process"})
+        return found
+
+    def _observed(self, _: CallbackOptions) -> Iterator[Observation]:
+        """Yield the outcomes so far; whoever collects metrics asks for them, on any thread."""
+        for (route, outcome), count in self._outcomes.copy().items():
+            yield Observation(count, {"loafer.route": route, "loafer.outcome": str(outcome)})
 
     def _tell_error(self, span: Span, failed: str, error: BaseException | None) -> None:
         span.set_attribute("error.type", failed)
@@ -204,15 +239,3 @@ def _histogram(meter: metrics.Meter, name: str, meaning: str) -> metrics.Histogr
 def _sent_to(to: str, *, topic: bool) -> dict[str, str]:
     system = {"messaging.system": "aws.sns"} if topic else SYSTEM
     return {**system, "messaging.destination.name": to, "messaging.operation.name": "send"}
-
-
-def _attributes(messages: Sequence[Message]) -> dict[str, Any]:
-    attributes: dict[str, Any] = {
-        **SYSTEM,
-        "messaging.destination.name": messages[0].source,
-        "messaging.operation.name": "process",
-        "messaging.operation.type": "process",
-    }
-    if len(messages) > 1:
-        return {**attributes, "messaging.batch.message_count": len(messages)}
-    return {**attributes, "messaging.message.id": messages[0].id, "loafer.attempt": messages[0].attempt}

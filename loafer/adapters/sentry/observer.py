@@ -12,6 +12,7 @@ from sentry_sdk.tracing import Span
 from loafer.adapters.sentry.scrubbing import scrubbed
 from loafer.domain.batch import Failure
 from loafer.domain.carrying import sentry_trace_of
+from loafer.domain.fingerprint import fingerprint_of
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.limits import size_of
 from loafer.domain.message import Message, OutgoingMessage
@@ -81,7 +82,7 @@ class SentryObserver(Observer):
         failed = outcome in (Outcome.FAILED, Outcome.UNTRANSLATED)
         now.transaction.set_status("internal_error" if failed else "ok")
         if failed and isinstance(error, Exception) and not isinstance(error, InvalidContent):
-            sentry_sdk.capture_exception(error, fingerprint=[route, type(error).__qualname__, _place(error)])
+            sentry_sdk.capture_exception(error, fingerprint=[route, *fingerprint_of(error)])
         now.left -= 1
         if not now.left:
             OPEN.set(None)
@@ -119,12 +120,3 @@ def _headers(message: Message) -> dict[str, str]:
     context = dict(context_of(message))
     trace = None if "sentry-trace" in context else sentry_trace_of(context.get("traceparent", ""))
     return context if trace is None else {**context, "sentry-trace": trace}
-
-
-def _place(error: BaseException) -> str:
-    """Return the function in which an error was raised."""
-    place, trace = "", error.__traceback__
-    while trace is not None:
-        place = trace.tb_frame.f_code.co_qualname
-        trace = trace.tb_next
-    return place

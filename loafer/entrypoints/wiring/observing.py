@@ -67,12 +67,13 @@ def _observer(name: str, settings: Settings, stack: ExitStack) -> Observer:
 
 
 def _prometheus(settings: Settings, stack: ExitStack) -> Observer:
-    """Return what counts for the registry of this process; where it is served, the server asks both."""
+    """Return what counts for the registry of this process; nobody, where it is served: what serves it counts too."""
+    if settings.status is not None:
+        return Observer()
     from loafer.adapters.prometheus.registry import registered  # noqa: PLC0415 - it is an extra
 
     measures = Measures()
-    if settings.status is None:
-        stack.enter_context(registered(measures.families))
+    stack.enter_context(registered(measures.families))
     return measures
 
 

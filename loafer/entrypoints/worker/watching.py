@@ -1,10 +1,12 @@
 """What lets others look into a worker while it runs: its status file, its server or its supervisor, and SIGUSR1."""
 
+import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -28,6 +30,8 @@ from loafer.entrypoints.worker.telling import is_told, telling
 from loafer.entrypoints.worker.told import Told
 
 Document: TypeAlias = Callable[[], dict[str, Any]]
+
+logger = logging.getLogger(__name__)
 
 EVERY = 1.0
 """Seconds between two reports to a supervisor."""
@@ -97,7 +101,22 @@ class Watch:
     def _told(self, settings: Settings, dispatcher: Dispatcher, measures: Measures | None, document: Document) -> Told:
         if measures is None:
             return Told(document())
-        return Told(document(), [*_families(dispatcher.status(), settings.live_limit), *measures.families()])
+        own = [] if self.report is None else _in_the_registry(self.name)  # who serves that itself has it there
+        families = [*_families(dispatcher.status(), settings.live_limit), *measures.families(), *own]
+        return Told(document(), families)
+
+
+def _in_the_registry(name: str) -> list[Family]:
+    """Return what the application of a worker keeps by the client library of Prometheus, if it has imported that."""
+    if "prometheus_client" not in sys.modules:
+        return []
+    from loafer.adapters.prometheus.own import families_in  # noqa: PLC0415 - only where it is there already
+
+    try:
+        return families_in(name)
+    except Exception as error:  # noqa: BLE001 - a collector of the application's, which may raise anything
+        logger.debug("the registry of the application could not be read: %s", error)
+        return []
 
 
 def _families(status: Status, live_limit: float) -> Iterator[Family]:
@@ -110,12 +129,17 @@ def _reported(told: Callable[[], Told], report: Callable[[Told], object]) -> Ite
     """Report how a worker is every second meanwhile, on a thread of its own."""
     over = threading.Event()
 
+    def tell() -> None:
+        try:
+            report(told())
+        except Exception as error:  # noqa: BLE001 - the supervisor is gone, or whatever else: the next one may arrive
+            logger.debug("the supervisor could not be told: %s", error)
+
     def run() -> None:
-        while True:
-            with suppress(OSError):  # the supervisor is gone
-                report(told())
-            if over.wait(EVERY):
-                return
+        tell()
+        while not over.wait(EVERY):
+            tell()
+        tell()  # what was counted last counts too
 
     thread = threading.Thread(target=run, name="loafer-status", daemon=True)
     thread.start()

@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from typing import Any
 
 import attrs
@@ -6,7 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from world import World, queue
 
-from loafer.application.measures import MOST_ERRORS, Measures
+from loafer.application.measures import LONG_BOUNDS, MOST_ERRORS, Histogram, Measures
 from loafer.application.metrics import families_of
 from loafer.application.options import Options
 from loafer.domain.lifecycle import Outcome
@@ -70,7 +71,8 @@ async def test_every_number_is_that_of_the_truth_and_of_the_status() -> None:
     for cause, number in {"failed": 15, "timeout": 4, "ignored": 7}.items():
         assert value(text, "loafer_redeliveries_total", source="orders", cause=cause) == causes[cause] == number  # type: ignore[index]
     for error, number in {"ValueError": 10, "KeyError": 5, "HandlerTimeout": 4, "IgnoreMessage": 7}.items():
-        assert value(text, "loafer_handler_errors_total", route="orders", error=error) == number
+        place = "handle_within" if error == "HandlerTimeout" else "handle"
+        assert value(text, "loafer_handler_errors_total", route="orders", error=error, place=place) == number
     system = {"messaging_system": "aws_sqs", "messaging_destination_name": "orders"}
     assert value(text, "messaging_client_consumed_messages_total", **system) == 94
     assert value(text, "messaging_process_duration_seconds_count", **system) == 68
@@ -115,7 +117,7 @@ def test_kinds_of_errors_are_bounded() -> None:
     for number in range(MOST_ERRORS + 50):
         measures.ended("orders", message, Outcome.FAILED, type(f"Error{number}", (Exception,), {})(), 0.1)
     assert len(measures.errors) == MOST_ERRORS + 1
-    assert measures.errors["orders", "others"] == 50
+    assert measures.errors["orders", "others", ""] == 50
     assert len(measures.handling) == MOST_ERRORS + 1
 
 
@@ -140,3 +142,63 @@ def test_a_duration_on_a_bound_is_within_it() -> None:
     assert value(text, "messaging_process_duration_seconds_bucket", le="0.25", **labels) == 1
     assert value(text, "messaging_process_duration_seconds_bucket", le="0.1", **labels) == 0
     assert value(text, "messaging_process_duration_seconds_bucket", le="+Inf", **labels) == 1
+
+
+def test_what_is_counted_many_at_once_comes_to_the_same_as_one_by_one() -> None:
+    seconds = [0.0, 0.005, 0.0051, 0.25, 10.0, 10.1, 3600.0, 0.3, 0.3]
+    alone, together = Histogram(LONG_BOUNDS), Histogram(LONG_BOUNDS)
+    for each in seconds:
+        alone.add(each)
+    together.add_all(seconds[:4])
+    together.add_all(seconds[4:])
+    assert together.counts == alone.counts
+    assert together.sum == pytest.approx(alone.sum)
+
+
+def test_what_is_done_while_metrics_are_asked_for_is_counted_once() -> None:
+    measures = Measures()
+    message = Message(id="1", body="x", receipt="r", receive_count=1, source="orders", sent_at=0.0)
+    asked = threading.Event()
+
+    def ask() -> None:
+        while not asked.is_set():
+            measures.families()
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for number in range(20_000):
+        measures.ended("orders", message, Outcome.SUCCEEDED, None, 0.1)
+        if number % 10 == 0:
+            measures.received("orders", 10, [message] * 10)
+    asked.set()
+    asking.join()
+    text = text_of(measures.families())
+    assert value(text, "loafer_messages_total", route="orders", outcome="succeeded") == 20_000
+    assert value(text, "loafer_queue_latency_seconds_count", source="orders") == 20_000
+
+
+def test_errors_are_told_apart_by_their_class_and_where_they_were_raised() -> None:
+    measures = Measures()
+    message = Message(id="1", body="x", receipt="r", receive_count=1, source="orders")
+
+    def one() -> None:
+        raise ValueError("a secret")
+
+    def another() -> None:
+        raise ValueError("a secret")
+
+    def a_third() -> None:
+        raise KeyError("a secret")
+
+    for place in (one, another, another, a_third):
+        try:
+            place()
+        except (ValueError, KeyError) as error:
+            measures.ended("orders", message, Outcome.FAILED, error, 0.1)
+    assert sorted(measures.errors.values()) == [1, 1, 2]
+    assert {(kind, place.rpartition(".")[2]) for _, kind, place in measures.errors} == {
+        ("ValueError", "one"),
+        ("ValueError", "another"),
+        ("KeyError", "a_third"),
+    }
+    assert "secret" not in text_of(measures.families())

@@ -62,11 +62,11 @@ def test_spans_are_children_where_that_is_asked_for_and_hold_no_texts_where_the_
 
 
 def test_metrics_are_in_the_registry_meanwhile_unless_they_are_served() -> None:
-    for settings, there in (({}, True), ({"status": "127.0.0.1:9102"}, False)):
+    labels = {"source": "orders", "result": "empty"}
+    for settings, kind, there in (({}, Measures, True), ({"status": "127.0.0.1:9102"}, Observer, False)):
         with given("prometheus", **settings) as (found, _):
-            assert type(found[0]) is Measures
+            assert type(found[0]) is kind
             found[0].received("orders", 10, [])
-            labels = {"source": "orders", "result": "empty"}
             assert (REGISTRY.get_sample_value("loafer_receives_total", labels) == 1) is there
         assert REGISTRY.get_sample_value("loafer_receives_total", labels) is None
 
@@ -90,3 +90,14 @@ def test_what_is_no_observer_is_a_mistake(name: str, wrong: str) -> None:
     with given(name) as (found, mistakes):
         assert found == ()
         assert wrong in mistakes[0]
+
+
+def test_what_several_count_in_one_process_is_added_up_in_its_registry() -> None:
+    labels = {"source": "orders", "result": "empty"}
+    with given("prometheus") as (first, _):
+        with given("prometheus") as (second, _):
+            for each in (first[0], second[0], second[0]):
+                each.received("orders", 10, [])
+            assert REGISTRY.get_sample_value("loafer_receives_total", labels) == 3
+        assert REGISTRY.get_sample_value("loafer_receives_total", labels) == 1
+    assert REGISTRY.get_sample_value("loafer_receives_total", labels) is None
