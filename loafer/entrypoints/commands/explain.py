@@ -16,7 +16,7 @@ from loafer.domain.shown import printable
 from loafer.entrypoints.commands.status import paths_set
 from loafer.entrypoints.worker.ending import FAILED
 from loafer.entrypoints.worker.history_file import notes_of_held
-from loafer.entrypoints.worker.status_place import own_folders
+from loafer.entrypoints.worker.status_place import opened, own_folders
 
 MOST_IDS = 10
 """Ids that are named where several begin as it was asked for."""
@@ -80,7 +80,7 @@ def _notes_in(path: Path, asked: str) -> Iterator[Note]:
     """Yield the notes of a file about ids that begin so; a line that cannot be read is that of a worker that died."""
     sought = json.dumps(asked)[1:-1].encode()
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             for line in file:
                 if sought in line and (note := _note_in(line)) is not None and note.id.startswith(asked):
                     yield note

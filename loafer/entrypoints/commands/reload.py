@@ -93,6 +93,7 @@ class Reloader:
     _stopped: bool = attrs.field(default=False, init=False)
     _child: "subprocess.Popen[bytes] | None" = attrs.field(default=None, init=False)
     _files: frozenset[str] = attrs.field(factory=frozenset, init=False)
+    _heard: bytes = attrs.field(default=b"", init=False)
 
     def run(self) -> int:
         """Run until a signal stops it, and return the exit status of the last worker."""
@@ -117,7 +118,7 @@ class Reloader:
             return self._changed(link.fileno(), began)
 
     def _changed(self, link: int, began: float) -> str | None:
-        told, self._files = False, frozenset()
+        told, self._files, self._heard = False, frozenset(), b""
         while not self._stopped:
             if late := _newer(self._files, began):
                 return late
@@ -146,7 +147,8 @@ class Reloader:
             heard = os.read(link, 1 << 20)
         except BlockingIOError:
             return False
-        for line in heard.splitlines():
+        *lines, self._heard = (self._heard + heard).split(b"\n")  # a long one comes in parts
+        for line in lines:
             self._files = frozenset(json.loads(line))
         return self._files != before
 

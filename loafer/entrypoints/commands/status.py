@@ -2,23 +2,19 @@
 
 import json
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from loafer.domain.shown import printable
-from loafer.entrypoints.worker.status_place import is_gone, status_files
+from loafer.entrypoints.worker.status_place import is_gone, opened, status_files
 
 READY, NOT_READY, NONE_FOUND = 0, 1, 3
 """Exit statuses."""
 
 SILENT = 15.0
 """Seconds after which a worker that says nothing more is not ready, whatever it said last."""
-
-LARGEST = 64 * 1024 * 1024
-"""Bytes of a status file, of which a thousand routes take less than one in a hundred."""
 
 Worker = dict[str, Any]
 
@@ -47,7 +43,8 @@ def paths_set() -> list[Path]:
 
 def _read(path: Path, now: float) -> Worker | None:
     try:
-        return worker_in(_text_of(path), now)
+        with opened(path) as file:
+            return worker_in(file.read(), now)
     except OSError:
         return None
 
@@ -63,15 +60,6 @@ def worker_in(text: bytes, now: float) -> Worker | None:
     except (OSError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError, AttributeError):
         return None
     return None if gone else said
-
-
-def _text_of(path: Path) -> bytes:
-    """Return what is in a file; OSError where it is none, or larger than any that a worker writes."""
-    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-            raise OSError
-        return file.read()
 
 
 def _wedged(silent: float) -> Worker:

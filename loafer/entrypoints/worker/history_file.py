@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import queue
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +20,7 @@ import attrs
 
 from loafer.application.histories import Histories
 from loafer.domain.history import HELD, Note
-from loafer.entrypoints.worker.status_place import is_gone, own_folders
+from loafer.entrypoints.worker.status_place import is_gone, opened, own_folders
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ class HistoryFile:
         beside = path.with_name(f".{path.name}")
         said = {"pid": os.getpid(), "started": self.since, "at": time.time(), "held": held}
         try:
-            with _opened(beside, os.O_TRUNC) as file:
+            with _opened(beside, 0) as file:
                 file.write(json.dumps(said).encode())
             beside.replace(path)
         finally:
@@ -127,7 +128,21 @@ class HistoryFile:
 
 
 def _opened(path: Path, how: int) -> BinaryIO:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | how, 0o600), "wb")
+    """Open a file to append to it, or else to write it anew, where others may write the folder too.
+
+    Raises:
+        OSError: it cannot be opened, or is no file of ours.
+
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | how
+    file = os.fdopen(os.open(path, flags, 0o600), "wb")
+    found = os.fstat(file.fileno())
+    if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid() and found.st_nlink == 1:
+        if not how & os.O_APPEND:
+            file.truncate(0)
+        return file
+    file.close()
+    raise PermissionError("somebody else's file is there")
 
 
 def history_path(status: Path) -> Path:
@@ -143,14 +158,15 @@ def held_path(history: Path) -> Path:
 def notes_of_held(path: Path, *, of_the_gone: bool = True) -> list[Note]:
     """Return what a worker held when it died; nothing where it runs."""
     try:
-        said: dict[str, Any] = json.loads(path.read_bytes())
+        with opened(path) as file:
+            said: dict[str, Any] = json.loads(file.read())
         if of_the_gone and not is_gone(said["pid"], said["started"]):
             return []
         return [
             Note(at=said["at"], worker=said["pid"], source=source, id=name, receives=receives, kind=HELD)
             for name, source, receives in said["held"]
         ]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return []
 
 

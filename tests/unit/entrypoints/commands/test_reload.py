@@ -119,3 +119,15 @@ def test_without_what_watches_files_it_says_what_to_install(monkeypatch: pytest.
     done = click.testing.CliRunner().invoke(cli, ["run", "shop:app", "--reload"], prog_name="loafer")
     assert done.exit_code == 2
     assert done.stderr == "loafer: --reload watches files with watchfiles; pip install 'loafer[reload]'\n"
+
+
+def test_a_list_of_files_that_comes_in_parts_is_put_together() -> None:
+    here, there = os.pipe()
+    os.set_blocking(here, False)
+    reloader = Reloader([], print, lambda _: iter([]))
+    for part, files in ((b'["/a.py", "/b', set()), (b'.py"]\n["/c', {"/a.py", "/b.py"}), (b'.py"]\n', {"/c.py"})):
+        os.write(there, part)
+        reloader._hear(here)
+        assert reloader._files == files
+    os.close(here)
+    os.close(there)

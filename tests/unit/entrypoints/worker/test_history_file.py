@@ -165,3 +165,46 @@ def test_old_files_of_workers_that_are_gone_are_removed_and_those_beyond_the_lat
     assert sorted(path.name for path in folder.iterdir()) == sorted(kept)
     clear_old(1_000_010 + 15 * 86_400)
     assert [path.name for path in folder.iterdir()] == [f"{os.getpid()}.history"]
+
+
+@pytest.mark.parametrize("plant", ["pipe", "link", "hard link", "file"])
+def test_what_others_have_put_there_is_neither_written_nor_waited_for(
+    folder: Path, plant: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.chmod(0o777)
+    target = folder / "theirs"
+    target.write_text("theirs")
+    for name in ("41.history", ".41.held"):
+        if plant == "pipe":
+            os.mkfifo(folder / name)  # whoever opens it as a file waits for ever
+        elif plant == "link":
+            (folder / name).symlink_to(target)
+        elif plant == "hard link":
+            (folder / name).hardlink_to(target)
+        else:
+            (folder / name).write_text("theirs")
+            (folder / name).chmod(0o666)
+            if os.getuid():
+                pytest.skip("only root can give a file to somebody else")
+            os.chown(folder / name, 54321, 54321)
+    wrote(folder / "41.json", [note()], lambda: [("9f8c", "orders", 1)])
+    assert "cannot be written" in caplog.text
+    assert target.read_text() == "theirs"
+    assert (folder / "41.history").is_fifo() or (folder / "41.history").read_text() == "theirs"
+
+
+def test_notes_are_added_to_those_that_are_there_and_what_is_held_is_written_anew(folder: Path) -> None:
+    for _ in range(2):
+        file = HistoryFile(folder / "41.history", lambda: [("a", "orders", 1)])
+        file._write([note()])
+        (folder / ".41.held").write_text("x" * 10_000)
+        file._write_held()
+    assert len((folder / "41.history").read_text().splitlines()) == 2
+    assert json.loads((folder / "41.held").read_text())["held"] == [["a", "orders", 1]]
+
+
+@pytest.mark.parametrize("plant", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_not_read(folder: Path, plant: Callable[[Path], None]) -> None:
+    for name in ("41.history", "41.held"):
+        plant(folder / name)
+    assert notes_about("9f8c") == []
