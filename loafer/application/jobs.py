@@ -178,6 +178,7 @@ class Jobs:
             self._settlements[lane].let_go([lease], Cause.LEASE_LOST)
             return
         lease.runs += 1
+        self.running.starting = lane, (lease,), now
         task = start_task(self._run(lane, lease, now), self._context.copy())
         self.running.add(task, lane, (lease,), now)
 
@@ -194,6 +195,7 @@ class Jobs:
         self.slots.more(lane, len(valid) - 1)
         for lease in valid:
             lease.runs += 1
+        self.running.starting = lane, valid, now
         task = start_task(self._run_batch(lane, valid, now), self._context.copy())
         self.running.add(task, lane, valid, now)
 

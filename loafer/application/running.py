@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import attrs
 
@@ -12,12 +13,22 @@ from loafer.ports.observer import Cause
 
 logger = logging.getLogger(__name__)
 
+Had: TypeAlias = tuple[Lane, Sequence[Lease], float]
+"""What a task has: messages of a lane, and since when."""
+
 
 @attrs.define(eq=False)
 class Running:
-    """The tasks that have not ended, and which messages were left when the stop was over."""
+    """The tasks that have not ended, and which messages were left when the stop was over.
 
-    _tasks: "dict[asyncio.Task[None], tuple[Lane, Sequence[Lease], float]]" = attrs.field(factory=dict, init=False)
+    Attributes:
+        starting: What a task has that is being started, and since when: where tasks start at once, it runs already.
+
+    """
+
+    starting: "Had | None" = attrs.field(default=None, init=False)
+
+    _tasks: "dict[asyncio.Task[None], Had]" = attrs.field(factory=dict, init=False)
     _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
     def __len__(self) -> int:
@@ -26,13 +37,15 @@ class Running:
 
     def add(self, task: "asyncio.Task[None]", lane: Lane, leases: Sequence[Lease], began: float) -> None:
         """Keep a task, which `began` then, until it ends; one that started at once may have ended already."""
+        self.starting = None
         if not task.done():
             self._tasks[task] = lane, leases, began
             task.add_done_callback(self._forget)
 
-    def now(self) -> "list[tuple[asyncio.Task[None], tuple[Lane, Sequence[Lease], float]]]":
-        """Return the tasks with what they have and when they began; on any thread."""
-        return list(self._tasks.items())
+    def now(self) -> "list[tuple[asyncio.Task[None] | None, Had]]":
+        """Return the tasks with what they have and when they began; on any thread; None is being started."""
+        starting = self.starting
+        return [*([] if starting is None else [(None, starting)]), *list(self._tasks.items())]
 
     def is_abandoned(self, lease: Lease) -> bool:
         """Tell whether a message was left to its lease: the stop is over, and nothing can be settled any more."""

@@ -18,10 +18,10 @@ _OURS = str(Path(__file__).parent)
 """Whose frames are left out: they are the same for every handler."""
 
 
-def stack_of(task: "asyncio.Task[None]", lease: Lease, loop_thread: int | None) -> str:
+def stack_of(task: "asyncio.Task[None] | None", lease: Lease, loop_thread: int | None) -> str:
     """Return where the handling of a message is, as text; on any thread.
 
-    `loop_thread` is the thread of the event loop, which the task may be blocking.
+    `loop_thread` is the thread of the event loop, which the task may be blocking. A task that is being started is None.
     """
     frames = list(_frames_of_thread(lease) or _frames_of_task(task, loop_thread))
     theirs = [frame for frame in frames if not frame.f_code.co_filename.startswith(_OURS)] or frames
@@ -43,17 +43,23 @@ def _is_about(call: Call, lease: Lease) -> bool:
     return handled is not None and handled[1].id == lease.message.id
 
 
-def _frames_of_task(task: "asyncio.Task[None]", loop_thread: int | None) -> Iterator[FrameType]:
+def _frames_of_task(task: "asyncio.Task[None] | None", loop_thread: int | None) -> Iterator[FrameType]:
+    if task is None:
+        yield from _frames_of(loop_thread)
+        return
     coroutine: Any = task.get_coro()
     while coroutine is not None:
         running, frame, awaited = _state(coroutine)
         if running:
-            current = sys._current_frames().get(loop_thread or 0)  # noqa: SLF001 - as above
-            yield from () if current is None else list(_outwards(current))[::-1]
+            yield from _frames_of(loop_thread)
             return
         if frame is not None:
             yield frame
         coroutine = awaited
+
+
+def _frames_of(thread: int | None) -> list[FrameType]:
+    return list(_outwards(sys._current_frames().get(thread or 0)))[::-1]  # noqa: SLF001 - as above
 
 
 def _state(coroutine: Any) -> tuple[bool, FrameType | None, Any]:

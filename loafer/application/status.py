@@ -137,8 +137,8 @@ class View:
             routes=tuple(self._route(intake, now, blocked) for intake in self.intakes),
         )
 
-    def handled(self) -> Iterator[tuple[asyncio.Task[None], Lane, Lease, Handling]]:
-        """Yield what handlers have, each with its task, its lane and its lease; what started first is first."""
+    def handled(self) -> Iterator[tuple[asyncio.Task[None] | None, Lane, Lease, Handling]]:
+        """Yield what handlers have, each with its task, its lane and its lease; None: a task that is being started."""
         now = self.clock()
         for task, (lane, leases, began) in self.running.now():
             for lease in leases:

@@ -4,6 +4,7 @@ import logging
 import pytest
 from world import World, queue
 
+from loafer.application.holding import held_in
 from loafer.application.options import Options
 from loafer.application.stuck import log_held
 
@@ -85,3 +86,22 @@ async def test_what_waits_is_listed_without_a_stack(caplog: pytest.LogCaptureFix
         held = world.dispatcher.held
     assert warnings(caplog)[0] == f"asked for what is held: {held} messages, 1 of them by handlers"
     assert sum(": waits, attempt 1, lease left " in text for text in warnings(caplog)) == held - 1 > 0
+
+
+async def test_a_handler_is_held_and_has_a_stack_before_it_first_waits(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[str] = []
+
+    async def looks(_: str) -> None:
+        view = world.dispatcher.view
+        assert view is not None
+        seen.extend(each.what for each in held_in(view))
+        log_held(view)  # the line that it is at
+
+    world = World(queue("orders", "1", visibility_timeout=300), looks)
+    async with world:
+        await asyncio.sleep(2)
+        assert world.dispatcher.view is not None
+        assert list(world.dispatcher.view.handled()) == []
+    assert seen == ["runs"]
+    assert warnings(caplog)[0] == "asked for what is held: 1 messages, 1 of them by handlers"
+    assert "by its handler, attempt 1, lease left " in warnings(caplog)[1]
