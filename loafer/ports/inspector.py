@@ -7,6 +7,7 @@ import attrs
 
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
+from loafer.exceptions import ConsumerError
 
 
 @attrs.frozen
@@ -22,6 +23,7 @@ class QueueState:
         delayed: About how many are not yet to be seen.
         retention: Seconds after which a message is dropped, from its sending; None: never, or nobody knows.
         dead_letters: The name of its own dead-letter queue; None where it has none.
+        arn: What the service's own moves call it; None where there are none.
 
     """
 
@@ -33,6 +35,7 @@ class QueueState:
     delayed: int = 0
     retention: float | None = None
     dead_letters: str | None = None
+    arn: str | None = None
 
     @property
     def total(self) -> int:
@@ -64,6 +67,26 @@ class Unsure:
     """
 
     reason: str
+
+
+@attrs.frozen
+class MoveTask:
+    """A move of all that is on a dead-letter queue, which the service makes itself.
+
+    Attributes:
+        handle: What cancels it; empty once it has ended.
+        status: `RUNNING`, `COMPLETED`, `CANCELLING`, `CANCELLED` or `FAILED`.
+        moved: About how many messages were moved so far.
+        total: About how many there were at its beginning.
+        reason: Why it failed; empty where it did not.
+
+    """
+
+    handle: str
+    status: str
+    moved: int = 0
+    total: int = 0
+    reason: str = ""
 
 
 class Inspector(ABC):
@@ -113,6 +136,23 @@ class Inspector(ABC):
     @abstractmethod
     async def delete(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
         """Delete received messages."""
+
+    async def start_move(self, to: QueueState, rate: int | None) -> None:
+        """Let the service move all that is on this dead-letter queue, at so many messages a second at most (1 to 500).
+
+        Raises:
+            ConsumerError: it cannot: this is no dead-letter queue, or such a move is under way; or it never does.
+
+        """
+        raise ConsumerError(f"to {to.name} at {rate or 'any'} a second: this place has no moves of its own")
+
+    async def last_move(self) -> MoveTask | None:
+        """Return the newest move of this queue; None: there was none, or there are none here."""
+        return None
+
+    async def cancel_move(self, task: MoveTask) -> None:
+        """End a move: what it has moved stays moved."""
+        raise ConsumerError(f"{task.handle}: this place has no moves of its own")
 
     @abstractmethod
     async def close(self) -> None:

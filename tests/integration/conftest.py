@@ -1,13 +1,17 @@
 """Endpoints that speak the real protocol: started when a test first asks for them, stopped at the end."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import click.testing
 import pytest
+from dlq_letters import Dlq
 from endpoints import CREDENTIALS, OTHER_AWS_NAMES, FastSQS, lean_sqs, ministack, moto
 from strict.strict_control import StrictEndpoint, strict_sqs
 from transports import TRANSPORTS
 
 from loafer.adapters.aws.lean.plain import SDK, SWITCH
+from loafer.entrypoints.cli import cli
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +99,17 @@ def strict(strict_endpoint: StrictEndpoint, aws_environ: pytest.MonkeyPatch) -> 
     aws_environ.setenv("AWS_ENDPOINT_URL", strict_endpoint.url)
     strict_endpoint.reset()
     return strict_endpoint
+
+
+@pytest.fixture
+def dlq(tmp_path: Path, strict: StrictEndpoint, aws_environ: pytest.MonkeyPatch) -> Dlq:
+    aws_environ.chdir(tmp_path)
+    aws_environ.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    aws_environ.setattr("loafer.application.letters.browsing.WAIT", 0)  # this endpoint has one server alone
+
+    def run(*arguments: str) -> click.testing.Result:
+        result = click.testing.CliRunner().invoke(cli, ["dlq", *arguments])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return run

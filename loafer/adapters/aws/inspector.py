@@ -25,7 +25,7 @@ from loafer.domain.limits import LARGEST_BATCH, LONGEST_WAIT
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.shown import without_secrets
 from loafer.exceptions import ConfigurationError, ConsumerError
-from loafer.ports.inspector import Inspector, Letter, QueueState, Unsure
+from loafer.ports.inspector import Inspector, Letter, MoveTask, QueueState, Unsure
 
 CONNECTIONS = 20
 """How many calls may be under way at once."""
@@ -97,6 +97,7 @@ class SQSInspector(Inspector):
             delayed=count_in(said, "ApproximateNumberOfMessagesDelayed"),
             retention=count_in(said, "MessageRetentionPeriod") or None,
             dead_letters=None if target is None else queue_address(target).name,
+            arn=str(said["QueueArn"]) if said.get("QueueArn") else None,
         )
 
     async def sources(self) -> Sequence[str]:
@@ -161,6 +162,34 @@ class SQSInspector(Inspector):
     async def delete(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
         """Delete them with DeleteMessageBatch."""
         return await self._settle("delete_message_batch", [{"ReceiptHandle": message.receipt} for message in messages])
+
+    async def start_move(self, to: QueueState, rate: int | None) -> None:
+        """Start it with StartMessageMoveTask."""
+        state = await self.look()
+        rates = {} if rate is None else {"MaxNumberOfMessagesPerSecond": rate}
+        await self._of_queue("start_message_move_task", SourceArn=state.arn, DestinationArn=to.arn, **rates)
+
+    async def last_move(self) -> MoveTask | None:
+        """Ask for the newest with ListMessageMoveTasks."""
+        state = await self.look()
+        answer = await self._of_queue("list_message_move_tasks", SourceArn=state.arn, MaxResults=1)
+        for task in answer.get("Results") or ():
+            return MoveTask(
+                handle=str(task.get("TaskHandle") or ""),
+                status=str(task.get("Status") or ""),
+                moved=count_in(task, "ApproximateNumberOfMessagesMoved"),
+                total=count_in(task, "ApproximateNumberOfMessagesToMove"),
+                reason=str(task.get("FailureReason") or ""),
+            )
+        return None
+
+    async def cancel_move(self, task: MoveTask) -> None:
+        """Cancel it with CancelMessageMoveTask."""
+        await self._of_queue("cancel_message_move_task", TaskHandle=task.handle)
+
+    async def _of_queue(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """Return the answer to an operation that names its queue by ARN, not by URL; raises as `Queue.call`."""
+        return await attrs.evolve(self._need(), url="").call(operation, **parameters)
 
     async def close(self) -> None:
         """Let go of the client; may be repeated."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 import attrs
 from strict.attributes import ARN, settings_of
 from strict.checks import check_batch, check_message, in_range, trace_header_in
+from strict.moves import OPERATIONS, Moves
 from strict.stored import INVALID, NOT_IN_FLIGHT, Answer, Refusal
 from strict.strict_queue import StrictQueue, new_message
 
@@ -63,6 +64,9 @@ class StrictService:
     now: Callable[[], float] = time.time
     lost_code: str = ""
     places: dict[str, Place] = attrs.field(factory=dict)
+    moves: Moves = attrs.field(
+        default=attrs.Factory(lambda self: Moves(self.find, self.is_dead, self.now), takes_self=True), init=False
+    )
 
     async def answer(self, operation: str, request: Request, caller: Caller, fails: Callable[[], bool]) -> Answer:
         """Apply one call; `fails` is asked for each entry of a batch. Refusal is an answer that is an error."""
@@ -71,6 +75,8 @@ class StrictService:
                 return self.create(request)
             case "ReceiveMessage":
                 return await self.receive(request, caller)
+        if operation in OPERATIONS:
+            return self.moves.answer(operation, request)
         place = self.place(request)
         single = operation.removesuffix("Batch")
         if single != operation:
@@ -126,6 +132,9 @@ class StrictService:
             queue = StrictQueue(name, settings_of(name, attributes), self.find)
             self.places[name] = Place(queue, attributes, self.now())
         return {"QueueUrl": self.url(name)}
+
+    def is_dead(self, name: str) -> bool:
+        return any(place.queue.settings.dead_letters == name for place in self.places.values())
 
     def find(self, name: str) -> StrictQueue | None:
         place = self.places.get(name)

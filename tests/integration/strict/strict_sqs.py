@@ -67,6 +67,7 @@ class StrictSQS:
                 self.service.lost_code = options["lost"]
             case "/reset":
                 self.service.places.clear()
+                self.service.moves.tasks.clear()
                 self.service.lost_code = ""
                 self.calls.clear()
                 self.faults.set({})

@@ -122,9 +122,12 @@ def dump(context: click.Context, queue: str, where: str | None, output: str | No
 @click.option("--resume", metavar="JOURNAL", help="Go on where a journal ends.")
 @click.option("--resend-unsure", "unsure", flag_value="resend", help="Send again what may have been sent.")
 @click.option("--skip-unsure", "unsure", flag_value="skip", help="Leave what may have been sent.")
+@click.option("--native", is_flag=True, help="Let SQS itself move all of them: no journal, no filter.")
 @_json
 @click.pass_context
-def redrive(context: click.Context, /, queue: str, unsure: str | None, *, as_json: bool, **wish: Any) -> None:
+def redrive(
+    context: click.Context, /, queue: str, unsure: str | None, *, native: bool, as_json: bool, **wish: Any
+) -> None:
     """Send the messages of QUEUE to be handled again.
 
     Without --yes it only tells what it would do. Each message is written to a
@@ -132,12 +135,13 @@ def redrive(context: click.Context, /, queue: str, unsure: str | None, *, as_jso
     then: nothing is lost wherever it ends, and --resume goes on from there.
     """
     from loafer.entrypoints.commands.dlq.looking import Talk  # noqa: PLC0415 - as above
+    from loafer.entrypoints.commands.dlq.native import redrive_natively  # noqa: PLC0415
     from loafer.entrypoints.commands.dlq.redrive import redrive as move  # noqa: PLC0415
     from loafer.entrypoints.commands.dlq.ways import Wish  # noqa: PLC0415
 
     with _told(context):
         said = Wish(queue=queue, unsure=None if unsure is None else unsure == "resend", **wish)
-        context.exit(move(said, Talk(click.echo, _tell, as_json)))
+        context.exit((redrive_natively if native else move)(said, Talk(click.echo, _tell, as_json)))
 
 
 @dlq.command()
