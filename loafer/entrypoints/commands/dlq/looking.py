@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -114,7 +115,8 @@ def _heard(stop: Stop, task: "asyncio.Future[Any]", tell: Tell) -> Iterator[None
             task.cancel()
             return
         stop.asked = True
-        tell("stopping: what is held is given back; once more ends it at once")
+        after_bar = "\n" if sys.stderr.isatty() else ""
+        tell(f"{after_bar}stopping: what is held is given back; once more ends it at once")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, heard)
@@ -129,10 +131,8 @@ def _heard(stop: Stop, task: "asyncio.Future[Any]", tell: Tell) -> Iterator[None
 async def looked_at(inspector: Inspector, state: QueueState, stop: Stop, tell: Tell) -> AsyncIterator[Browsing]:
     """Look at an open queue, and say before what that does to it, and afterwards what stays hidden."""
     seconds = hidden_for(state.total)
-    tell(
-        f"looking at {state.name}: each message is received once more, and hidden until the end, for {seconds:.0f} s if"
-    )
-    tell("this dies; then, and on Ctrl-C, all are given back at once")
+    tell(f"looking at {state.name}: each message is received once more and hidden;")
+    tell(f"all are given back at the end or on Ctrl-C, and if this dies, after {seconds:.0f} s")
     async with browsing(inspector, seconds, time.monotonic, stop) as look:
         yield look
     if look.left_hidden:
