@@ -21,8 +21,10 @@ LONGEST_ADDRESS = 100
 def folders() -> list[Path]:
     """Return the folders in which status files of this user are, the usual one first."""
     runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    temporary = Path(tempfile.gettempdir()) / f"loafer-{os.getuid()}"
-    return [Path(runtime) / "loafer", temporary] if os.path.isabs(runtime) else [temporary]  # noqa: PTH117 - a text
+    found = [Path(runtime) / "loafer"] if os.path.isabs(runtime) else []  # noqa: PTH117 - a text
+    with suppress(OSError):  # where nothing can be written, as in a container with a read-only root, there is none
+        found.append(Path(tempfile.gettempdir()) / f"loafer-{os.getuid()}")
+    return found
 
 
 def own_folder() -> Path:

@@ -34,6 +34,22 @@ def test_without_a_runtime_folder_it_is_one_of_this_users_in_the_temporary_one(
     assert folders() == [own_folder()]
 
 
+def test_where_no_temporary_folder_can_be_written_the_runtime_one_is_used_or_none(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> str:
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr("tempfile.gettempdir", refuse)
+    assert own_folder() == runtime / "loafer"
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    assert list(status_files()) == []
+    with written(None, None, dict):
+        pass
+    with pytest.raises(OSError, match="there is no folder for status files"):
+        own_folder()
+
+
 def test_a_folder_that_others_may_write_is_not_used(runtime: Path) -> None:
     (runtime / "loafer").mkdir()
     (runtime / "loafer").chmod(0o777)
