@@ -115,7 +115,7 @@ def _forget(there: "weakref.ref[_Ear]") -> None:
             signal.signal(number, signal.SIG_DFL)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)  # Python shows a signal's handler where nobody sees it, and all that it refers to
 class _Ear:
     """Reads the numbers of signals from a pipe.
 

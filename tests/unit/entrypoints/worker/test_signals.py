@@ -108,3 +108,14 @@ assert counted == []
     command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", code]  # there are threads
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_giving_signals_back_does_not_write_down_all_that_a_worker_has() -> None:
+    class Heard:
+        def __call__(self) -> None: ...
+
+        def __repr__(self) -> str:
+            raise AssertionError("it has thousands of messages")
+
+    with heard(Heard(), look=Heard()):
+        pass
