@@ -70,10 +70,10 @@ class Unmatched:
         if not self._kinds:
             return
         counts = "; ".join(f"{count} with {kind}" for kind, count in self._kinds.most_common())
-        done = "deleted" if self.reject else "kept"
-        logger.warning(
-            "%d messages of %r that no route takes are %s: %s", self._kinds.total(), self.source, done, counts
-        )
+        total, done = self._kinds.total(), "deleted" if self.reject else "kept"
+        several, are = ("", "is") if total == 1 else ("s", "are")
+        text = "%d message%s of %r that no route takes %s %s: %s"
+        logger.warning(text, total, several, self.source, are, done, counts)
         self._kinds.clear()
 
     def _kind(self, sight: MessageSight) -> str:

@@ -86,9 +86,9 @@ async def test_four_kinds_behind_a_topic_have_four_handlers_and_a_fifth_is_kept_
         worker.prints("paid Paid(id=2, total=2.5) None")
         worker.prints("refund Refund(kind='void', amounts=[3])")
         worker.prints("ledger {'kind': 'ledger.closed', 'by': 'ada'}")
-        worker.prints("1 messages of")
+        worker.prints("1 message of")
         assert worker.stop() == 0
-    assert "that no route takes are kept: 1 with attribute('type') 'order.lost'" in worker.printed
+    assert "that no route takes is kept: 1 with attribute('type') 'order.lost'" in worker.printed
     assert "secret" not in worker.printed
     assert sum(await queue_counts(queue)) == 1
 

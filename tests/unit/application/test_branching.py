@@ -132,7 +132,7 @@ async def test_what_no_route_takes_is_kept_and_told_once_a_minute(
     await shop.run(100)
     assert len(shop.queue("events")) == 4
     first, second, *_ = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    text = "1 messages of 'memory://events' that no route takes are kept: 1 with attribute('type') 'x'"
+    text = "1 message of 'memory://events' that no route takes is kept: 1 with attribute('type') 'x'"
     assert first == text
     assert "2 with attribute('type') 'y'" in second or "4 with attribute('type') 'y'" in second
     assert "with no attribute('type')" in second
