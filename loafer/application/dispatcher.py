@@ -10,6 +10,7 @@ import attrs
 
 from loafer.application.clock import lease_clock
 from loafer.application.delivery import Delivery, ignore
+from loafer.application.depths import sampled
 from loafer.application.drains import Drains
 from loafer.application.heartbeat import Heartbeat, beating, beating_on_a_thread
 from loafer.application.intake import Intake
@@ -187,7 +188,8 @@ class Dispatcher:
         self._drains = Drains(jobs, intakes)
         heartbeat = self._heartbeat(watchdog, lookout)
         self.view = View(slots, jobs.running, intakes, heartbeat, watchdog, self._stop, self.clock, self.clock())
-        async with summarized(summaries, self.clock), self._beating(heartbeat):
+        depths = sampled(self._lanes, wanted=self.options.depth)
+        async with summarized(summaries, self.clock), depths, self._beating(heartbeat):
             try:
                 for intake in intakes:
                     intake.start()

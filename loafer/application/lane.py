@@ -13,6 +13,7 @@ from loafer.application.listeners import Listeners
 from loafer.application.route import BatchCall, Route
 from loafer.application.trouble import Trouble
 from loafer.domain.collecting import BatchOrder
+from loafer.domain.depth import Backlog
 from loafer.domain.lease import Lease, Leases
 from loafer.domain.message import Message
 from loafer.domain.ordering import ArrivalOrder, GroupOrder
@@ -38,6 +39,7 @@ class Lane:
         events: What happened so far.
         tell: Whom to tell of each event.
         heard: When a receive was answered last; None: none was.
+        backlog: What was found out of its source in the last minute; None: nothing was, or nobody asks.
         troubles: What may not work: each is told of what it does.
 
     """
@@ -59,6 +61,7 @@ class Lane:
     tell: Listeners = attrs.field(init=False)
     troubles: list[Trouble] = attrs.field(factory=list, init=False)
     heard: float | None = attrs.field(default=None, init=False)
+    backlog: Backlog | None = attrs.field(default=None, init=False)
     _returned: dict[str, None] = attrs.field(factory=dict, init=False)
     """Messages that come back because of us."""
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterator
 
+import attrs
+
 from loafer.application.health import not_alive, not_ready
 from loafer.application.status import RouteStatus, Status
 from loafer.domain.metrics import Across, Family, Labels, Sample
@@ -46,9 +48,24 @@ def families_of(status: Status, live_limit: float) -> Iterator[Family]:
     heard = [(route, route.last_receive) for route in status.routes if route.last_receive is not None]
     stamps = tuple(Sample(_source(route), status.at - ago) for route, ago in heard)
     yield Family("loafer_last_receive_timestamp_seconds", "gauge", "When a receive was answered last.", stamps, "max")
+    yield from _backlogs(status)
     for name, (meaning, count) in _COUNTERS.items():
         samples = [Sample(_source(route), route.counts.get(count, 0)) for route in status.routes]
         yield Family(name, "counter", meaning, tuple(samples))
+
+
+def _backlogs(status: Status) -> Iterator[Family]:
+    """Yield how much is on the sources: several workers see the same, and finish it together."""
+    known = [(_source(route), route.backlog) for route in status.routes if route.backlog is not None]
+    depths = tuple(
+        Sample((*labels, ("state", state)), number)
+        for labels, backlog in known
+        for state, number in attrs.asdict(backlog.depth).items()
+    )
+    yield Family("loafer_queue_depth_messages", "gauge", "Messages on the source, roughly.", depths, "max")
+    times = tuple(Sample(labels, backlog.seconds) for labels, backlog in known if backlog.seconds is not None)
+    meaning = "How long what can be received will take at the pace of the last minute."
+    yield Family("loafer_drain_eta_seconds", "gauge", meaning, times, "together")
 
 
 def _one(name: str, meaning: str, value: float, across: Across) -> Family:

@@ -56,6 +56,7 @@ class Options:
     fifo_followers: int = 1000
     poll_grace: float = 5.0
     tracebacks: Tracebacks = "full"
+    depth: bool = False
     explain_dead_letters: bool = False
 
     def __attrs_post_init__(self) -> None:

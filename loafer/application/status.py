@@ -15,6 +15,7 @@ from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.summary import percentile
 from loafer.application.watchdog import Watchdog
+from loafer.domain.depth import Backlog
 from loafer.domain.lease import Lease
 
 
@@ -58,6 +59,7 @@ class RouteStatus:
         calls: Calls to the source, by operation.
         p50: What half of the handlings of late took at most; None: there were none.
         p99: What all but one in a hundred of them took at most.
+        backlog: How much is on the source, and how long that will take; None: nobody asks, or it cannot be known.
 
     """
 
@@ -78,6 +80,7 @@ class RouteStatus:
     calls: Mapping[str, int] = attrs.field(factory=dict)
     p50: float | None
     p99: float | None
+    backlog: Backlog | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -181,6 +184,7 @@ class View:
             calls={str(operation): count for operation, count in lane.events.calls.copy().items()},
             p50=percentile(took, 0.5) if took else None,
             p99=percentile(took, 0.99) if took else None,
+            backlog=lane.backlog,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import attrs
 
 from loafer.domain.batch import Failure
+from loafer.domain.depth import Depth
 from loafer.domain.message import Message
 
 
@@ -58,6 +59,10 @@ class Consumer(ABC):
         A receive that begins afterwards asks for the visibility timeout that was returned; one that was under way, and
         any before, has asked for the earlier one, and what it brings is ours for no longer.
         """
+        return None
+
+    async def depth(self) -> Depth | None:
+        """Find out how many messages the source has; None: nobody knows."""
         return None
 
     @abstractmethod

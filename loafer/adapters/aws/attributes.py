@@ -6,8 +6,12 @@ import attrs
 
 from loafer.adapters.aws.answers import count_in, mapping_in, redrive_policy_in
 from loafer.adapters.aws.queue import Queue
+from loafer.domain.depth import Depth
 from loafer.domain.limits import LONGEST_VISIBILITY
 
+_COUNTS = [
+    "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
+]  # fmt: skip
 _NAMES = ["VisibilityTimeout", "RedrivePolicy"]
 
 
@@ -44,3 +48,9 @@ async def attributes_of(queue: Queue) -> Attributes:
         target,
         redrive_known=bool(attempts and target) or not said.get("RedrivePolicy"),
     )
+
+
+async def depth_of(queue: Queue) -> Depth:
+    """Ask SQS how many messages a queue has; raises as `Queue.call` does."""
+    said = await queue.read(partial(mapping_in, name="Attributes"), "get_queue_attributes", AttributeNames=_COUNTS)
+    return Depth(*(count_in(said, name) for name in _COUNTS))

@@ -12,7 +12,7 @@ import attrs
 
 from loafer.adapters.aws.address import Address, queue_address
 from loafer.adapters.aws.answers import messages_in
-from loafer.adapters.aws.attributes import UNKNOWN, Attributes, attributes_of
+from loafer.adapters.aws.attributes import UNKNOWN, Attributes, attributes_of, depth_of
 from loafer.adapters.aws.batches import Entry, settle
 from loafer.adapters.aws.calls import POLL_MARGIN, Access, Client, access_of
 from loafer.adapters.aws.dead_letters import DeadLetters
@@ -21,6 +21,7 @@ from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, prep
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
 from loafer.adapters.aws.queue import Queue
 from loafer.domain.batch import Failure
+from loafer.domain.depth import Depth
 from loafer.domain.limits import LONGEST_LEASE, LONGEST_VISIBILITY
 from loafer.domain.message import Message
 from loafer.domain.shown import without_secrets
@@ -146,6 +147,10 @@ class SQSConsumer(Consumer):
             opened.dead_letters = self._dead_letters(found, opened.queue)
         opened.attributes = found
         return self._info(found)
+
+    async def depth(self) -> Depth:
+        """Ask for the queue's counts."""
+        return await depth_of(self._need().queue)
 
     async def receive(self, limit: int) -> Sequence[Message]:
         """Return what one long poll brings."""

@@ -7,6 +7,7 @@ import attrs
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.domain.batch import Failure
+from loafer.domain.depth import Depth
 from loafer.domain.message import Message
 from loafer.ports.consumer import Consumer, SourceInfo
 
@@ -61,6 +62,11 @@ class MemoryConsumer(Consumer):
         except TimeoutError:
             return []
         return messages
+
+    async def depth(self) -> Depth:
+        """Count the messages on the queue."""
+        visible, in_flight = len(self.queue.visible), len(self.queue.in_flight)
+        return Depth(visible, in_flight, len(self.queue) - visible - in_flight)
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
         """Delete messages; a FIFO queue refuses those whose lease has ended."""

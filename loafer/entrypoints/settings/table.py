@@ -248,6 +248,9 @@ class Settings:
     ecs_protection: bool = setting(
         "LOAFER_ECS_PROTECTION", "0", parsers.switch, "1: on ECS, protect the task from scale-in while it has messages."
     )
+    depth: bool = setting(
+        "LOAFER_DEPTH", "0", parsers.switch, "1: ask each queue once a minute how many messages it has."
+    )
     origins: Mapping[str, str] = attrs.field(default=_NO_ORIGINS, eq=False, repr=False)
 
 

@@ -61,6 +61,7 @@ class Container(containers.DeclarativeContainer):
         handler_timeout=settings.provided.handler_timeout,
         stall_limit=settings.provided.stall_limit,
         tracebacks=settings.provided.tracebacks,
+        depth=settings.provided.depth,
         explain_dead_letters=settings.provided.explain_dead_letters,
     )
     dispatcher = providers.Singleton(

@@ -46,6 +46,7 @@ def test_every_option_of_the_dispatcher_comes_from_its_setting() -> None:
         "retry_delay": Retry(delay=6),
         "handler_timeout": 7.0,
         "tracebacks": "off",
+        "depth": True,
         "explain_dead_letters": True,
     }
     made = container(Settings(**given, stall_limit=8.0))  # type: ignore[arg-type]
