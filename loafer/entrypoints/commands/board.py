@@ -101,7 +101,7 @@ class Board:
 
     def workers(self) -> Iterator[Row]:
         """Yield a row for all workers together, and one for each."""
-        if len(self.looks) != 1:
+        if len(self.looks) > 1:
             held = sum(route["held"] for look in self.looks for route in look.worker["routes"])
             yield Row(ALL, {"worker": "all", "held": grouped(held), "rate": _rate(_latest(self._rates(self.looks)))})
         for look in self.looks:
@@ -158,7 +158,7 @@ class Board:
             yield Row(f"{look.key}/{each['id']}", cells, "bad" if late else "")
 
     def _rates(self, looks: Sequence[Look], route: str | None = None) -> list[float]:
-        keys = {look.key for look in looks}
+        keys = {look.key for look in looks if look.answers or look.worker["alive"]}  # others have fallen silent
         found = [meter for (key, name), meter in self._done.items() if key in keys and route in (None, name)]
         return summed(list(meter.rates) for meter in found)
 

@@ -1,6 +1,8 @@
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from loafer.entrypoints.commands.board import Board, Look
 
 
@@ -11,6 +13,7 @@ def look(at: float, calls: int, pid: int = 41, started: int = 1, **changes: Any)
         "pid": pid,
         "started": started,
         "at": at,
+        "alive": True,
         "routes": [{**route, **changes}],
         "not_alive": [],
         "not_ready": [],
@@ -33,6 +36,14 @@ def test_a_worker_of_the_same_number_that_was_started_later_begins_anew() -> Non
     seen = board([look(0, 1000)], [look(1, 1001)], [look(2, 2000, started=2)], [look(3, 2003, started=2)])
     assert [row.cells["rate"] for row in seen.routes("", 10)] == ["3.0"]
     assert [row.cells["spark"] for row in seen.routes("", 10)] == ["█"]
+
+
+def test_the_rate_of_a_worker_that_has_fallen_silent_is_not_that_of_its_last_word() -> None:
+    busy = look(1, 5)
+    seen = board([look(0, 0)], [busy])
+    assert [row.cells["rate"] for row in seen.routes("", 10)] == ["5.0"]
+    seen.take([attrs.evolve(busy, worker={**busy.worker, "alive": False}, answers=False)])
+    assert [row.cells["rate"] for row in seen.routes("", 10)] == [""]
 
 
 def test_a_route_that_is_paused_in_some_workers_says_in_how_many() -> None:
