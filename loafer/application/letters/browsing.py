@@ -1,6 +1,7 @@
 """Looking at what is on a queue: receiving, holding for as long as that takes, and giving everything back at once."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
@@ -65,6 +66,8 @@ class Browsing:
     left_hidden: int = attrs.field(default=0, init=False)
     _held: dict[str, _Hold] = attrs.field(factory=dict, init=False)
     _known: set[str] = attrs.field(factory=set, init=False)
+    _next: float = attrs.field(default=-math.inf, init=False)
+    """When what is held is looked through again: there may be much of it."""
 
     async def more(self) -> Sequence[Letter]:
         """Return letters that are not held already; none once the queue shows nothing more, or somebody has stopped it.
@@ -76,7 +79,7 @@ class Browsing:
         for _ in range(SAME):
             if self.stopped():
                 break
-            await self._extend()
+            await self.keep()
             began = self.clock()
             letters = await self.inspector.browse(LARGEST_BATCH, self.seconds, WAIT)
             fresh = [letter for letter in letters if letter.message.id not in self._held]
@@ -119,9 +122,19 @@ class Browsing:
             results = await self.inspector.release(held[start : start + AT_ONCE])
             self.left_hidden -= sum(result is None or not result.retryable for result in results)
 
-    async def _extend(self) -> None:
+    async def wait(self, seconds: float) -> None:
+        """Let so many seconds pass, and keep hidden what is held meanwhile."""
+        end = self.clock() + seconds
+        while (left := end - self.clock()) > 0 and not self.stopped():
+            await self.keep()
+            await asyncio.sleep(min(left, self.seconds / 4))
+
+    async def keep(self) -> None:
         """Keep hidden what would show itself soon, and come again."""
-        soon = self.clock() + self.seconds / 2
+        now = self.clock()
+        if now < self._next:
+            return
+        self._next, soon = now + self.seconds / 4, now + self.seconds / 2
         due = [hold for hold in self._held.values() if hold.until < soon]
         for start in range(0, len(due), AT_ONCE):
             some, until = due[start : start + AT_ONCE], self.clock() + self.seconds

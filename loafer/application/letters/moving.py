@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from loafer.application.letters.browsing import Browsing
+from loafer.application.letters.order import Moved, Order
 from loafer.domain.batch import Failure
 from loafer.domain.failure import without_reason
 from loafer.domain.limits import DEDUPLICATION_INTERVAL
@@ -35,55 +36,6 @@ REFUSED_IN_A_ROW = 10
 
 LOOK = 5.0
 """Seconds between two looks whether the queue grows."""
-
-
-@attrs.frozen(kw_only=True)
-class Order:
-    """What is to be moved, and how.
-
-    Attributes:
-        wanted: Tells whether a letter is to be moved.
-        rate: Messages a second at most; None: as fast as it goes.
-        out_of_order: On a FIFO queue, go on behind a letter of a group that is not wanted.
-        unsure: What becomes of what may have been sent: True: it is sent again, False: it stays; None: it stays, too.
-
-    """
-
-    wanted: Callable[[Letter], bool]
-    rate: float | None = None
-    out_of_order: bool = False
-    unsure: bool | None = None
-
-
-@attrs.define
-class Moved:
-    """What came of it.
-
-    Attributes:
-        wanted: How many were to be moved.
-        sent: How many copies were confirmed.
-        deleted: How many are gone from here.
-        kept: The ids of those that were sent and could not be deleted.
-        unsure: The ids of those of which nobody knows whether they were sent.
-        refused: Why messages were not taken, by id.
-        waiting: How many were left because of another one of their group, or because their time was over.
-        stopped: Why it ended before all was done; None: it did not.
-
-    """
-
-    wanted: int = 0
-    sent: int = 0
-    deleted: int = 0
-    kept: list[str] = attrs.field(factory=list)
-    unsure: list[str] = attrs.field(factory=list)
-    refused: dict[str, str] = attrs.field(factory=dict)
-    waiting: int = 0
-    stopped: str | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is left to be done."""
-        return not (self.kept or self.unsure or self.refused or self.waiting or self.stopped)
 
 
 @attrs.define(eq=False)
@@ -114,6 +66,8 @@ class Moving:
     done: Moved = attrs.field(factory=Moved, init=False)
     _closed: set[str | None] = attrs.field(factory=set, init=False)
     """Groups of which nothing more is moved."""
+    _copies: set[str] = attrs.field(factory=set, init=False)
+    """The ids of the copies: what comes back bears one."""
     _next: float = attrs.field(default=0.0, init=False)
     _refused: int = attrs.field(default=0, init=False)
     _looked: float = attrs.field(default=0.0, init=False)
@@ -129,6 +83,7 @@ class Moving:
         """
         first = await self.look.inspector.look()
         self._most, self._looked = first.total + max(10.0, first.total / 10), self.clock()
+        self._copies.update(noted.copy for noted in self.journal.noted.values() if noted.copy)
         async for letters in self.look:
             await self._take(letters)
             self.told(self.done)
@@ -141,11 +96,10 @@ class Moving:
 
     async def _take(self, letters: Sequence[Letter]) -> None:
         """Move those of one receive, in their order."""
-        copies = {noted.copy for noted in self.journal.noted.values() if noted.copy}
         gone: list[Message] = []
         for letter in letters:
             message = letter.message
-            if message.id in copies:
+            if message.id in self._copies:
                 self.done.stopped = f"what was sent comes back: {message.id}"
             if self.done.stopped is not None or self.look.stopped():
                 break
@@ -153,6 +107,9 @@ class Moving:
                 continue
             if await self._moved(letter):
                 gone.append(message)
+            if self.order.rate is not None:  # nothing that was sent waits for what may come much later
+                await self._delete(gone)
+                gone = []
         await self._delete(gone)
 
     async def _moved(self, letter: Letter) -> bool:
@@ -166,7 +123,8 @@ class Moving:
         self.done.wanted += 1
         if begun:
             return True
-        if not self.look.is_valid(message):
+        await self._pace()
+        if not self.look.is_valid(message) or self.look.stopped():
             self.done.waiting += 1
             self._close(message)
             return False
@@ -182,7 +140,6 @@ class Moving:
         return self.ordered and self.now() - noted.at < STILL_KNOWN
 
     async def _send(self, message: Message) -> bool:
-        await self._pace()
         self.journal.sending([message], self.now())
         at = self.journal.noted[message.id].at
         outgoing = OutgoingMessage(
@@ -205,6 +162,7 @@ class Moving:
         """Note what came of a send; tell whether its copy is confirmed."""
         if isinstance(result, str):
             self.journal.came([(message.id, Step.SENT, result)])
+            self._copies.add(result)
             self.done.sent += 1
             self._refused = 0
             return True
@@ -249,11 +207,12 @@ class Moving:
             self._closed.add(message.group)
 
     async def _pace(self) -> None:
+        await self.look.keep()
         if self.order.rate is None:
             return
         now = self.clock()
         if self._next > now:
-            await asyncio.sleep(self._next - now)
+            await self.look.wait(self._next - now)
         self._next = max(now, self._next) + 1 / self.order.rate
 
     async def _watch(self) -> None:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from loafer.application.letters.browsing import browsing
-from loafer.application.letters.moving import Moving, Order
+from loafer.application.letters.moving import Moving
+from loafer.application.letters.order import Order
 from loafer.application.letters.purging import Purging
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import attrs
 
-from loafer.application.letters.moving import Moved, Moving, Order
+from loafer.application.letters.moving import Moving
+from loafer.application.letters.order import Moved, Order
 from loafer.entrypoints.commands.dlq.facts import Tried, facts_of
 from loafer.entrypoints.commands.dlq.filters import Filter
 from loafer.entrypoints.commands.dlq.journal import FileJournal, Head

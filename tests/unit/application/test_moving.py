@@ -1,0 +1,59 @@
+"""Moving dead letters takes its time, and what is held stays hidden for as long as that is."""
+
+import asyncio
+
+from memory_world import in_memory
+from virtual_time import VirtualLoop
+
+from loafer.adapters.memory.inspector import MemoryInspector
+from loafer.application.letters.browsing import browsing
+from loafer.application.letters.moving import Moving
+from loafer.application.letters.order import Moved, Order
+from loafer.testing.contracts.moves import MemoryJournal
+from loafer.testing.contracts.world import plain, send_all
+
+
+def moved_at(rate: float, count: int = 25) -> tuple[Moved, int, float, int]:
+    """Return what came of a move of so many messages a second, copies, seconds, and the receives of a message left."""
+
+    async def run() -> tuple[Moved, int, float, int]:
+        async with in_memory() as world:
+            source, target = await world.queue(), await world.queue()
+            await send_all(source, plain(count + 1))
+            order = Order(wanted=lambda letter: letter.message.body != "00000", rate=rate)
+            began = world.now()
+            async with browsing(MemoryInspector(source.queue), 60, world.now) as look:
+                to = MemoryInspector(target.queue)
+                moving = Moving(look, to, MemoryJournal(), order, ordered=False, clock=world.now, now=world.now)
+                moved = await moving.run()
+            took = world.now() - began
+            [left] = await source.consumer.receive(10)
+            return moved, len(target.queue), took, left.receive_count
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        return runner.run(run())
+
+
+def test_a_slow_move_keeps_hidden_what_waits_for_its_turn_and_what_it_does_not_want() -> None:
+    for rate in (0.01, 0.1, 3):
+        moved, copies, took, receives = moved_at(rate)
+        assert (moved.complete, moved.sent, copies, receives) == (True, 25, 25, 2), rate
+        assert 24 / rate <= took <= 24 / rate + 15
+
+
+def test_what_was_sent_and_comes_back_stops_the_move() -> None:
+    async def run() -> Moved:
+        async with in_memory() as world:
+            queue = await world.queue()
+            await send_all(queue, plain(12))
+            async with browsing(MemoryInspector(queue.queue), 60, world.now) as look:
+                order, to = Order(wanted=lambda _: True), MemoryInspector(queue.queue)  # what would be refused before
+                return await Moving(
+                    look, to, MemoryJournal(), order, ordered=False, clock=world.now, now=world.now
+                ).run()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        moved = runner.run(run())
+    assert moved.stopped is not None
+    assert moved.stopped.startswith("what was sent comes back: ")
+    assert moved.sent == moved.deleted < 24
