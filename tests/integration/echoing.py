@@ -89,12 +89,16 @@ class EchoingEndpoint:
     def _json(self, operation: str, request: dict[str, Any]) -> bytes:
         match operation:
             case "GetQueueUrl":
-                made: dict[str, Any] = {"QueueUrl": f"{self.url}/1/orders"}
+                made: dict[str, Any] = {"QueueUrl": f"{self.url}/1/{request.get('QueueName', 'orders')}"}
             case "GetQueueAttributes":
                 made = {"Attributes": {"VisibilityTimeout": "30"}}
+            case "ReceiveMessage" if self.received and str(request.get("QueueUrl")).endswith("/dead"):
+                self.received, made = 0, {}  # whoever looks through a queue comes to its end
             case "ReceiveMessage":
                 self.received += 1
                 made = {"Messages": [{"MessageId": f"m{self.received}", "ReceiptHandle": "r", "Body": BODY}]}
+            case "ListQueues":
+                made = {"QueueUrls": [f"{self.url}/1/orders"]}
             case "SendMessage":
                 made = {"MessageId": "1"}
             case _:
