@@ -11,6 +11,7 @@ import attrs
 from loafer.adapters.aws.address import Address
 from loafer.adapters.aws.answers import placed, text_in
 from loafer.adapters.aws.batches import failure_of
+from loafer.adapters.aws.bill import BILL
 from loafer.adapters.aws.calls import CALL_TIMEOUT, OPEN_TIMEOUT, Access, Client, called
 from loafer.adapters.aws.errors import Kind, diagnose, publisher_error, sdk_errors
 from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk, prepare
@@ -117,6 +118,7 @@ class Channel:
 
     async def ask(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to an operation, asked for once; raises what the SDK raises, and UnreadableAnswer."""
+        BILL.add(operation, self.address.name, parameters, None)
         if self._lean is None or operation not in OPERATIONS:
             return await called(self._client, operation, parameters)
         async with asyncio.timeout(CALL_TIMEOUT):

@@ -8,6 +8,7 @@ import attrs
 
 from loafer.adapters.aws.address import Address
 from loafer.adapters.aws.answers import text_in
+from loafer.adapters.aws.bill import BILL
 from loafer.adapters.aws.calls import CALL_TIMEOUT, Client, called
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.errors import consumer_error, sdk_errors
@@ -60,13 +61,18 @@ class Queue:
         if self.url:
             parameters = {"QueueUrl": self.url, **parameters}
         # The SDK's own timeouts leave out the look-up of the host and the wait for a connection of the pool.
+        answer: dict[str, Any] | None = None
         try:
             async with asyncio.timeout(within):
                 if self.lean is not None and operation in OPERATIONS:
-                    return await self.lean.call(operation, parameters)
-                return await called(self.client, operation, parameters)
+                    answer = await self.lean.call(operation, parameters)
+                else:
+                    answer = await called(self.client, operation, parameters)
+                return answer
         except sdk_errors() as error:
             told = consumer_error(error, self.place, self.region, texts_in(parameters))
+        finally:
+            BILL.add(operation, self.address.name, parameters, answer)
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
 
     async def read(

@@ -108,5 +108,20 @@ def explain(context: click.Context, /, message_id: str, *, as_json: bool) -> Non
     context.exit(show_explanation(message_id, as_json=as_json))
 
 
-OPERATIONS = (iam, check, queues, explain)
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--json", "as_json", is_flag=True, help="Print all figures as JSON.")
+@click.pass_context
+def cost(context: click.Context, /, files: tuple[str, ...], *, as_json: bool) -> None:
+    """Show what the calls of this machine's workers cost in a month, and what would cost less.
+
+    They count their calls, and say so in status files; FILE is such a file. Nothing of AWS is called. The exit status
+    is 3 if there is no worker.
+    """
+    from loafer.entrypoints.commands.cost import show_cost  # noqa: PLC0415 - `--help` needs no files
+
+    context.exit(show_cost(files, as_json=as_json, echo=click.echo))
+
+
+OPERATIONS = (iam, check, queues, explain, cost)
 """The commands of this module."""

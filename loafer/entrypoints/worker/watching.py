@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from loafer import __version__
+from loafer.adapters.aws.bill import BILL
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.measures import Measures
 from loafer.application.metrics import families_of
@@ -96,7 +97,8 @@ class Watch:
         return [(message.id, source, message.receive_count) for source, message in messages]
 
     def _document(self, settings: Settings, dispatcher: Dispatcher, since: int | None) -> dict[str, Any]:
-        return document_of(dispatcher.status(), settings.live_limit, self.name, since)
+        document = document_of(dispatcher.status(), settings.live_limit, self.name, since)
+        return {**document, "calls": [attrs.asdict(line) for line in BILL.lines()]}
 
     def _told(self, settings: Settings, dispatcher: Dispatcher, measures: Measures | None, document: Document) -> Told:
         if measures is None:

@@ -1,0 +1,59 @@
+import pytest
+
+from loafer.domain.prices import CHUNK, MONTH, RECEIVE, Billed, advice_for, chunks_in, together
+
+MANY = 10_000_000
+
+
+@pytest.mark.parametrize(("size", "chunks"), [(0, 1), (1, 1), (CHUNK, 1), (CHUNK + 1, 2), (1_048_576, 16)])
+def test_each_chunk_is_billed_as_a_request(size: int, chunks: int) -> None:
+    assert chunks_in(size) == chunks
+
+
+@pytest.mark.parametrize(
+    ("operation", "place", "fair", "dollars"),
+    [
+        (RECEIVE, "orders", 0, 4.0),
+        (RECEIVE, "orders.fifo", MANY, 5.0),
+        (RECEIVE, "orders", MANY, 5.0),
+        ("publish_batch", "news", 0, 5.0),
+    ],
+)
+def test_the_price_is_that_of_the_kind(operation: str, place: str, fair: int, dollars: float) -> None:
+    line = Billed(operation=operation, place=place, calls=1, chunks=MANY, fair=fair)
+    assert line.dollars == pytest.approx(dollars)
+
+
+def test_a_month_is_what_an_hour_was_720_times() -> None:
+    line = Billed(operation=RECEIVE, place="orders", calls=180, chunks=200, empty=170, messages=50)
+    month = line.a_month(3600)
+    assert (month.calls, month.chunks, month.empty, month.messages) == (129_600, 144_000, 122_400, 36_000)
+    assert MONTH / 3600 == 720
+
+
+def test_workers_are_added_up_and_what_costs_most_is_first() -> None:
+    small = Billed(operation="get_queue_url", place="orders", calls=1, chunks=1)
+    one = Billed(operation=RECEIVE, place="orders", calls=10, chunks=10, empty=5)
+    assert together([small, one, one])[0] == Billed(operation=RECEIVE, place="orders", calls=20, chunks=20, empty=10)
+    assert [line.operation for line in together([small, one])] == [RECEIVE, "get_queue_url"]
+
+
+def receiving(**figures: float) -> Billed:
+    said = {"calls": MANY, "chunks": MANY, "wait": 20, "most": 10, "messages": MANY, **figures}
+    return Billed(operation=RECEIVE, place="orders", **said)  # type: ignore[arg-type]
+
+
+def test_a_longer_wait_saves_empty_receives() -> None:
+    [advice] = advice_for([receiving(empty=MANY, wait=5, messages=0)])
+    assert "WaitTimeSeconds 20 instead of 5" in advice.text
+    assert advice.dollars == pytest.approx(3.0)
+
+
+def test_larger_batches_save_full_receives() -> None:
+    [advice] = advice_for([receiving(most=5, messages=MANY * 5)])
+    assert "MaxNumberOfMessages 10 instead of 5" in advice.text
+    assert advice.dollars == pytest.approx(2.0)
+
+
+def test_nothing_is_advised_where_it_would_save_nothing() -> None:
+    assert list(advice_for([receiving(empty=MANY), receiving(most=5), receiving(calls=10, empty=10, wait=1)])) == []
