@@ -18,6 +18,7 @@ COUNTED = {
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_minute_of_calls_is_counted_as_the_endpoint_counts_it(strict: StrictEndpoint, tmp_path: Path) -> None:
     queue = strict.create("orders", VisibilityTimeout=6)
     file = tmp_path / "status.json"
@@ -29,14 +30,12 @@ def test_a_minute_of_calls_is_counted_as_the_endpoint_counts_it(strict: StrictEn
     with hire(tmp_path, "worker", queue, "takes_as_long_as_told", QUICK, LOAFER_STATUS_FILE=str(file)) as worker:
         until = time.monotonic() + 60
         while time.monotonic() < until:
-            strict.fill(queue, [{"n": number, "seconds": number % 4} for number in range(20)])
+            strict.fill(queue, [{"n": number, "seconds": number} for number in range(4)])
             time.sleep(1)
-        wait_until(lambda: strict.left(queue) == 0, 60)
         written = file.stat().st_mtime_ns
         wait_until(lambda: file.stat().st_mtime_ns != written, 30, 0.005)
         ours, theirs = calls(), {name: strict.calls(name, "worker") for name in COUNTED.values()}
         assert worker.stop() == 0
-    assert theirs["ReceiveMessage"] > 50
-    assert theirs["DeleteMessageBatch"] > 50
+    assert min(theirs.values()) > 10
     for name, number in theirs.items():
         assert abs(ours[name] - number) <= max(2, 0.02 * number), (ours, theirs)
