@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -22,22 +22,6 @@ class _Line:
     wait: float = 0
     most: int = 0
 
-    def add(self, parameters: Mapping[str, Any], messages: Sequence[Mapping[str, Any]]) -> None:
-        """Count a call that sends messages, or none."""
-        chunks = chunks_in(sum(map(_size, messages)))
-        self.calls += 1
-        self.chunks += chunks
-        if any(map(_grouped, messages)):
-            self.fair += chunks
-        self.most = max(self.most, parameters.get("MaxNumberOfMessages", 0))
-        self.wait = parameters.get("WaitTimeSeconds", self.wait)
-
-    def add_receive(self, parameters: Mapping[str, Any], messages: Sequence[Mapping[str, Any]] | None) -> None:
-        """Count a receive; None: it had no answer."""
-        self.add(parameters, messages or ())
-        self.messages += len(messages or ())
-        self.empty += messages is not None and not messages
-
 
 @attrs.define(eq=False)
 class Bill:
@@ -47,15 +31,35 @@ class Bill:
     _lines: dict[tuple[str, str], _Line] = attrs.field(factory=lambda: defaultdict(_Line), init=False)
 
     def add(self, operation: str, place: str, parameters: Mapping[str, Any], answer: Mapping[str, Any] | None) -> None:
-        """Count a call by the SDK's name of its operation; None: it had no answer, and is billed all the same."""
-        if operation != RECEIVE:
-            messages = list(_messages(parameters))
-            with self._lock:
-                self._lines[operation, place].add(parameters, messages)
+        """Count a call by the SDK's name of its operation; None: it had no answer, and is billed all the same.
+
+        It is called for each call to AWS, so it does little where no messages are in it.
+        """
+        if operation == RECEIVE:
+            self._add_receive(place, parameters, answer)
             return
-        received = None if answer is None else list(_messages(answer))
+        chunks, grouped = 1, False
+        if operation in _SENDING:
+            messages = list(_messages(parameters))
+            chunks, grouped = chunks_in(sum(map(_size, messages))), any(map(_grouped, messages))
         with self._lock:
-            self._lines[operation, place].add_receive(parameters, received)
+            line = self._lines[operation, place]
+            line.calls += 1
+            line.chunks += chunks
+            line.fair += chunks if grouped else 0
+
+    def _add_receive(self, place: str, parameters: Mapping[str, Any], answer: Mapping[str, Any] | None) -> None:
+        messages = (answer or {}).get("Messages") or ()
+        chunks, grouped = _received(messages) if messages else (1, False)
+        with self._lock:
+            line = self._lines[RECEIVE, place]
+            line.calls += 1
+            line.chunks += chunks
+            line.fair += chunks if grouped else 0
+            line.messages += len(messages)
+            line.empty += answer is not None and not messages
+            line.wait = parameters.get("WaitTimeSeconds", line.wait)
+            line.most = max(line.most, parameters.get("MaxNumberOfMessages", 0))
 
     def lines(self) -> list[Billed]:
         """Return what was called so far."""
@@ -66,25 +70,33 @@ class Bill:
             ]
 
 
+_SENDING = {"send_message", "send_message_batch", "publish", "publish_batch"}
+"""The operations with messages in their parameters."""
+
 _FIELDS = tuple(field.name for field in attrs.fields(_Line))
 
 BILL = Bill()
 """That of this process."""
 
 
+def _received(messages: Any) -> tuple[int, bool]:
+    """Return as how many requests a receive is billed, and whether its messages have groups: all have, or none."""
+    try:
+        size = sum([len(message["Body"]) for message in messages])
+        attributes = [message["MessageAttributes"] for message in messages if "MessageAttributes" in message]
+        return chunks_in(size + sum(map(len, map(str, attributes)))), _grouped(messages[0])
+    except (AttributeError, KeyError, TypeError):
+        return 1, False  # what cannot be read is skipped elsewhere, with a warning
+
+
 def _messages(said: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """Yield what of a request or an answer is a message, or may be one."""
-    for name in ("Messages", "Entries", "PublishBatchRequestEntries"):
-        found = said.get(name)
-        if isinstance(found, list):
-            yield from (each for each in found if isinstance(each, dict))
-    if "MessageBody" in said or "Message" in said:
-        yield said
+    """Yield the messages in a request."""
+    yield from said.get("Entries") or said.get("PublishBatchRequestEntries") or (said,)
 
 
 def _size(message: Mapping[str, Any]) -> int:
     """Return about how large a message is: its body, in characters, and its attributes."""
-    body = message.get("Body") or message.get("MessageBody") or message.get("Message") or ""
+    body = message.get("MessageBody") or message.get("Message") or ""
     attributes = message.get("MessageAttributes")
     return len(str(body)) + (len(str(attributes)) if attributes else 0)
 
