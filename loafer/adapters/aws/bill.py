@@ -49,7 +49,8 @@ class Bill:
             line.fair += chunks if grouped else 0
 
     def _add_receive(self, place: str, parameters: Mapping[str, Any], answer: Mapping[str, Any] | None) -> None:
-        messages = (answer or {}).get("Messages") or ()
+        said = (answer or {}).get("Messages")
+        messages = said if isinstance(said, list) else ()
         chunks, grouped = _received(messages) if messages else (1, False)
         with self._lock:
             line = self._lines[RECEIVE, place]

@@ -98,7 +98,9 @@ def test_a_batch_is_billed_by_all_that_is_in_it() -> None:
     }
 
 
-@pytest.mark.parametrize("answer", [{"Messages": None}, {"Messages": "no"}, {"Messages": [None, 1]}])
+@pytest.mark.parametrize(
+    "answer", [{"Messages": None}, {"Messages": "no"}, {"Messages": 1}, {"Messages": {}}, {"Messages": [None, 1]}]
+)
 def test_an_answer_that_is_none_is_counted_all_the_same(answer: dict[str, Any]) -> None:
     bill = Bill()
     bill.add(RECEIVE, "orders", {}, answer)
