@@ -14,9 +14,9 @@ from loafer import Loafer
 
 @asynccontextmanager
 async def lifespan():
-    print(words.BEGAN, flush=True)
+    print(words.BEGAN + "\\n", end="", flush=True)  # in one piece: the log has a thread of its own
     yield
-    print(words.ENDED, flush=True)
+    print(words.ENDED + "\\n", end="", flush=True)
 
 
 app = Loafer(lifespan=lifespan)
