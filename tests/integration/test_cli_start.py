@@ -9,6 +9,8 @@ import attrs
 import pytest
 from command import Shell
 
+pytestmark = pytest.mark.slow
+
 START = "https://example.awsapps.com/start"
 CONFIG = f"""
 [profile missing-program]

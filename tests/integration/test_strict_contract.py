@@ -10,6 +10,8 @@ from test_sqs_contract import SCHEDULES
 
 from loafer.testing.contracts import ConsumerContract, ModelContract, PublisherContract, Worlds
 
+pytestmark = pytest.mark.slow
+
 
 class TestStrictConsumer(ConsumerContract):
     features = attrs.evolve(
@@ -23,7 +25,6 @@ class TestStrictConsumer(ConsumerContract):
         return partial(on_restartable_sqs, strict.url, aws_environ)
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 class TestStrictSchedules(ModelContract):
     features = attrs.evolve(TestStrictConsumer.features, lacks={}, examples=6, steps=15)

@@ -8,6 +8,8 @@ from strict.strict_control import StrictEndpoint
 from strict.strict_faults import UNCODED
 from workers import wait_until
 
+pytestmark = pytest.mark.slow
+
 NO_DELETION = {"DeleteMessage": {"denied": True}, "DeleteMessageBatch": {"denied": True}}
 
 

@@ -10,6 +10,8 @@ from strict.hiring import POLLS, QUICK, hire, noted_of, once, runs_of
 from strict.strict_control import StrictEndpoint
 from workers import Worker, wait_until
 
+pytestmark = pytest.mark.slow
+
 BUSY = ("--max-jobs", "2", "--prefetch", "20")
 SLACK = 1.0
 """Seconds by which a loaded machine may be late."""
@@ -20,7 +22,6 @@ def stopped_within(worker: Worker, seconds: float) -> int:
     return worker.stop(seconds + SLACK)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
 def test_a_stop_adds_no_receive_to_what_was_waiting(strict: StrictEndpoint, tmp_path: Path, queue: str) -> None:
     strict.create_redriven(queue, 2)
@@ -49,7 +50,6 @@ def waiting(strict: StrictEndpoint, queue: str, receives: int) -> int:
     return len(received - ended) - 2  # which run
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
 def test_what_waits_at_its_last_receive_runs_before_the_stop_is_over(
     strict: StrictEndpoint, tmp_path: Path, queue: str
@@ -77,7 +77,6 @@ def test_an_idle_worker_is_gone_within_six_seconds(strict: StrictEndpoint, tmp_p
         assert stopped_within(worker, 6) == 0
 
 
-@pytest.mark.slow
 def test_a_worker_with_long_handlers_is_gone_before_kubernetes_kills_it(strict: StrictEndpoint, tmp_path: Path) -> None:
     queue = strict.create("orders")
     strict.fill(queue, [{"n": number, "seconds": 40} for number in range(3)])
