@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import attrs
@@ -26,6 +26,8 @@ _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"\n]*"|'[^'\n]*')(?:\s*\.\s*(?:[\w-]+|"[^
 _END = "\n"
 _TOO_DEEP = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""")
 """The beginning of a key of more names than any setting has: a reader of TOML takes a minute for some thousands."""
+DEEPEST = 64
+"""Tables and arrays within each other that options may have."""
 _AT_LINE = re.compile(r"at line (\d+)")
 _RIGHT: tuple[tuple[object, tuple[type, ...], str], ...] = (
     (bool, (bool,), "true or false"),
@@ -198,13 +200,27 @@ class _Known:
                 raise ValueError(f"an array of something else; give {self.right}")
             return ",".join(value)
         if isinstance(value, dict):
+            if _depth(value) > DEEPEST:
+                raise ValueError("a table that is nested too deeply; give a flat one")
             try:
                 return json.dumps(value)
             except TypeError as error:
                 raise ValueError("a table with a date or a time in it; give numbers, strings and the like") from error
-            except RecursionError as error:
-                raise ValueError("a table that is nested too deeply; give a flat one") from error
         return str(value)
+
+
+def _depth(value: object) -> int:
+    """Return how many tables and arrays are within each other in a value; Pythons differ in how many they bear."""
+    level, depth = [value], 0
+    while level := [inner for outer in level for inner in _inner(outer)]:
+        depth += 1
+    return depth
+
+
+def _inner(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _known(owner: Any, prefix: str) -> Iterator[tuple[str, _Known]]:
