@@ -180,7 +180,7 @@ def test_two_workers_share_a_queue_so_that_none_sits_on_what_the_other_could_do(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 @given(two(latencies), two(handlings), two(st.integers(1, 20)))
 @thorough
 def test_hundreds_of_paces(latency: tuple[float, float], seconds: tuple[float, float], jobs: tuple[int, int]) -> None:
