@@ -134,6 +134,7 @@ CASES = {
         ("dlq", "redrive", "dead", "--to", "again", "--yes"), ("GetQueueUrl", "GetQueueAttributes", "SendMessage")
     ),
     "explain": Case(("explain", "m1")),
+    "cost": Case(("cost",)),
     "top": Case(("top",)),
     "demo": Case(("demo", "--messages", "6")),
     "init": Case(("init",)),
