@@ -52,7 +52,7 @@ async def refund(event: Refund) -> None:
 
 @app.route(EVENTS, name="ledger", when=body("kind").startswith("ledger."), **HOW)
 def ledger(event: dict[str, str]) -> None:
-    print("ledger", event, flush=True)
+    print(f"ledger {event}", flush=True)  # in one piece, for a thread prints it
 """
 
 

@@ -235,3 +235,7 @@ def test_a_path_has_a_name_for_each_step() -> None:
 def test_what_would_change_nothing_is_left_out_of_a_condition() -> None:
     assert ~~(kind == "a") == (kind == "a")
     assert str(~~(kind == "a")) == "attribute('kind') == 'a'"
+
+
+def test_a_function_that_tells_no_signature_may_be_a_condition() -> None:
+    assert str(rule_of(max)) == "max"

@@ -43,3 +43,8 @@ def test_elsewhere_stays_where_nobody_here_had_it_before() -> None:
 
 def test_that_it_ran_is_no_reason() -> None:
     assert causes(note(1, RAN, "succeeded", receives=2)) == []
+
+
+def test_a_word_that_a_newer_worker_wrote_stands_for_itself() -> None:
+    assert reasons_of([note(1, BACK, "stop")])[0].meaning == MEANINGS["stop"]
+    assert reasons_of([note(1, BACK, "beamed away")])[0].meaning == "beamed away"

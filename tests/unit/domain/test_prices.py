@@ -57,3 +57,7 @@ def test_larger_batches_save_full_receives() -> None:
 
 def test_nothing_is_advised_where_it_would_save_nothing() -> None:
     assert list(advice_for([receiving(empty=MANY), receiving(most=5), receiving(calls=10, empty=10, wait=1)])) == []
+
+
+def test_a_larger_batch_that_saves_next_to_nothing_is_not_advised() -> None:
+    assert list(advice_for([receiving(most=5, calls=10, messages=50)])) == []
