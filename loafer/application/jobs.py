@@ -172,35 +172,41 @@ class Jobs:
         if isinstance(lane.order, BatchOrder):
             self._start_batch(lane, [lease, *lane.order.rest()], now)
             return
-        if not lease.is_valid(now):
-            logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
-            self.slots.free(lane)
-            self._settlements[lane].let_go([lease], Cause.LEASE_LOST)
-            return
-        lease.runs += 1
         self.running.starting = lane, (lease,), now
         task = start_task(self._run(lane, lease, now), self._context.copy())
         self.running.add(task, lane, (lease,), now)
 
     def _start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
         """Start one job with many messages, but for those whose leases have ended."""
+        valid = self._valid(lane, leases, now)
+        if not valid:
+            self.slots.free(lane)
+            return
+        self.slots.more(lane, len(valid) - 1)
+        self.running.starting = lane, valid, now
+        task = start_task(self._run_batch(lane, valid, now), self._context.copy())
+        self.running.add(task, lane, valid, now)
+
+    def _valid(self, lane: Lane, leases: Sequence[Lease], now: float) -> Sequence[Lease]:
+        """Return those of a batch whose leases hold; the others are let go."""
         valid = [lease for lease in leases if lease.is_valid(now)]
         if len(valid) < len(leases):
             text = "%d messages on %r: their leases ended while they waited; they are not started"
             logger.warning(text, len(leases) - len(valid), lane.route.name)
             self._settlements[lane].let_go([lease for lease in leases if not lease.is_valid(now)], Cause.LEASE_LOST)
-        if not valid:
-            self.slots.free(lane)
-            return
-        self.slots.more(lane, len(valid) - 1)
-        for lease in valid:
-            lease.runs += 1
-        self.running.starting = lane, valid, now
-        task = start_task(self._run_batch(lane, valid, now), self._context.copy())
-        self.running.add(task, lane, valid, now)
+        return valid
 
     async def _run(self, lane: Lane, lease: Lease, began: float) -> None:
+        """Run a handler; its lease is looked at here, for a task may begin late, as when the process stood still."""
         message = lease.message
+        if not lease.is_valid(lane.clock()):
+            logger.warning("message %s: its lease ended while it waited; it is not started", message.id)
+            self.slots.free(lane)
+            self._settlements[lane].let_go([lease], Cause.LEASE_LOST)
+            if not self._starting:
+                self.start(lane)
+            return
+        lease.runs += 1
         if lease.runs > 1:
             message = attrs.evolve(message, runs_before=lease.runs - 1)
         HANDLED.set((lane, message, began))
@@ -224,6 +230,15 @@ class Jobs:
         route = lane.route
         assert isinstance(route.call, BatchCall)  # noqa: S101 - which is why its lane collects batches
         limit = self.options.handler_timeout if route.timeout is None else route.timeout
+        valid = self._valid(lane, leases, lane.clock())  # as above
+        self.slots.more(lane, max(1, len(valid)) - len(leases))
+        if not valid:
+            self.slots.free(lane)
+            self.start(lane)
+            return
+        leases = valid
+        for lease in leases:
+            lease.runs += 1
         messages = [lease.message for lease in leases]
         if lane.tell.started:
             _tell_started(lane, messages)

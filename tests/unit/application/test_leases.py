@@ -6,9 +6,11 @@ from typing import Any
 
 import attrs
 import pytest
+from test_batches import batching
 from virtual_time import VirtualLoop
 from world import Faults, FlakyConsumer, World, queue
 
+from loafer.application import jobs
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
@@ -272,3 +274,34 @@ async def test_an_extension_that_crosses_the_messages_own_deletion_loses_nothing
     assert world.queue.counts["deleted"] == 1
     assert world.dispatcher.counts["leases_lost"] == 0
     assert "its lease is lost" not in caplog.text
+
+
+@pytest.mark.parametrize("batch", [None, 2], ids=["one by one", "in batches"])
+async def test_a_process_that_stands_still_just_before_a_handler_begins_does_not_start_it(
+    batch: int | None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handled: list[float] = []
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+
+    async def handle(content: Any) -> None:
+        handled.append(loop.time())
+
+    def start_late(coroutine: Any, context: Any = None) -> "asyncio.Task[None]":
+        """Start a task as Pythons before 3.12 do, and let the process stand still before its turn comes."""
+        if not stood_still:
+            loop.virtual.now += 7
+            stood_still.append(True)
+        return loop.create_task(coroutine, context=context)
+
+    stood_still: list[bool] = []
+    monkeypatch.setattr(jobs, "start_task", start_late)
+    source = queue("orders", "one", "two", visibility_timeout=6)
+    world = World(source, handle, Options(max_jobs=1)) if batch is None else batching(source, handle, batch)
+    async with world:
+        await asyncio.sleep(20)
+    assert "not started" in caplog.text
+    assert min(handled) >= 7
+    assert len(handled) == (2 if batch is None else 1)
+    assert len(world.queue) == 0
+    assert world.dispatcher.counts["stale"] == 0
