@@ -17,7 +17,7 @@ test:  ## Run all tests but the slow ones
 	$(PYTHON) -m pytest -m "not slow"
 
 test-cov:  ## Run them and show what they do not reach
-	$(PYTHON) -m pytest -m "not slow" --cov-report=term-missing
+	$(PYTHON) -m pytest -m "not slow" --cov --cov-report=term-missing
 
 # SECONDS may be given, for each target: make fuzz SECONDS=600
 SECONDS ?= 60
