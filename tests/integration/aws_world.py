@@ -206,3 +206,15 @@ async def on_restartable_sqs(url: str, environ: pytest.MonkeyPatch) -> AsyncIter
 async def on_sns(*, raw: bool) -> AsyncIterator[WorldOfSNS]:
     async with AsyncExitStack() as stack:
         yield WorldOfSNS(stack, raw)
+
+
+async def received(queue: str, count: int) -> list[Message]:
+    """Receive and acknowledge so many messages of a queue, or as many as there are."""
+    consumer = SQSConsumer(queue, {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10})
+    await consumer.open()
+    messages: list[Message] = []
+    while len(messages) < count and (found := await consumer.receive(10)):
+        messages += found
+        await consumer.acknowledge(found)
+    await consumer.close()
+    return messages

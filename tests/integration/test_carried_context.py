@@ -1,11 +1,11 @@
 """The context of a trace goes to the endpoint with a message and comes back, where there is room and where not."""
 
 import pytest
+from aws_world import received
 from endpoints import create_queue, create_topic, subscribe, unique
 from strict.strict_control import StrictEndpoint
 
-from loafer import Loafer, Message
-from loafer.adapters.aws.consumer import SQSConsumer
+from loafer import Loafer
 from loafer.ports.carried import context_of
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -28,17 +28,6 @@ def traced(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LOAFER_OBSERVERS", "tracer_of_tests.Tracer")
 
 
-async def received(queue: str, count: int) -> list[Message]:
-    consumer = SQSConsumer(queue, {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10})
-    await consumer.open()
-    messages: list[Message] = []
-    while len(messages) < count and (found := await consumer.receive(10)):
-        messages += found
-        await consumer.acknowledge(found)
-    await consumer.close()
-    return sorted(messages, key=lambda message: message.body)
-
-
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # the SDK's way
 @pytest.mark.usefixtures("transport")
 async def test_the_strictest_endpoint_takes_it_with_any_number_of_attributes(strict: StrictEndpoint) -> None:
@@ -51,7 +40,7 @@ async def test_the_strictest_endpoint_takes_it_with_any_number_of_attributes(str
         await orders.publish(3, attributes=FULL)
         assert [type(each) for each in await orders.publish_batch([4, 5, 6], attributes=FULL)] == [str] * 3
         await orders.publish("x" * (1_048_576 - 60))
-    largest, first, second, *rest = await received(name, 7)
+    largest, first, second, *rest = sorted(await received(name, 7), key=lambda message: message.body)
     assert [context_of(message)["traceparent"] for message in (first, second)] == [PARENT] * 2
     assert (context_of(first)["tracestate"], "tracestate" in context_of(second)) == ("a=b", False)
     for message in (*rest, largest):

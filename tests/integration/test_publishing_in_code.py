@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from aws_world import received
 from endpoints import create_queue, create_topic, free_port, subscribe, unique
 
-from loafer import Attribute, Failure, Loafer, Message, PublisherError
+from loafer import Attribute, Failure, Loafer, PublisherError
 from loafer.adapters.aws import session
 from loafer.adapters.aws.consumer import SQSConsumer
 
@@ -16,17 +17,6 @@ from loafer.adapters.aws.consumer import SQSConsumer
 @dataclass
 class Receipt:
     order: int
-
-
-async def received(queue: str, count: int) -> list[Message]:
-    consumer = SQSConsumer(queue, {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10})
-    await consumer.open()
-    messages: list[Message] = []
-    while len(messages) < count and (found := await consumer.receive(10)):
-        messages += found
-        await consumer.acknowledge(found)
-    await consumer.close()
-    return messages
 
 
 async def test_content_reaches_a_queue_and_a_topic(aws: str) -> None:

@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from aws_world import received
 from endpoints import client, create_queue, create_topic, subscribe, unique
 
-from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.publisher import SNSPublisher
 from loafer.adapters.aws.translator import SNSMessageTranslator
-from loafer.domain.message import Attribute, Message, Notification, OutgoingMessage
+from loafer.domain.message import Attribute, Notification, OutgoingMessage
 from loafer.exceptions import PublisherError
 
 TRANSLATOR = SNSMessageTranslator()
@@ -24,16 +24,6 @@ async def opened(topic: str) -> AsyncIterator[SNSPublisher]:
         yield publisher
     finally:
         await publisher.close()
-
-
-async def received(queue: str, count: int) -> list[Message]:
-    consumer = SQSConsumer(queue, {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 10})
-    await consumer.open()
-    messages: list[Message] = []
-    while len(messages) < count and (found := await consumer.receive(10)):
-        messages += found
-    await consumer.close()
-    return messages
 
 
 @pytest.mark.parametrize("raw", [False, True], ids=["envelope", "raw"])

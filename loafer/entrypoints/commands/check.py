@@ -16,9 +16,7 @@ from loafer.domain.shown import printable
 from loafer.domain.uses import Uses
 from loafer.entrypoints.commands.looked_at import echo, looked_at, reading
 from loafer.entrypoints.commands.status import found_workers, paths_set
-from loafer.entrypoints.wiring.uses import uses_of
 from loafer.entrypoints.worker.ending import FAILED
-from loafer.entrypoints.worker.manager import Manager
 
 COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "red", Level.UNKNOWN: "cyan"}
 Found = Mapping[str, Sequence[Finding]]
@@ -47,10 +45,7 @@ def show_check(context: click.Context, named: str | None, options: dict[str, Any
         ConfigurationError: something is wrong with the settings or the application; all of it is said.
 
     """
-    settings, mistakes = looked_at(context, named, options)
-    manager = Manager(settings, mistakes)
-    with manager.prepared() as dispatcher:
-        uses = uses_of(dispatcher, manager.application, manager.settings)
+    uses = looked_at(context, named, options)
     found = surveyed(uses, asked)
     if asked.as_json:
         click.echo(json.dumps(document_of(found)))

@@ -12,9 +12,7 @@ from loafer.domain.facts import Place, QueueFacts, TopicFacts
 from loafer.domain.permissions import Grant, of_queue_published_to, of_source, of_topic_published_to, policy_of
 from loafer.domain.uses import Source, Uses
 from loafer.entrypoints.commands.looked_at import looked_at, reading
-from loafer.entrypoints.wiring.uses import uses_of
 from loafer.entrypoints.worker.ending import FAILED
-from loafer.entrypoints.worker.manager import Manager
 from loafer.ports.reader import Reader
 
 Facts = TypeVar("Facts", QueueFacts, TopicFacts)
@@ -29,10 +27,7 @@ def show_policy(
         ConfigurationError: something is wrong with the settings or the application; all of it is said.
 
     """
-    settings, mistakes = looked_at(context, named, options)
-    manager = Manager(settings, mistakes)
-    with manager.prepared() as dispatcher:
-        uses = uses_of(dispatcher, manager.application, manager.settings)
+    uses = looked_at(context, named, options)
     asked = Asked(uses, offline=offline)
     grants = reading(asked.grants)
     click.echo(json.dumps(policy_of(grants), indent=2))

@@ -20,7 +20,7 @@ from loafer.domain.message import Message, OutgoingMessage
 from loafer.ports.inspector import Inspector, Letter, QueueState, Unsure
 from loafer.ports.journal import Journal, Noted, Step, noted_came, noted_sending
 from loafer.testing.contracts.behaviour import Contract
-from loafer.testing.contracts.world import Queue, World, Worlds, in_group
+from loafer.testing.contracts.world import Queue, World, Worlds, emptied, in_group
 
 SECONDS = 12
 LOST, THROTTLED, REFUSED = "lost", "throttled", "refused"
@@ -196,7 +196,7 @@ async def purged(world: World, plan: Plan) -> None:
             fate.dead = False
             await world.pass_time(SECONDS + 1)
     await world.pass_time(1)
-    left = {message.body for message in await _all_of(source)}
+    left = {message.body for message in await emptied(source.consumer)}
     assert left | set(kept) == bodies, "something is lost"
     assert left == {body for body in bodies if body.startswith("h")}
     assert len(sent) == len(bodies)
@@ -217,7 +217,7 @@ async def moved(world: World, plan: Plan, *, fifo: bool) -> None:
             break
     await world.pass_time(1)
     assert await source.counts() == (0, 0), "something is left where it was"
-    there = [message.body for message in await _all_of(target)]
+    there = [message.body for message in await emptied(target.consumer)]
     assert set(there) == set(bodies), "something is lost"
     doubled = {body for body, count in Counter(there).items() if count > 1}
     assert doubled <= {ids[name] for name in doubtful}, "something is doubled of which nobody said so"
@@ -252,11 +252,3 @@ async def _inspector_of(queue: Queue) -> Inspector:
         pytest.skip("this queue cannot be looked into")
     opened: Inspector = await inspector()
     return opened
-
-
-async def _all_of(queue: Queue) -> list[Message]:
-    found: list[Message] = []
-    while messages := await queue.consumer.receive(10):
-        found += messages
-        await queue.consumer.acknowledge(messages)
-    return found
