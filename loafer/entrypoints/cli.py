@@ -58,11 +58,12 @@ def start(context: click.Context) -> None:
 @click.argument("application", metavar="MODULE:APP")
 @click.option("--only", multiple=True, metavar="ROUTE", help="Run this route alone; can be repeated.")
 @click.option("--processes", metavar="N", help="Worker processes, each with all of this.")
+@click.option("--status", metavar="HOST:PORT", help="Where health and metrics are served, such as 127.0.0.1:9102.")
 @click.option("--reload", is_flag=True, help="Start again when one of your modules changes; needs loafer[reload].")
 @click.option("--watched-by", type=int, hidden=True)
 @verbose_too
 @click.pass_context
-def run(context: click.Context, /, application: str, only: tuple[str, ...], processes: str | None, **how: Any) -> None:
+def run(context: click.Context, /, application: str, only: tuple[str, ...], **how: Any) -> None:
     """Run an application in code: the routes of a Loafer, until Ctrl-C or SIGTERM.
 
     A default route that is set by an option, the environment or a file runs beside them. The options of loafer itself
@@ -78,8 +79,8 @@ def run(context: click.Context, /, application: str, only: tuple[str, ...], proc
                 arguments = [argument for argument in sys.argv[1:] if argument != "--reload"]
                 context.exit(run_reloading(arguments, partial(click.echo, err=True)))
             tell_imports(how["watched_by"])
-            processes = "1"
-        context.exit(run_application(context, application, only, processes))
+            how["processes"] = "1"
+        context.exit(run_application(context, application, only, {name: how[name] for name in ("processes", "status")}))
 
 
 @cli.command()

@@ -21,19 +21,21 @@ def read_settings(
     mistakes: Mistakes,
     *,
     source_required: bool = False,
+    runs: bool = False,
     quiet: bool = False,
     options: Mapping[str, object] = NOTHING,
 ) -> Settings:
     """Return the settings that options, environment and files give, and set up logging and AWS variables from them.
 
-    `options` are those of the command itself; they go before those of the command line. With `quiet`, for commands that
-    print each message's end themselves, less is logged.
+    `options` are those of the command itself; they go before those of the command line. A command that `runs` what is
+    configured may have several processes. With `quiet`, for commands that print each message's end themselves, less is
+    logged.
     """
     from loafer.entrypoints.settings.here import settings_here  # noqa: PLC0415 - `--help` needs neither files nor logs
     from loafer.entrypoints.worker.logs import set_up_logs  # noqa: PLC0415
 
     here = settings_here({**context.find_root().params, **options}, mistakes, source_required=source_required)
-    several = (source_required or "processes" in options) and here.settings.processes > 1
+    several = runs and here.settings.processes > 1
     set_up_logs(here.settings, verbosity(context), mistakes, quiet=quiet, several=several)
     here.tell()
     return here.settings

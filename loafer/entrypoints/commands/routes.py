@@ -6,9 +6,10 @@ import click
 
 from loafer.application.registered import Registered
 from loafer.domain.shown import without_secrets
-from loafer.entrypoints.commands.run import application_settings
+from loafer.entrypoints.commands.given import read_settings
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings
+from loafer.entrypoints.wiring.applications import settings_beside
 from loafer.entrypoints.worker.manager import Manager
 
 HEAD = ("route", "source", "handler", "when", "max jobs", "weight", "rate", "batch", "line")
@@ -22,7 +23,7 @@ def routes_of(context: click.Context, named: str) -> tuple[Sequence[str], list[S
 
     """
     mistakes = Mistakes()
-    manager = Manager(application_settings(context, named, (), mistakes, {}), mistakes)
+    manager = Manager(settings_beside(read_settings(context, mistakes), named), mistakes)
     with manager.prepared():
         assert manager.application is not None  # noqa: S101 - it would have been a mistake
         rows = [_row(route) for route in manager.application.routes()]

@@ -38,15 +38,18 @@ logger = logging.getLogger(__name__)
 def run_routes(context: click.Context) -> int:
     """Run the routes that configuration makes until stopped, and return the exit status; raises as Manager.run does."""
     mistakes = Mistakes()
-    settings = routes_apart(read_settings(context, mistakes, source_required=True), mistakes)
+    settings = routes_apart(read_settings(context, mistakes, source_required=True, runs=True), mistakes)
     return run_worker(settings_without(settings), mistakes, verbose=verbosity(context))
 
 
-def run_application(context: click.Context, named: str, only: tuple[str, ...], processes: str | None) -> int:
+def run_application(
+    context: click.Context, named: str, only: tuple[str, ...], options: Mapping[str, str | None]
+) -> int:
     """Run an application until stopped, and return the exit status.
 
-    The application is loaded by each worker. It is loaded here only where nobody but its code says how many workers
-    there are: the supervisor of several has none of the user's code in it.
+    `options` are those of the command that are settings too; None is not given. The application is loaded by each
+    worker. It is loaded here only where nobody but its code says how many workers there are: the supervisor of several
+    has none of the user's code in it.
 
     Raises:
         ConfigurationError: something is wrong with the settings or the application; all of it is said.
@@ -55,7 +58,8 @@ def run_application(context: click.Context, named: str, only: tuple[str, ...], p
 
     """
     mistakes = Mistakes()
-    settings = application_settings(context, named, only, mistakes, {"processes": processes} if processes else {})
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = settings_beside(read_settings(context, mistakes, runs=True, options=given), named, only)
     application: Application | None = None
     if settings.processes == 1:
         application = load_application(named, mistakes)
@@ -88,13 +92,6 @@ def run_in_code(application: Application) -> int:
         return run_worker(settings, mistakes, application)
     except TOLD as error:
         return tell_end(error)
-
-
-def application_settings(
-    context: click.Context, named: str, only: tuple[str, ...], mistakes: Mistakes, options: dict[str, str]
-) -> Settings:
-    """Return the settings for an application: the routes that configuration alone makes run beside it."""
-    return settings_beside(read_settings(context, mistakes, options=options), named, only)
 
 
 def _with_processes(application: Application, settings: Settings) -> Settings:

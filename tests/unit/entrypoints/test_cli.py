@@ -7,13 +7,15 @@ from pathlib import Path
 import click.testing
 import pytest
 
-from loafer import __version__
+from loafer import Loafer, __version__
 from loafer.domain.lifecycle import Outcome
 from loafer.entrypoints import cli as cli_module
 from loafer.entrypoints.settings.table import SETTINGS
-from loafer.exceptions import IgnoreMessage
+from loafer.entrypoints.worker import logs as logs_module
+from loafer.exceptions import ConfigurationError, IgnoreMessage
 
 number = 1
+app = Loafer()
 
 
 async def odd(message: int) -> None:
@@ -22,6 +24,9 @@ async def odd(message: int) -> None:
 
 
 def nothing() -> None: ...
+
+
+app.route("orders")(odd)
 
 
 class Words:
@@ -78,6 +83,8 @@ def run(*arguments: str, stdin: str | bytes | None = None) -> click.testing.Resu
             "it is the name of a file; give the module's, and what is in it: test_cli:NA",
         ),
         ("--source q --consumer-opts '{\"WaitTimeSeconds\": 21}'", "21 is not a whole number from 0 to 20"),
+        ("run test_cli:app --status nowhere", "LOAFER_STATUS='nowhere' (option --status): "),
+        ("--status 127.0.0.1:9102 run test_cli:app --status nowhere", "LOAFER_STATUS='nowhere' (option --status): "),
     ],
 )
 def test_a_mistake_is_told_in_a_line_and_nothing_starts(arguments: str, complaint: str) -> None:
@@ -86,6 +93,25 @@ def test_a_mistake_is_told_in_a_line_and_nothing_starts(arguments: str, complain
     [line] = done.stderr.splitlines()
     assert line.startswith("loafer: LOAFER_")
     assert complaint in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "processes", "several"),
+    [("--source q", "2", True), ("run a:app", "2", True), ("run a:app", "1", False), ("routes a:app", "2", False)],
+)
+def test_the_log_names_processes_where_there_are_several(
+    arguments: str, processes: str, several: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def set_up(*_: object, several: bool, **__: object) -> None:
+        asked.append(several)
+        raise ConfigurationError("enough is known")
+
+    monkeypatch.setattr(logs_module, "set_up_logs", set_up)
+    monkeypatch.setenv("LOAFER_PROCESSES", processes)
+    assert run(*shlex.split(arguments)).exit_code == 2
+    assert asked == [several]
 
 
 def test_the_help_shows_every_option() -> None:
