@@ -10,25 +10,16 @@ from typing import Any, TypeVar
 import attrs
 
 from loafer.domain.batch import Failure
-from loafer.domain.fingerprint import fingerprint_of
+from loafer.domain.fingerprint import Kinds
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-from loafer.domain.metrics import Family, Labels, Sample
+from loafer.domain.metrics import BOUNDS, LONG_BOUNDS, Family, Labels, Sample
 from loafer.ports.observer import Cause, Observer, Operation
-
-BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Upper bounds of what is timed, in seconds: those that OpenTelemetry advises."""
-
-LONG_BOUNDS = (*BOUNDS, 30.0, 60.0, 300.0, 900.0, 3600.0)
-"""Upper bounds of how long messages waited."""
 
 Value = TypeVar("Value")
 
 SYSTEMS = ("aws_sqs", "aws.sns")
 """What the conventions call queues, and topics."""
-
-MOST_ERRORS = 100
-"""So many kinds of errors are told apart; those beyond are `others`."""
 
 MOST_NOTED = 500
 """What is noted of a route before it is counted."""
@@ -85,7 +76,7 @@ class Measures(Observer):
     latency: dict[str, Histogram] = attrs.field(factory=lambda: defaultdict(lambda: Histogram(LONG_BOUNDS)), init=False)
     _done: dict[str, tuple[str, deque[tuple[float, float | None]]]] = attrs.field(factory=dict, init=False)
     """Of each route its source, and of what was done there and is not counted yet how long it took and had waited."""
-    _kinds: set[str] = attrs.field(factory=set, init=False)
+    _kinds: Kinds = attrs.field(factory=Kinds, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     """Held while what several threads may do is counted: to publish, and to ask for metrics."""
 
@@ -109,23 +100,15 @@ class Measures(Observer):
             except KeyError:
                 self._done[route] = message.source, deque([(seconds, waited)])
             return
-        kind = "" if error is None or outcome.acknowledged else self._count_error(route, error)
+        kind = ""
+        if error is not None and not outcome.acknowledged:
+            kind = self._kinds.named(error)
+            self.errors[route, *self._kinds.told(route, error)] += 1
         with self._lock:
             self.outcomes[route, outcome] += 1
             self.handling[message.source, kind].add(seconds)
             if waited is not None:
                 self.latency[message.source].add(max(0.0, waited))
-
-    def _count_error(self, route: str, error: BaseException) -> str:
-        """Count an error that kept a message, and return its class, or `others` where there were too many."""
-        kind, place = fingerprint_of(error)
-        if (route, kind, place) not in self.errors and len(self.errors) >= MOST_ERRORS:
-            self.errors[route, "others", ""] += 1
-        else:
-            self.errors[route, kind, place] += 1
-        if len(self._kinds) < MOST_ERRORS:
-            self._kinds.add(kind)
-        return kind if kind in self._kinds else "others"
 
     def _count_done(self) -> None:
         """Count what was noted; on any thread, and what is noted meanwhile is for the next time."""

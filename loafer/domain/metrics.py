@@ -6,6 +6,12 @@ from typing import Literal
 
 import attrs
 
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+"""Upper bounds of what is timed, in seconds: those that OpenTelemetry advises."""
+
+LONG_BOUNDS = (*BOUNDS, 30.0, 60.0, 300.0, 900.0, 3600.0)
+"""Upper bounds of how long messages waited."""
+
 Across = Literal["sum", "max", "min", "together"]
 
 Labels = tuple[tuple[str, str], ...]

@@ -1,7 +1,8 @@
 """Spans and metrics of messages, by the names of OpenTelemetry's conventions for messaging."""
 
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from typing import Any
 
@@ -9,13 +10,15 @@ import attrs
 from opentelemetry import context as contexts
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TracerProvider
 
 from loafer import __version__
 from loafer.domain.batch import Failure
+from loafer.domain.fingerprint import Kinds
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.metrics import BOUNDS, LONG_BOUNDS, Family, Sample
 from loafer.domain.shown import of_the_sdk
 from loafer.ports.carried import context_of, may_have_context
 from loafer.ports.observer import Cause, Observer, Operation
@@ -27,9 +30,6 @@ SYSTEM = {"messaging.system": "aws_sqs"}
 
 NO_CONTEXT = Context()
 """That of whoever was sent by nobody."""
-
-BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-"""Upper bounds of durations, in seconds, as the conventions advise."""
 
 
 @attrs.define(eq=False)
@@ -43,6 +43,7 @@ class _Open:
 class _Attributes:
     """What spans and metrics of a source have in common."""
 
+    of_source: dict[str, str]
     of_handling: dict[str, str]
     of_span: dict[str, Any]
 
@@ -64,6 +65,7 @@ class OpenTelemetryObserver(Observer):
         texts: Whether spans hold the texts of errors, which may quote bodies; never those that the SDK's are part of.
         tracers: Gives the tracer; None: the one that is set for the process.
         meters: Gives the meter; None: as well.
+        wall_clock: Seconds since the epoch.
 
     """
 
@@ -71,11 +73,14 @@ class OpenTelemetryObserver(Observer):
     texts: bool = True
     tracers: TracerProvider | None = None
     meters: MeterProvider | None = None
+    wall_clock: Callable[[], float] = time.time
     _tracer: trace.Tracer = attrs.field(init=False)
     _counters: dict[str, metrics.Counter] = attrs.field(init=False)
     _outcomes: Counter[tuple[str, Outcome]] = attrs.field(factory=Counter, init=False)
     _attributes: dict[str, _Attributes] = attrs.field(factory=dict, init=False)
+    _kinds: Kinds = attrs.field(factory=Kinds, init=False)
     _handling: metrics.Histogram = attrs.field(init=False)
+    _latency: metrics.Histogram = attrs.field(init=False)
     _calls: metrics.Histogram = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -91,11 +96,11 @@ class OpenTelemetryObserver(Observer):
                 ("loafer.receives", "{receive}", "Receives, by what they brought."),
                 ("loafer.settled.messages", "{message}", "Messages settled."),
                 ("loafer.leases.extended", "{lease}", "Leases extended."),
+                ("loafer.handler.errors", "{error}", "Errors that kept messages."),
             )
         }
-        meaning = "Messages whose handling has ended, by outcome."
-        meter.create_observable_counter("loafer.messages", [self._observed], "{message}", meaning)
         self._handling = _histogram(meter, "messaging.process.duration", "Handling.")
+        self._latency = _histogram(meter, "loafer.queue.latency", "From sending to the start of handling.", LONG_BOUNDS)
         self._calls = _histogram(meter, "messaging.client.operation.duration", "Calls to the source.")
 
     def started(self, messages: Sequence[Message]) -> None:
@@ -129,9 +134,11 @@ class OpenTelemetryObserver(Observer):
         self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
     ) -> None:
         """Count an outcome, and end the span with the last message that it is of."""
-        failed = None if error is None or outcome.acknowledged else type(error).__qualname__
-        attributes = self._of_source(message.source).of_handling
-        self._handling.record(seconds, attributes if failed is None else {**attributes, "error.type": failed})
+        failed = None if outcome.acknowledged else error
+        about = self._of_source(message.source)
+        self._handling.record(seconds, about.of_handling if failed is None else self._of_error(route, failed, about))
+        if message.sent_at is not None:
+            self._latency.record(max(0.0, self.wall_clock() - seconds - message.sent_at), about.of_source)
         self._outcomes[route, outcome] += 1
         now = OPEN.get()
         if now is None:
@@ -139,24 +146,38 @@ class OpenTelemetryObserver(Observer):
         if now.span.is_recording():
             now.span.set_attributes({"loafer.route": route, "loafer.outcome": outcome.value})
             if failed is not None:
-                self._tell_error(now.span, failed, error)
+                self._tell_error(now.span, type(failed).__qualname__, failed)
         now.left -= 1
         if not now.left:
             contexts.detach(now.token)
             OPEN.set(None)
             now.span.end()
 
+    def families(self) -> list[Family]:
+        """Return the outcomes so far; on any thread."""
+        samples = [
+            Sample((("route", route), ("outcome", outcome.value)), count)
+            for (route, outcome), count in self._outcomes.copy().items()
+        ]
+        meaning = "Messages whose handling has ended, by outcome."
+        return [Family("loafer_messages", "counter", meaning, tuple(samples))]
+
     def _of_source(self, source: str) -> "_Attributes":
         found = self._attributes.get(source)
         if found is None:
-            where = {**SYSTEM, "messaging.destination.name": source, "messaging.operation.name": "process"}
-            found = self._attributes[source] = _Attributes(where, {**where, "messaging.operation.type": "process"})
+            name = {"messaging.destination.name": source}
+            where = {**SYSTEM, **name, "messaging.operation.name": "process"}
+            of_span = {**where, "messaging.operation.type": "process"}
+            found = self._attributes[source] = _Attributes(name, where, of_span)
         return found
 
-    def _observed(self, _: CallbackOptions) -> Iterator[Observation]:
-        """Yield the outcomes so far; whoever collects metrics asks for them, on any thread."""
-        for (route, outcome), count in self._outcomes.copy().items():
-            yield Observation(count, {"loafer.route": route, "loafer.outcome": str(outcome)})
+    def _of_error(self, route: str, error: BaseException, about: "_Attributes") -> dict[str, str]:
+        """Count an error that kept a message, and return the attributes of its handling."""
+        kind, place = self._kinds.told(route, error)
+        self._counters["loafer.handler.errors"].add(
+            1, {"loafer.route": route, "error.type": kind, "loafer.place": place}
+        )
+        return {**about.of_handling, "error.type": self._kinds.named(error)}
 
     def _tell_error(self, span: Span, failed: str, error: BaseException | None) -> None:
         span.set_attribute("error.type", failed)
@@ -185,10 +206,13 @@ class OpenTelemetryObserver(Observer):
         self._count("loafer.redeliveries", [message], {"loafer.cause": cause.value})
 
     def called(self, operation: Operation, source: str, seconds: float, error: Exception | None) -> None:
-        """Note how long a call took."""
+        """Note how long a call took, and count a receive that failed."""
         attributes = {**SYSTEM, "messaging.destination.name": source, "messaging.operation.name": operation.value}
         if error is not None:
             attributes["error.type"] = type(error).__qualname__
+            if operation is Operation.RECEIVE:
+                result = {"messaging.destination.name": source, "loafer.result": "error"}
+                self._counters["loafer.receives"].add(1, result)
         self._calls.record(seconds, attributes)
 
     def sending(self, to: str, messages: Sequence[OutgoingMessage], *, topic: bool) -> Mapping[str, str]:
@@ -232,8 +256,8 @@ class OpenTelemetryObserver(Observer):
             self._counters[name].add(len(messages), {**where, **attributes})
 
 
-def _histogram(meter: metrics.Meter, name: str, meaning: str) -> metrics.Histogram:
-    return meter.create_histogram(name, "s", meaning, explicit_bucket_boundaries_advisory=BOUNDS)
+def _histogram(meter: metrics.Meter, name: str, meaning: str, bounds: Sequence[float] = BOUNDS) -> metrics.Histogram:
+    return meter.create_histogram(name, "s", meaning, explicit_bucket_boundaries_advisory=bounds)
 
 
 def _sent_to(to: str, *, topic: bool) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """Who is told what happens: the observers that the settings name."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 
 from loafer.application.measures import Measures
+from loafer.application.metrics import families_of
+from loafer.application.status import Status
+from loafer.domain.metrics import Family
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
@@ -26,20 +29,33 @@ EXTRAS = {"otel-parent": "otel"}
 """The extras whose names are others."""
 
 
+Families = Callable[[], list[Family]]
+"""Returns how a worker is, as metrics."""
+
+
 @contextmanager
-def observing(settings: Settings, mistakes: Mistakes) -> Iterator[tuple[Observer, ...]]:
-    """Give the observers that the settings name, while they are told of something; adds to `mistakes`."""
+def observing(
+    settings: Settings, mistakes: Mistakes, status: Callable[[], Status] | None = None
+) -> Iterator[tuple[Observer, ...]]:
+    """Give the observers that the settings name, while they are told of something; adds to `mistakes`.
+
+    `status` returns how the worker is; None: there is none, and what is published is all that there is to tell.
+    """
+
+    def families() -> list[Family]:
+        return [] if status is None else list(families_of(status(), settings.live_limit))
+
     with ExitStack() as stack:
         found = []
         for name in settings.observers:
             try:
-                found.append(_observer(name, settings, stack))
+                found.append(_observer(name, settings, stack, families))
             except ValueError as error:
                 mistakes.add(mistake_in(settings, "observers", f"{name}: {error}"))
         yield tuple(found)
 
 
-def _observer(name: str, settings: Settings, stack: ExitStack) -> Observer:
+def _observer(name: str, settings: Settings, stack: ExitStack, families: Families) -> Observer:
     """Return the observer of a name.
 
     Raises:
@@ -52,7 +68,7 @@ def _observer(name: str, settings: Settings, stack: ExitStack) -> Observer:
     if find_spec(library) is None:
         raise ValueError(f"{library} is not installed; pip install 'loafer[{EXTRAS.get(name, name)}]'")
     if name == "prometheus":
-        return _prometheus(settings, stack)
+        return _prometheus(settings, stack, families)
     from loafer.adapters.aws.lean.covered import cover  # noqa: PLC0415 - what is not observed needs none of it
 
     cover(library)
@@ -61,19 +77,22 @@ def _observer(name: str, settings: Settings, stack: ExitStack) -> Observer:
         from loafer.adapters.sentry.observer import SentryObserver  # noqa: PLC0415 - it is an extra
 
         return SentryObserver()
+    from loafer.adapters.opentelemetry.observed import observed  # noqa: PLC0415 - as above
     from loafer.adapters.opentelemetry.observer import OpenTelemetryObserver  # noqa: PLC0415 - as above
 
-    return OpenTelemetryObserver(parent=name == "otel-parent", texts=settings.tracebacks == "full")
+    made = OpenTelemetryObserver(parent=name == "otel-parent", texts=settings.tracebacks == "full")
+    stack.enter_context(observed(lambda: [*made.families(), *families()]))
+    return made
 
 
-def _prometheus(settings: Settings, stack: ExitStack) -> Observer:
+def _prometheus(settings: Settings, stack: ExitStack, families: Families) -> Observer:
     """Return what counts for the registry of this process; nobody, where it is served: what serves it counts too."""
     if settings.status is not None:
         return Observer()
     from loafer.adapters.prometheus.registry import registered  # noqa: PLC0415 - it is an extra
 
     measures = Measures()
-    stack.enter_context(registered(measures.families))
+    stack.enter_context(registered(lambda: [*measures.families(), *families()]))
     return measures
 
 

@@ -107,7 +107,7 @@ class Manager:
         try:
             dispatcher = container.dispatcher()
             self.connections = container.connections()
-            with observing(settings, self.mistakes) as dispatcher.observers:
+            with observing(settings, self.mistakes, dispatcher.status) as dispatcher.observers:
                 self.mistakes.raise_if_any()
                 yield dispatcher
         finally:

@@ -7,12 +7,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from world import World, queue
 
-from loafer.application.measures import LONG_BOUNDS, MOST_ERRORS, Histogram, Measures
+from loafer.application.measures import Histogram, Measures
 from loafer.application.metrics import families_of
 from loafer.application.options import Options
+from loafer.domain.fingerprint import MOST_KINDS
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-from loafer.domain.metrics import merged, text_of
+from loafer.domain.metrics import LONG_BOUNDS, merged, text_of
 from loafer.exceptions import IgnoreMessage, RejectMessage
 
 BODIES = {"done": 60, "fail": 10, "break": 5, "reject": 8, "ignore": 7, "slow": 4}
@@ -114,11 +115,11 @@ async def test_of_two_workers_one_that_is_not_alive_counts() -> None:
 def test_kinds_of_errors_are_bounded() -> None:
     measures = Measures()
     message = Message(id="1", body="x", receipt="r", receive_count=1, source="orders")
-    for number in range(MOST_ERRORS + 50):
+    for number in range(MOST_KINDS + 50):
         measures.ended("orders", message, Outcome.FAILED, type(f"Error{number}", (Exception,), {})(), 0.1)
-    assert len(measures.errors) == MOST_ERRORS + 1
+    assert len(measures.errors) == MOST_KINDS + 1
     assert measures.errors["orders", "others", ""] == 50
-    assert len(measures.handling) == MOST_ERRORS + 1
+    assert len(measures.handling) == MOST_KINDS + 1
 
 
 @pytest.mark.parametrize("strange", ['a"b', "a\\b", "a\nb"])

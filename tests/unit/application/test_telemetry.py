@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import attrs
@@ -22,13 +23,18 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 from world import World, queue
 
+from loafer.adapters.opentelemetry.observed import observed
 from loafer.adapters.opentelemetry.observer import OpenTelemetryObserver
 from loafer.adapters.prometheus.registry import registered, text_of_registry
 from loafer.adapters.sentry.observer import SentryObserver
 from loafer.application.measures import Measures
+from loafer.application.metrics import families_of
 from loafer.application.options import Options
 from loafer.application.route import BatchCall
-from loafer.domain.message import Attribute, OutgoingMessage
+from loafer.application.status import Status
+from loafer.domain.fingerprint import MOST_KINDS
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.exceptions import IgnoreMessage, RejectMessage
 from loafer.ports.observer import Observer
 
@@ -58,11 +64,15 @@ class Told:
 
     exporter: InMemorySpanExporter = attrs.field(factory=InMemorySpanExporter)
     reader: InMemoryMetricReader = attrs.field(factory=InMemoryMetricReader)
+    stack: ExitStack = attrs.field(factory=ExitStack)
 
-    def observer(self, **changes: Any) -> OpenTelemetryObserver:
-        provider = TracerProvider()
+    def observer(self, status: Callable[[], Status] = Status, **changes: Any) -> OpenTelemetryObserver:
+        """Return an observer whose metrics are collected, with those that a status has."""
+        provider, meters = TracerProvider(), MeterProvider([self.reader])
         provider.add_span_processor(SimpleSpanProcessor(self.exporter))
-        return OpenTelemetryObserver(tracers=provider, meters=MeterProvider([self.reader]), **changes)
+        made = OpenTelemetryObserver(tracers=provider, meters=meters, **changes)
+        self.stack.enter_context(observed(lambda: [*made.families(), *families_of(status(), 30)], meters))
+        return made
 
     @property
     def spans(self) -> Sequence[ReadableSpan]:
@@ -132,6 +142,56 @@ async def test_all_of_them_agree_with_the_truth_and_with_each_other(kept: Kept) 
     assert {name: point.value for name, point in told.points("loafer.redeliveries", "loafer.cause").items()} == causes
     assert {s.labels["cause"]: s.value for s in samples if s.name == "loafer_redeliveries_total"} == causes
     assert sum(p.value for p in told.points("messaging.client.consumed.messages", "x").values()) == len(BODIES)
+    kept_for = {**errors, "IgnoreMessage": 4}
+    assert {name: point.value for name, point in told.points("loafer.handler.errors", "error.type").items()} == kept_for
+    assert {s.labels["error"]: s.value for s in samples if s.name == "loafer_handler_errors_total"} == kept_for
+    latency = told.points("loafer.queue.latency", "messaging.destination.name")["orders"]
+    assert latency.count == len(BODIES)
+
+
+async def test_opentelemetry_is_told_how_the_worker_is_as_prometheus_is() -> None:
+    async def hang(_: str) -> None:
+        await asyncio.sleep(1000)
+
+    told = Told()
+    world = World(queue("orders", "a", "b", "c", visibility_timeout=3600), hang, Options(max_jobs=2))
+    world.dispatcher.observers = (told.observer(world.dispatcher.status),)
+    async with world:
+        await asyncio.sleep(5)
+        assert told.points("loafer.oldest.running", "loafer.route")["orders"].value == pytest.approx(5)
+        await asyncio.sleep(5)
+        for name, number in {"held.messages": 2, "running.handlers": 2, "waiting.messages": 0, "in.trouble": 0}.items():
+            assert told.points(f"loafer.{name}", "loafer.route")["orders"].value == number
+        assert told.points("loafer.oldest.running", "loafer.route")["orders"].value == pytest.approx(10)
+        assert told.points("loafer.leases.lost", "messaging.destination.name")["orders"].value == 0
+        assert told.points("loafer.ready", "")[""].value == 1
+
+
+async def test_what_several_workers_count_one_after_another_or_at_once_is_collected() -> None:
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader])
+    told = Told(reader=reader)
+    with ExitStack() as before:
+        for name in ("first", "second"):
+            made = OpenTelemetryObserver(meters=meters)
+            before.enter_context(observed(made.families, meters))
+            made.ended(name, Message("1", "x", "r", source=name), Outcome.SUCCEEDED, None, 0.1)
+        assert set(told.points("loafer.messages", "loafer.route")) == {"first", "second"}
+    made = OpenTelemetryObserver(meters=meters)
+    with observed(made.families, meters):
+        made.ended("third", Message("1", "x", "r", source="third"), Outcome.SUCCEEDED, None, 0.1)
+        assert set(told.points("loafer.messages", "loafer.route")) == {"third"}
+
+
+async def test_opentelemetrys_kinds_of_errors_are_bounded_too() -> None:
+    told = Told()
+    observer, message = told.observer(), Message("1", "x", "r", source="orders")
+    for number in range(MOST_KINDS + 50):
+        observer.ended("orders", message, Outcome.FAILED, type(f"Error{number}", (Exception,), {})(), 0.1)
+    errors = told.points("loafer.handler.errors", "error.type")
+    assert len(errors) == MOST_KINDS + 1
+    assert errors["others"].value == 50
+    assert len(told.points("messaging.process.duration", "error.type")) == MOST_KINDS + 1
 
 
 async def test_a_span_is_linked_to_where_its_message_was_sent_and_is_current_in_the_handler() -> None:

@@ -1,7 +1,10 @@
+import json
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import REGISTRY
 
 from loafer.adapters.aws.lean import covered
@@ -9,9 +12,10 @@ from loafer.adapters.opentelemetry.observer import OpenTelemetryObserver
 from loafer.adapters.sentry.observer import SentryObserver
 from loafer.application.measures import Measures
 from loafer.entrypoints.settings.mistakes import Mistakes
-from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.settings.table import RouteSettings, Settings
 from loafer.entrypoints.wiring import observing as module
 from loafer.entrypoints.wiring.observing import observing
+from loafer.entrypoints.worker.manager import Manager
 from loafer.ports.observer import Observer
 
 
@@ -90,6 +94,22 @@ def test_what_is_no_observer_is_a_mistake(name: str, wrong: str) -> None:
     with given(name) as (found, mistakes):
         assert found == ()
         assert wrong in mistakes[0]
+
+
+def test_how_a_worker_is_goes_to_prometheus_and_to_opentelemetry_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = InMemoryMetricReader()
+    monkeypatch.setattr("opentelemetry.metrics._internal._METER_PROVIDER", MeterProvider([reader]))
+    route = RouteSettings(source="memory://orders")
+    manager = Manager(Settings(observers=("otel", "prometheus"), routes=(route,)))
+    with manager.prepared():
+        collected = json.loads(reader.get_metrics_data().to_json())  # type: ignore[union-attr]
+        assert REGISTRY.get_sample_value("loafer_ready") == 0
+    [scope] = collected["resource_metrics"][0]["scope_metrics"]
+    assert {"loafer.alive": 1, "loafer.ready": 0}.items() <= {
+        metric["name"]: metric["data"]["data_points"][0]["value"] for metric in scope["metrics"]
+    }.items()
+    assert REGISTRY.get_sample_value("loafer_ready") is None
+    assert reader.get_metrics_data() is None
 
 
 def test_what_several_count_in_one_process_is_added_up_in_its_registry() -> None:
