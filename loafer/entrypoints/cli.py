@@ -8,11 +8,12 @@ from typing import Any, TextIO
 import click
 
 from loafer import __version__
-from loafer.entrypoints.commands.display import errors_in_one_line, table
+from loafer.entrypoints.commands.display import errors_in_one_line
 from loafer.entrypoints.commands.dlq.group import dlq
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.operations import OPERATIONS
 from loafer.entrypoints.commands.options import message_options, setting_options, verbose_too
+from loafer.entrypoints.commands.screen import table
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.worker.ending import FAILED, end_with
 

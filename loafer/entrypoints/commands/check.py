@@ -3,8 +3,6 @@
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from shutil import get_terminal_size
-from textwrap import wrap
 from typing import Any
 
 import attrs
@@ -12,13 +10,13 @@ import click
 
 from loafer.application.survey import Survey
 from loafer.domain.checks.finding import Finding, Level
-from loafer.domain.shown import printable
 from loafer.domain.uses import Uses
-from loafer.entrypoints.commands.looked_at import echo, looked_at, reading
+from loafer.entrypoints.commands.looked_at import looked_at, reading
+from loafer.entrypoints.commands.screen import Toned, hung, in_sentences, toned
 from loafer.entrypoints.commands.status import found_workers, paths_set
 from loafer.entrypoints.worker.ending import FAILED
 
-COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.ERROR: "red", Level.UNKNOWN: "cyan"}
+TONES = {Level.OK: "good", Level.WARN: "doubtful", Level.ERROR: "bad", Level.UNKNOWN: "unknown"}
 Found = Mapping[str, Sequence[Finding]]
 
 
@@ -50,9 +48,7 @@ def show_check(context: click.Context, named: str | None, options: dict[str, Any
     if asked.as_json:
         click.echo(json.dumps(document_of(found)))
     else:
-        width = max(60, min(120, get_terminal_size().columns))
-        for line in lines_of(found, width):
-            echo(line)
+        click.echo("\n".join(lines_of(found, in_sentences())))
     return FAILED if counted(found)[Level.ERROR] else 0
 
 
@@ -88,20 +84,14 @@ def document_of(found: Found) -> dict[str, Any]:
 
 def lines_of(found: Found, width: int) -> Iterator[str]:
     """Yield what was found, a block for each thing that it was found of, in lines of this width."""
-    column = max((len(printable(each.about)) for findings in found.values() for each in findings), default=0)
-    column = min(column, 20)
+    column = min(20, max((len(each.about) for findings in found.values() for each in findings), default=0))
     for of, findings in found.items():
-        yield click.style(printable(of), bold=True)
-        for each in findings:
-            yield from _lines(each, column, width)
+        yield toned(of, "strong")
+        rows = [
+            (Toned(f"{each.level:<5}", TONES[each.level]), f"{each.about:<{column}} ", each.text) for each in findings
+        ]
+        yield hung(rows, width, gap=1)
     numbers = counted(found)
     errors, warnings = numbers[Level.ERROR], numbers[Level.WARN]
-    yield f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
-
-
-def _lines(finding: Finding, column: int, width: int) -> Iterator[str]:
-    mark = click.style(f"{finding.level:<5}", fg=COLOURS[finding.level])
-    about = printable(finding.about)
-    first, *rest = wrap(printable(finding.text), max(20, width - column - 10), break_on_hyphens=False) or [""]
-    yield f"  {mark} {about:<{column}}  {first}"
-    yield from (f"  {'':5} {'':<{column}}  {line}" for line in rest)
+    said = f"{errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}"
+    yield toned(said, "bad" if errors else "doubtful" if warnings else "good")

@@ -11,7 +11,7 @@ import attrs
 from loafer.domain.checks.finding import lasting
 from loafer.domain.prices import OF, Billed, advice_for, together
 from loafer.domain.shown import printable
-from loafer.entrypoints.commands.display import table
+from loafer.entrypoints.commands.screen import Toned, columns, in_room, is_drawn, table, toned
 from loafer.entrypoints.commands.status import NONE_FOUND, found_workers, paths_set
 
 HEAD = ("call", "of", "so far", "a month", "billed as", "$ a month")
@@ -60,22 +60,24 @@ def lines_of(workers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     month, now = a_month(workers), {(line.operation, line.place): line for line in so_far(workers)}
     rows = [_row(line, now[line.operation, line.place].calls) for line in month]
     sums = [sum(figures) for figures in zip(*(row[2:5] for row in rows), strict=True)] or [0, 0, 0]
-    yield table(HEAD, [*rows, ("in all", "", *sums, round(sum(line.dollars for line in month), 2))])
+    total = _dollars(sum(line.dollars for line in month), "strong")
+    rows.append([Toned("in all", "strong"), "", *(Toned(number, "strong") for number in sums), total])
+    yield table(HEAD, rows, width=columns() if is_drawn() else 0, cut=1)
     up = lasting(round(max(worker["up"] for worker in workers)))
     yield f"counted by {len(workers)} worker{'s' * (len(workers) != 1)}, up for {up}; a month is 30 days like that"
     yield f"list prices of {OF}, without the free million"
     for advice in advice_for(month):
-        yield f"{printable(advice.text)}: $ {advice.dollars:.2f} a month less"
+        yield toned(f"{advice.text}: $ {advice.dollars:.2f} a month less", "good")
 
 
-def _row(line: Billed, now: int) -> tuple[str, str, int, int, int, float]:
-    name = _cut(printable(line.place))
-    return (_spoken(line.operation), name, now, line.calls, line.chunks, round(line.dollars, 2))
+def _row(line: Billed, now: int) -> list[object]:
+    name = in_room(printable(line.place), NAME)
+    return [_spoken(line.operation), name, now, line.calls, line.chunks, _dollars(line.dollars)]
+
+
+def _dollars(number: float, tone: str = "") -> Toned:
+    return Toned(number, tone, f"{number:.2f}")
 
 
 def _spoken(operation: str) -> str:
     return printable("".join(word.capitalize() for word in operation.split("_")))
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= NAME else f"{name[: NAME - 1]}…"

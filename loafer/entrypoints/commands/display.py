@@ -30,24 +30,6 @@ def errors_in_one_line(context: click.Context) -> Iterator[None]:
         context.exit(tell_end(error, traced=verbosity(context) > 1))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table as text: texts to the left, columns of numbers to the right, but for the first."""
-    cells = [[str(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-    texts = [place == 0 or any(_is_text(row[place]) for row in rows) for place in range(len(head))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if text else cell.rjust(width)
-            for cell, width, text in zip(row, widths, texts, strict=True)
-        ).rstrip()
-        for row in cells
-    )
-
-
-def _is_text(cell: object) -> bool:
-    return bool(cell) and not isinstance(cell, int | float)
-
-
 def tell_end(error: BaseException, *, traced: bool = False) -> int:
     """Tell standard error what ends a command, with `traced` with its traceback, and return the exit status."""
     ending = ending_of(error, traced=traced)

@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from shutil import get_terminal_size
 from textwrap import wrap
 from typing import Any
 
@@ -13,6 +12,7 @@ import click
 
 from loafer.domain.history import HELD, RAN, Note, reasons_of
 from loafer.domain.shown import printable
+from loafer.entrypoints.commands.screen import Toned, hung, in_sentences, toned
 from loafer.entrypoints.commands.status import paths_set
 from loafer.entrypoints.worker.ending import FAILED
 from loafer.entrypoints.worker.history_file import notes_of_held
@@ -34,8 +34,7 @@ def show_explanation(asked: str, *, as_json: bool) -> int:
         more = f" and {len(ids) - MOST_IDS} more" if len(ids) > MOST_IDS else ""
         click.echo(f"{len(ids)} messages begin so: {', '.join(map(printable, ids[:MOST_IDS]))}{more}")
     elif ids:
-        width = max(60, min(120, get_terminal_size().columns))
-        click.echo("\n".join(lines_of([note for note in notes if note.id == ids[0]], width)))
+        click.echo("\n".join(lines_of([note for note in notes if note.id == ids[0]], in_sentences())))
     else:
         click.echo("\n".join(wrap(_nothing_known(asked), 80)), err=True)
     return 0 if len(ids) == 1 else FAILED
@@ -107,30 +106,30 @@ def document_of(notes: Sequence[Note]) -> dict[str, Any]:
 
 def lines_of(notes: Sequence[Note], width: int) -> Iterator[str]:
     """Yield what is known of one message, and why it was delivered again."""
-    yield f"message {printable(notes[0].id)} of {', '.join(dict.fromkeys(printable(note.source) for note in notes))}"
-    for note in notes:
-        yield f"  {_time(note.at)}  worker {note.worker}  receive {note.receives}  {_said(note)}"
+    yield toned(f"message {notes[0].id} of {', '.join(dict.fromkeys(note.source for note in notes))}", "strong")
+    yield hung([(_time(note.at), f"worker {note.worker}", f"receive {note.receives}", _said(note)) for note in notes])
     reasons = reasons_of(notes)
     if not reasons:
         yield "nothing says that it comes back"
         return
     yield "delivered again because of"
-    column = max(len(reason.cause) for reason in reasons)
+    rows = list[tuple[object, str]]()
     for cause in dict.fromkeys(reason.cause for reason in reasons):
         same = [reason for reason in reasons if reason.cause == cause]
         times = "" if len(same) == 1 else f" ({len(same)} times)"
-        first, *rest = wrap(f"{same[0].meaning}{times}", width - column - 4)
-        yield f"  {cause:<{column}}  {first}"
-        yield from (f"  {'':<{column}}  {line}" for line in rest)
+        rows.append((Toned(cause, "bad"), f"{same[0].meaning}{times}"))
+    yield hung(rows, width)
 
 
-def _said(note: Note) -> str:
+def _said(note: Note) -> Toned:
     if note.kind == HELD:
-        return "held when the worker was last seen, and it is gone"
+        return Toned("held when the worker was last seen, and it is gone", "bad")
     if note.kind == RAN:
-        error = f": {printable(note.error)}" if note.error else ""
-        return f"{printable(note.word)} after {note.seconds:.1f} s{error}"
-    return f"comes back: {printable(note.word)}"
+        error = f": {note.error}" if note.error else ""
+        return Toned(
+            f"{note.word} after {note.seconds:.1f} s{error}", "good" if note.word == "succeeded" else "doubtful"
+        )
+    return Toned(f"comes back: {note.word}", "bad")
 
 
 def _time(at: float) -> str:

@@ -1,7 +1,6 @@
 """What the commands that look at a configuration from outside have in common: which one, and what it uses."""
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -39,11 +38,6 @@ def _settings_of(context: click.Context, named: str | None, options: dict[str, A
     if named is None:
         return settings_without(routes_apart(settings, mistakes)), mistakes
     return settings_beside(settings, named), mistakes
-
-
-def echo(line: str) -> None:
-    """Print a line, in colours on a terminal unless NO_COLOR is set."""
-    click.echo(line, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def reading(read: Callable[[Reader], Awaitable[Returned]]) -> Returned:

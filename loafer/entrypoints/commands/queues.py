@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from shutil import get_terminal_size
 
 import attrs
 import click
@@ -15,17 +14,13 @@ import click
 from loafer.application.queues import Look, Waiting, looked, waiting
 from loafer.application.survey import UNREAD
 from loafer.domain.checks.finding import lasting
-from loafer.domain.shown import printable
-from loafer.entrypoints.commands.display import table
-from loafer.entrypoints.commands.looked_at import echo, reading
+from loafer.entrypoints.commands.looked_at import reading
+from loafer.entrypoints.commands.screen import Toned, columns, table
 from loafer.entrypoints.commands.status import found_workers, paths_set
 from loafer.exceptions import ConsumerError, ConsumerUnavailable
 from loafer.ports.reader import Reader
 
 HEAD = ("queue", "waiting", "in flight", "delayed", "in/s", "out/s", "net/s", "empty in", "dead letters")
-NARROWEST = 12
-"""Characters of a name that are shown at least."""
-
 AGAIN = "\x1b[H\x1b[2J"
 """What clears a terminal."""
 
@@ -51,7 +46,7 @@ class Asked:
     as_json: bool = False
 
 
-def show_queues(asked: Asked, *, terminal: bool, show: Callable[[str], object] = echo) -> None:
+def show_queues(asked: Asked, *, terminal: bool, show: Callable[[str], object] = click.echo) -> None:
     """Print what waits; while it is watched, a look that fails is told, and the next one is waited for.
 
     Raises:
@@ -81,7 +76,7 @@ async def _show(asked: Asked, reader: Reader, *, terminal: bool, show: Callable[
                     raise
                 click.echo(f"loafer: {error}", err=True)
                 continue
-        text = _text(now.since(before, asked.prefix), asked, width=max(60, get_terminal_size().columns))
+        text = _text(now.since(before, asked.prefix), asked, width=columns())
         show(AGAIN + text if asked.watch and terminal and not asked.as_json else text)
         if not asked.watch:
             return
@@ -128,34 +123,22 @@ def _text(rows: Sequence[Waiting], asked: Asked, width: int) -> str:
 def shown(rows: Sequence[Waiting], width: int) -> str:
     """Return the table; columns of which nothing is known are left out, and long names cut where it is too wide."""
     cells = [_cells(row) for row in rows]
-    used = [column for column in range(len(HEAD)) if column < 2 or any(row[column] != "" for row in cells)]  # noqa: PLR2004 - the queue and what waits
-    head = [HEAD[column] for column in used]
+    used = [column for column in range(len(HEAD)) if column < 2 or any(str(row[column]) for row in cells)]  # noqa: PLR2004 - the queue and what waits
     kept = [[row[column] for column in used] for row in cells]
-    longest = max(len(str(row[0])) for row in kept)
-    while True:
-        text = table(head, [[_cut(str(name), longest), *rest] for name, *rest in kept])
-        widest = max(map(len, text.splitlines()))
-        if widest <= width or longest <= NARROWEST:
-            return text
-        longest = max(NARROWEST, longest - (widest - width))
+    return table([HEAD[column] for column in used], kept, width=width)
 
 
 def _cells(row: Waiting) -> list[object]:
     if row.visible is None:
-        return [printable(row.name), "may not be read", *[""] * (len(HEAD) - 2)]
+        return [row.name, Toned("may not be read", "doubtful"), *[""] * (len(HEAD) - 2)]
     letters = "" if row.dead_letters is None else f"{'?' if row.dead is None else row.dead} in {row.dead_letters}"
-    rates = ("" if rate is None else _rate(rate) for rate in (row.into, row.out, row.net))
+    into, out, net = ("" if rate is None else _rate(rate) for rate in (row.into, row.out, row.net))
     eta = "" if row.eta is None else lasting(max(1, round(row.eta)))
-    return [printable(row.name), row.visible, row.in_flight or "", row.delayed or "", *rates, eta, letters]
+    grows = Toned(net, "doubtful" if row.net is not None and row.net > 0 else "")
+    dead = Toned(letters, "bad" if row.dead else "")
+    return [row.name, row.visible, row.in_flight or "", row.delayed or "", into, out, grows, eta, dead]
 
 
 def _rate(rate: float) -> float:
     exact = round(rate, 1)
     return round(rate) if abs(rate) >= 10 or exact == round(exact) else exact  # noqa: PLR2004 - no more is known
-
-
-def _cut(name: str, longest: int) -> str:
-    if len(name) <= longest:
-        return name
-    tail = (longest - 1) // 2
-    return f"{name[: longest - 1 - tail]}…{name[-tail:]}"

@@ -53,13 +53,13 @@ class Group:
         first, last = in_words(self.oldest, 1), in_words(self.newest, 1)
         return f"{first} ago" if first == last else f"{first} … {last} ago"
 
-    @property
-    def row(self) -> tuple[object, ...]:
-        """As a row of the table."""
+    def row(self, wider: int = 0) -> tuple[object, ...]:
+        """Return it as a row of the table, which may be by so many characters wider than 80."""
         low, high = self.attempts
         attempts = str(low) if low == high else f"{low}-{high}"
-        error = cut(self.error or "", ERROR_WIDTH)
-        return self.count, error, cut(self.place or "", PLACE_WIDTH), (self.fingerprint or "")[:4], self.ages, attempts
+        error = cut(self.error or "", ERROR_WIDTH + wider // 3)
+        place = cut(self.place or "", PLACE_WIDTH + wider - wider // 3)
+        return self.count, error, place, (self.fingerprint or "")[:4], self.ages, attempts
 
 
 @attrs.define

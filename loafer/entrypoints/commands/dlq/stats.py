@@ -27,11 +27,15 @@ from loafer.entrypoints.commands.dlq.looking import (
     sources_of,
 )
 from loafer.entrypoints.commands.dlq.snapshots import Snapshot, line_of, read_snapshot, write_end, write_head
-from loafer.entrypoints.commands.dlq.words import in_words, table_text
+from loafer.entrypoints.commands.dlq.words import SUCCEEDS, in_words, verdict
+from loafer.entrypoints.commands.screen import columns, is_drawn, table, toned
 from loafer.exceptions import ConfigurationError
 from loafer.ports.inspector import Letter
 
 Take = Callable[[Letter], None]
+
+SOON = 86_400
+"""Seconds before letters expire from which that stands out."""
 
 
 @attrs.define
@@ -128,7 +132,7 @@ def _as_text(snapshot: Snapshot, summary: Summary, seen: str) -> str:
         second.append(f"oldest {in_words(summary.oldest)}")
     expires = summary.expires_in(state)
     if expires is not None:
-        second.append(f"FIRST EXPIRES IN {in_words(expires)}")
+        second.append(toned(f"FIRST EXPIRES IN {in_words(expires)}", "bad" if expires < SOON else "strong"))
     lines = ["   ".join(parts), "   ".join(second)] if second else ["   ".join(parts)]
     if snapshot.sources == () and not summary.origins:
         lines.append("no queue has it as its dead-letter queue")
@@ -136,13 +140,13 @@ def _as_text(snapshot: Snapshot, summary: Summary, seen: str) -> str:
     known = [group for group in groups if group.error is not None]
     if known:
         head = ("", "error", "place", "kind", "sent", "attempts")
-        lines.append(table_text(head, [group.row for group in known]))
+        wider = columns() - 80 if is_drawn() else 0
+        lines.append(table(head, [group.row(max(0, wider)) for group in known]))
     unknown = sum(group.count for group in groups if group.error is None)
     if unknown:
         width = max(len(str(group.count)) for group in groups)
-        lines.append(
-            f"{unknown:>{width}}  no reason recorded: `loafer dlq try {state.name} --app MODULE:APP` finds out"
-        )
+        told = f"no reason recorded: `loafer dlq try {state.name} --app MODULE:APP` finds out"
+        lines.append(toned(f"{unknown:>{width}}  {told}", "doubtful"))
     if snapshot.tried:
         lines.append(tries_of(snapshot))
     return "\n".join(lines)
@@ -152,10 +156,10 @@ def tries_of(snapshot: Snapshot) -> str:
     """Return what came of the last try, as far as it is about what is there."""
     verdicts = [snapshot.tried.get(letter.message.id, NOT_TRIED) for letter in snapshot.letters()]
     counts = Counter(
-        "would succeed" if each["ok"] else f"still {each['error']}" for each in verdicts if each["ok"] is not None
+        SUCCEEDS if each["ok"] else f"still {each['error']}" for each in verdicts if each["ok"] is not None
     )
-    told = sorted(counts.items(), key=lambda pair: (pair[0] != "would succeed", -pair[1]))
-    return "tried: " + (" · ".join(f"{count} {word}" for word, count in told) or "none of these")
+    told = sorted(counts.items(), key=lambda pair: (pair[0] != SUCCEEDS, -pair[1]))
+    return "tried: " + (" · ".join(verdict(count, word) for word, count in told) or "none of these")
 
 
 def _as_json(snapshot: Snapshot, summary: Summary) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from loafer.entrypoints.commands.dlq.looking import DONE, UNFINISHED, USAGE, Tal
 from loafer.entrypoints.commands.dlq.snapshots import Snapshot
 from loafer.entrypoints.commands.dlq.stats import look, snapshot_named
 from loafer.entrypoints.commands.dlq.tried import TriedApplication, source_in_memory
-from loafer.entrypoints.commands.dlq.words import in_words
+from loafer.entrypoints.commands.dlq.words import SUCCEEDS, in_words, verdict
 from loafer.entrypoints.commands.trial import Trial
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
@@ -131,7 +131,8 @@ def _tell(snapshot: Snapshot, verdicts: Verdicts, untried: int, *, complete: boo
         values = {"would_succeed": succeeded, "still": dict(errors), "not_tried": untried, "complete": complete}
         talk.echo(json.dumps({**values, "snapshot": str(snapshot.path)}))
         return
-    parts = [f"{succeeded} would succeed", *(f"{count} still {error}" for error, count in errors.most_common())]
+    still = [verdict(count, f"still {error}") for error, count in errors.most_common()]
+    parts = [verdict(succeeded, SUCCEEDS), *still]
     if untried:
         parts.append(f"{untried} of queues that the application does not receive from")
     talk.echo(" · ".join(parts))

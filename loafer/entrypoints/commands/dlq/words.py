@@ -1,11 +1,10 @@
-"""Texts and tables for people: plain where nobody looks, with rich in a terminal."""
-
-import os
-import sys
-from collections.abc import Sequence
+"""Texts for people."""
 
 from loafer.domain.shown import printable
-from loafer.entrypoints.commands.display import table
+from loafer.entrypoints.commands.screen import toned
+
+SUCCEEDS = "would succeed"
+"""What is said of messages that today's code takes."""
 
 UNITS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
@@ -26,15 +25,6 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"…{text[len(text) - width + 1 :]}"
 
 
-def for_people() -> bool:
-    """Tell whether standard output is a terminal that may have colours."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def table_text(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table as text, in a terminal with a head that stands out."""
-    plain = table(head, rows)
-    if not for_people():
-        return plain
-    first, *rest = plain.split("\n")
-    return "\n".join([f"\x1b[1m{first}\x1b[0m", *rest])
+def verdict(count: int, word: str) -> str:
+    """Return how many messages would succeed, or would not."""
+    return toned(f"{count} {word}", "good" if word == SUCCEEDS else "bad")

@@ -1,18 +1,6 @@
 from loafer import __version__
-from loafer.entrypoints.commands.display import banner, table
+from loafer.entrypoints.commands.display import banner
 from loafer.entrypoints.settings.table import RouteSettings, Settings
-
-
-def test_a_table_has_its_names_to_the_left_and_its_numbers_to_the_right() -> None:
-    assert table(("what", "number"), [("a long name", 1), ("b", 1234567)]).splitlines() == [
-        "what          number",
-        "a long name        1",
-        "b            1234567",
-    ]
-
-
-def test_a_table_without_rows_is_its_head() -> None:
-    assert table(("what", "number"), []) == "what  number"
 
 
 def test_a_banner_says_what_runs() -> None:
