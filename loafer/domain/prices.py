@@ -17,6 +17,9 @@ groups, and to a topic. The first million of each month is free, which is not ta
 RECEIVE = "receive_message"
 """The SDK's name of what brings messages."""
 
+AT_START = ("get_queue_url", "list_topics")
+"""What is called when a worker starts, and not again."""
+
 MILLION = 1_000_000
 CHUNK = 64 * 1024
 """Bytes of messages that are billed as one request."""
@@ -61,7 +64,9 @@ class Billed:
     most: int = 0
 
     def a_month(self, seconds: float) -> "Billed":
-        """Return what there is in a month, if it goes on as in these seconds."""
+        """Return what there is in a month, if it goes on as in these seconds; what belongs to a start is there once."""
+        if self.operation in AT_START:
+            return self
         by = MONTH / seconds
         names = ("calls", "chunks", "fair", "empty", "messages")
         return attrs.evolve(self, **{name: round(getattr(self, name) * by) for name in names})
@@ -98,11 +103,13 @@ class Advice:
     """What would cost less.
 
     Attributes:
+        place: The queue's name.
         text: What to do.
         dollars: What it saves in a month.
 
     """
 
+    place: str
     text: str
     dollars: float
 
@@ -115,11 +122,11 @@ def advice_for(lines: Iterable[Billed]) -> Iterator[Advice]:
         if line.wait < LONGEST_WAIT and line.empty:
             saved = line.empty * (1 - max(line.wait, 1) / LONGEST_WAIT) * line.price / MILLION
             if saved >= WORTH_SAYING:
-                text = f"{line.place}: WaitTimeSeconds {LONGEST_WAIT} instead of {line.wait:g}: fewer empty receives"
-                yield Advice(text, saved)
+                text = f"WaitTimeSeconds {LONGEST_WAIT} instead of {line.wait:g}: fewer empty receives"
+                yield Advice(line.place, text, saved)
         full = line.calls - line.empty
         if 0 < line.most < LARGEST_BATCH and full and line.messages / full > 0.8 * line.most:
             saved = full * (1 - line.most / LARGEST_BATCH) * line.price / MILLION
             if saved >= WORTH_SAYING:
-                text = f"{line.place}: MaxNumberOfMessages {LARGEST_BATCH} instead of {line.most}: fewer full receives"
-                yield Advice(text, saved)
+                text = f"MaxNumberOfMessages {LARGEST_BATCH} instead of {line.most}: fewer full receives"
+                yield Advice(line.place, text, saved)

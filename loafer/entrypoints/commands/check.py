@@ -12,7 +12,7 @@ from loafer.application.survey import Survey
 from loafer.domain.checks.finding import Finding, Level
 from loafer.domain.uses import Uses
 from loafer.entrypoints.commands.looked_at import looked_at, reading
-from loafer.entrypoints.commands.screen import Toned, hung, in_sentences, toned
+from loafer.entrypoints.commands.screen import Toned, hung, in_room, in_sentences, toned
 from loafer.entrypoints.commands.status import found_workers, paths_set
 from loafer.entrypoints.worker.ending import FAILED
 
@@ -88,7 +88,8 @@ def lines_of(found: Found, width: int) -> Iterator[str]:
     for of, findings in found.items():
         yield toned(of, "strong")
         rows = [
-            (Toned(f"{each.level:<5}", TONES[each.level]), f"{each.about:<{column}} ", each.text) for each in findings
+            (Toned(f"{each.level:<5}", TONES[each.level]), f"{in_room(each.about, column):<{column}} ", each.text)
+            for each in findings
         ]
         yield hung(rows, width, gap=1)
     numbers = counted(found)

@@ -11,7 +11,7 @@ import attrs
 from loafer.domain.checks.finding import lasting
 from loafer.domain.prices import OF, Billed, advice_for, together
 from loafer.domain.shown import printable
-from loafer.entrypoints.commands.screen import Toned, columns, in_room, is_drawn, table, toned
+from loafer.entrypoints.commands.screen import Toned, columns, in_room, is_drawn, sentence, table
 from loafer.entrypoints.commands.status import NONE_FOUND, found_workers, paths_set
 
 HEAD = ("call", "of", "so far", "a month", "billed as", "$ a month")
@@ -67,7 +67,8 @@ def lines_of(workers: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"counted by {len(workers)} worker{'s' * (len(workers) != 1)}, up for {up}; a month is 30 days like that"
     yield f"list prices of {OF}, without the free million"
     for advice in advice_for(month):
-        yield toned(f"{advice.text}: $ {advice.dollars:.2f} a month less", "good")
+        told = f"{in_room(advice.place, NAME)}: {advice.text}: $ {advice.dollars:.2f} a month less"
+        yield sentence(told, "good")
 
 
 def _row(line: Billed, now: int) -> list[object]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from io import StringIO
@@ -27,6 +27,9 @@ STYLES: Mapping[str, str] = {
     "": "",
 }
 """How rich draws each tone."""
+
+BETWEEN = "   "
+"""What is between the parts of a line that is no table."""
 
 GAP = 2
 """Characters between two columns."""
@@ -86,12 +89,12 @@ def _has_rich() -> bool:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]], *, width: int = 0, cut: int = 0) -> str:
-    """Return a table: texts to the left, columns of numbers to the right, but for the first.
+    """Return a table: columns of texts to the left, and those of numbers to the right.
 
     With a width that it does not fit, the texts of the column `cut` are cut in their middle.
     """
     texts = _cut([[printable(str(cell)) for cell in row] for row in (head, *rows)], width, cut)
-    left = [place == 0 or any(_is_text(row[place]) for row in rows) for place in range(len(head))]
+    left = [any(_is_text(row[place]) for row in rows) for place in range(len(head))]
     if is_drawn():
         return _drawn_table(texts, rows, left)
     widths = _widths(texts)
@@ -132,6 +135,35 @@ def toned(text: str, tone: str) -> str:
     from rich.text import Text  # noqa: PLC0415 - only where somebody looks
 
     return _drawn(Text(text, STYLES[tone]), 2 * len(text) + 1)
+
+
+def sentence(text: str, tone: str = "") -> str:
+    """Return a text in the colour of a tone, in lines that end between words where there are colours."""
+    text = printable(text)
+    if not is_drawn():
+        return text
+    from rich.text import Text  # noqa: PLC0415 - only where somebody looks
+
+    return _drawn(Text(text, STYLES[tone]), columns())
+
+
+def parted(line: str, tone_of: Callable[[str], str]) -> str:
+    """Return a line whose parts are three blanks apart, each in the colour of its tone, and in as many lines as it takes.
+
+    Where there are no colours it stays as it is.
+    """
+    line = printable(line)
+    if not is_drawn():
+        return line
+    indent = " " * (len(line) - len(line.lstrip()))
+    lines, room = list[list[str]](), 0
+    for part in line.split(BETWEEN):
+        room -= len(BETWEEN) + len(part)
+        if room < 0:
+            lines.append([])
+            room = columns() - len(part) - (len(indent) + INDENT if lines[1:] else 0)
+        lines[-1].append(toned(part, tone_of(part)))
+    return f"\n{indent}{' ' * INDENT}".join(BETWEEN.join(parts) for parts in lines)
 
 
 def _is_text(cell: object) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loafer.domain.shown import printable
+from loafer.entrypoints.commands.screen import parted
 from loafer.entrypoints.worker.status_place import is_gone, opened, status_files
 
 READY, NOT_READY, NONE_FOUND = 0, 1, 3
@@ -83,8 +83,18 @@ def show_status(files: Sequence[str], *, as_json: bool, echo: Callable[[str], ob
     elif not workers:
         echo("no worker found: none runs, or not as this user on this machine, or LOAFER_STATUS_FILE=off")
     else:
-        echo("\n".join(printable(line) for worker in workers for line in lines_of(worker)))
+        echo("\n".join(parted(line, _tone) for worker in workers for line in lines_of(worker)))
     return exit_status(workers, alive=alive)
+
+
+def _tone(part: str) -> str:
+    """Return how bad it is what a part of a line says."""
+    said = part.strip()
+    if said in {"READY", "NOT READY", "NOT ALIVE"}:
+        return {"READY": "good", "NOT READY": "doubtful"}.get(said, "bad")
+    if said.startswith(("! ", "loop blocked")) or (said.startswith("trouble ") and said != "trouble none"):
+        return "bad"
+    return "strong" if said.startswith(("worker ", "route ")) else "doubtful" if said == "paused" else ""
 
 
 def lines_of(worker: Mapping[str, Any]) -> Iterator[str]:

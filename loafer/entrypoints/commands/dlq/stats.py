@@ -126,7 +126,10 @@ def _sources(snapshot: Snapshot, summary: Summary) -> list[str]:
 
 def _as_text(snapshot: Snapshot, summary: Summary, seen: str) -> str:
     state, sources = snapshot.state, _sources(snapshot, summary)
-    parts = [f"{state.name}   {seen}", f"from: {', '.join(sources)}" if sources else "from: nobody knows"]
+    parts = [
+        f"{toned(state.name, 'strong')}   {seen}",
+        f"from: {', '.join(sources)}" if sources else "from: nobody knows",
+    ]
     second = []
     if summary.oldest is not None:
         second.append(f"oldest {in_words(summary.oldest)}")

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from loafer.entrypoints.commands import screen
-from loafer.entrypoints.commands.screen import Toned, hung, is_drawn, table, toned
+from loafer.entrypoints.commands.screen import Toned, hung, is_drawn, parted, sentence, table, toned
 
 SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 ROWS = [("a long name", Toned(1, "bad")), ("b", 1234567)]
@@ -46,7 +46,7 @@ def test_names_are_cut_in_their_middle_where_a_table_is_too_wide_but_not_to_noth
     text = table(("queue", "waiting"), [("orders-of-the-whole-wide-world-dlq", 1)], width=30)
     assert text.splitlines() == ["queue                  waiting", "orders-of-…-world-dlq        1"]
     [_, row] = table(("queue", "waiting"), [("orders-of-the-whole-wide-world-dlq", 1)], width=5).splitlines()
-    assert row.split()[0] == "orders…-dlq"
+    assert row.split()[0] == "orders…d-dlq"
 
 
 def test_a_sentence_goes_on_below_itself_where_a_width_is_given() -> None:
@@ -123,3 +123,29 @@ def test_what_others_wrote_changes_neither_colours_nor_lines() -> None:
     for text in (table(("queue", "n"), [(evil, 1)]), hung([("x", evil)], 80), toned(evil, "bad")):
         assert "a\\x1b[2J[bold]b[/bold]:smile:\\nc" in SEQUENCE.sub("", text)
         assert "\x1b[2J" not in text
+
+
+PARTS = "  done 8   failed 1000000   rejected 0   leases lost 0   stale 0   p50 1 ms   p99 10 ms   trouble none"
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_line_of_parts_goes_on_below_itself_between_two_of_them_in_a_terminal() -> None:
+    text = parted(PARTS, lambda part: "bad" if part == "stale 0" else "")
+    assert "\x1b[1;31mstale 0\x1b[0m" in text
+    assert without_colours(text) == [
+        "  done 8   failed 1000000   rejected 0   leases lost 0   stale 0   p50 1 ms",
+        "    p99 10 ms   trouble none",
+    ]
+
+
+def test_a_line_of_parts_is_one_line_elsewhere() -> None:
+    assert parted(PARTS, lambda _: "bad") == PARTS
+
+
+@pytest.mark.usefixtures("terminal")
+def test_a_sentence_ends_its_lines_between_words_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    text = sentence("a word and another, and many more than can be in one line of sixty")
+    assert without_colours(text) == ["a word and another, and many more than can be in one line of", "sixty"]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\n" not in sentence("word " * 40)
