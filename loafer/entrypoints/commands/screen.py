@@ -148,7 +148,7 @@ def sentence(text: str, tone: str = "") -> str:
 
 
 def parted(line: str, tone_of: Callable[[str], str]) -> str:
-    """Return a line whose parts are three blanks apart, each in the colour of its tone, and in as many lines as it takes.
+    """Return a line of parts, three blanks apart, each in the colour of its tone, in as many lines as it takes.
 
     Where there are no colours it stays as it is.
     """
