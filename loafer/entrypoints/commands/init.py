@@ -16,7 +16,8 @@ Test it:
     pip install 'loafer[testing]'
     pytest test_app.py
 
-Start an emulator of SQS, in an environment of its own: beside loafer it would change the versions of its libraries.
+Start an emulator of SQS, in an environment of its own, for beside loafer it
+would change the versions of its libraries.
 
     python3 -m venv .emulator && .emulator/bin/pip install ministack
     .emulator/bin/ministack
@@ -44,12 +45,16 @@ def write_first_project(folder: Path) -> str:
     if there:
         raise ConfigurationError(f"{', '.join(there)}: already there, and nothing is overwritten; use an empty folder")
     texts = files("loafer.example").joinpath("first")
+    begun = list[Path]()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, template in NAMES.items():
             with (folder / name).open("x", encoding="utf-8") as file:
+                begun.append(folder / name)
                 file.write(texts.joinpath(template).read_text(encoding="utf-8"))
     except OSError as error:
+        for path in begun:
+            path.unlink()
         raise ConfigurationError(f"{folder}: cannot be written: {error.strerror}; give another folder") from error
     return _NEXT.format(names=", ".join(NAMES)) + _warning(folder.resolve())
 

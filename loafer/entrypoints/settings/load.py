@@ -31,6 +31,7 @@ class Table:
 
 
 NO_TABLES: Mapping[str, Table] = MappingProxyType({})
+IN_CODE = "an application in code is run with: loafer run MODULE:APP"
 
 
 def load_settings(
@@ -49,7 +50,7 @@ def load_settings(
     keys = [DEFAULT, *sorted({*named, *tables} - {DEFAULT})]
     routes = tuple(_route(key, layers, mistakes, tables.get(key)) for key in keys)
     if source_required and not any(route.whole or "source" in route.origins for route in routes):
-        right = f"no source; set it to {SOURCE_EXAMPLE}, or give {SOURCE.option}"
+        right = f"no source; set it to {SOURCE_EXAMPLE}, or give {SOURCE.option}; {IN_CODE}"
         mistakes.add(Mistake(SOURCE.key, None, "set nowhere", right))
     values, origins = _work_out(settings_of(Settings), layers, mistakes)
     return Settings(**values, routes=routes, origins=origins)

@@ -28,6 +28,7 @@ def test_what_is_written_passes_its_own_test_and_loads(folder: Path) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert {path.name for path in folder.iterdir()} == set(NAMES)
     assert ".emulator/bin/pip install ministack" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
     root = Path(__file__).parents[4]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     environ = {**os.environ, "PYTHONPATH": str(root)}
@@ -55,6 +56,14 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_line(folder: Path) -> None
     done = run("init", "file/inside")
     assert done.exit_code == 2
     assert done.stderr == "loafer: file/inside: cannot be written: Not a directory; give another folder\n"
+
+
+def test_if_one_file_cannot_be_written_none_is_left(folder: Path) -> None:
+    (folder / "test_app.py").symlink_to("nowhere/there")
+    done = run("init")
+    assert done.exit_code == 2
+    assert done.stderr == "loafer: .: cannot be written: File exists; give another folder\n"
+    assert [path.name for path in folder.iterdir()] == ["test_app.py"]
 
 
 def test_where_settings_are_read_from_another_folder_it_says_so(folder: Path) -> None:
