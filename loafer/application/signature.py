@@ -60,8 +60,8 @@ def takes_of(called: Callable[..., object]) -> Takes:
 
     """
     takes = _takes_of(called)
-    if _is_of_items(takes.kind):
-        raise ValueError(f"its parameter {takes.name!r} takes many Items: register it with batch, not with route")
+    if _is_of_items(takes.kind) or Item in (takes.kind, typing.get_origin(takes.kind)):
+        raise ValueError(f"its parameter {takes.name!r} takes Items of a batch: register it with batch, not with route")
     return takes
 
 
@@ -160,15 +160,18 @@ def _of_none(called: Callable[..., object], signature: inspect.Signature) -> Tak
 def _annotation(called: Callable[..., object], parameter: Parameter) -> Any:
     """Return the annotation of a parameter, looked up where its function was written."""
     written = parameter.annotation
-    if not isinstance(written, str):
-        return written
     function = inspect.unwrap(function_of(called))
     names = getattr(function, "__globals__", {})
     try:
-        return eval(written, names)  # noqa: S307 - the user's own annotation, as `inspect` looks it up
+        kind = eval(written, names) if isinstance(written, str) else written  # noqa: S307 - as `inspect` looks it up
+        if want(kind) is not Want.CONTENT:
+            return kind
+        within = types.SimpleNamespace(__annotations__={"kind": kind})  # what is quoted in it, such as list["Order"]
+        return typing.get_type_hints(within, names, include_extras=True)["kind"]
     except Exception as error:  # whatever an expression may raise
+        shown = repr(written) if isinstance(written, str) else inspect.formatannotation(written)
         raise ValueError(
-            f"its parameter {parameter.name!r} is annotated {written!r}, which cannot be found ({error}); "
+            f"its parameter {parameter.name!r} is annotated {shown}, which cannot be found ({error}); "
             "define it at module level, not under TYPE_CHECKING"
         ) from error
 

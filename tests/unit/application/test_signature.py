@@ -49,6 +49,7 @@ async def coroutine(order: Order, context: Context[int]) -> None: ...
 
 
 def many(batch: list[Item[Order]]) -> None: ...
+def one_item(item: Item[Order]) -> None: ...
 def many_in_sequence(batch: Sequence[Item[Order]], context: Context[int]) -> None: ...
 def many_of_any_kind(batch: list[Item]) -> None: ...
 def many_untyped(batch: list, context: Context) -> None: ...  # type: ignore[type-arg]
@@ -163,6 +164,7 @@ def three_of_ours(content: Any, message: Message, context: Context[None]) -> Non
 def keyword(content: Any, *, session: Any) -> None: ...
 def keyword_of_ours(content: Any, *, message: Message) -> None: ...
 def hidden(amount: "Decimal") -> None: ...
+def hidden_within(amounts: list["Decimal"]) -> None: ...
 def hidden_second(content: Any, context: "Kontext") -> None: ...  # type: ignore[name-defined]  # noqa: F821
 def no_annotation(order: "the order") -> None: ...  # type: ignore[valid-type]  # noqa: F722
 
@@ -189,6 +191,7 @@ def no_annotation(order: "the order") -> None: ...  # type: ignore[valid-type]  
         ),
         (hidden_second, "its parameter 'context' is annotated 'Kontext', which cannot be found"),
         (no_annotation, "its parameter 'order' is annotated 'the order', which cannot be found"),
+        (hidden_within, "its parameter 'amounts' is annotated list['Decimal'], which cannot be found (name 'Decimal'"),
     ],
 )
 def test_a_signature_that_cannot_be_served_names_the_parameter_and_the_reason(
@@ -220,7 +223,8 @@ def test_a_handler_of_many_is_given_items_of_its_type(
 @pytest.mark.parametrize(
     ("read", "handler", "said"),
     [
-        (takes_of, many, "its parameter 'batch' takes many Items: register it with batch, not with route"),
+        (takes_of, many, "its parameter 'batch' takes Items of a batch: register it with batch, not with route"),
+        (takes_of, one_item, "its parameter 'item' takes Items of a batch: register it with batch, not with route"),
         (takes_of_batch, typed, "its parameter 'order' takes no list of Items; annotate it list[Item[…]]"),
         (takes_of_batch, message_alone, "its parameter 'message' takes no list of Items"),
         (takes_of_batch, with_message, "its parameter 'order' takes no list of Items"),
@@ -234,6 +238,25 @@ def test_one_and_many_are_not_mistaken_for_each_other(
     with pytest.raises(ValueError, match=r"\w") as caught:
         read(handler)
     assert said in str(caught.value)
+
+
+def quoted_twice(order: "'Order'") -> None: ...
+def quoted_within(orders: Optional[List["Order"]]) -> None: ...  # noqa: UP006, UP045
+def quoted_beside_a_note(order: Annotated["Order", "by hand"]) -> None: ...
+def quoted_state(content: Any, context: Context["Decimal"]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [
+        (quoted_twice, Order),
+        (quoted_within, Optional[List[Order]]),  # noqa: UP006, UP045
+        (quoted_beside_a_note, Annotated[Order, "by hand"]),
+        (quoted_state, RAW),
+    ],
+)
+def test_what_is_quoted_within_an_annotation_is_looked_up_too(handler: Callable[..., object], kind: Any) -> None:
+    assert takes_of(handler).kind == kind
 
 
 def test_an_annotation_that_only_type_checkers_see_is_told_with_what_to_do() -> None:
