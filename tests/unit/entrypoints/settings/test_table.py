@@ -121,12 +121,12 @@ def test_what_is_no_number_of_jobs_is_a_mistake_that_names_the_key(value: str) -
 
 def test_every_mistake_is_found_in_one_go() -> None:
     found = complaints(layer(LOAFER_MAX_JOBS="0"), layer(".env line 2", LOAFER_DEFAULT_CONSUMER_OPTIONS="[]"))
+    source = (
+        "LOAFER_DEFAULT_ROUTE_SOURCE (set nowhere): no source; set it to a queue's name, URL or ARN, or give --source; "
+    )
     assert found == [
         "LOAFER_DEFAULT_CONSUMER_OPTIONS='[]' (.env line 2): not a mapping; give one such as {'WaitTimeSeconds': 5}",
-        (
-            "LOAFER_DEFAULT_ROUTE_SOURCE (set nowhere): no source; set it to a queue's name, URL or ARN, or give --source; "
-            "an application in code is run with: loafer run MODULE:APP"
-        ),
+        source + "an application in code is run with: loafer run MODULE:APP",
         "LOAFER_MAX_JOBS='0' (environment variable): too small; give 1 or more",
     ]
 
