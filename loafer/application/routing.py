@@ -1,6 +1,7 @@
 """Routes, publishers and middleware as they stand in code: data, until an application runs them."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, Union, Unpack, cast, overload
 
@@ -12,6 +13,7 @@ from loafer.application.publishing import QueuePublisher, TopicPublisher
 from loafer.application.registered import Batching, Line, Registered, RouteOptions, check_options
 from loafer.application.registering import CallNext, Content, Includable, Register, RegisterBatch
 from loafer.domain.context import Context
+from loafer.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -52,6 +54,7 @@ class Router(Generic[State]):
     """Routes that an application includes. Registering one checks nothing, so that all mistakes can be told at once.
 
     Routes of one source are asked in the order of their registration; those of an included router where it is included.
+    While an application runs, nothing can be registered: each method raises ConfigurationError then.
 
     Attributes:
         entries: What was registered, in its order.
@@ -59,6 +62,7 @@ class Router(Generic[State]):
     """
 
     entries: list[Entry] = attrs.field(factory=list, init=False, repr=False)
+    _runs: int = attrs.field(default=0, init=False, repr=False)
 
     def route(self, source: str, *, name: str | None = None, **options: Unpack[RouteOptions]) -> Register[State]:
         """Return what registers a handler of the messages of a source, and gives it back unchanged."""
@@ -115,23 +119,27 @@ class Router(Generic[State]):
             region=region, endpoint=endpoint, profile=profile,
         )  # fmt: skip
         made = TopicPublisher[Any](destination) if is_topic else QueuePublisher[Any](destination)
-        self.entries.append(made)
+        self._enter(made, destination.line)
         return made
 
     def include(self, router: Includable[State]) -> None:
         """Take in what a router has registered, and will register; its middleware goes inside of one's own."""
-        self.entries.append(cast("Router[Any]", router))
+        if not isinstance(router, Router):
+            raise TypeError(f"include() takes a Router, and {router!r} is none")
+        self._enter(router, Line.of_caller(1))
 
     def middleware(
         self, function: Callable[[Context[State], CallNext], Awaitable[None]]
     ) -> Callable[[Context[State], CallNext], Awaitable[None]]:
         """Register what every handler is called through, inside of what was registered before; return it unchanged."""
-        self.entries.append(Middleware(function, Line.of_caller(1)))
+        registered = Middleware(function, Line.of_caller(1))
+        self._enter(registered, registered.line)
         return function
 
     def unmatched(self, source: str, *, reject: bool) -> None:
         """Say whether messages that no route of a source takes are rejected; without a word they are kept."""
-        self.entries.append(Unmatched(source, reject, Line.of_caller(1)))
+        said = Unmatched(source, reject, Line.of_caller(1))
+        self._enter(said, said.line)
 
     def takes(self, state: State, /) -> None:
         """Do nothing: it tells type checkers which state the handlers take."""
@@ -148,6 +156,18 @@ class Router(Generic[State]):
         """Return of sources whether messages that no route takes are rejected; what was said last counts."""
         return {entry.source: entry.reject for entry, _ in _all(self) if isinstance(entry, Unmatched)}
 
+    @contextmanager
+    def running_with(self) -> Iterator[None]:
+        """Refuse to register anything, here and in included routers, while the block runs."""
+        routers = {id(router): router for router in _routers(self)}.values()
+        for router in routers:
+            router._runs += 1  # noqa: SLF001 - another one of this class
+        try:
+            yield
+        finally:
+            for router in routers:
+                router._runs -= 1  # noqa: SLF001
+
     def mistakes(self) -> list[str]:
         """Return one line for each thing that is wrong with what was registered, with its line of code."""
         entries = [entry for entry, _ in _all(self)]
@@ -163,12 +183,19 @@ class Router(Generic[State]):
         self, line: Line, source: str, name: str | None, batching: Batching | None, options: RouteOptions
     ) -> Callable[[Any], Any]:
         def register(handler: Any) -> Any:
-            self.entries.append(
-                Registered(source=source, handler=handler, line=line, given_name=name, batching=batching, **options)
+            self._enter(
+                Registered(source=source, handler=handler, line=line, given_name=name, batching=batching, **options),
+                line,
             )
             return handler
 
         return register
+
+    def _enter(self, entry: Entry, line: Line) -> None:
+        """Register something; ConfigurationError if an application runs that would never look at it."""
+        if self._runs:
+            raise ConfigurationError(f"{line}: the application runs already and would not see this; register it before")
+        self.entries.append(entry)
 
 
 def mistake_in_unmatched(said: Unmatched, routes: Sequence[Registered]) -> str | None:
@@ -184,6 +211,14 @@ def mistake_in_unmatched(said: Unmatched, routes: Sequence[Registered]) -> str |
 def _mistake_in_middleware(registered: Middleware) -> str | None:
     wrong = mistake_in_middleware(registered.function)
     return None if wrong is None else f"{registered.line}: {wrong}"
+
+
+def _routers(router: Router[Any], within: tuple[Router[Any], ...] = ()) -> Iterator[Router[Any]]:
+    """Yield a router and those that it includes, some of them several times."""
+    yield router
+    for entry in router.entries:
+        if isinstance(entry, Router) and entry is not router and entry not in within:
+            yield from _routers(entry, (*within, router))
 
 
 def _all(router: Router[Any], outer: Wraps = (), within: tuple[Router[Any], ...] = ()) -> Iterator[tuple[Entry, Wraps]]:

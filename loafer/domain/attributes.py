@@ -17,9 +17,13 @@ def attributes_of(values: Mapping[str, AttributeValue]) -> dict[str, Attribute]:
     """Return message attributes: strings, numbers, or bytes.
 
     Raises:
-        TypeError: one is none of these.
+        TypeError: one is none of these, or there is no mapping of names.
 
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            f"attributes are a {type(values).__name__}; give a mapping of names, such as {{'kind': 'order'}}"
+        )
     return {name: _attribute(name, value) for name, value in values.items()}
 
 

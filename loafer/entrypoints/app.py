@@ -71,7 +71,13 @@ class Loafer(Router[State]):
         return [*_mistakes_of_lifespan(self.lifespan, self.line), *super().mistakes()]
 
     def run(self) -> NoReturn:
-        """Run until Ctrl-C or SIGTERM, and end the process with its exit status, as `loafer run` does."""
+        """Run until Ctrl-C or SIGTERM, and end the process with its exit status, as `loafer run` does.
+
+        Raises:
+            RuntimeError: an event loop runs here already, or this is not the main thread, which alone hears signals.
+
+        """
+        _check_that_it_can_run_here()
         from loafer.entrypoints.commands.run import run_in_code  # noqa: PLC0415 - it is slow to import, as all below
         from loafer.entrypoints.worker.ending import end_with  # noqa: PLC0415
 
@@ -118,6 +124,17 @@ class Loafer(Router[State]):
         from loafer.entrypoints.wiring.connecting import published_by  # noqa: PLC0415 - it imports asyncio
 
         return published_by(self)
+
+
+def _check_that_it_can_run_here() -> None:
+    import asyncio  # noqa: PLC0415
+    import threading  # noqa: PLC0415
+
+    instead = "use `async with app.running()` or `await app.serve()`"
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001 - `get_running_loop` raises
+        raise RuntimeError(f"app.run() has an event loop of its own, and one runs here already; {instead}")
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError(f"app.run() hears signals, which only the main thread can; {instead} in a loop of this one")
 
 
 def _mistakes_of_lifespan(lifespan: object, line: Line) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import attrs
@@ -63,6 +63,10 @@ class WithState:
     def mistakes(self) -> Sequence[str]:
         """Return what is wrong with it."""
         return self.application.mistakes()
+
+    def running_with(self) -> AbstractContextManager[None]:
+        """Return what refuses to register anything while it lasts."""
+        return self.application.running_with()
 
 
 def with_state(application: Application, state: Any) -> Application:

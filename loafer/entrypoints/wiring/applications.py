@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -55,6 +56,10 @@ class Application(Protocol):
 
     def mistakes(self) -> Sequence[str]:
         """Return one line for each thing that is wrong with what was registered."""
+        ...
+
+    def running_with(self) -> AbstractContextManager[None]:
+        """Return what refuses to register anything while it lasts."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import attrs
@@ -69,6 +70,10 @@ class Configured:
     def mistakes(self) -> Sequence[str]:
         """Return what is wrong with its code, and with what became of its routes."""
         return list(dict.fromkeys([*self.application.mistakes(), *mistakes_in(self.changed)]))
+
+    def running_with(self) -> AbstractContextManager[None]:
+        """Return what refuses to register anything while it lasts."""
+        return self.application.running_with()
 
 
 def configured(application: Application, settings: Settings, mistakes: Mistakes) -> tuple[Application, Settings]:

@@ -85,7 +85,9 @@ class Worker:
         self._runs.dispatcher.stop()
 
     def pause(self, route: str) -> None:
-        """Receive nothing more on a route, until `resume`; what is held is handled.
+        """Ask for nothing more on a route, until `resume`; what is held is handled.
+
+        A receive that is under way may still bring messages, which are handled too.
 
         Raises:
             LookupError: there is no such route.

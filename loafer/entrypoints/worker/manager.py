@@ -107,7 +107,8 @@ class Manager:
         try:
             dispatcher = container.dispatcher()
             self.connections = container.connections()
-            with observing(settings, self.mistakes, dispatcher.status) as dispatcher.observers:
+            fixed = nullcontext() if self.application is None else self.application.running_with()
+            with fixed, observing(settings, self.mistakes, dispatcher.status) as dispatcher.observers:
                 self.mistakes.raise_if_any()
                 yield dispatcher
         finally:

@@ -1,7 +1,9 @@
 """Routes as they stand in code: what registering them keeps, and what is wrong with them."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from loafer.application.registered import Batching, Line
 from loafer.application.registering import CallNext
 from loafer.application.routing import Router
 from loafer.entrypoints.app import Loafer
-from loafer.exceptions import HandlerTimeout
+from loafer.exceptions import ConfigurationError, HandlerTimeout
 
 
 async def handle(content: Any) -> None: ...
@@ -100,6 +102,35 @@ def test_routers_that_include_each_other_are_read_once() -> None:
     one.route("one")(handle)
     other.route("other")(handle)
     assert [route.source for route in one.routes()] == ["other", "one"]
+
+
+@pytest.mark.parametrize(
+    "register",
+    [
+        lambda router: router.route("orders")(handle),
+        lambda router: router.batch("orders", size=2)(handle),
+        lambda router: router.publisher("receipts"),
+        lambda router: router.publisher(topic="events"),
+        lambda router: router.middleware(outer),
+        lambda router: router.include(Router()),
+        lambda router: router.unmatched("orders", reject=True),
+    ],
+)
+def test_nothing_is_registered_while_an_application_runs(register: Callable[[Router[Any]], object]) -> None:
+    app, router = Loafer(), Router[Any]()
+    app.include(router)
+    router.include(app)
+    for each in (app, router):
+        with app.running_with(), app.running_with(), pytest.raises(ConfigurationError, match=r"test_routing\.py:\d+: "):
+            register(each)
+    assert [len(each.entries) for each in (app, router)] == [1, 1]
+    register(router)
+    assert len(router.entries) == 2
+
+
+def test_what_is_no_router_cannot_be_included() -> None:
+    with pytest.raises(TypeError, match=r"^include\(\) takes a Router, and 5 is none$"):
+        Loafer().include(5)  # type: ignore[arg-type]
 
 
 def test_what_no_route_takes_is_rejected_where_that_was_said() -> None:
@@ -215,6 +246,16 @@ def test_a_lifespan_takes_nothing() -> None:
         [mistake] = Loafer(lifespan=lifespan).mistakes()  # type: ignore[arg-type]
         assert said in mistake
     assert Loafer(lifespan=lambda: None).mistakes() == []  # type: ignore[arg-type,return-value]
+
+
+def test_an_application_is_not_run_where_a_loop_runs_or_no_signal_is_heard() -> None:
+    async def within() -> None:
+        Loafer().run()
+
+    with pytest.raises(RuntimeError, match=r"one runs here already; use `async with app\.running\(\)`"):
+        asyncio.run(within())
+    with ThreadPoolExecutor() as pool, pytest.raises(RuntimeError, match=r"which only the main thread can; use `async"):
+        pool.submit(Loafer().run).result()
 
 
 def test_an_application_keeps_what_it_was_given() -> None:

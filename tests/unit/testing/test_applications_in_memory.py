@@ -225,6 +225,21 @@ def test_a_lifespan_that_fails_ends_the_run(loafer_world: World) -> None:
         loafer_world.run(app)
 
 
+def test_a_route_that_is_registered_while_it_runs_is_a_mistake_and_not_forgotten(loafer_world: World) -> None:
+    app = Loafer()
+
+    @app.route("orders")
+    def handle(order: object) -> None:
+        app.route("late")(print)
+
+    loafer_world.add(app, max_receive_count=1)
+    loafer_world.publish("orders", 1)
+    [error] = loafer_world.run(app).errors
+    assert isinstance(error, ConfigurationError)
+    app.route("late")(print)
+    assert len(app.routes()) == 2
+
+
 def test_what_no_route_takes_is_kept_and_shown(loafer_world: World) -> None:
     app = Loafer()
 

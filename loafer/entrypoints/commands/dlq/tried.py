@@ -1,6 +1,7 @@
 """An application for a try: its routes receive from queues in memory, and keep what fails without moving it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import attrs
@@ -77,3 +78,7 @@ class TriedApplication:
     def mistakes(self) -> Sequence[str]:
         """Return what is wrong with it."""
         return self.application.mistakes()
+
+    def running_with(self) -> AbstractContextManager[None]:
+        """Return what refuses to register anything while it lasts."""
+        return self.application.running_with()
