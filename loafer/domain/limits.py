@@ -164,6 +164,9 @@ def _missing_group(message: "OutgoingMessage", limits: Limits) -> str | None:
 
 
 def _forbidden_character(message: "OutgoingMessage") -> str | None:
+    alone = not (message.attributes or message.group or message.deduplication_id or message.trace_header)
+    if alone and message.body.isprintable():  # as most are: nothing printable is forbidden
+        return None
     texts: list[tuple[str, str | bytes | None]] = [
         ("the body", message.body),
         ("the group", message.group),
@@ -173,9 +176,8 @@ def _forbidden_character(message: "OutgoingMessage") -> str | None:
     for name, attribute in message.attributes.items():
         what = f"attribute {name!r}"
         texts += [(f"the name of {what}", name), (f"the type of {what}", attribute.type), (what, attribute.value)]
-    forbidden = _forbidden()
     for what, text in texts:
-        found = forbidden.search(text) if isinstance(text, str) else None
+        found = _forbidden().search(text) if isinstance(text, str) and not text.isprintable() else None
         if found:
             character = f"U+{ord(found[0]):04X}"
             return f"{what} holds {character} at character {found.start()}, which no message may hold; encode it"

@@ -2,7 +2,7 @@
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -40,8 +40,9 @@ class Bill:
             return
         chunks, grouped = 1, False
         if operation in _SENDING:
-            messages = list(_messages(parameters))
-            chunks, grouped = chunks_in(sum(map(_size, messages))), any(map(_grouped, messages))
+            messages = parameters.get("Entries") or parameters.get("PublishBatchRequestEntries") or (parameters,)
+            chunks = chunks_in(sum([_size(message) for message in messages]))
+            grouped = any(map(_grouped, messages))
         with self._lock:
             line = self._lines[operation, place]
             line.calls += 1
@@ -88,11 +89,6 @@ def _received(messages: Any) -> tuple[int, bool]:
         return chunks_in(size + sum(map(len, map(str, attributes)))), _grouped(messages[0])
     except (AttributeError, KeyError, TypeError):
         return 1, False  # what cannot be read is skipped elsewhere, with a warning
-
-
-def _messages(said: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
-    """Yield the messages in a request."""
-    yield from said.get("Entries") or said.get("PublishBatchRequestEntries") or (said,)
 
 
 def _size(message: Mapping[str, Any]) -> int:

@@ -61,6 +61,7 @@ class Channel:
     address: Address
     transport: str | None = None
     access: Access = attrs.field(factory=Access)
+    _limits: Limits = attrs.field(init=False)
     _stack: AsyncExitStack | None = attrs.field(init=False, default=None)
     _client: Client = attrs.field(init=False, default=None)
     _target: str = attrs.field(init=False, default="")
@@ -68,6 +69,7 @@ class Channel:
 
     def __attrs_post_init__(self) -> None:
         """Import the SDK where it will be needed."""
+        self._limits = self.dialect.limits.of(self.address.name)
         if self.dialect.lean:
             prepare(self.address.region, self.transport, self.access)
         else:
@@ -136,13 +138,12 @@ class Channel:
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> list[str | Failure]:
         """Send many, in order; PublisherError before any call if one of them breaks a limit."""
-        limits = self.dialect.limits.of(self.address.name)
         for position, message in enumerate(messages):
             self._check(message, f"message {position}")
-        if limits.ordered:
-            return await self._publish_groups(GroupedSending(messages, limits.size))
+        if self._limits.ordered:
+            return await self._publish_groups(GroupedSending(messages, self._limits.size))
         results: list[str | Failure] = []
-        for chunk in split(messages, limits.size):
+        for chunk in split(messages, self._limits.size):
             results += await self._publish_chunk(chunk)
         return results
 
@@ -167,7 +168,7 @@ class Channel:
 
     def _check(self, message: OutgoingMessage, which: str = "the message") -> None:
         """Raise PublisherError for a message that would be refused; its one line says which."""
-        mistake = mistake_in(message, self.dialect.limits.of(self.address.name))
+        mistake = mistake_in(message, self._limits)
         if mistake is not None:
             raise PublisherError(f"{self.place} does not take {which}: {mistake}")
 

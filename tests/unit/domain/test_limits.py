@@ -154,3 +154,12 @@ def test_ten_attributes_are_taken_and_each_is_looked_through() -> None:
     first = {"bad": Attribute("String", "\0"), "good": Attribute("String", "x")}
     assert "attribute 'bad' holds U+0000" in str(mistake_in(OutgoingMessage("x", attributes=first), QUEUE))
     assert "the group holds" in str(mistake_in(OutgoingMessage("x", group="\0", attributes=ten), QUEUE))
+
+
+@given(body=st.text(st.characters(), min_size=1), group=st.none() | st.just("one"))
+def test_a_body_is_taken_exactly_if_it_holds_only_what_sqs_allows(body: str, group: str | None) -> None:
+    allowed = all(
+        each in "\t\n\r" or "\x20" <= each <= "\ud7ff" or "\ue000" <= each <= "\ufffd" or each >= "\U00010000"
+        for each in body
+    )
+    assert (mistake_in(OutgoingMessage(body, group=group), QUEUE) is None) == allowed
