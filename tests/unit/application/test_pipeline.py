@@ -67,7 +67,7 @@ class FarWorld(World):
         return FarConsumer(self.queue, self.wait_time, self.batch_size, self.faults, latency=self.latency)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)  # a runner asks for that of its result, which took nearly all of the time
 class Work:
     """Handlers that take so many seconds each, and what is seen of their worker meanwhile."""
 

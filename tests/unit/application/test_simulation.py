@@ -79,7 +79,7 @@ plans = st.builds(
 )
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)  # a runner asks for that of its result, which took nearly all of the time
 class Simulation:
     """Runs a plan: workers one after another on one queue, until it is empty."""
 
@@ -180,7 +180,10 @@ class Simulation:
             await self.work(200, self.faults(), self.plan.disturbances)
         for seconds in (*self.plan.stops, 3_000):
             await self.work(seconds, self.faults())
-            assert self.worker.dispatcher.held == 0
+            # Where its last calls fail too, a stop leaves behind what it could not settle in its time, and says so.
+            assert self.worker.dispatcher.held == 0 or self.plan.trouble
+            left = [lease for lane in self.worker.dispatcher._slots.lanes for lease in lane.leases.all()]
+            assert all(lease.settling or lease.release_delay is not None for lease in left)
             undisturbed = self.plan.trouble == 0 and not (self.plan.crashes or self.plan.disturbances)
             if undisturbed and self.plan.wait_time <= POLL_GRACE:
                 in_flight = {message.body for message in self.queue.in_flight}
