@@ -92,16 +92,22 @@ class Bench:
             self.say(f"{what}: " + ", ".join(f"{name} {value:.5g}" for name, value in runs[-1].items()))
 
     def steady(
-        self, consumer: Consumer, command: list[str], fill: Callable[[int], None] | None = None, warm_up: int = 0
+        self,
+        consumer: Consumer,
+        command: list[str],
+        fill: Callable[[int], None] | None = None,
+        warm_up: int = 0,
+        kind: str = "",
     ) -> Figures:
         """Run a consumer for the plan's length and return its figures.
 
-        `fill` sends so many messages at least; `warm_up` is how many there are at least before anything counts.
+        `fill` sends so many messages at least; `warm_up` is how many there are at least before anything counts; `kind`
+        tells them apart from others that the same command is given, for it has another pace with them.
         """
         run = partial(self._loaded, consumer, command, fill or partial(self.endpoint.fill, QUEUE), warm_up)
         if self.plan.messages is not None:
             return run(self.plan.messages)
-        key = " ".join([consumer.label, *command])
+        key = " ".join([consumer.label, *command, kind])
         if key not in self._rates:  # found out by a short run
             self._rates[key] = run(CALIBRATION)["messages_per_s"]
         return run(int(self._rates[key] * self.plan.seconds))

@@ -34,5 +34,5 @@ def run(bench: Bench) -> dict[str, Any]:
             if found is not None:
                 command = attrs.evolve(found, program=program).command(FIFO, "idle", *filter(None, [more]))
                 what = ", defaults" if more or program == "run_app.py" else ""
-                cases[f"{label}, {groups} groups{what}"] = partial(bench.steady, found, command, fill)
+                cases[f"{label}, {groups} groups{what}"] = partial(bench.steady, found, command, fill, kind=str(groups))
     return {"rows": bench.interleaved(cases), "notes": [HOW]}

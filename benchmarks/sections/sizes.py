@@ -20,7 +20,7 @@ def run(bench: Bench) -> dict[str, Any]:
             consumer = bench.consumer(label)
             if consumer is not None:
                 fill = partial(_fill, bench, size)
-                case = partial(bench.steady, consumer, consumer.command(QUEUE, "idle"), fill)
+                case = partial(bench.steady, consumer, consumer.command(QUEUE, "idle"), fill, kind=str(size))
                 cases[f"{size // 1024} KiB: {label}"] = case
     return {"rows": bench.interleaved(cases), "notes": [HOW]}
 
