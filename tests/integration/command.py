@@ -48,7 +48,7 @@ class Shell:
 
     folder: Path
 
-    def run(self, command: str, stdin: bytes = b"", seconds: float = 10) -> "subprocess.CompletedProcess[str]":
+    def run(self, command: str, stdin: bytes = b"", seconds: float = 60) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, which comes within so many seconds."""
         done = subprocess.run(
             ["bash", "-c", command],

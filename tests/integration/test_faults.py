@@ -70,7 +70,7 @@ async def test_a_queue_deleted_while_running_stops_the_worker_with_one_line(fast
     with Worker(tmp_path, "doomed", "quick", OPTIONS) as worker:
         await asyncio.to_thread(wait_until, lambda: len(worker.runs) == 5)
         await fast_sqs.delete("doomed")
-        assert await asyncio.to_thread(worker.process.wait, 15) == 1
+        assert await asyncio.to_thread(worker.process.wait, 60) == 1
     last = worker.log.read_text().splitlines()[-1]
     assert last.startswith("loafer: queue 'doomed' does not exist")
 

@@ -53,7 +53,7 @@ def test_two_workers_of_one_machine_are_found_and_shown_and_gone_when_they_end(
     tmp_path: Path, start: Callable[..., Worker]
 ) -> None:
     one, two = start("--consumer-opts", "{'WaitTimeSeconds': 1}"), start("--consumer-opts", "{'WaitTimeSeconds': 1}")
-    wait_until(lambda: status(tmp_path)[0] == 0 and len(workers(tmp_path)) == 2, 20)
+    wait_until(lambda: status(tmp_path)[0] == 0 and len(workers(tmp_path)) == 2)
     _, text = status(tmp_path)
     assert f"worker {one.process.pid}   up " in text
     assert f"worker {two.process.pid}   up " in text
@@ -67,7 +67,7 @@ def test_two_workers_of_one_machine_are_found_and_shown_and_gone_when_they_end(
 
 def test_a_stopped_process_is_wedged(tmp_path: Path, start: Callable[..., Worker]) -> None:
     worker = start(LOAFER_STATUS_FILE=str(tmp_path / "status.json"))
-    wait_until(lambda: status(tmp_path, str(tmp_path / "status.json"))[0] == 0, 20)
+    wait_until(lambda: status(tmp_path, str(tmp_path / "status.json"))[0] == 0)
     worker.process.send_signal(signal.SIGSTOP)
     document = json.loads((tmp_path / "status.json").read_text())
     document["at"] -= 30
