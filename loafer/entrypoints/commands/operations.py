@@ -94,18 +94,21 @@ def queues(context: click.Context, /, prefix: str, *, watch: bool, interval: flo
 
 @click.command()
 @click.argument("message_id", metavar="ID")
+@click.option("--journal", "journals", multiple=True, metavar="FILE", help="A journal of a redrive; can be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print all that is known as JSON.")
 @click.pass_context
-def explain(context: click.Context, /, message_id: str, *, as_json: bool) -> None:
-    """Say why a message was delivered again, by what the workers of this machine noted.
+def explain(context: click.Context, /, message_id: str, *, journals: tuple[str, ...], as_json: bool) -> None:
+    """Say why a message was delivered again, by what the workers of this machine noted, and journals of redrives.
 
-    ID is the message's id, or its beginning. Nothing of AWS is called. The exit status is 1 if nothing is known of it.
+    ID is the message's id, or its beginning. Journals in this folder, QUEUE.TIME.journal, are found. Nothing of AWS is
+    called. The exit status is 1 if nothing is known of it.
     """
     from loafer.entrypoints.commands.explain import show_explanation  # noqa: PLC0415 - `--help` needs no files
 
     if not message_id:
         raise click.BadParameter("give a message's id, or its beginning", context, param_hint="ID")
-    context.exit(show_explanation(message_id, as_json=as_json))
+    with errors_in_one_line(context):
+        context.exit(show_explanation(message_id, as_json=as_json, journals=journals))
 
 
 @click.command()

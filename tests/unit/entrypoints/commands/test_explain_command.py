@@ -9,7 +9,7 @@ import pytest
 
 from loafer.domain.history import BACK, HELD, RAN, Note
 from loafer.entrypoints.cli import cli
-from loafer.entrypoints.commands.explain import lines_of
+from loafer.entrypoints.commands.explain import Known, lines_of
 
 NOTE = Note(at=1_000_000.0, worker=41, source="orders", id="9f8c1d32", receives=1, kind=BACK, word="failed")
 
@@ -37,7 +37,7 @@ def test_a_message_is_explained_note_by_note_and_each_cause_is_said_once(monkeyp
     ran = attrs.evolve(NOTE, kind=RAN, word="failed", error="KeyError", seconds=0.21)
     again = attrs.evolve(NOTE, at=1_000_030.0, receives=2)
     held = attrs.evolve(NOTE, at=1_000_065.0, receives=3, kind=HELD, word="", worker=40)
-    assert "\n".join(lines_of([ran, NOTE, again, held], 80)).splitlines() == [
+    assert "\n".join(lines_of(Known("9f8c1d32", [ran, NOTE, again, held]), 80)).splitlines() == [
         "message 9f8c1d32 of orders",
         "  1970-01-12 13:46:40  worker 41  receive 1  failed after 0.2 s: KeyError",
         "  1970-01-12 13:46:40  worker 41  receive 1  comes back: failed",
