@@ -146,6 +146,20 @@ def _mistakes_of_lifespan(lifespan: object, line: Line) -> list[str]:
         inspect.signature(lifespan).bind()
     except TypeError:
         return [f"{line}: loafer's lifespan takes no argument, and this one does: {inspect.signature(lifespan)}"]
-    except ValueError:
-        return []
-    return []
+    except ValueError:  # one in C that does not say what it takes
+        pass
+    wrong = _not_a_lifespan(lifespan)
+    return [] if wrong is None else [f"{line}: the lifespan {getattr(lifespan, '__name__', lifespan)} is {wrong}"]
+
+
+def _not_a_lifespan(made: Callable[..., object]) -> str | None:
+    """Return what is called in place of a function that returns an asynchronous context manager; None if one is."""
+    right = "write it as an `async def` with one yield, decorated with contextlib.asynccontextmanager"
+    if inspect.isasyncgenfunction(made):
+        return "an async generator; decorate it with contextlib.asynccontextmanager"
+    if inspect.iscoroutinefunction(made):
+        return f"a coroutine function; {right}"
+    plain = isinstance(made, type) and not hasattr(made, "__aenter__")
+    if plain or inspect.isgeneratorfunction(inspect.unwrap(made)):
+        return f"no asynchronous context manager; {right}"
+    return None

@@ -1,5 +1,6 @@
 """What `loafer init` does: it writes a first project, and says how to run it."""
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from loafer.exceptions import ConfigurationError
 NAMES = {"app.py": "app.py.txt", "test_app.py": "test_app.py.txt", ".env": "env.txt"}
 """The files that are written, and those that they are copies of."""
 
-_NEXT = """wrote {names}
+_NEXT = """wrote {names}{where}
 
 Test it:
 
@@ -56,7 +57,8 @@ def write_first_project(folder: Path) -> str:
         for path in begun:
             path.unlink()
         raise ConfigurationError(f"{folder}: cannot be written: {error.strerror}; give another folder") from error
-    return _NEXT.format(names=", ".join(NAMES)) + _warning(folder.resolve())
+    where = "" if folder.resolve() == Path.cwd() else f"\n\nGo there:\n\n    cd {shlex.quote(str(folder))}"
+    return _NEXT.format(names=", ".join(NAMES), where=where) + _warning(folder.resolve())
 
 
 def _warning(folder: Path) -> str:

@@ -54,7 +54,9 @@ def _refuse_file(named: str) -> None:
     """Raise ValueError for the name of a file, which says the name that was meant."""
     path, _, name = named.partition(":")
     if path.endswith(".py"):
-        module = ".".join(Path(path.removesuffix(".py")).parts).lstrip("./") or "module"
+        file, here = Path(path.removesuffix(".py")), Path.cwd()
+        file = file.relative_to(here) if file.is_relative_to(here) else file
+        module = ".".join(file.parts).lstrip("./") or "module"
         raise ValueError(f"it is the name of a file; give the module's, and what is in it: {module}:{name or 'NAME'}")
 
 

@@ -2,8 +2,9 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -246,6 +247,40 @@ def test_a_lifespan_takes_nothing() -> None:
         [mistake] = Loafer(lifespan=lifespan).mistakes()  # type: ignore[arg-type]
         assert said in mistake
     assert Loafer(lifespan=lambda: None).mistakes() == []  # type: ignore[arg-type,return-value]
+
+
+async def undecorated() -> AsyncIterator[None]:
+    yield
+
+
+def at_once() -> Iterator[None]:
+    yield
+
+
+async def connect() -> None: ...
+
+
+class Managed:
+    async def __aenter__(self) -> int: ...  # type: ignore[empty-body]
+    async def __aexit__(self, *error: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("lifespan", "what"),
+    [
+        (undecorated, "an async generator; decorate it with contextlib.asynccontextmanager"),
+        (connect, "a coroutine function; "),
+        (contextmanager(at_once), "no asynchronous context manager; "),
+        (nullcontext, None),
+        (int, "no asynchronous context manager; "),
+        (asynccontextmanager(undecorated), None),
+        (Managed, None),
+        (lambda: Managed(), None),  # noqa: PLW0108
+    ],
+)
+def test_a_lifespan_without_its_decorator_is_told_what_it_lacks(lifespan: Any, what: str | None) -> None:
+    mistakes = Loafer(lifespan=lifespan).mistakes()
+    assert mistakes == [] if what is None else what in mistakes[0]
 
 
 def test_an_application_is_not_run_where_a_loop_runs_or_no_signal_is_heard() -> None:

@@ -28,6 +28,7 @@ def test_what_is_written_passes_its_own_test_and_loads(folder: Path) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert {path.name for path in folder.iterdir()} == set(NAMES)
     assert ".emulator/bin/pip install ministack" in done.stdout
+    assert "    cd " not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     root = Path(__file__).parents[4]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -47,7 +48,10 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(folder: Path, name: 
 
 
 def test_it_may_go_into_a_folder_of_its_own(folder: Path) -> None:
-    assert run("init", "shop/first").exit_code == 0
+    done = run("init", "shop/first")
+    assert done.exit_code == 0
+    assert "\n    cd shop/first\n" in done.stdout
+    assert "    cd 'my shop'\n" in run("init", "my shop").stdout
     assert {path.name for path in (folder / "shop" / "first").iterdir()} == set(NAMES)
 
 

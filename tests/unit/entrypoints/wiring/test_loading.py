@@ -85,6 +85,7 @@ def test_a_colon_may_stand_between_the_module_and_the_name() -> None:
         ("jobs.py:run", "jobs:run"),
         ("shop/jobs.py:run", "shop.jobs:run"),
         (".py", "module:NAME"),
+        (str(Path("shop/jobs.py").absolute()) + ":run", "shop.jobs:run"),
     ],
 )
 def test_the_name_of_a_file_is_answered_with_what_was_meant(given: str, right: str) -> None:
