@@ -14,16 +14,15 @@ SMALL = 256 * 1024
 """Bytes of an answer that is decoded without a look: whatever it holds takes some megabytes and milliseconds."""
 
 _LARGEST_WHOLE = 16 * 1024 * 1024  # what is larger is decoded entry by entry: a decoder never lets another thread in
-_FEW = 100_000  # values, which take ten megabytes at most
-_VALUES = b"{", b"[", b","  # each begins one, unless it is in a string
+_FEW = 100_000  # values, which take ten megabytes at most; a comma or a bracket begins one, unless it is in a string
 _LARGEST_ENTRY = 6 * 1024 * 1024 + 64 * 1024  # a message of a megabyte that is nothing but escapes
 _LARGEST_TEXT = 1024 * 1024 + 64 * 1024  # what a message of a megabyte and its receipt are once they are decoded
 _LARGEST_FRAME = 1024 * 1024  # what stands around the entries
 _MARKS = 4 * 1024  # bytes of an entry that are in no string; some hundred are usual
 _WINDOW = 64 * 1024  # a regular expression never lets another thread in either
+_FIRST_WINDOW = 64  # bytes of a string that are looked at first: most are short
 
 _BETWEEN = re.compile(rb'[^"{}\[\]]*+')
-_TEXT = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _OPENING, _BRACKETS = b"{[", b"{}[]"
 _OPENING_LIST, _QUOTE = ord("["), ord('"')
 _LIST, _ENTRY = 2, 3  # how deep they are
@@ -31,8 +30,10 @@ _LIST, _ENTRY = 2, 3  # how deep they are
 
 def is_plain(text: bytes | bytearray) -> bool:
     """Tell whether a JSON text can hold but few values, so that it may be decoded as a whole."""
-    size = len(text)
-    return size <= SMALL or (size <= _LARGEST_WHOLE and sum(map(text.count, _VALUES)) <= _FEW)
+    if len(text) <= SMALL or len(text) > _LARGEST_WHOLE:
+        return len(text) <= SMALL
+    values = text.count(b",")  # the most are behind one: where these are too many, nothing else is counted
+    return values <= _FEW and values + text.count(b"{") + text.count(b"[") <= _FEW
 
 
 def value_of(text: bytes | bytearray | memoryview) -> Any:
@@ -162,13 +163,14 @@ class _Sieve:
 
     def _end_of_text(self, at: int) -> int:
         """Return what follows the string that begins there; the end of the text where it does not end."""
-        body = self.body
-        while at < len(body):
-            found = _TEXT.match(body, at, at + _WINDOW)
-            assert found is not None  # noqa: S101 - it also matches nothing
-            end = found.end()
-            if end < len(body) and body[end] == _QUOTE:
-                return end + 1
-            # The window ended, perhaps before a backslash whose character is in the next one.
-            at = end if end > at else at + 2
-        return len(body)
+        window = _FIRST_WINDOW
+        while True:
+            # Pairs of a backslash and what it escapes are looked for from the left, and none has begun before.
+            piece = self.body[at : at + window].replace(b"\\\\", b"..").replace(b'\\"', b"..")
+            end = piece.find(b'"')
+            if end >= 0:
+                return at + end + 1
+            if at + window >= len(self.body):
+                return len(self.body)
+            at += window - piece.endswith(b"\\")  # what that escapes is in the next piece
+            window = min(4 * window, _WINDOW)

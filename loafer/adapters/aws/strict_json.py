@@ -5,6 +5,14 @@ import math
 import re
 from typing import Any, NoReturn
 
+import orjson
+
+_LONG = 1024
+"""Characters from which on a text is worth a look whether the faster decoder reads it as well."""
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
+_NO_INTEGER = b"0" * 19
+"""As many digits may be an integer of more than 64 bits, which the faster decoder would make a float of."""
+
 _SURROGATE = re.compile(r"\\u[dD]")
 _NO_LONE_SURROGATE = re.compile(
     r"(?:[^\\]++"
@@ -28,13 +36,20 @@ _DECODER: Any = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_f
 
 
 def parse(text: str) -> Any:
-    """Return the value of a JSON text, at half the cost of `json.loads` where nothing stands around it.
+    """Return the value of a JSON text, as `json.loads` does, at half its cost.
 
     Raises:
         ValueError: it is not JSON, or holds a number that no float can be.
         RecursionError: it is nested too deeply.
 
     """
+    if len(text) >= _LONG:
+        try:
+            encoded = text.encode()
+            if _NO_INTEGER not in encoded.translate(_DIGITS_ALIKE):
+                return orjson.loads(encoded)
+        except ValueError:
+            pass  # what is wrong with it, if anything is, is said below
     try:
         value, end = _DECODER.scan_once(text, 0)
     except StopIteration:

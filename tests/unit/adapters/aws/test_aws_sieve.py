@@ -30,10 +30,11 @@ def careful(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "is_plain", lambda _: False)
 
 
-@pytest.fixture(params=[1, 2, 7, 64 * 1024])
+@pytest.fixture(params=[2, 3, 7, 64 * 1024])
 def windows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """So many bytes are looked at at once."""
     monkeypatch.setattr(module, "_WINDOW", request.param)
+    monkeypatch.setattr(module, "_FIRST_WINDOW", min(request.param, module._FIRST_WINDOW))
 
 
 @pytest.mark.usefixtures("careful", "windows")
