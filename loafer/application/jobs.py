@@ -10,12 +10,12 @@ import attrs
 
 from loafer.application.batches import deliver_batch
 from loafer.application.branching import deliver_to_one
-from loafer.application.delivery import Delivery, deliver, ignore
+from loafer.application.delivery import Delivery, deliver
+from loafer.application.endings import Endings
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.options import Options
-from loafer.application.report import ALONE, Company, companies, report
-from loafer.application.report import logger as report_logger
+from loafer.application.report import companies
 from loafer.application.route import BatchCall
 from loafer.application.running import Running
 from loafer.application.settlement import Settlement
@@ -24,7 +24,6 @@ from loafer.application.stop import Stop
 from loafer.application.tasks import start_task
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
-from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.ports.observer import Cause
 
@@ -52,16 +51,14 @@ class Jobs:
     observe: Callable[[Delivery], None]
     running: Running = attrs.field(factory=Running, init=False)
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
+    _endings: Endings = attrs.field(init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
-    _tells_all: bool = attrs.field(init=False)
-    """Whether anyone wants to know of deliveries that succeeded; looked at once, for it is asked for each message."""
     _starting: bool = attrs.field(default=False, init=False)
     _phase: Phase = attrs.field(default=Phase.OPEN, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
-        self._tells_all = self.observe is not ignore or report_logger.isEnabledFor(logging.DEBUG)
         self._settlements = {
             lane: Settlement(
                 lane,
@@ -73,6 +70,7 @@ class Jobs:
             )
             for lane in self.slots.lanes
         }
+        self._endings = Endings(self._settlements, self.stop, self.options, self.observe)
 
     @property
     def waiting(self) -> int:
@@ -222,7 +220,7 @@ class Jobs:
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
-        self._end(lane, lease, self._unless_cancelled(delivery), now - began, now)
+        self._endings.end(lane, lease, self._endings.unless_cancelled(delivery), now - began, now)
         if not self._starting:  # a handler that ended at once leaves that to its starter
             self.start(lane)
 
@@ -248,42 +246,11 @@ class Jobs:
         now = lane.clock()
         self.slots.more(lane, 1 - len(leases))
         self.slots.ended(lane, now - began, now)
-        deliveries = [self._unless_cancelled(delivery) for delivery in deliveries]
+        deliveries = [self._endings.unless_cancelled(delivery) for delivery in deliveries]
         for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
             HANDLED.set((lane, delivery.message, began))
-            self._end(lane, lease, delivery, now - began, now, company=company)
+            self._endings.end(lane, lease, delivery, now - began, now, company=company)
         self.start(lane)
-
-    def _unless_cancelled(self, delivery: Delivery) -> Delivery:
-        """Return a delivery as it is, or as a cancelled one: a handler may swallow that, and has not done its work."""
-        task = asyncio.current_task() if self.stop.requested.is_set() else None
-        if task is None or not task.cancelling() or not delivery.outcome.acknowledged:
-            return delivery
-        return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())
-
-    def _end(
-        self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float, *, company: Company = ALONE
-    ) -> None:
-        """Count, tell and settle what a delivery has come to, whatever goes wrong in between."""
-        for tell in lane.tell.ended:
-            tell(delivery.route, delivery.message, delivery.outcome, delivery.error, seconds)
-        if delivery.error is not None or self._tells_all:
-            self._tell(delivery, company)
-        HANDLED.set(None)  # what settles it settles others too
-        try:
-            self._settlements[lane].settle(lease, delivery.outcome, delivery.error, now, delivery.retry)
-        except Exception:  # a user's error may raise where it is looked at, and its message must not stay held
-            logger.exception("message %s could not be settled: it is left to its lease", delivery.message.id)
-            self._settlements[lane].let_go([lease], Cause.FAILED)
-
-    def _tell(self, delivery: Delivery, company: Company) -> None:
-        try:
-            self.observe(delivery)
-            report(delivery, self.options.tracebacks, company)
-        except Exception:  # whoever is told must not keep the message from its settlement
-            logger.exception("message %s: its end could not be told", delivery.message.id)
-        if delivery.fatal is not None:
-            self.stop.fail(delivery.fatal)
 
 
 def _tell_started(lane: Lane, messages: Sequence[Message]) -> None:
