@@ -21,11 +21,9 @@ test-cov:  ## Run them and show what they do not reach
 
 # SECONDS may be given, for each target: make fuzz SECONDS=600
 SECONDS ?= 60
-FUZZ_TARGETS := import sys; sys.path.insert(0, "tests/fuzz"); from fuzz_targets import TARGETS; print(*TARGETS)
 
 fuzz:  ## Fuzz each target for a minute; needs requirements/fuzz.txt
-	for target in $$($(PYTHON) -c '$(FUZZ_TARGETS)'); do \
-	    $(PYTHON) tests/fuzz/fuzz.py $$target -max_total_time=$(SECONDS) || exit 1; done
+	$(PYTHON) tests/fuzz/fuzz_all.py -max_total_time=$(SECONDS)
 
 lint:  ## Check style, types and the arrows between the rings
 	$(PYTHON) -m ruff check .

@@ -11,9 +11,9 @@ from pathlib import Path
 import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from fuzz_seeds import SEEDS, WORDS
 
-OWN = ("fuzz_http", "fuzz_answers", "fuzz_texts", "fuzz_signature", "fuzz_outside")
+OWN = ("fuzz_http", "fuzz_answers", "fuzz_texts", "fuzz_signature", "fuzz_outside", "fuzz_typed", "fuzz_letters")
 
-with atheris.instrument_imports(include=["loafer", "dotenv", "configparser", *OWN]):
+with atheris.instrument_imports(include=["loafer", "dotenv", "configparser", "rule_engine", *OWN]):
     from fuzz_targets import TARGETS
 
 

@@ -26,6 +26,11 @@ STATUS = (
     b'"jobs":1,"limit":2,"held":3,"oldest":{"id":"1","attempt":2,"seconds":3},"last_receive":1,"trouble":null,"paused":true,'
     b'"counts":{"succeeded":1234},"causes":{"failed":1},"p50":0.1,"p99":2}]}' % os.getpid()
 )
+SNAPSHOT = (
+    b'{"loafer":"snapshot","version":1,"at":1.5,"sources":["orders"],"state":{"name":"dead","place":"https://dead",'
+    b'"ordered":true,"visible":1,"hidden":0,"delayed":0,"retention":1209600,"dead_letters":null,"arn":null}}\n'
+    b'%b\n{"loafer":"end","complete":true}\n{"loafer":"tried","id":"1","ok":false,"error":"KeyError"}\n' % MESSAGE
+)
 
 SEEDS: dict[str, list[bytes]] = {
     "http": [
@@ -66,6 +71,41 @@ SEEDS: dict[str, list[bytes]] = {
         certificate_of_sns(),
         certificate_of_sns().replace(b"NAQEBBQAD", b"NABQBEQAD"),  # a kind of key that nobody knows
         b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+    ],
+    "typed": [
+        b'\x00{"id":1,"at":"2026-01-31T00:00:00Z","lines":[{"sku":"TOPSECRET","number":2,"price":"1.5"}],"picky":"TOPSECRET"}',
+        b'\x00{"id":"0af76519-16cd-43dd-8448-eb211c80319c","at":null,"colour":"red","day":"2026-01-31","waits":"PT1H","raw":"AP8="}',
+        b'\x01{"numbers":{"1":2.5},"pair":[1,"TOPSECRET"],"names":["TOPSECRET"],"kind":"a"}',
+        b'\x02{"type":"Tree","children":[{"type":"Leaf","value":"a"},{"type":"Tree","children":[]}],"weight":0.5}',
+        b'\x03{"id":"1","at":1e9,"price":"1.50","pair":[1,"x"],"children":[{"id":2,"children":[],"TOPSECRET":"TOPSECRET"}]}',
+        b'\x03{"id":1,"by_name":{"1":"P1D","2":"2026-01-31"},"name":" A ","link":"https://TOPSECRET@x/","flag":true}',
+        b'\x04{"at":"2026-01-31T00:00:00Z","raw":"TOPSECRET","colours":["red","blue"],"ratio":1.5}',
+        b'\x05[{"TOPSECRET":1}]',
+        b"\x063",
+    ],
+    "where": [
+        (
+            b'error == "KeyError" and body.tenant == "a"\n{"MessageId":"1","Body":"{\\"tenant\\":\\"a\\"}",'
+            b'"MessageAttributes":{"loafer.error":{"DataType":"String","StringValue":"KeyError"},'
+            b'"loafer.attempts":{"DataType":"Number","StringValue":"3"}}}'
+        ),
+        b"body.lines[0].sku =~ 'a.*' or attempts > 3 or age / 60 > 5\n" + MESSAGE,
+        b'$any([x.n > 1 for x in body.l if x.n != null])\n{"MessageId":"1","Body":"{\\"l\\":[{\\"n\\":2}]}"}',
+        b"attributes.a == 'x' and not tried.ok and group in ['g']\n" + MESSAGE,
+        b'error=="E"\n{"MessageId":"1","MessageAttributes":{"loafer.reason":{"StringValue":"{\\"error\\":\\"E\\"}"}}}',
+    ],
+    "snapshot": [SNAPSHOT, SNAPSHOT.replace(b'["orders"]', b"null")],
+    "journal": [
+        b'{"loafer":"redrive","version":1,"at":1.5,"queue":"https://dead","to":"https://q","where":null,"out_of_order":false}\n'
+        b'{"loafer":"sending","at":2,"message":%b}\n{"loafer":"sent","at":3,"id":"1","copy":"c"}\n'
+        b'{"loafer":"deleted","at":3,"id":"1"}\n{"loafer":"refused","at":3,"id":"2","why":"x"}\n{"loa' % MESSAGE,
+    ],
+    "notes": [
+        (
+            b'{"at":1e6,"worker":41,"source":"q","id":"9f8c","receives":1,"kind":"ran","word":"failed","error":"E","seconds":1}\n'
+            b'{"at":1e6,"worker":41,"source":"q","id":"9f8c","receives":1,"kind":"comes back","word":"stop"}\n'
+        ),
+        b'{"pid":1,"started":null,"at":1000.5,"held":[["9f8c","orders",1]]}',
     ],
     "condition": [
         MESSAGE,
@@ -150,4 +190,20 @@ WORDS: list[bytes] = [
     b"LOAFER_LOG_FORMAT=",
     b"[loafer]\n",
     b"export ",
+    *(
+        b'"%b":' % name
+        for name in (b"loafer", b"state", b"sources", b"tried", b"at", b"id", b"held", b"worker", b"kind")
+    ),
+    *(
+        b"TOPSECRET",
+        b"body.",
+        b"attributes.",
+        b"tried.ok",
+        b" and ",
+        b" =~ ",
+        b" for x in ",
+        b"$now",
+        b"$split(",
+        b".length",
+    ),
 ]

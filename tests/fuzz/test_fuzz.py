@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from fuzz_all import table_of
 from fuzz_http import loop
 from fuzz_seeds import SEEDS, WORDS
 from fuzz_targets import TARGETS
@@ -29,6 +30,15 @@ def one_event_loop() -> Iterator[None]:
     yield
     loop().close()
     loop.cache_clear()
+
+
+def test_a_long_run_ends_with_how_many_inputs_there_were() -> None:
+    assert table_of({"http": (1_000_000, 0), "receive": (500, 77)}).splitlines() == [
+        "target            inputs",
+        "http           1,000,000",
+        "receive              500   FAILED (77)",
+        "sum            1,000,500",
+    ]
 
 
 def test_every_target_has_seeds() -> None:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -17,7 +17,7 @@ from loafer.entrypoints.commands.moves import Move, moves_of
 from loafer.entrypoints.commands.screen import Toned, hung, in_sentences, toned
 from loafer.entrypoints.commands.status import paths_set
 from loafer.entrypoints.worker.ending import FAILED
-from loafer.entrypoints.worker.history_file import notes_of_held
+from loafer.entrypoints.worker.history_file import note_in, notes_of_held
 from loafer.entrypoints.worker.status_place import opened, own_folders
 from loafer.ports.journal import Step
 
@@ -118,18 +118,10 @@ def _notes_in(path: Path, asked: str) -> Iterator[Note]:
     try:
         with opened(path) as file:
             for line in file:
-                if sought in line and (note := _note_in(line)) is not None and note.id.startswith(asked):
+                if sought in line and (note := note_in(line)) is not None and note.id.startswith(asked):
                     yield note
     except OSError:
         return
-
-
-def _note_in(line: bytes) -> Note | None:
-    try:
-        said: Mapping[str, Any] = json.loads(line)
-        return Note(**said)
-    except (ValueError, TypeError):
-        return None
 
 
 def document_of(known: Known) -> dict[str, Any]:

@@ -95,6 +95,14 @@ def _doubt(path: Path, real: str, status: os.stat_result) -> str | None:
     )
 
 
+def doubt_of_open(descriptor: int, path: Path) -> str | None:
+    """Return why an open file may not be what its user wrote; None where only they and root can have written it."""
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        return "it is no regular file"
+    return _doubt_of("it", status) or _doubt_of_list("it", os.path.realpath(path))
+
+
 def doubt_of_folder(folder: Path) -> str | None:
     """Return why others may have put files into a folder; None where they cannot."""
     return _doubt_of("it", os.stat(folder)) or _doubt_of_list("it", str(folder))  # noqa: PTH116 - as above

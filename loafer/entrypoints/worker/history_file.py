@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +23,8 @@ import attrs
 from loafer.application.histories import Histories
 from loafer.domain.history import HELD, Note
 from loafer.entrypoints.worker.status_place import is_gone, opened, own_folders
+from loafer.exceptions import InvalidContent
+from loafer.ports.decoder import Decode
 
 logger = logging.getLogger(__name__)
 
@@ -160,14 +164,50 @@ def notes_of_held(path: Path, *, of_the_gone: bool = True) -> list[Note]:
     try:
         with opened(path) as file:
             said: dict[str, Any] = json.loads(file.read())
-        if of_the_gone and not is_gone(said["pid"], said["started"]):
+        held: _HeldFile = _reader(_HeldFile)(said)
+        if of_the_gone and not is_gone(held.pid, held.started):
             return []
-        return [
-            Note(at=said["at"], worker=said["pid"], source=source, id=name, receives=receives, kind=HELD)
-            for name, source, receives in said["held"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, OverflowError, RecursionError, InvalidContent):
         return []
+    return [
+        Note(at=held.at, worker=held.pid, source=source, id=name, receives=receives, kind=HELD)
+        for name, source, receives in held.held
+    ]
+
+
+def note_in(line: bytes) -> Note | None:
+    """Return the note in a line of a file of notes; None where there is none."""
+    try:
+        note: Note = _reader(Note)(json.loads(line))
+    except (ValueError, RecursionError, InvalidContent):
+        return None
+    return note if isfinite(note.seconds) and _is_time(note.at) else None
+
+
+@attrs.frozen
+class _HeldFile:
+    """What a worker writes down of what it holds."""
+
+    pid: int
+    started: int | None
+    at: float = attrs.field()
+    held: list[tuple[str, str, int]]
+
+    @at.validator
+    def _check(self, _: object, at: float) -> None:
+        if not _is_time(at):
+            raise ValueError("it is no time")
+
+
+def _is_time(at: float) -> bool:
+    return 0 <= at < 1e11  # noqa: PLR2004 - what every calendar can show
+
+
+@cache
+def _reader(kind: type) -> Decode:
+    from loafer.adapters.msgspec.decoder import MsgspecDecoder  # noqa: PLC0415 - a worker reads none but after a crash
+
+    return MsgspecDecoder().decoding(kind)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from loafer.domain.shown import printable
+from loafer.entrypoints.settings.door import doubt_of_open
 from loafer.exceptions import ConfigurationError
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
@@ -42,6 +44,22 @@ def stem_of(name: str, place: str) -> str:
 def snapshot_path(name: str, place: str) -> Path:
     """Return where the last snapshot of a queue is."""
     return state_folder() / f"{stem_of(name, place)}.snapshot"
+
+
+def opened(path: Path, how: int = os.O_RDONLY) -> int:
+    """Return a descriptor of a file that says what was done to messages, which only its user may have written.
+
+    Raises:
+        ConfigurationError: others own it or may write it, or it is no file.
+        OSError: it cannot be opened.
+
+    """
+    descriptor = os.open(path, how | os.O_NONBLOCK | os.O_CLOEXEC)
+    doubt = doubt_of_open(descriptor, path)
+    if doubt is None:
+        return descriptor
+    os.close(descriptor)
+    raise ConfigurationError(f"{printable(str(path))}: {doubt}; only a file that nobody else may write is believed")
 
 
 def new_file(path: Path) -> TextIO:

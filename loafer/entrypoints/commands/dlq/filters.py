@@ -12,6 +12,10 @@ from loafer.exceptions import ConfigurationError
 
 _TEXTS = ("error", "place", "fingerprint", "group")
 _NUMBERS = ("attempts", "age")
+_LITERAL = re.compile(r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\"""")
+_BOUNDLESS = re.compile(r"<<|\$range\b")
+"""What makes numbers or lists of any size from a few characters, and so never ends."""
+
 EXAMPLE = 'error == "KeyError" and body.tenant == "a"'
 
 
@@ -55,6 +59,9 @@ def filter_of(text: str | None) -> Filter:
     """
     if text is None:
         return everything()
+    boundless = _BOUNDLESS.search(_LITERAL.sub("''", text))
+    if boundless:
+        raise ConfigurationError(f"--where: {boundless[0]} may never end; leave it out; {_right()}")
     engine = _engine()
     kinds = engine.DataType
     types = dict.fromkeys(NAMES, kinds.UNDEFINED)

@@ -10,11 +10,11 @@ from typing import Any, Self
 
 import attrs
 
-from loafer.adapters.aws.letters import entry_of
+from loafer.adapters.aws.letters import entry_of, letter_of
 from loafer.domain.message import Message
-from loafer.entrypoints.commands.dlq.files import FILE_MODE
-from loafer.entrypoints.commands.dlq.snapshots import KIND
-from loafer.exceptions import ConfigurationError
+from loafer.entrypoints.commands.dlq.files import FILE_MODE, opened
+from loafer.entrypoints.commands.dlq.snapshots import KIND, reader_of
+from loafer.exceptions import ConfigurationError, InvalidContent
 from loafer.ports.journal import Journal, Noted, Step, noted_came, noted_sending
 
 
@@ -81,14 +81,15 @@ class FileJournal(Journal):
         """Go on with a journal; what was written last and not to its end is dropped.
 
         Raises:
-            ConfigurationError: it is none, or another process writes it.
+            ConfigurationError: it is none, others may write it, or another process does.
             OSError: it cannot be read or written.
 
         """
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND)
+        descriptor = opened(path, os.O_RDWR | os.O_APPEND)
         try:
             _lock(descriptor, path)
-            data = path.read_bytes()
+            with open(descriptor, "rb", closefd=False) as file:
+                data = file.read()
             whole = data.rfind(b"\n") + 1
             head, noted = _read(data[:whole], path)
             os.ftruncate(descriptor, whole)
@@ -150,22 +151,34 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+@attrs.frozen
+class _Line:
+    """A line of a journal but for its first."""
+
+    loafer: Step
+    at: float
+    id: str = ""
+    copy: str = ""
+    why: str = ""
+    message: dict[str, Any] = attrs.field(factory=dict)
+
+
 def _read(data: bytes, path: Path) -> tuple[Head, dict[str, Noted]]:
     noted: dict[str, Noted] = {}
     head: Head | None = None
     for number, text in enumerate(data.splitlines(), start=1):
         try:
-            line = json.loads(text)
-            kind = line[KIND]
-            if kind == "redrive":
-                head = Head(**{name: line[name] for name in ("queue", "to", "where", "out_of_order")})
-            elif kind == Step.SENDING:
-                name = line["message"]["MessageId"]
-                noted[name] = noted_sending(noted.get(name), line["at"])
+            said = json.loads(text)
+            if said[KIND] == "redrive":
+                head = reader_of(Head)(said)
+                continue
+            line: _Line = reader_of(_Line)(said)
+            if line.loafer is Step.SENDING:
+                name = letter_of(line.message).message.id
+                noted[name] = noted_sending(noted.get(name), line.at)
             else:
-                name = line["id"]
-                noted[name] = noted_came(noted.get(name), Step(kind), line.get("copy") or line.get("why") or "")
-        except (ValueError, KeyError, TypeError) as error:
+                noted[line.id] = noted_came(noted.get(line.id), line.loafer, line.copy or line.why)
+        except (ValueError, KeyError, TypeError, RecursionError, InvalidContent) as error:
             raise ConfigurationError(f"{path}, line {number}: not of a journal of `loafer dlq redrive`") from error
     if head is None:
         raise ConfigurationError(f"{path}: not a journal of `loafer dlq redrive`")

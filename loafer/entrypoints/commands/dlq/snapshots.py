@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
 import attrs
 
 from loafer.adapters.aws.letters import entry_of, letter_of
-from loafer.entrypoints.commands.dlq.files import replaced
-from loafer.exceptions import ConfigurationError
+from loafer.entrypoints.commands.dlq.files import opened, replaced
+from loafer.exceptions import ConfigurationError, InvalidContent
+from loafer.ports.decoder import Decode
 from loafer.ports.inspector import Letter, QueueState
 
 KIND = "loafer"
@@ -49,13 +51,18 @@ class Snapshot:
 
     def letters(self) -> Iterator[Letter]:
         """Yield its letters, without reading all of them at once."""
-        for line in _lines(self.path):
-            if KIND not in line:
-                yield letter_of(line, self.state.name)
+        for number, line in _lines(self.path):
+            if KIND in line:
+                continue
+            try:
+                letter = letter_of(line, self.state.name)
+            except ValueError as error:
+                raise _unreadable(self.path, number) from error
+            yield letter
 
     def with_tries(self, tried: Mapping[str, Mapping[str, Any]]) -> None:
         """Write what came of a try beside it, in place of an earlier one."""
-        kept = [line for line in _lines(self.path) if line.get(KIND) != "tried"]
+        kept = [line for _, line in _lines(self.path) if line.get(KIND) != "tried"]
         with replaced(self.path) as file:
             for line in kept:
                 file.write(json.dumps(line) + "\n")
@@ -73,35 +80,66 @@ def write_end(file: TextIO, *, complete: bool) -> None:
     write_line(file, "end", complete=complete)
 
 
+@attrs.frozen
+class _Head:
+    """The first line of a snapshot."""
+
+    at: float
+    sources: tuple[str, ...] | None
+    state: QueueState
+
+
+@attrs.frozen
+class _Tried:
+    """A line that says what came of a try."""
+
+    id: str
+    ok: bool | None = None
+    error: str | None = None
+
+
 def read_snapshot(path: Path) -> Snapshot | None:
     """Return a snapshot without its letters; None where there is none; ConfigurationError: it cannot be read."""
     if not path.exists():
         return None
-    head: dict[str, Any] = {}
+    heads: dict[str, Any] = {}
     tried: dict[str, dict[str, Any]] = {}
     complete = False
-    for line in _lines(path):
-        match line.get(KIND):
-            case "snapshot":
-                head = line
-            case "end":
-                complete = bool(line.get("complete"))
-            case "tried":
-                tried[line["id"]] = {"ok": line.get("ok"), "error": line.get("error")}
     try:
-        sources = None if head["sources"] is None else tuple(head["sources"])
-        return Snapshot(path, QueueState(**head["state"]), head["at"], sources, complete, tried)
-    except (KeyError, TypeError) as error:
+        for _, line in _lines(path):
+            match line.get(KIND):
+                case "snapshot":
+                    heads = line
+                case "end":
+                    complete = bool(line.get("complete"))
+                case "tried":
+                    verdict = reader_of(_Tried)(line)
+                    tried[verdict.id] = {"ok": verdict.ok, "error": verdict.error}
+        head = reader_of(_Head)(heads)
+    except InvalidContent as error:
         raise ConfigurationError(f"{path} is no snapshot of this version; `loafer dlq stats` writes it anew") from error
+    return Snapshot(path, head.state, head.at, head.sources, complete, tried)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8", errors="surrogatepass") as file:
+@cache
+def reader_of(kind: type) -> Decode:
+    """Return what reads lines as values of a type; it raises InvalidContent."""
+    from loafer.adapters.msgspec.decoder import MsgspecDecoder  # noqa: PLC0415 - only those who read a file need it
+
+    return MsgspecDecoder().decoding(kind)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open(opened(path), "rb") as file:  # noqa: PTH123 - it is a descriptor
         for number, text in enumerate(file, start=1):
             try:
-                line = json.loads(text)
-            except ValueError:
+                line = json.loads(text.decode(errors="surrogatepass"))
+            except (ValueError, RecursionError):
                 line = None
             if not isinstance(line, dict):
-                raise ConfigurationError(f"{path}, line {number}: cannot be read; `loafer dlq forget` removes it")
-            yield line
+                raise _unreadable(path, number)
+            yield number, line
+
+
+def _unreadable(path: Path, number: int) -> ConfigurationError:
+    return ConfigurationError(f"{path}, line {number}: cannot be read; `loafer dlq forget` removes it")

@@ -64,6 +64,11 @@ def test_a_body_that_is_no_json_is_text() -> None:
     assert not filter_of("body.n == 1")(facts("[" * 100_000))
 
 
+def test_what_stands_in_a_text_is_no_operator() -> None:
+    assert filter_of("body == '$range(1 << 2)'")(facts("$range(1 << 2)"))
+    assert filter_of('body == "\\"<<"')(facts('"<<'))
+
+
 def test_what_cannot_be_compared_does_not_match_and_is_counted() -> None:
     where = filter_of("body.tenant > 3")
     assert not where(facts())
@@ -81,6 +86,8 @@ def test_what_cannot_be_compared_does_not_match_and_is_counted() -> None:
         ('age > "a"', "data type mismatch"),
         ('__import__("os")', "unknown name '__import__'"),
         ("(" * 3000, "--where: "),
+        ("1 << 99999999999 == 1", "--where: << may never end"),
+        ("$range(99999999999).length == 1", "--where: $range may never end"),
     ],
 )
 def test_what_cannot_be_read_is_told_in_a_line_with_its_place_and_the_names_there_are(text: str, said: str) -> None:

@@ -111,7 +111,18 @@ def test_two_processes_do_not_write_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}\n", "[]\n", "plain\n", '{"loafer": "sent", "id": "1"}\n', '{"loafer": "x", "id": "1"}\n']
+    "text",
+    [
+        "",
+        "{}\n",
+        "[]\n",
+        "plain\n",
+        '{"loafer": "sent", "id": "1"}\n',
+        '{"loafer": "x", "id": "1"}\n',
+        "[" * 100_000 + "\n",
+        '{"loafer": "redrive", "queue": 1, "to": [], "where": {}, "out_of_order": 7}\n',
+        '{"loafer": "sending", "at": 1, "message": {"MessageId": ["1"]}}\n',
+    ],
 )
 def test_what_is_no_journal_is_refused_and_left_as_it_is(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.journal"
@@ -119,3 +130,33 @@ def test_what_is_no_journal_is_refused_and_left_as_it_is(tmp_path: Path, text: s
     with pytest.raises(ConfigurationError, match=r"x\.journal.*not .*a journal"):
         FileJournal.resumed(path)
     assert path.read_text() == text
+
+
+@pytest.mark.parametrize("mode", [0o622, 0o606])
+def test_a_journal_that_others_may_write_is_not_believed_for_it_says_what_may_be_deleted(
+    tmp_path: Path, mode: int
+) -> None:
+    journal = begun(tmp_path)
+    journal.close()
+    journal.path.chmod(mode)
+    with pytest.raises(ConfigurationError, match="can be written by"):
+        FileJournal.resumed(journal.path)
+
+
+def test_a_journal_of_somebody_else_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = begun(tmp_path)
+    journal.close()
+    if os.getuid() == 0:
+        os.chown(journal.path, 1234, 1234)
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: 1234)
+    with pytest.raises(ConfigurationError, match="belongs to somebody else"):
+        FileJournal.resumed(journal.path)
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_a_journal_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.journal", 0o600)
+    for path in (tmp_path / "x.journal", Path("/dev/zero")):
+        with pytest.raises(ConfigurationError, match="it is no regular file"):
+            FileJournal.resumed(path)

@@ -109,3 +109,34 @@ def test_what_a_terminal_would_obey_is_escaped(written: Path) -> None:
 
 def test_no_id_is_a_wrong_usage() -> None:
     assert run("").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"id": ["9f8c"]},
+        {"id": {"9f8c": 1}},
+        {"source": ["9f8c"]},
+        {"at": "soon"},
+        {"at": 1e300},
+        {"at": -1},
+        {"seconds": float("inf")},
+        {"word": 7},
+        {"receives": None},
+    ],
+)
+def test_a_line_that_no_worker_writes_is_passed_over(written: Path, changed: dict[str, Any]) -> None:
+    lines = ["[" * 100_000 + "9f8c", json.dumps({**attrs.asdict(NOTE), **changed}), json.dumps(attrs.asdict(NOTE))]
+    written.write_text("".join(f"{line}\n" for line in lines))
+    assert run("9f8c").output == run("9f8c1d32").output
+    assert "message 9f8c1d32 of orders" in run("9f8c").stdout
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"pid": "../1"}, {"pid": 2**70}, {"at": 1e300}, {"held": [[["9f8c"], "orders", 1]]}, {"held": [["9f8c"]]}],
+)
+def test_what_no_worker_says_that_it_holds_is_passed_over(written: Path, changed: dict[str, Any]) -> None:
+    held = {"pid": 2**22 + 1, "started": None, "at": 2.0, "held": [["9f8c", "orders", 3]], **changed}
+    written.with_name("status.held").write_text(json.dumps(held))
+    assert run("9f8c").exit_code == 1
