@@ -72,6 +72,11 @@ class Reason:
         return MEANINGS.get(self.cause, self.cause)
 
 
+def is_time(at: float) -> bool:
+    """Tell whether that many seconds since the epoch are a time that a calendar can show."""
+    return 0 <= at < 1e11  # noqa: PLR2004 - three thousand years
+
+
 def reasons_of(notes: Iterable[Note]) -> list[Reason]:
     """Return why a message was delivered again, by its notes from all workers, in the order of time.
 

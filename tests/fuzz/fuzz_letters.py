@@ -16,7 +16,8 @@ from loafer.entrypoints.commands.dlq.journal import FileJournal
 from loafer.entrypoints.commands.dlq.show import _lines as shown
 from loafer.entrypoints.commands.dlq.snapshots import read_snapshot
 from loafer.entrypoints.commands.dlq.stats import _as_text
-from loafer.entrypoints.commands.explain import document_of, lines_of
+from loafer.entrypoints.commands.explain import Known, document_of, lines_of
+from loafer.entrypoints.commands.moves import _moves_in
 from loafer.entrypoints.worker.history_file import note_in, notes_of_held
 from loafer.exceptions import ConfigurationError
 from loafer.ports.journal import Noted
@@ -62,6 +63,10 @@ def journal(data: bytes) -> None:
     """A journal that a redrive goes on with."""
     path = _file_of(data)
     try:
+        moves = list(_moves_in(path, ""))
+    except ValueError:
+        moves = []
+    try:
         found = FileJournal.resumed(path)
     except ConfigurationError as error:
         expect(str(error), "it is refused without a reason")
@@ -71,6 +76,8 @@ def journal(data: bytes) -> None:
     expect(isinstance(found.head.queue, str) and isinstance(found.head.to, str), "it is of no queue")
     whole = data[: data.rfind(b"\n") + 1]
     expect(path.read_bytes() == whole, "more was changed than an unfinished line")
+    for move in moves:
+        _explained(Known(move.id, (), [move]))
 
 
 def notes(data: bytes) -> None:
@@ -78,10 +85,14 @@ def notes(data: bytes) -> None:
     found = [note for line in data.split(b"\n") if (note := note_in(line)) is not None]
     found += notes_of_held(_file_of(data), of_the_gone=False)
     for note in found:
-        lines = list(lines_of([note, *found], 80))
-        expect(all(line.isprintable() for line in lines), "a line would break the terminal")
-        json.dumps(document_of([note]))
+        _explained(Known(note.id, [note, *found]))
     sorted(dict.fromkeys(found), key=lambda note: note.at)
+
+
+def _explained(known: Known) -> None:
+    lines = "\n".join(lines_of(known, 80)).split("\n")
+    expect(all(line.isprintable() for line in lines), "a line would break the terminal")
+    json.dumps(document_of(known))
 
 
 @cache

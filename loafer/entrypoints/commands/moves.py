@@ -11,6 +11,7 @@ from typing import Any, BinaryIO
 import attrs
 
 from loafer.domain.failure import FOLDED
+from loafer.domain.history import is_time
 from loafer.exceptions import ConfigurationError
 from loafer.ports.journal import Step
 
@@ -146,6 +147,8 @@ def _letters_in(lines: Iterable[bytes], sought: bytes) -> dict[str, _Letter]:
             said = json.loads(line)
             message = said["message"] if begins else {"MessageId": said["id"]}
             at, step, name = float(said["at"]), Step(said["loafer"]).value, str(message["MessageId"])
+            if not is_time(at):
+                continue
             letter = letters.setdefault(name, _Letter())
             letter.before = _before(message) or letter.before
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

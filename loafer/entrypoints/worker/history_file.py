@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import attrs
 
 from loafer.application.histories import Histories
-from loafer.domain.history import HELD, Note
+from loafer.domain.history import HELD, Note, is_time
 from loafer.entrypoints.worker.status_place import is_gone, opened, own_folders
 from loafer.exceptions import InvalidContent
 from loafer.ports.decoder import Decode
@@ -181,7 +181,7 @@ def note_in(line: bytes) -> Note | None:
         note: Note = _reader(Note)(json.loads(line))
     except (ValueError, RecursionError, InvalidContent):
         return None
-    return note if isfinite(note.seconds) and _is_time(note.at) else None
+    return note if isfinite(note.seconds) and is_time(note.at) else None
 
 
 @attrs.frozen
@@ -195,12 +195,8 @@ class _HeldFile:
 
     @at.validator
     def _check(self, _: object, at: float) -> None:
-        if not _is_time(at):
+        if not is_time(at):
             raise ValueError("it is no time")
-
-
-def _is_time(at: float) -> bool:
-    return 0 <= at < 1e11  # noqa: PLR2004 - what every calendar can show
 
 
 @cache

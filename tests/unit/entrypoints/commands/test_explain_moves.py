@@ -166,6 +166,7 @@ def test_what_a_journal_says_obeys_nobody_in_a_terminal(journal: FileJournal) ->
 @pytest.mark.parametrize(
     "line",
     [
+        {"loafer": "sent", "at": 1e300, "id": "9f8c1d32", "copy": "77aa"},
         {"loafer": "sent", "at": "x", "id": "9f8c"},
         {"loafer": "sent", "at": 1.0},
         {"loafer": "odd", "at": 1.0, "id": "9f8c"},
