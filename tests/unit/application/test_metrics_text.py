@@ -4,11 +4,12 @@ import attrs
 import pytest
 from test_status import ROUTE
 
-from loafer.application.measures import MOST_ERRORS, MOST_NOTED, Histogram, Measures
+from loafer.application.measures import MOST_NOTED, Histogram, Measures
 from loafer.application.metrics import families_of
 from loafer.application.status import Handling, Status
 from loafer.domain.batch import Failure
 from loafer.domain.depth import Backlog, Depth
+from loafer.domain.fingerprint import MOST_KINDS
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.domain.metrics import Family, Sample, text_of
@@ -299,12 +300,12 @@ def test_what_is_done_is_counted_when_there_is_much_of_it_though_nobody_asks() -
 
 def test_an_error_that_is_known_is_counted_as_itself_however_many_kinds_there_are() -> None:
     measures = Measures()
-    kinds = [type(f"Error{number}", (Exception,), {}) for number in range(MOST_ERRORS + 1)]
+    kinds = [type(f"Error{number}", (Exception,), {}) for number in range(MOST_KINDS + 1)]
     for kind in (*kinds, kinds[0], kinds[-1]):
         measures.ended("orders", MESSAGE, Outcome.FAILED, kind(), 1.0)
     errors = samples(measures, "loafer_handler_errors")
     assert (errors["orders", "Error0"], errors["orders", "others"]) == (2, 2)
-    assert ("orders", f"Error{MOST_ERRORS - 1}") in errors
+    assert ("orders", f"Error{MOST_KINDS - 1}") in errors
     handling = samples(measures, "messaging_process_duration_seconds")
     assert (handling["aws_sqs", "orders", "Error0"], handling["aws_sqs", "orders", "others"]) == (2.0, 2.0)
 

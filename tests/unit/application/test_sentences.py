@@ -124,7 +124,7 @@ HANDLER = "a handler takes the content and then, if it wants one, a parameter th
                 f"{HANDLER}"
             ),
         ),
-        (takes_of, many, "its parameter 'batch' takes many Items: register it with batch, not with route"),
+        (takes_of, many, "its parameter 'batch' takes Items of a batch: register it with batch, not with route"),
     ],
 )
 def test_a_signature_that_cannot_be_served_is_shown(read: Callable[..., object], handler: Any, text: str) -> None:
