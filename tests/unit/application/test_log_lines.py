@@ -418,7 +418,7 @@ async def test_what_has_its_last_receive_and_no_time_left_is_told(caplog: pytest
         taken = source.receive(1) or [Message("a9", "a9", "r", receive_count=1, group="b")]
         lane.order.add(lane.take(taken, now()))
     text = "given back unrun at its last receive, for no time is left: its source moves it on"
-    assert (WARNING, f"message {taken[0].id}: {text}") in said(caplog, "jobs")
+    assert (WARNING, f"message {taken[0].id}: {text}") in said(caplog, "jobs", "endings")
 
 
 async def test_a_batch_whose_leases_have_ended_is_not_started_and_that_is_told(
@@ -433,7 +433,7 @@ async def test_a_batch_whose_leases_have_ended_is_not_started_and_that_is_told(
     async with world:
         await asyncio.sleep(3.5)
         assert batches == []
-    assert said(caplog, "jobs") == [
+    assert said(caplog, "jobs", "endings") == [
         (WARNING, "2 messages on 'orders': their leases ended while they waited; they are not started"),
     ]
 
@@ -449,7 +449,9 @@ async def test_a_message_that_cannot_be_settled_is_left_to_its_lease(
     monkeypatch.setattr(Settlement, "settle", breaks)
     world = World(queue("orders", "one", visibility_timeout=600), succeed)
     await world.run_for(1)
-    assert said(caplog, "jobs") == [(ERROR, "message orders-1 could not be settled: it is left to its lease")]
+    assert said(caplog, "jobs", "endings") == [
+        (ERROR, "message orders-1 could not be settled: it is left to its lease")
+    ]
     assert world.dispatcher._lanes[0].events.causes == {"failed": 1}
 
 
@@ -460,7 +462,7 @@ async def test_an_observer_that_cannot_be_told_is_named_by_its_message(caplog: p
     world = World(queue("orders", "one"), succeed)
     world.dispatcher.observe = observe
     await world.run_for(1)
-    assert said(caplog, "jobs") == [(ERROR, "message orders-1: its end could not be told")]
+    assert said(caplog, "jobs", "endings") == [(ERROR, "message orders-1: its end could not be told")]
 
 
 async def test_a_depth_that_is_not_known_is_told_once_or_at_debug(
