@@ -29,6 +29,7 @@ class Waiting:
         out: How many a second the workers of this machine are done with.
         into: How many a second come, if these are all its workers.
         eta: Seconds until it is empty, if it goes on so; None: it does not become empty.
+        age: Seconds since its oldest message was sent; None: nobody has asked, or told.
         dead_letters: The name of its dead-letter queue; None: it has none.
         dead: About how many messages wait there.
 
@@ -42,6 +43,7 @@ class Waiting:
     out: float | None = None
     into: float | None = None
     eta: float | None = None
+    age: float | None = None
     dead_letters: str | None = None
     dead: int | None = None
 

@@ -1,7 +1,7 @@
 """What looks at queues and topics from outside, and changes nothing."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from loafer.domain.checks.topic import Subscription
 from loafer.domain.checks.worker import Probed
@@ -26,6 +26,10 @@ class Reader(ABC):
     @abstractmethod
     async def queues(self, prefix: str) -> Sequence[str]:
         """Return the URLs of the queues of the account and the region whose names begin so."""
+
+    @abstractmethod
+    async def ages(self, names: Sequence[str]) -> Mapping[str, float]:
+        """Return how many seconds old the oldest messages of queues are, by name, as far as that was told."""
 
     @abstractmethod
     async def subscriptions(self, place: Place, queue: QueueFacts, topics: Sequence[str]) -> Sequence[Subscription]:

@@ -43,6 +43,7 @@ def recording(target: str) -> Iterator[Recorder]:
 def operation_of(headers: Message, body: bytes) -> str:
     """Return the service and the operation of a call, in the JSON protocol of SQS or the query protocol of SNS."""
     service = headers.get("Authorization", "").partition("/aws4_request")[0].rpartition("/")[2]
+    service = {"monitoring": "cloudwatch"}.get(service, service)  # as policies call it
     target = headers.get("X-Amz-Target", "").rpartition(".")[2]
     return f"{service}:{target or parse_qs(body.decode())['Action'][0]}"
 

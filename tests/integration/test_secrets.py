@@ -129,6 +129,7 @@ CASES = {
     "check": Case(("check", "handlers:app"), ("GetQueueUrl", "GetQueueAttributes"), traced=False),
     "iam": Case(("iam", "handlers:app"), ("GetQueueUrl", "GetQueueAttributes"), traced=False),
     "queues": Case(("queues", "--interval", "0"), ("ListQueues", "GetQueueAttributes"), traced=False),
+    "queues --age": Case(("queues", "--age", "--interval", "0"), ("GetMetricData",), traced=False),
     "dlq stats": Case(("dlq", "stats", "dead"), (*LOOK_CALLS, "ReceiveMessage")),
     "dlq redrive": Case(
         ("dlq", "redrive", "dead", "--to", "again", "--yes"), ("GetQueueUrl", "GetQueueAttributes", "SendMessage")

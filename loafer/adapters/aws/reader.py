@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from loafer.adapters.aws.address import Address
+from loafer.adapters.aws.ages import ages_of
 from loafer.adapters.aws.answers import mapping_in
 from loafer.adapters.aws.calls import Access, Client, access_of
 from loafer.adapters.aws.errors import consumer_error, sdk_errors
@@ -90,6 +91,15 @@ class AWSReader(Reader):
             return found
         raise told
 
+    async def ages(self, names: Sequence[str]) -> Mapping[str, float]:
+        """Ask CloudWatch, for five hundred queues a call."""
+        client = await self.client("cloudwatch", Address("*"), Place(text="*"))
+        try:
+            return await ages_of(client, names)
+        except sdk_errors() as error:
+            told = consumer_error(error, "CloudWatch", client.meta.region_name)
+        raise told
+
     async def subscriptions(self, place: Place, queue: QueueFacts, topics: Sequence[str]) -> Sequence[Subscription]:
         """Ask SNS topic by topic, or for all subscriptions of the account, a hundred a page."""
         address = address_of(attrs.evolve(place, text=queue.arn, region=None), topic=False)
@@ -127,7 +137,8 @@ class AWSReader(Reader):
                 made = shared_client(service, address.region, **access)
                 self._clients[key] = await self._stack.enter_async_context(made)
             except sdk_errors() as error:
-                told = consumer_error(error, f"{'queue' if service == 'sqs' else 'topic'} {address.name!r}")
+                noun = {"sqs": f"queue {address.name!r}", "sns": f"topic {address.name!r}"}.get(service, "CloudWatch")
+                told = consumer_error(error, noun)
             else:
                 return self._clients[key]
             raise told

@@ -76,9 +76,10 @@ def check(
     metavar="SECONDS",
     help="Between two looks; 0: one look, no rates.",
 )
+@click.option("--age", "ages", is_flag=True, help="Ask CloudWatch how old the oldest messages are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a look.")
 @click.pass_context
-def queues(context: click.Context, /, prefix: str, *, watch: bool, interval: float, as_json: bool) -> None:
+def queues(context: click.Context, /, prefix: str, *, watch: bool, interval: float, ages: bool, as_json: bool) -> None:
     """Show what waits on the queues whose names begin with PREFIX, or on all, and how that changes.
 
     Two looks tell the rates, and when a queue will be empty. Nothing is received.
@@ -89,7 +90,7 @@ def queues(context: click.Context, /, prefix: str, *, watch: bool, interval: flo
         raise click.UsageError("--watch needs an --interval above 0", context)
     with errors_in_one_line(context):
         settings_alone(context, quiet=True)
-        show_queues(Asked(prefix, interval, watch, as_json), terminal=sys.stdout.isatty())
+        show_queues(Asked(prefix, interval, watch, as_json, ages), terminal=sys.stdout.isatty())
 
 
 @click.command()

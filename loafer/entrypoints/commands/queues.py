@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -20,7 +20,10 @@ from loafer.entrypoints.commands.status import found_workers, paths_set
 from loafer.exceptions import ConsumerError, ConsumerUnavailable
 from loafer.ports.reader import Reader
 
-HEAD = ("queue", "waiting", "in flight", "delayed", "in/s", "out/s", "net/s", "empty in", "dead letters")
+HEAD = ("queue", "waiting", "in flight", "delayed", "oldest", "in/s", "out/s", "net/s", "empty in", "dead letters")
+AGES_EVERY = 60.0
+"""Seconds between two questions for ages."""
+
 AGAIN = "\x1b[H\x1b[2J"
 """What clears a terminal."""
 
@@ -37,6 +40,7 @@ class Asked:
         interval: Seconds between two looks; 0: one look, and no rates.
         watch: Whether to go on until Ctrl-C.
         as_json: Whether it is printed as JSON, an object a line.
+        ages: Whether CloudWatch is asked how old the oldest messages are.
 
     """
 
@@ -44,6 +48,7 @@ class Asked:
     interval: float = 5.0
     watch: bool = False
     as_json: bool = False
+    ages: bool = False
 
 
 def show_queues(asked: Asked, *, terminal: bool, show: Callable[[str], object] = click.echo) -> None:
@@ -64,7 +69,7 @@ def show_queues(asked: Asked, *, terminal: bool, show: Callable[[str], object] =
 
 
 async def _show(asked: Asked, reader: Reader, *, terminal: bool, show: Callable[[str], object]) -> None:
-    before = await _Look.at(reader, asked.prefix)
+    before, ages = await _Look.at(reader, asked.prefix), _Ages(reader)
     while True:
         now = before
         if asked.interval:
@@ -76,7 +81,10 @@ async def _show(asked: Asked, reader: Reader, *, terminal: bool, show: Callable[
                     raise
                 click.echo(f"loafer: {error}", err=True)
                 continue
-        text = _text(now.since(before, asked.prefix), asked, width=columns())
+        rows = now.since(before, asked.prefix)
+        if asked.ages:
+            rows = await ages.beside(rows)
+        text = _text(rows, asked, width=columns())
         show(AGAIN + text if asked.watch and terminal and not asked.as_json else text)
         if not asked.watch:
             return
@@ -102,6 +110,29 @@ class _Look:
         return waiting(before.queues, self.queues, self.when - before.when, meanwhile, prefix)
 
 
+@attrs.define
+class _Ages:
+    """How old the oldest messages are: asked once a minute, for nobody knows more, and each question is billed."""
+
+    reader: Reader
+    _known: Mapping[str, float] = attrs.field(factory=dict, init=False)
+    _asked: float = attrs.field(default=-AGES_EVERY, init=False)
+    _told: str = attrs.field(default="", init=False)
+
+    async def beside(self, rows: Sequence[Waiting]) -> list[Waiting]:
+        """Return the rows with their ages; that these cannot be had is told, once."""
+        if time.monotonic() - self._asked >= AGES_EVERY:
+            try:
+                self._known = await self.reader.ages([row.name for row in rows])
+            except UNREAD as error:
+                self._known = {}
+                if self._told != str(error):
+                    self._told = str(error)
+                    click.echo(f"loafer: how old messages are is not known: {error}", err=True)
+            self._asked = time.monotonic()
+        return [attrs.evolve(row, age=self._known.get(row.name)) for row in rows]
+
+
 def _done() -> Counter[str]:
     """Return how many messages the workers of this machine are done with, by the names of their queues."""
     done = Counter[str]()
@@ -117,18 +148,18 @@ def _text(rows: Sequence[Waiting], asked: Asked, width: int) -> str:
         return json.dumps({"at": time.time(), "queues": [attrs.asdict(row) for row in rows]})
     if not rows:
         return f"no queue whose name begins with {asked.prefix!r}" if asked.prefix else "no queue"
-    return shown(rows, width)
+    return shown(rows, width, ages=asked.ages)
 
 
-def shown(rows: Sequence[Waiting], width: int) -> str:
+def shown(rows: Sequence[Waiting], width: int, *, ages: bool = False) -> str:
     """Return the table; columns of which nothing is known are left out, and long names cut where it is too wide."""
-    cells = [_cells(row) for row in rows]
+    cells = [_cells(row, ages=ages) for row in rows]
     used = [column for column in range(len(HEAD)) if column < 2 or any(str(row[column]) for row in cells)]  # noqa: PLR2004 - the queue and what waits
     kept = [[row[column] for column in used] for row in cells]
     return table([HEAD[column] for column in used], kept, width=width)
 
 
-def _cells(row: Waiting) -> list[object]:
+def _cells(row: Waiting, *, ages: bool) -> list[object]:
     if row.visible is None:
         return [row.name, Toned("may not be read", "doubtful"), *[""] * (len(HEAD) - 2)]
     letters = "" if row.dead_letters is None else f"{'?' if row.dead is None else row.dead} in {row.dead_letters}"
@@ -136,7 +167,8 @@ def _cells(row: Waiting) -> list[object]:
     eta = "" if row.eta is None else lasting(max(1, round(row.eta)))
     grows = Toned(net, "doubtful" if row.net is not None and row.net > 0 else "")
     dead = Toned(letters, "bad" if row.dead else "")
-    return [row.name, row.visible, row.in_flight or "", row.delayed or "", into, out, grows, eta, dead]
+    age = "" if not ages else lasting(round(row.age)) if row.age is not None else Toned("-", "faint")
+    return [row.name, row.visible, row.in_flight or "", row.delayed or "", age, into, out, grows, eta, dead]
 
 
 def _rate(rate: float) -> float:

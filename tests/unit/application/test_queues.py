@@ -75,7 +75,7 @@ class Listed(Reader):
     async def topic(self, place: object) -> object:  # type: ignore[override]
         raise NotImplementedError
 
-    subscriptions = probe = topic  # type: ignore[assignment]
+    subscriptions = probe = ages = topic  # type: ignore[assignment]
 
     async def close(self) -> None: ...
 

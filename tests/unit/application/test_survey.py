@@ -75,6 +75,9 @@ class World(Reader):
     async def queues(self, prefix: str) -> Sequence[str]:
         return [name for name in self.there if name.startswith(prefix)]
 
+    async def ages(self, names: Sequence[str]) -> Mapping[str, float]:
+        raise NotImplementedError
+
     async def subscriptions(self, place: Place, queue: QueueFacts, topics: Sequence[str]) -> Sequence[Subscription]:
         if isinstance(self.subscribed, Exception):
             raise self.subscribed

@@ -40,6 +40,9 @@ class There(Reader):
     async def queues(self, prefix: str) -> Sequence[str]:
         raise NotImplementedError
 
+    async def ages(self, names: Sequence[str]) -> Any:
+        raise NotImplementedError
+
     async def subscriptions(self, place: Place, queue: QueueFacts, topics: Sequence[str]) -> Any:
         raise NotImplementedError
 
