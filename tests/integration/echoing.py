@@ -1,4 +1,4 @@
-"""An endpoint of SQS, SNS and STS that refuses calls with one error code after another, and repeats what was sent.
+"""An endpoint of SQS, SNS, STS and CloudWatch: it refuses calls with one code after another, and repeats what was sent.
 
 SQS does so where a signature is wrong; this one does it with every code.
 """
@@ -66,7 +66,7 @@ class EchoingEndpoint:
     def answer(self, request: str) -> bytes:
         head, _, body = request.partition("\r\n\r\n")
         self.signatures.update(_SIGNATURE.findall(head))
-        target = re.search(r"X-Amz-Target: AmazonSQS\.(\w+)", head, re.IGNORECASE)
+        target = re.search(r"X-Amz-Target: \w+\.(\w+)", head, re.IGNORECASE)
         if target is not None:
             code = self._code_for(target[1])
             return _json_refusal(code, _echo(head, body)) if code else self._json(target[1], json.loads(body or "{}"))
