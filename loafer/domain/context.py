@@ -18,6 +18,7 @@ else:
 
 
 _OF_A_BATCH = "the context of a batch has no message of its own: each item has one, with its attempt; see item.message"
+_BY_HAND = "this context was made without a message; give it one: Context(state, message)"
 
 
 @attrs.frozen
@@ -41,9 +42,9 @@ class Context(Generic[State_co]):
 
     @property
     def message(self) -> Message:
-        """The message; RuntimeError in a batch, where each item has its own."""
+        """The message; RuntimeError in a batch, where each item has its own, and where none was given by hand."""
         if self._message is None:
-            raise RuntimeError(_OF_A_BATCH)
+            raise RuntimeError(_OF_A_BATCH if self.messages else _BY_HAND)
         return self._message
 
     @property
@@ -58,7 +59,7 @@ class Context(Generic[State_co]):
         RuntimeError in a batch.
         """
         if self._message is None:
-            raise RuntimeError(_OF_A_BATCH)
+            raise RuntimeError(_OF_A_BATCH if self.messages else _BY_HAND)
         return self._attempts_left
 
     def _only_one(self) -> Sequence[Message]:

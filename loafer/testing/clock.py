@@ -198,7 +198,10 @@ def refuse_within_a_coroutine() -> None:
         asyncio.get_running_loop()
     except RuntimeError:
         return
-    raise RuntimeError("an event loop runs here already; virtual time is for plain tests: write def, not async def")
+    raise RuntimeError(
+        "an event loop runs here already; virtual time is for plain tests: write def, not async def; "
+        "where that cannot be, `await adeliver(…)`, or `async with in_memory(app)`"
+    )
 
 
 def runner() -> asyncio.Runner:

@@ -74,7 +74,7 @@ class Places:
             return destination
         found = self.queues.get(destination, self.broker.topics.get(destination))
         if found is None:
-            there = ", ".join([*self.queues, *self.broker.topics]) or "nothing"
+            there = ", ".join([*self.queues, *self.broker.topics]) or "no other one"
             raise LookupError(f"there is no queue or topic {destination!r}, but {there}; create it first")
         return found
 

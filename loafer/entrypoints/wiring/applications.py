@@ -168,7 +168,9 @@ def check_only(application: Application, settings: Settings, mistakes: Mistakes)
             spelled = {each.casefold(): each for each in names}
             near = get_close_matches(name.casefold(), spelled, n=1, cutoff=0)
             right = f"did you mean {spelled[near[0]]}?" if near else "it has none"
-            mistakes.tell(f"--only {name}: {settings.application} has no route of this name; {right}")
+            mistakes.tell(
+                f"--only {name}: {settings.application or 'the application'} has no route of this name; {right}"
+            )
     if not names:
         mistakes.tell(
             f"{application.line}: {settings.application or 'it'} has no routes; register one with @app.route(…)"

@@ -21,3 +21,5 @@ def test_the_context_of_a_batch_says_where_to_look_instead(name: str) -> None:
     assert context.messages == [MESSAGE]
     with pytest.raises(RuntimeError, match="a batch has no message of its own: each item has one"):
         getattr(context, name)
+    with pytest.raises(RuntimeError, match=r"made without a message; give it one: Context\(state, message\)$"):
+        getattr(Context(None), name)

@@ -109,5 +109,5 @@ def test_a_handler_that_waits_for_ever_is_told() -> None:
 
 
 async def test_in_a_coroutine_test_it_says_that_it_is_for_plain_ones() -> None:
-    with pytest.raises(RuntimeError, match="write def, not async def"):
+    with pytest.raises(RuntimeError, match=r"write def, not async def; where that cannot be, `await adeliver"):
         deliver(greet, content=1)

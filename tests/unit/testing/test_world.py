@@ -317,7 +317,7 @@ def test_every_mistake_in_a_configuration_is_told(loafer_world: World) -> None:
 
 
 def test_what_is_not_there_says_what_is(loafer_world: World) -> None:
-    with pytest.raises(LookupError, match="no queue or topic 'order', but nothing"):
+    with pytest.raises(LookupError, match="no queue or topic 'order', but no other one; create it first"):
         loafer_world.publish("order", 1)
     loafer_world.queue("orders")
     loafer_world.topic("news")
