@@ -1,7 +1,7 @@
 """What waits on many queues, and how that changes: two looks at them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 
 import attrs
 
@@ -55,24 +55,32 @@ async def looked(reader: Reader, prefix: str) -> Look:
         ConsumerError, ConsumerUnavailable: the list of queues cannot be had.
 
     """
-    urls = await reader.queues(prefix)
-    found = await _all(reader, urls)
-    named = {facts.dead_letters for facts in found.values() if facts.dead_letters is not None}
-    return {**found, **await _all(reader, sorted(named - found.keys()))}
+    return await looked_at([Place(text=url) for url in await reader.queues(prefix)], reader)
 
 
-async def _all(reader: Reader, texts: Sequence[str]) -> dict[str, QueueFacts]:
+async def looked_at(places: Iterable[Place], reader: Reader, tell: Callable[[str], object] = str) -> Look:
+    """Return what queues are, and their dead-letter queues; what cannot be read is left out, and `tell` is told why."""
+    found = await _all(reader, places, tell)
+    named = {facts.dead_letters: place for place, facts in found.values() if facts.dead_letters is not None}
+    letters = [attrs.evolve(named[arn], text=arn, region=None) for arn in sorted(named.keys() - found.keys())]
+    return {arn: facts for arn, (_, facts) in {**found, **await _all(reader, letters, str)}.items()}
+
+
+async def _all(
+    reader: Reader, places: Iterable[Place], tell: Callable[[str], object]
+) -> dict[str, tuple[Place, QueueFacts]]:
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def one(text: str) -> QueueFacts | None:
+    async def one(place: Place) -> tuple[Place, QueueFacts] | None:
         async with turns:
             try:
-                return await reader.queue(Place(text=text))
-            except (ConsumerError, ConsumerUnavailable):
+                return place, await reader.queue(place)
+            except (ConsumerError, ConsumerUnavailable) as error:
+                tell(str(error))
                 return None
 
-    facts = await asyncio.gather(*(one(text) for text in texts))
-    return {each.arn: each for each in facts if each is not None}
+    found = await asyncio.gather(*(one(place) for place in places))
+    return {each[1].arn: each for each in found if each is not None}
 
 
 def waiting(before: Look, now: Look, seconds: float, done: Mapping[str, float], prefix: str = "") -> list[Waiting]:

@@ -8,7 +8,7 @@ import click
 
 from loafer.entrypoints.commands.display import errors_in_one_line
 from loafer.entrypoints.commands.given import settings_alone
-from loafer.entrypoints.commands.options import configuration_options
+from loafer.entrypoints.commands.options import configuration_options, route_options
 
 
 def named_of(context: click.Context, application: str | None, app: str | None) -> str | None:
@@ -66,7 +66,8 @@ def check(
 
 
 @click.command()
-@click.argument("prefix", required=False, default="")
+@click.argument("prefix", required=False, default="", metavar="[PREFIX]")
+@route_options
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C.")
 @click.option(
     "--interval",
@@ -79,18 +80,37 @@ def check(
 @click.option("--age", "ages", is_flag=True, help="Ask CloudWatch how old the oldest messages are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, an object a look.")
 @click.pass_context
-def queues(context: click.Context, /, prefix: str, *, watch: bool, interval: float, ages: bool, as_json: bool) -> None:
+def queues(
+    context: click.Context,
+    /,
+    prefix: str,
+    app: str | None,
+    *,
+    watch: bool,
+    interval: float,
+    ages: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Show what waits on the queues whose names begin with PREFIX, or on all, and how that changes.
 
-    Two looks tell the rates, and when a queue will be empty. Nothing is received.
+    With MODULE:APP in its place, or with --source, they are the queues of that configuration. Two looks tell the rates,
+    and when a queue will be empty. Nothing is received.
     """
-    from loafer.entrypoints.commands.queues import Asked, show_queues  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.looked_at import looked_at  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.queues import Asked, queues_of, show_queues  # noqa: PLC0415
 
     if watch and not interval:
         raise click.UsageError("--watch needs an --interval above 0", context)
     with errors_in_one_line(context):
-        settings_alone(context, quiet=True)
-        show_queues(Asked(prefix, interval, watch, as_json, ages), terminal=sys.stdout.isatty())
+        places, named = None, named_of(context, prefix if ":" in prefix else None, app)
+        if named is not None or any(value is not None for value in options.values()):
+            uses = looked_at(context, named, options)
+            places, prefix = queues_of(uses), "" if ":" in prefix else prefix
+            click.echo("".join(f"loafer: {text}\n" for text in uses.strangers), nl=False, err=True)
+        else:
+            settings_alone(context, quiet=True)
+        show_queues(Asked(prefix, interval, watch, as_json, ages, places), terminal=sys.stdout.isatty())
 
 
 @click.command()

@@ -32,12 +32,16 @@ _ROUTE = ("--source", "--handler", "--translator", "--consumer", "--consumer-opt
 """The options that say what the default route is."""
 
 
-def configuration_options(command: Command) -> Command:
-    """Give a command what says which configuration it looks at: the options of a route, or an application's name."""
+def route_options(command: Command) -> Command:
+    """Give a command the options that say which configuration it looks at: those of a route, or an application."""
     for setting in reversed([each for each in SETTINGS if each.option in _ROUTE]):
         command = _option(str(setting.option), setting)(command)
-    command = click.option("--app", metavar="MODULE:APP", help="The same, as an option.")(command)
-    return click.argument("application", required=False, metavar="[MODULE:APP]")(command)
+    return click.option("--app", metavar="MODULE:APP", help="An application, named as for `loafer run`.")(command)
+
+
+def configuration_options(command: Command) -> Command:
+    """Give a command what says which configuration it looks at; an application may be an argument, too."""
+    return click.argument("application", required=False, metavar="[MODULE:APP]")(route_options(command))
 
 
 _MESSAGE_OPTIONS: tuple[Callable[[Command], Command], ...] = (

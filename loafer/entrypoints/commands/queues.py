@@ -11,9 +11,11 @@ from functools import partial
 import attrs
 import click
 
-from loafer.application.queues import Look, Waiting, looked, waiting
+from loafer.application.queues import Look, Waiting, looked, looked_at, waiting
 from loafer.application.survey import UNREAD
 from loafer.domain.checks.finding import lasting
+from loafer.domain.facts import Place
+from loafer.domain.uses import Uses
 from loafer.entrypoints.commands.looked_at import reading
 from loafer.entrypoints.commands.screen import Toned, columns, table
 from loafer.entrypoints.commands.status import found_workers, paths_set
@@ -41,6 +43,7 @@ class Asked:
         watch: Whether to go on until Ctrl-C.
         as_json: Whether it is printed as JSON, an object a line.
         ages: Whether CloudWatch is asked how old the oldest messages are.
+        places: The queues that are looked at; None: all of the account and the region.
 
     """
 
@@ -49,6 +52,13 @@ class Asked:
     watch: bool = False
     as_json: bool = False
     ages: bool = False
+    places: Sequence[Place] | None = None
+
+
+def queues_of(uses: Uses) -> list[Place]:
+    """Return the queues that a configuration uses: those that it receives from, and those that it publishes to."""
+    published = [to.place for to in uses.destinations if not to.topic]
+    return list(dict.fromkeys([*(source.place for source in uses.sources), *published]))
 
 
 def show_queues(asked: Asked, *, terminal: bool, show: Callable[[str], object] = click.echo) -> None:
@@ -69,13 +79,20 @@ def show_queues(asked: Asked, *, terminal: bool, show: Callable[[str], object] =
 
 
 async def _show(asked: Asked, reader: Reader, *, terminal: bool, show: Callable[[str], object]) -> None:
-    before, ages = await _Look.at(reader, asked.prefix), _Ages(reader)
+    told = set[str]()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            click.echo(f"loafer: {text}", err=True)
+
+    before, ages = await _Look.at(reader, asked, tell), _Ages(reader, tell)
     while True:
         now = before
         if asked.interval:
             await asyncio.sleep(asked.interval)
             try:
-                now = await _Look.at(reader, asked.prefix)
+                now = await _Look.at(reader, asked, tell)
             except UNREAD as error:
                 if not asked.watch:
                     raise
@@ -100,9 +117,10 @@ class _Look:
     when: float
 
     @classmethod
-    async def at(cls, reader: Reader, prefix: str) -> "_Look":
+    async def at(cls, reader: Reader, asked: Asked, tell: Callable[[str], object]) -> "_Look":
         """Look."""
-        return cls(await looked(reader, prefix), _done(), time.monotonic())
+        found = looked(reader, asked.prefix) if asked.places is None else looked_at(asked.places, reader, tell)
+        return cls(await found, _done(), time.monotonic())
 
     def since(self, before: "_Look", prefix: str) -> list[Waiting]:
         """Return what waits, and how that changed."""
@@ -115,20 +133,18 @@ class _Ages:
     """How old the oldest messages are: asked once a minute, for nobody knows more, and each question is billed."""
 
     reader: Reader
+    tell: Callable[[str], object]
     _known: Mapping[str, float] = attrs.field(factory=dict, init=False)
     _asked: float = attrs.field(default=-AGES_EVERY, init=False)
-    _told: str = attrs.field(default="", init=False)
 
     async def beside(self, rows: Sequence[Waiting]) -> list[Waiting]:
-        """Return the rows with their ages; that these cannot be had is told, once."""
+        """Return the rows with their ages; that these cannot be had is told."""
         if time.monotonic() - self._asked >= AGES_EVERY:
             try:
                 self._known = await self.reader.ages([row.name for row in rows])
             except UNREAD as error:
                 self._known = {}
-                if self._told != str(error):
-                    self._told = str(error)
-                    click.echo(f"loafer: how old messages are is not known: {error}", err=True)
+                self.tell(f"how old messages are is not known: {error}")
             self._asked = time.monotonic()
         return [attrs.evolve(row, age=self._known.get(row.name)) for row in rows]
 
