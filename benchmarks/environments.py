@@ -68,7 +68,7 @@ class Environment:
         return any(str(ROOT) in requirement for requirement in self.requirements)
 
 
-LOAFER = Environment("loafer", (f"-e {ROOT}[pydantic]",))
+LOAFER = Environment("loafer", (f"-e {ROOT}[otel,pydantic]", "opentelemetry-sdk"))
 FAST = Environment("loafer-fast", (f"-e {ROOT}[fast]", "uvloop"))
 BARE = Environment("aiobotocore", ("aiobotocore>=3.8,<4",))
 FANFERRO = Environment("fanferro", ("fanferro", "attrs", "msgspec", "pydantic"))

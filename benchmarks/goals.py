@@ -10,6 +10,7 @@ from benchmarks.consumers import BARE, FANFERRO, OLIST, OURS, OURS_FAST, OURS_PL
 from benchmarks.figures import median_of, ratio
 from benchmarks.sections.command_line import CLICK, HELP
 from benchmarks.sections.distance import OUR_DEFAULTS, SHOWN_FIRST, SLEEPING
+from benchmarks.sections.observed import FILES, NOBODY, SERVED, TRACED
 from benchmarks.sections.processes import row_of
 
 Results = Mapping[str, Any]
@@ -64,6 +65,11 @@ def of_rows(section: str, rows: tuple[str, str], figure: str) -> Callable[[Resul
     return lambda results: shown(ratio(results, section, rows, figure), "{:.2f} ×")
 
 
+def told(whom: str) -> Callable[[Results], str | None]:
+    """Return what tells the CPU a message where somebody is told of each, as a multiple of that where nobody is."""
+    return of_rows("observed", (whom, NOBODY), "cpu_us")
+
+
 def memory(results: Results) -> str | None:
     """Tell the peaks of the one long run."""
     rows = results["sections"].get("memory", {}).get("rows", {})
@@ -101,6 +107,9 @@ GOALS = (
     Goal("messages a second, beside olist-loafer", "≥ 12.00 ×", times("throughput", "messages_per_s", OLIST)),
     Goal("messages a second, beside fanferro", "1.00 ×", times("throughput", "messages_per_s", FANFERRO)),
     Goal("CPU of the dispatcher alone, a message", "≤ 10 µs", value("dispatcher", "dispatcher_us", "{:.1f} µs")),
+    Goal("CPU a message with status files, beside nobody told", "≤ 1.02 ×", told(FILES)),
+    Goal("CPU a message with Prometheus, beside nobody told", "≤ 1.15 ×", told(SERVED)),
+    Goal("CPU a message with OpenTelemetry and no trace sampled, beside nobody told", "≤ 1.30 ×", told(TRACED)),
     Goal("API calls a message", "≤ 0.21", value("throughput", "calls", "{:.3f}")),
     Goal(
         "two processes beside one, a handler that computes",
