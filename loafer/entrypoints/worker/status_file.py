@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -38,6 +39,7 @@ class StatusFile:
     document: Callable[[], Document]
     beside: Path = attrs.field(init=False)
     _failed: bool = attrs.field(default=False, init=False)
+    _written: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make up a name that nobody else can have taken, where others may write too."""
@@ -48,10 +50,12 @@ class StatusFile:
         try:
             document = self.document()
             text = json.dumps(document)
+            self._check()
             self.beside.unlink(missing_ok=True)
             with os.fdopen(os.open(self.beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(text)
             self.beside.replace(self.path)
+            self._written = True
             return bool(document.get("ready"))
         except Exception as error:  # noqa: BLE001 - a full disk, and whatever else: the worker goes on
             if not self._failed:
@@ -61,12 +65,19 @@ class StatusFile:
                 self.beside.unlink()
         return True
 
+    def _check(self) -> None:
+        """Raise FileExistsError where something is that is no file of ours, such as /dev/null: root could replace it."""
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(self.path.lstat().st_mode):
+                raise FileExistsError("it is there, and no file; give the path of one, or off")
+
     async def run(self, stop: asyncio.Event) -> None:
         """Write until the end, and then remove the file."""
         while not await is_over(stop, EVERY if self.write() else AT_FIRST):
             pass
-        with suppress(OSError):
-            self.path.unlink()
+        if self._written:
+            with suppress(OSError):
+                self.path.unlink()
 
 
 @contextmanager

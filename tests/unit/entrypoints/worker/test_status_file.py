@@ -92,6 +92,23 @@ def test_what_cannot_be_written_is_said_once_and_harms_nothing(runtime: Path, ca
     assert "cannot be written" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_file_is_neither_replaced_nor_removed(
+    kind: str, runtime: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = runtime / "status.json"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(runtime / "target")
+    before = path.lstat()
+    with written(str(path), None, dict):
+        pass
+    assert path.lstat() == before
+    assert not (runtime / "target").exists()
+    assert "it is there, and no file; give the path of one, or off" in caplog.text
+
+
 @pytest.mark.parametrize("plant", ["pipe", "link", "file"])
 def test_what_somebody_has_put_beside_it_is_neither_written_nor_waited_for(runtime: Path, plant: str) -> None:
     target = runtime / "target"
