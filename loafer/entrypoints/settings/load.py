@@ -93,7 +93,9 @@ def mistake_in(owner: Settings | RouteSettings, name: str, expected: str) -> Mis
     """Return the mistake that a field's value turned out to be later, as when a handler does not import."""
     found = settings_of(type(owner))[name]
     key = key_for(owner.key, found) if isinstance(owner, RouteSettings) else found.key
-    return Mistake(key, found.show(str(getattr(owner, name))), owner.origins.get(name, "default"), expected)
+    value = getattr(owner, name)
+    text = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return Mistake(key, found.show(text), owner.origins.get(name, "default"), expected)
 
 
 def unknown_keys(layers: Sequence[Layer]) -> list[str]:

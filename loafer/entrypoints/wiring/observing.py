@@ -9,6 +9,7 @@ from loafer.application.measures import Measures
 from loafer.application.metrics import families_of
 from loafer.application.status import Status
 from loafer.domain.metrics import Family
+from loafer.entrypoints.settings.keys import did_you_mean
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
@@ -24,6 +25,8 @@ LIBRARIES = {
     "prometheus": "prometheus_client",
 }
 """The observers that are loafer's own, and what they need."""
+
+_OURS = ", ".join(LIBRARIES)
 
 EXTRAS = {"otel-parent": "otel"}
 """The extras whose names are others."""
@@ -46,9 +49,10 @@ def observing(
         return [] if status is None else list(families_of(status(), settings.live_limit))
 
     with ExitStack() as stack:
-        found = []
+        found, told = [], set[str]()
         for name in settings.observers:
             try:
+                _check_told_once(LIBRARIES.get(name, name), told)
                 found.append(_observer(name, settings, stack, families))
             except ValueError as error:
                 mistakes.add(mistake_in(settings, "observers", f"{name}: {error}"))
@@ -96,7 +100,17 @@ def _prometheus(settings: Settings, stack: ExitStack, families: Families) -> Obs
     return measures
 
 
+def _check_told_once(what: str, told: set[str]) -> None:
+    """Raise ValueError if somebody is told already."""
+    if what in told:
+        raise ValueError(f"{what} would be told everything twice; name it once")
+    told.add(what)
+
+
 def _of_the_user(name: str) -> Observer:
+    if "." not in name and ":" not in name:
+        near = did_you_mean(name.lower(), LIBRARIES)
+        raise ValueError(f"no observer{near or f'; give {_OURS}, or an Observer by its full name'}")
     found = import_name(name)
     made = found() if isinstance(found, type) else found
     if not isinstance(made, Observer):

@@ -66,7 +66,7 @@ class StatusFile:
         return True
 
     def _check(self) -> None:
-        """Raise FileExistsError where something is that is no file of ours, such as /dev/null: root could replace it."""
+        """Raise FileExistsError where something is that is no file, such as /dev/null: root could replace it."""
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(self.path.lstat().st_mode):
                 raise FileExistsError("it is there, and no file; give the path of one, or off")

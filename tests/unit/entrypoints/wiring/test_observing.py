@@ -96,6 +96,22 @@ def test_what_is_no_observer_is_a_mistake(name: str, wrong: str) -> None:
         assert wrong in mistakes[0]
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("datadog",), "LOAFER_OBSERVERS='datadog' (default): datadog: no observer; give otel, otel-parent, sentry, p"),
+        (("OTEL", "sentry"), "LOAFER_OBSERVERS='OTEL,sentry' (default): OTEL: no observer; did you mean otel?"),
+        (("promotheus",), "did you mean prometheus?"),
+        (("sentry", "sentry"), "sentry: sentry_sdk would be told everything twice; name it once"),
+        (("otel", "otel-parent"), "otel-parent: opentelemetry would be told everything twice; name it once"),
+    ],
+)
+def test_a_name_that_cannot_be_meant_is_a_mistake_that_says_what_can(names: tuple[str, ...], said: str) -> None:
+    with given(*names) as (_, mistakes):
+        [mistake] = mistakes
+        assert said in mistake
+
+
 def test_how_a_worker_is_goes_to_prometheus_and_to_opentelemetry_too(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = InMemoryMetricReader()
     monkeypatch.setattr("opentelemetry.metrics._internal._METER_PROVIDER", MeterProvider([reader]))
