@@ -6,11 +6,9 @@ from contextlib import contextmanager
 from functools import partial
 
 import attrs
-from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
-from loafer import __version__
-from loafer.adapters.opentelemetry.observer import CONVENTIONS
+from loafer.adapters.opentelemetry.instruments import meter_of
 from loafer.domain.metrics import Family, Labels, merged
 
 UNITS = {"seconds": "s", "timestamp": "s", "messages": "{message}", "handlers": "{handler}", "leases": "{lease}"}
@@ -53,7 +51,7 @@ def observed(families: Families, meters: MeterProvider | None = None) -> Iterato
     """
     collected = _COLLECTED.setdefault(meters, _Collected())
     collected.counted.append(families)
-    meter = metrics.get_meter("loafer", __version__, meters, CONVENTIONS)
+    meter = meter_of(meters)
     for family in families():
         name, unit = _named(family.name)
         make = meter.create_observable_counter if family.kind == "counter" else meter.create_observable_gauge

@@ -1,5 +1,6 @@
 """Spans and metrics of messages, by the names of OpenTelemetry's conventions for messaging."""
 
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -14,19 +15,27 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TracerProvider
 
 from loafer import __version__
+from loafer.adapters.opentelemetry.instruments import (
+    CONVENTIONS,
+    SYSTEM,
+    Attributes,
+    attributes_of,
+    counters_in,
+    histogram_in,
+    is_set_up,
+    meter_of,
+    sent_to,
+)
 from loafer.domain.batch import Failure
 from loafer.domain.fingerprint import Kinds
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, OutgoingMessage
-from loafer.domain.metrics import BOUNDS, LONG_BOUNDS, Family, Sample
+from loafer.domain.metrics import LONG_BOUNDS, Family, Sample
 from loafer.domain.shown import of_the_sdk
 from loafer.ports.carried import context_of, may_have_context
 from loafer.ports.observer import Cause, Observer, Operation
 
-CONVENTIONS = "https://opentelemetry.io/schemas/1.45.0"
-"""The version of the conventions, whose part on messaging is in development."""
-
-SYSTEM = {"messaging.system": "aws_sqs"}
+logger = logging.getLogger(__name__)
 
 NO_CONTEXT = Context()
 """That of whoever was sent by nobody."""
@@ -37,15 +46,6 @@ class _Open:
     span: Span
     token: "Token[Context]"
     left: int
-
-
-@attrs.frozen
-class _Attributes:
-    """What spans and metrics of a source have in common."""
-
-    of_source: dict[str, str]
-    of_handling: dict[str, str]
-    of_span: dict[str, Any]
 
 
 OPEN: ContextVar[_Open | None] = ContextVar("loafer_opentelemetry", default=None)
@@ -77,7 +77,7 @@ class OpenTelemetryObserver(Observer):
     _tracer: trace.Tracer = attrs.field(init=False)
     _counters: dict[str, metrics.Counter] = attrs.field(init=False)
     _outcomes: Counter[tuple[str, Outcome]] = attrs.field(factory=Counter, init=False)
-    _attributes: dict[str, _Attributes] = attrs.field(factory=dict, init=False)
+    _attributes: dict[str, Attributes] = attrs.field(factory=dict, init=False)
     _kinds: Kinds = attrs.field(factory=Kinds, init=False)
     _handling: metrics.Histogram = attrs.field(init=False)
     _latency: metrics.Histogram = attrs.field(init=False)
@@ -86,22 +86,11 @@ class OpenTelemetryObserver(Observer):
     def __attrs_post_init__(self) -> None:
         """Make the instruments."""
         self._tracer = trace.get_tracer("loafer", __version__, self.tracers, CONVENTIONS)
-        meter = metrics.get_meter("loafer", __version__, self.meters, CONVENTIONS)
-        self._counters = {
-            name: meter.create_counter(name, unit, meaning)
-            for name, unit, meaning in (
-                ("messaging.client.consumed.messages", "{message}", "Messages received, each time."),
-                ("messaging.client.sent.messages", "{message}", "Messages sent, or not."),
-                ("loafer.redeliveries", "{message}", "Messages that come back, by cause."),
-                ("loafer.receives", "{receive}", "Receives, by what they brought."),
-                ("loafer.settled.messages", "{message}", "Messages settled."),
-                ("loafer.leases.extended", "{lease}", "Leases extended."),
-                ("loafer.handler.errors", "{error}", "Errors that kept messages."),
-            )
-        }
-        self._handling = _histogram(meter, "messaging.process.duration", "Handling.")
-        self._latency = _histogram(meter, "loafer.queue.latency", "From sending to the start of handling.", LONG_BOUNDS)
-        self._calls = _histogram(meter, "messaging.client.operation.duration", "Calls to the source.")
+        meter = meter_of(self.meters)
+        self._counters = counters_in(meter)
+        self._handling = histogram_in(meter, "messaging.process.duration", "Handling.")
+        self._latency = histogram_in(meter, "loafer.queue.latency", "From sending to the start.", LONG_BOUNDS)
+        self._calls = histogram_in(meter, "messaging.client.operation.duration", "Calls to the source.")
 
     def started(self, messages: Sequence[Message]) -> None:
         """Start a span, and make it the current one of the handler."""
@@ -109,14 +98,13 @@ class OpenTelemetryObserver(Observer):
         links: Sequence[Link] = ()
         if any(may_have_context(message) for message in messages):
             parent, links = self._where_sent(messages)
-        attributes = self._of_source(first.source).of_span.copy()
+        about = self._of_source(first.source)
+        attributes = about.of_span.copy()
         if len(messages) > 1:
             attributes["messaging.batch.message_count"] = len(messages)
         else:
             attributes["messaging.message.id"], attributes["loafer.attempt"] = first.id, first.attempt
-        span = self._tracer.start_span(
-            f"process {first.source}", parent, SpanKind.CONSUMER, attributes, links, record_exception=False
-        )
+        span = self._tracer.start_span(about.span, parent, SpanKind.CONSUMER, attributes, links, record_exception=False)
         OPEN.set(_Open(span, contexts.attach(trace.set_span_in_context(span)), len(messages)))
 
     def _where_sent(self, messages: Sequence[Message]) -> tuple[Context, Sequence[Link]]:
@@ -162,16 +150,18 @@ class OpenTelemetryObserver(Observer):
         meaning = "Messages whose handling has ended, by outcome."
         return [Family("loafer_messages", "counter", meaning, tuple(samples))]
 
-    def _of_source(self, source: str) -> "_Attributes":
+    def _of_source(self, source: str) -> Attributes:
         found = self._attributes.get(source)
         if found is None:
-            name = {"messaging.destination.name": source}
-            where = {**SYSTEM, **name, "messaging.operation.name": "process"}
-            of_span = {**where, "messaging.operation.type": "process"}
-            found = self._attributes[source] = _Attributes(name, where, of_span)
+            if not (self._attributes or self.tracers or self.meters or is_set_up()):
+                logger.warning(
+                    "OpenTelemetry is to be told what happens, and neither a tracer provider nor a meter provider is "
+                    "set: set one where your code is imported"
+                )
+            found = self._attributes[source] = attributes_of(source)
         return found
 
-    def _of_error(self, route: str, error: BaseException, about: "_Attributes") -> dict[str, str]:
+    def _of_error(self, route: str, error: BaseException, about: Attributes) -> dict[str, str]:
         """Count an error that kept a message, and return the attributes of its handling."""
         kind, place = self._kinds.told(route, error)
         self._counters["loafer.handler.errors"].add(
@@ -217,7 +207,7 @@ class OpenTelemetryObserver(Observer):
 
     def sending(self, to: str, messages: Sequence[OutgoingMessage], *, topic: bool) -> Mapping[str, str]:
         """Start a span, and return its context."""
-        attributes: dict[str, Any] = {**_sent_to(to, topic=topic), "messaging.operation.type": "send"}
+        attributes: dict[str, Any] = {**sent_to(to, topic=topic), "messaging.operation.type": "send"}
         if len(messages) > 1:
             attributes["messaging.batch.message_count"] = len(messages)
         span = self._tracer.start_span(f"send {to}", kind=SpanKind.PRODUCER, attributes=attributes)
@@ -231,7 +221,7 @@ class OpenTelemetryObserver(Observer):
         self, to: str, results: Sequence[str | Failure], error: BaseException | None, seconds: float, *, topic: bool
     ) -> None:
         """Count what was sent, and end the span."""
-        attributes = _sent_to(to, topic=topic)
+        attributes = sent_to(to, topic=topic)
         failed = sum(isinstance(result, Failure) for result in results)
         wrong = {"error.type": "PublisherError" if error is None else type(error).__qualname__}
         if failed < len(results):
@@ -254,12 +244,3 @@ class OpenTelemetryObserver(Observer):
         if messages:
             where = {"messaging.destination.name": messages[0].source}
             self._counters[name].add(len(messages), {**where, **attributes})
-
-
-def _histogram(meter: metrics.Meter, name: str, meaning: str, bounds: Sequence[float] = BOUNDS) -> metrics.Histogram:
-    return meter.create_histogram(name, "s", meaning, explicit_bucket_boundaries_advisory=bounds)
-
-
-def _sent_to(to: str, *, topic: bool) -> dict[str, str]:
-    system = {"messaging.system": "aws.sns"} if topic else SYSTEM
-    return {**system, "messaging.destination.name": to, "messaging.operation.name": "send"}

@@ -1,5 +1,6 @@
 """Transactions and errors of messages for Sentry, with what its page of queues shows."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -19,6 +20,8 @@ from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import InvalidContent
 from loafer.ports.carried import context_of
 from loafer.ports.observer import Observer
+
+logger = logging.getLogger(__name__)
 
 
 @attrs.define(eq=False)
@@ -46,9 +49,18 @@ class SentryObserver(Observer):
     """
 
     wall_clock: Callable[[], float] = time.time
+    _warned: bool = attrs.field(default=False, init=False)
 
     def started(self, messages: Sequence[Message]) -> None:
-        """Start a transaction in a scope of its own."""
+        """Start a transaction in a scope of its own; where Sentry is not initialised, say so once."""
+        if not sentry_sdk.get_client().is_active():
+            if not self._warned:
+                self._warned = True
+                logger.warning(
+                    "Sentry is to be told what happens, and nothing has called sentry_sdk.init(…): "
+                    "call it where your code is imported"
+                )
+            return
         first, stack = messages[0], ExitStack()
         stack.enter_context(sentry_sdk.isolation_scope()).add_event_processor(scrubbed)
         continued = sentry_sdk.continue_trace(

@@ -14,7 +14,7 @@ import attrs
 
 from loafer.entrypoints.worker.control_socket import Answers, answering
 from loafer.entrypoints.worker.neighbour import beside, is_over
-from loafer.entrypoints.worker.status_place import OFF, is_gone, own_folder, path_of, socket_of, status_files
+from loafer.entrypoints.worker.status_place import OFF, is_gone, opened, own_folder, path_of, socket_of, status_files
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +31,14 @@ class StatusFile:
     Attributes:
         path: The file.
         document: Returns what is to be written.
+        own: Whether it is in this user's own folder, which is made again if somebody removes it.
         beside: Where it is written before it takes its place; its name is nobody else's to know.
 
     """
 
     path: Path
     document: Callable[[], Document]
+    own: bool = False
     beside: Path = attrs.field(init=False)
     _failed: bool = attrs.field(default=False, init=False)
     _written: bool = attrs.field(default=False, init=False)
@@ -51,6 +53,8 @@ class StatusFile:
             document = self.document()
             text = json.dumps(document)
             self._check()
+            if self.own:
+                own_folder()
             self.beside.unlink(missing_ok=True)
             with os.fdopen(os.open(self.beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(text)
@@ -93,7 +97,8 @@ def written(
     if path is None:
         yield
         return
-    file = StatusFile(path, document)
+    file = StatusFile(path, document, own=setting is None)
+    _tell_of_another(path)
 
     async def run(stop: asyncio.Event) -> None:
         if answers is None:
@@ -117,6 +122,19 @@ def path_for(setting: str | None, number: int | None) -> Path | None:
         return None
     _clear()
     return folder / f"{os.getpid()}.json"
+
+
+def _tell_of_another(path: Path) -> None:
+    """Warn of another worker that writes this file, and runs."""
+    try:
+        with opened(path) as file:
+            other = json.load(file)
+        pid = int(other["pid"])
+        if pid == os.getpid() or is_gone(pid, other["started"]):
+            return
+    except (OSError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+        return  # there is none, or it says nothing that is understood
+    logger.warning("the status file %s is written by process %d too: give each worker a file of its own", path, pid)
 
 
 def _clear() -> None:

@@ -11,7 +11,7 @@ import attrs
 import pytest
 import sentry_sdk
 from botocore.exceptions import ClientError
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -301,6 +301,29 @@ async def test_a_transaction_continues_a_trace_and_has_what_the_page_of_queues_s
     assert data["messaging.message.retry.count"] == 0
     assert data["messaging.message.body.size"] == 4
     assert "messaging.message.receive.latency" in data
+
+
+async def test_what_is_not_set_up_is_a_warning_once_and_harms_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(trace, "get_tracer_provider", trace.ProxyTracerProvider)
+    world = await run((SentryObserver(), OpenTelemetryObserver()), "done", "done", "fail")
+    assert world.dispatcher.counts["succeeded"] == 2
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [text.partition(",")[0] for text in warnings] == [
+        "Sentry is to be told what happens",
+        "OpenTelemetry is to be told what happens",
+    ]
+
+
+async def test_what_is_set_up_is_no_warning(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(trace, "get_tracer_provider", trace.ProxyTracerProvider)
+    monkeypatch.setattr(metrics, "get_meter_provider", MeterProvider)
+    await run((SentryObserver(), OpenTelemetryObserver()), "done")
+    assert "is to be told" not in caplog.text
+    assert len(kept.of("transaction")) == 1
 
 
 async def test_errors_of_one_kind_have_one_fingerprint(kept: Kept) -> None:

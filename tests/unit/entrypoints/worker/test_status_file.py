@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -134,6 +135,38 @@ def test_nobody_knows_ahead_what_is_written_beside_it(runtime: Path) -> None:
     first, second = (StatusFile(runtime / "status.json", dict).beside.name for _ in range(2))
     assert first != second
     assert first.startswith(".status.json.")
+
+
+def test_the_folder_of_its_own_is_made_again_if_somebody_removes_it(runtime: Path) -> None:
+    path = runtime / "loafer" / "1.json"
+    file = StatusFile(path, lambda: {"ready": True}, own=True)
+    for _ in range(2):
+        file.write()
+        assert json.loads(path.read_text()) == {"ready": True}
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+        shutil.rmtree(path.parent)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (json.dumps({"pid": os.getppid(), "started": started(os.getppid())}), True),
+        (json.dumps({"pid": os.getpid(), "started": started(os.getpid())}), False),
+        (json.dumps({"pid": os.getppid(), "started": 1}), False),
+        ("[]", False),
+        ("{", False),
+        (None, False),
+    ],
+)
+def test_a_file_that_another_worker_writes_too_is_told_of(
+    text: str | None, told: bool, runtime: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = runtime / "status.json"
+    if text is not None:
+        path.write_text(text)
+    with written(str(path), None, dict):
+        pass
+    assert ("is written by process" in caplog.text) is told
 
 
 def test_off_writes_nothing(runtime: Path) -> None:
