@@ -148,22 +148,19 @@ def test_the_folder_of_its_own_is_made_again_if_somebody_removes_it(runtime: Pat
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        (json.dumps({"pid": os.getppid(), "started": started(os.getppid())}), True),
-        (json.dumps({"pid": os.getpid(), "started": started(os.getpid())}), False),
-        (json.dumps({"pid": os.getppid(), "started": 1}), False),
-        ("[]", False),
-        ("{", False),
-        (None, False),
-    ],
+    ("whose", "told"),
+    [("another's", True), ("ours", False), ("one's that has ended", False), ("[]", False), ("{", False)],
 )
 def test_a_file_that_another_worker_writes_too_is_told_of(
-    text: str | None, told: bool, runtime: Path, caplog: pytest.LogCaptureFixture
+    whose: str, told: bool, runtime: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = runtime / "status.json"
-    if text is not None:
-        path.write_text(text)
+    path, other = runtime / "status.json", os.getppid()
+    workers = {
+        "another's": {"pid": other, "started": started(other)},
+        "ours": {"pid": os.getpid(), "started": started(os.getpid())},
+        "one's that has ended": {"pid": other, "started": 1},
+    }
+    path.write_text(json.dumps(workers[whose]) if whose in workers else whose)
     with written(str(path), None, dict):
         pass
     assert ("is written by process" in caplog.text) is told
