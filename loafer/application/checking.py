@@ -37,9 +37,16 @@ def _are_errors(given: object) -> bool:
     )
 
 
+def _is_text(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
 _CHECKS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("source", lambda source: isinstance(source, str) and bool(source.strip()), "give a queue's name, URL or ARN"),
     ("given_name", lambda name: name is None or (isinstance(name, str) and bool(name.strip())), "give a name"),
+    ("region", _is_text, "give a string"),
+    ("endpoint", _is_text, "give a string"),
+    ("profile", _is_text, "give a string"),
     ("max_jobs", _is_count, "give 1 or more"),
     ("prefetch", _is_count, "give 1 or more"),
     ("burst", _is_count, "give 1 or more"),

@@ -146,7 +146,7 @@ class Registered:
     @property
     def queue(self) -> str:
         """The name of the queue, of whatever way it was written."""
-        return re.split("[/:]", self.source)[-1]
+        return re.split("[/:]", str(self.source))[-1]
 
     @property
     def name(self) -> str:
@@ -163,7 +163,7 @@ class Registered:
     @property
     def key(self) -> str:
         """The name as variables have it: LOAFER_<key>_ROUTE_SOURCE."""
-        return re.sub("[^A-Z0-9]", "_", self.name.upper())
+        return re.sub("[^A-Z0-9]", "_", str(self.name).upper())
 
     @property
     def rule(self) -> Rule:

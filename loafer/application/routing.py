@@ -112,10 +112,14 @@ class Router(Generic[State]):
     ) -> QueuePublisher[Any] | TopicPublisher[Any]:
         """Return what publishes content of a type to a queue or a topic; the application opens and closes it."""
         if (queue is None) == (topic is None):
-            raise TypeError("publisher takes either a queue or topic=")
+            raise TypeError(f"publisher takes either a queue or topic=, and was given {'both' if queue else 'neither'}")
+        given = {"queue": queue, "topic": topic, "region": region, "endpoint": endpoint, "profile": profile}
+        for what, value in given.items():
+            if value is not None and not isinstance(value, str):
+                raise TypeError(f"publisher({what}={value!r}): give a string")
         name, is_topic = (queue, False) if queue is not None else (topic, True)
         destination = Destination(
-            name=str(name), topic=is_topic, content=content, line=Line.of_caller(1),
+            name=name or "", topic=is_topic, content=content, line=Line.of_caller(1),
             region=region, endpoint=endpoint, profile=profile,
         )  # fmt: skip
         made = TopicPublisher[Any](destination) if is_topic else QueuePublisher[Any](destination)

@@ -16,6 +16,7 @@ from loafer.domain.limits import FIFO
 from loafer.domain.retry import Retry
 from loafer.entrypoints.settings.table import Settings, settings_of
 from loafer.entrypoints.wiring.applications import Application
+from loafer.exceptions import ConfigurationError
 from loafer.testing.places import Places
 
 VISIBILITY_TIMEOUT = 30.0
@@ -91,7 +92,14 @@ def add_places(places: Places, application: Application, max_receive_count: int 
 
     With `max_receive_count` each queue that a route receives from gets a dead-letter queue, NAME-dead; one whose
     messages its route gives up gets one in any case.
+
+    Raises:
+        ConfigurationError: something is wrong with the application; all of it is said.
+
     """
+    wrong = application.mistakes()
+    if wrong:
+        raise ConfigurationError("\n".join(wrong))
     for route in application.routes():
         name = name_in(route.source)
         if name not in places.queues:

@@ -157,6 +157,10 @@ class World:
         """Make the queues and topics that an application's routes and publishers name; those that are there stay.
 
         With `max_receive_count` each queue that a route receives from gets a dead-letter queue, NAME-dead.
+
+        Raises:
+            ConfigurationError: something is wrong with the application; all of it is said.
+
         """
         add_places(self._places, application, max_receive_count)
 

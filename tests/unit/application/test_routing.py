@@ -24,6 +24,9 @@ async def outer(context: Context, call_next: CallNext) -> None: ...
 async def inner(context: Context, call_next: CallNext) -> None: ...
 
 
+AWS_PLACE = ("region", "endpoint", "profile")
+
+
 def here(below: int) -> Line:
     frame = inspect.currentframe()
     assert frame is not None
@@ -170,6 +173,11 @@ def mistakes(register: Callable[[Loafer[None]], object]) -> list[str]:
     ("register", "said"),
     [
         (lambda app: app.route("")(handle), "route '': source='' cannot be; give a queue's name, URL or ARN"),
+        (lambda app: app.route(None)(handle), "route 'None': source=None cannot be; give a queue's name, URL or ARN"),
+        (lambda app: app.route("a", name=5)(handle), "route 5: name=5 cannot be; give a name"),
+        (lambda app: app.route("a", region=5)(handle), "route 'a': region=5 cannot be; give a string"),
+        (lambda app: app.route("a", endpoint=5)(handle), "route 'a': endpoint=5 cannot be; give a string"),
+        (lambda app: app.route("a", profile=5)(handle), "route 'a': profile=5 cannot be; give a string"),
         (lambda app: app.route("a", name=" ")(handle), "route ' ': name=' ' cannot be; give a name"),
         (lambda app: app.route("a", max_jobs=0)(handle), "route 'a': max_jobs=0 cannot be; give 1 or more"),
         (lambda app: app.route("a", prefetch=1.5)(handle), "route 'a': prefetch=1.5 cannot be; give 1 or more"),
@@ -240,6 +248,12 @@ def test_what_is_no_option_is_refused_at_once(call: Callable[[Any], object], sai
     with pytest.raises(TypeError) as caught:
         call(Loafer())
     assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize("given", [{"queue": 5}, {"topic": 5}, *({"queue": "a", name: 5} for name in AWS_PLACE)])
+def test_a_publisher_is_named_by_strings(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=rf"^publisher\({[*given][-1]}=5\): give a string$"):
+        Loafer().publisher(**given)
 
 
 def test_a_lifespan_takes_nothing() -> None:
