@@ -414,7 +414,7 @@ def test_two_routes_of_one_name_are_told_with_the_line_of_the_first() -> None:
             lambda app: app.batch("a", size=1, max_job=3),
             "batch() got an unexpected keyword argument 'max_job'; did you mean max_jobs?",
         ),
-        (lambda app: app.publisher(), "publisher takes either a queue or topic="),
+        (lambda app: app.publisher(), "publisher takes either a queue or topic=, and was given neither"),
     ],
 )
 def test_what_cannot_be_registered_is_refused_at_once_in_a_sentence(call: Callable[[Any], object], text: str) -> None:

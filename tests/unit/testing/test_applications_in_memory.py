@@ -190,6 +190,11 @@ def test_a_mistake_in_the_application_is_told(loafer_world: World) -> None:
 
     with pytest.raises(ConfigurationError, match="max_jobs=0"):
         loafer_world.run(app)
+    app.route(None)(print)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"max_jobs=0(?s:.*)source=None"):
+        loafer_world.add(app)
+    app = Loafer()
+    app.route("orders")(print)
     with pytest.raises(TypeError, match="grace"):
         loafer_world.run(app, grace=1)
 
