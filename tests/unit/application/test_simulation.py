@@ -1,6 +1,7 @@
 """The whole application under random schedules and faults, in virtual time: what must hold whatever happens."""
 
 import asyncio
+import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -313,7 +314,16 @@ def test_without_faults_nothing_that_succeeded_runs_again_and_groups_keep_their_
     check(plan)
 
 
+@pytest.fixture
+def unlogged() -> Iterator[None]:
+    """What thousands of schedules log would be held in memory, and take longer than they do."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("unlogged")
 @pytest.mark.timeout(900)
 @given(plans)
 @settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
