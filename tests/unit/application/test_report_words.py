@@ -18,8 +18,8 @@ KEPT = "message m-1 on route orders is kept"
 NO_VALUE = ValueError()
 
 
-def delivery(outcome: Outcome, error: BaseException | None = None, **more: bool) -> Delivery:
-    return Delivery("orders", MESSAGE, outcome, error, **more)
+def delivery(outcome: Outcome, error: BaseException | None = None, *, undecided: bool = False) -> Delivery:
+    return Delivery("orders", MESSAGE, outcome, error, undecided=undecided)
 
 
 @pytest.mark.parametrize(
