@@ -1,8 +1,11 @@
 """What goes wrong with `loafer dlq`, on an endpoint that is as strict as SQS, and what is told of it."""
 
+import asyncio
 import json
 import os
+import re
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -10,6 +13,8 @@ from pathlib import Path
 import pytest
 from dlq_letters import Dlq, bodies, dead_letters, full_disk, untouched
 from strict.strict_control import StrictEndpoint
+
+from loafer.entrypoints.commands.dlq.looking import Stop, run_until_stopped
 
 
 @pytest.mark.parametrize(
@@ -131,3 +136,87 @@ def test_ctrl_c_gives_everything_back(strict: StrictEndpoint, dlq: Dlq) -> None:
     assert (result.exit_code, "stopped: it was stopped" in result.stdout) == (3, True)
     counts = strict.counts(dead)
     assert (counts["in_flight"], counts["visible"] > 10) == (0, True)
+
+
+def test_a_filter_that_never_ends_is_left_by_ctrl_c_twice_and_all_is_given_back() -> None:
+    given_back, told = list[bool](), list[str]()
+    senders: list[subprocess.Popen[bytes]] = []
+
+    def press_again_and_again() -> None:
+        command = f"while sleep 0.7; do kill -INT {os.getpid()}; done"
+        senders.append(subprocess.Popen(["sh", "-c", command]))
+
+    async def work(_: Stop) -> None:
+        press_again_and_again()
+        try:
+            re.match("(a+)+$", "a" * 40 + "!")  # it keeps the interpreter, too: no thread goes on
+        finally:
+            senders[0].kill()
+            senders[0].wait()
+            await asyncio.sleep(0)
+            given_back.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_until_stopped(work, told.append)
+    assert given_back
+
+
+def deny(strict: StrictEndpoint, *operations: str) -> None:
+    strict.faults({operation: {"denied": True} for operation in operations})
+
+
+def test_what_was_sent_and_may_not_be_deleted_is_told_by_its_ids_and_resumed(
+    strict: StrictEndpoint, dlq: Dlq, tmp_path: Path
+) -> None:
+    queue, dead = dead_letters(strict, 3)
+    deny(strict, "DeleteMessageBatch")
+    result = dlq("redrive", dead, "--yes")
+    assert (result.exit_code, "sent 3   deleted 0   3 SENT, NOT DELETED (" in result.stdout) == (3, True)
+    [journal] = tmp_path.glob("*.journal")
+    strict.call("ReceiveMessage", QueueUrl=f"{strict.url}/0/{dead}", MaxNumberOfMessages=10, VisibilityTimeout=60)
+    deny(strict)
+    result = dlq("redrive", dead, "--resume", journal.name)
+    assert (result.exit_code, "sent 0   deleted 0   3 NOT SEEN (" in result.stdout) == (3, True)
+    assert "not seen: somebody hides them still" in result.stdout
+    strict.show(dead)
+    result = dlq("redrive", dead, "--resume", journal.name)
+    assert (result.exit_code, "sent 0   deleted 3   (3 seen of ~3)\n") == (0, result.stdout)
+    assert dlq("redrive", dead, "--resume", journal.name).exit_code == 0, "what is not on the queue is not waited for"
+    assert (bodies(strict, queue), strict.left(dead)) == ([0, 1, 2], 0)
+
+
+def test_what_a_destination_denied_is_not_unsure(strict: StrictEndpoint, dlq: Dlq, tmp_path: Path) -> None:
+    queue, dead = dead_letters(strict, 3)
+    deny(strict, "SendMessage")
+    dlq("redrive", dead, "--yes")
+    deny(strict)
+    [journal] = tmp_path.glob("*.journal")
+    assert dlq("redrive", dead, "--resume", journal.name).exit_code == 0
+    assert bodies(strict, queue) == [0, 1, 2]
+
+
+def test_a_disk_that_is_full_behind_a_send_leaves_it_unsure_and_says_so(
+    strict: StrictEndpoint, dlq: Dlq, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    queue, dead = dead_letters(strict, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr("loafer.entrypoints.commands.dlq.journal.FileJournal.came", full_disk)
+        result = dlq("redrive", dead, "--yes")
+    assert (result.exit_code, "sent 0   deleted 0   1 UNSURE (" in result.stdout) == (3, True)
+    [journal] = tmp_path.glob("*.journal")
+    assert dlq("redrive", dead, "--resume", journal.name).exit_code == 3, "somebody has to decide"
+    assert dlq("redrive", dead, "--resume", journal.name, "--skip-unsure").exit_code == 0
+    assert (bodies(strict, queue), strict.left(dead)) == ([0, 1, 2], 1)
+
+
+@pytest.mark.parametrize("command", [("stats",), ("redrive", "--where", "attempts > 4", "--yes"), ("purge",)])
+def test_what_may_not_be_given_back_is_told_and_the_result_too(
+    strict: StrictEndpoint, dlq: Dlq, command: tuple[str, ...]
+) -> None:
+    _, dead = dead_letters(strict, 3)
+    deny(strict, "ChangeMessageVisibilityBatch")
+    result = dlq(command[0], dead, *command[1:])
+    left = 2 if command[0] == "redrive" else 3
+    assert f"{left} messages could not be given back (queue 'orders-dead': access denied" in result.stderr
+    assert "they stay hidden for up to 60 s" in result.stderr
+    assert (result.exit_code, "3 seen of ~3" in result.stdout) == (0, True)

@@ -39,6 +39,29 @@ def test_what_cannot_be_kept_is_not_purged(strict: StrictEndpoint, dlq: Dlq, mon
     assert untouched(strict, dead, 3)
 
 
+def test_a_disk_that_is_full_while_purged_keeps_whole_lines_and_says_what_was_deleted(
+    strict: StrictEndpoint, dlq: Dlq, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _, dead = dead_letters(strict, 25)
+    real, written = os.write, list[int]()
+
+    def write(descriptor: int, data: bytes) -> int:
+        written.append(len(data))
+        if len(written) > 1:
+            real(descriptor, data[:5])
+            full_disk()
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    result = dlq("purge", dead, "--yes")
+    monkeypatch.undo()
+    [file] = (tmp_path / "state" / "loafer").glob("*.purged")
+    assert (result.exit_code, "deleted 10   (" in result.stdout) == (3, True)
+    assert f"stopped: {file} cannot be written (No space left on device)" in result.stdout
+    assert len([json.loads(line) for line in file.read_text().splitlines()]) == 11
+    assert untouched(strict, dead, 15)
+
+
 def test_what_cannot_be_deleted_is_told(strict: StrictEndpoint, dlq: Dlq, monkeypatch: pytest.MonkeyPatch) -> None:
     _, dead = dead_letters(strict, 3)
     monkeypatch.setattr("loafer.application.letters.purging.TRIES", 1)

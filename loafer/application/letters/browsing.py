@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Self
@@ -10,6 +11,8 @@ import attrs
 
 from loafer.domain.limits import LARGEST_BATCH, LONGEST_LEASE
 from loafer.domain.message import NO_ATTRIBUTES, Message
+from loafer.domain.retry import backoff
+from loafer.exceptions import ConsumerError, ConsumerUnavailable
 from loafer.ports.inspector import Inspector, Letter
 
 SHORTEST = 60.0
@@ -26,6 +29,9 @@ WAIT = 2.0
 
 SAME = 5
 """How often a receive may bring nothing but what is held already: then nothing is to be found behind it."""
+
+RELEASES = 4
+"""How often a message is tried to be given back."""
 
 AT_ONCE = 100
 """How many messages are extended or released before anything else is looked at."""
@@ -55,6 +61,7 @@ class Browsing:
         stopped: Tells whether somebody has asked for the end.
         seen: How many messages came, each counted once.
         left_hidden: How many could not be given back: they stay hidden for their time.
+        why_hidden: Why, where the queue says so.
 
     """
 
@@ -64,6 +71,7 @@ class Browsing:
     stopped: Callable[[], bool] = lambda: False
     seen: int = attrs.field(default=0, init=False)
     left_hidden: int = attrs.field(default=0, init=False)
+    why_hidden: str = attrs.field(default="", init=False)
     _held: dict[str, _Hold] = attrs.field(factory=dict, init=False)
     _known: set[str] = attrs.field(factory=set, init=False)
     _next: float = attrs.field(default=-math.inf, init=False)
@@ -113,14 +121,36 @@ class Browsing:
         for message in messages:
             self._held.pop(message.id, None)
 
+    def has_seen(self, name: str) -> bool:
+        """Tell whether the message of an id came."""
+        return name in self._known
+
+    @property
+    def holds(self) -> int:
+        """How many are hidden by this look."""
+        return len(self._held)
+
     async def give_back(self) -> None:
-        """Make everything visible that is held; what that fails for is counted."""
+        """Make everything visible that is held; what that fails for is counted, and raised it is not."""
         held = [hold.message for hold in self._held.values() if self.clock() < hold.until]
         self._held.clear()
         self.left_hidden = len(held)
-        for start in range(0, len(held), AT_ONCE):
-            results = await self.inspector.release(held[start : start + AT_ONCE])
-            self.left_hidden -= sum(result is None or not result.retryable for result in results)
+        try:
+            for start in range(0, len(held), AT_ONCE):
+                await self._release(held[start : start + AT_ONCE])
+        except (ConsumerError, ConsumerUnavailable) as error:
+            self.why_hidden = str(error)
+
+    async def _release(self, left: Sequence[Message]) -> None:
+        for attempt in range(1, RELEASES + 1):
+            results = await self.inspector.release(left)
+            failed = [pair for pair in zip(left, results, strict=True) if pair[1] is not None and pair[1].retryable]
+            self.left_hidden -= len(left) - len(failed)
+            if not failed:
+                return
+            left, self.why_hidden = [message for message, _ in failed], str(failed[0][1] and failed[0][1].reason)
+            if attempt < RELEASES:
+                await asyncio.sleep(backoff(attempt, first=0.1, longest=1.0, jitter=random.random()))
 
     async def wait(self, seconds: float) -> None:
         """Let so many seconds pass, and keep hidden what is held meanwhile."""

@@ -19,6 +19,7 @@ from loafer.domain.failure import without_reason
 from loafer.domain.limits import DEDUPLICATION_INTERVAL
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import backoff
+from loafer.exceptions import ConsumerError
 from loafer.ports.inspector import Inspector, Letter, Unsure
 from loafer.ports.journal import Journal, Noted, Step
 
@@ -68,6 +69,8 @@ class Moving:
     """Groups of which nothing more is moved."""
     _copies: set[str] = attrs.field(factory=set, init=False)
     """The ids of the copies: what comes back bears one."""
+    _due: dict[str, None] = attrs.field(factory=dict, init=False)
+    """The ids of those whose copies are confirmed, and which are still to be deleted here."""
     _next: float = attrs.field(default=0.0, init=False)
     _refused: int = attrs.field(default=0, init=False)
     _looked: float = attrs.field(default=0.0, init=False)
@@ -81,17 +84,22 @@ class Moving:
             OSError: the journal cannot be written; nothing more was done.
 
         """
-        first = await self.look.inspector.look()
-        self._most, self._looked = first.total + max(10.0, first.total / 10), self.clock()
+        total = (await self.look.inspector.look()).total
+        self._most, self._looked = total + max(10.0, total / 10), self.clock()
         self._copies.update(noted.copy for noted in self.journal.noted.values() if noted.copy)
-        async for letters in self.look:
-            await self._take(letters)
-            self.told(self.done)
-            if self.done.stopped is None and self.look.stopped():
-                self.done.stopped = "it was stopped"
-            if self.done.stopped is not None:
-                break
-            await self._watch()
+        try:
+            async for letters in self.look:
+                await self._take(letters)
+                self.told(self.done)
+                if self.done.stopped is None and self.look.stopped():
+                    self.done.stopped = "it was stopped"
+                if self.done.stopped is not None:
+                    break
+                await self._watch()
+            if self.done.stopped is None:
+                await self._miss()
+        finally:
+            self.done.kept += self._due
         return self.done
 
     async def _take(self, letters: Sequence[Letter]) -> None:
@@ -122,6 +130,7 @@ class Moving:
             return False
         self.done.wanted += 1
         if begun:
+            self._due[message.id] = None
             return True
         await self._pace()
         if not self.look.is_valid(message) or self.look.stopped():
@@ -135,9 +144,11 @@ class Moving:
         return await self._send(message)
 
     def _may_send_again(self, noted: Noted) -> bool:
-        if noted.step is Step.REFUSED or self.order.unsure:
-            return True
-        return self.ordered and self.now() - noted.at < STILL_KNOWN
+        return noted.step is Step.REFUSED or bool(self.order.unsure) or self._is_known(noted.at)
+
+    def _is_known(self, at: float) -> bool:
+        """Tell whether a FIFO queue takes a copy for the one of that time; a clock that went back tells nothing."""
+        return self.ordered and 0 <= self.now() - at < STILL_KNOWN
 
     async def _send(self, message: Message) -> bool:
         self.journal.sending([message], self.now())
@@ -149,10 +160,13 @@ class Moving:
             deduplication_id=message.id if self.ordered else None,
         )
         for attempt in range(1, TRIES + 1):
-            result = await self.to.send(outgoing)
+            try:
+                result = await self.to.send(outgoing)
+            except ConsumerError as error:  # it is certainly not there
+                self.journal.came([(message.id, Step.REFUSED, str(error))])
+                raise
             passing = isinstance(result, Failure) and result.retryable
-            known = self.ordered and self.now() - at < STILL_KNOWN
-            again = passing or (isinstance(result, Unsure) and known)
+            again = passing or (isinstance(result, Unsure) and self._is_known(at))
             if not again or attempt == TRIES or self.look.stopped() or not self.look.is_valid(message):
                 break
             await asyncio.sleep(backoff(attempt, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
@@ -161,45 +175,49 @@ class Moving:
     def _note(self, message: Message, result: str | Failure | Unsure) -> bool:
         """Note what came of a send; tell whether its copy is confirmed."""
         if isinstance(result, str):
-            self.journal.came([(message.id, Step.SENT, result)])
+            self._came(message, Step.SENT, result)
             self._copies.add(result)
+            self._due[message.id] = None
             self.done.sent += 1
             self._refused = 0
             return True
         self._close(message)
         if isinstance(result, Unsure):
-            self.journal.came([(message.id, Step.UNSURE, result.reason)])
+            self._came(message, Step.UNSURE, result.reason)
             self.done.unsure.append(message.id)
             return False
-        self.journal.came([(message.id, Step.REFUSED, result.reason)])
+        self._came(message, Step.REFUSED, result.reason)
         self.done.refused[message.id] = result.reason
         self._refused += 1
         if result.retryable or self._refused == REFUSED_IN_A_ROW:
             self.done.stopped = f"the destination takes nothing: {result.reason}"
         return False
 
+    def _came(self, message: Message, step: Step, detail: str) -> None:
+        try:
+            self.journal.came([(message.id, step, detail)])
+        except OSError:  # whoever reads the journal does not know what came of it
+            self.done.unsure.append(message.id)
+            raise
+
     async def _delete(self, messages: Sequence[Message]) -> None:
         left = list(messages)
         for attempt in range(1, TRIES + 1):
             if not left:
-                return
+                break
             results = await self.look.inspector.delete(left)
             gone = [message for message, result in zip(left, results, strict=True) if result is None]
-            if gone:
-                self.journal.came([(message.id, Step.DELETED, "") for message in gone])
             self.done.deleted += len(gone)
             self.look.drop(gone)
-            lost = [m for m, r in zip(left, results, strict=True) if r is not None and not r.retryable]
-            self._keep(lost)
+            for message in gone:
+                self._due.pop(message.id, None)
+            if gone:
+                self.journal.came([(message.id, Step.DELETED, "") for message in gone])
             left = [m for m, r in zip(left, results, strict=True) if r is not None and r.retryable]
             if left and attempt < TRIES:
                 await asyncio.sleep(backoff(attempt, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
-        self._keep(left)
-
-    def _keep(self, messages: Sequence[Message]) -> None:
         for message in messages:
-            self.done.kept.append(message.id)
-            self._close(message)
+            self._close(message, unless=message.id not in self._due)
 
     def _close(self, message: Message, *, unless: bool = False) -> None:
         """Move nothing more of a message's group, for it would overtake this one."""
@@ -211,9 +229,16 @@ class Moving:
         if self.order.rate is None:
             return
         now = self.clock()
-        if self._next > now:
-            await self.look.wait(self._next - now)
+        await self.look.wait(max(0.0, self._next - now))
         self._next = max(now, self._next) + 1 / self.order.rate
+
+    async def _miss(self) -> None:
+        """Tell of those that the journal knows to be unfinished, and that somebody else hides."""
+        ended = (Step.DELETED, *((Step.SENDING, Step.UNSURE) if self.order.unsure is False else ()))
+        left = [name for name, noted in self.journal.noted.items() if noted.step not in ended]
+        names = [name for name in left if not self.look.has_seen(name)]
+        if names and (await self.look.inspector.look()).total > self.look.holds:
+            self.done.unseen = names
 
     async def _watch(self) -> None:
         """Stop where more is on the queue than there can be: what is sent may come back at once."""

@@ -36,6 +36,7 @@ class Moved:
         kept: The ids of those that were sent and could not be deleted.
         unsure: The ids of those of which nobody knows whether they were sent.
         refused: Why messages were not taken, by id.
+        unseen: The ids of those that were begun before, and did not show themselves: somebody hides them still.
         waiting: How many were left because of another one of their group, or because their time was over.
         stopped: Why it ended before all was done; None: it did not.
 
@@ -47,10 +48,11 @@ class Moved:
     kept: list[str] = attrs.field(factory=list)
     unsure: list[str] = attrs.field(factory=list)
     refused: dict[str, str] = attrs.field(factory=dict)
+    unseen: list[str] = attrs.field(factory=list)
     waiting: int = 0
     stopped: str | None = None
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to be done."""
-        return not (self.kept or self.unsure or self.refused or self.waiting or self.stopped)
+        return not (self.kept or self.unsure or self.refused or self.unseen or self.waiting or self.stopped)

@@ -64,8 +64,10 @@ class Purging:
 
         """
         async for letters in self.look:
-            mine = [letter for letter in letters if self.wanted(letter) and self.look.is_valid(letter.message)]
-            self.done.wanted += len(mine)
+            wanted = [letter for letter in letters if self.wanted(letter)]
+            mine = [letter for letter in wanted if self.look.is_valid(letter.message)]
+            self.done.wanted += len(wanted)
+            self.done.left += [letter.message.id for letter in wanted if letter not in mine]
             if mine:
                 self.keep(mine)
                 await self._delete([letter.message for letter in mine])

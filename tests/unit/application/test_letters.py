@@ -8,7 +8,7 @@ import attrs
 import pytest
 from world import now
 
-from loafer.application.letters.browsing import AT_ONCE, MARGIN, SAME, Browsing, browsing, hidden_for
+from loafer.application.letters.browsing import AT_ONCE, MARGIN, RELEASES, SAME, Browsing, browsing, hidden_for
 from loafer.application.letters.moving import REFUSED_IN_A_ROW, STILL_KNOWN, TRIES, Moving
 from loafer.application.letters.order import Moved, Order
 from loafer.application.letters.purging import Purged, Purging
@@ -138,11 +138,14 @@ async def test_what_was_not_deleted_is_given_back_a_hundred_at_a_time_and_what_t
         async for some in look:
             look.drop([some[0].message])
         look.drop([Message("unknown", "", "r")])
-        inspector.releases = [[None] * 98 + [AGAIN, NEVER], [None] * 99 + [AGAIN], [AGAIN] * 25]
-    assert [len(some) for some in inspector.of("release")] == [AT_ONCE, AT_ONCE, 25]
-    assert look.left_hidden == 1 + 1 + 25
+        inspector.releases = [[None] * 98 + [AGAIN, NEVER], [None], [None] * 99 + [AGAIN]]
+        for size in [1] * (RELEASES - 1) + [25] * RELEASES:
+            inspector.releases.append([AGAIN] * size)
+    asked = [AT_ONCE, 1, AT_ONCE, *[1] * (RELEASES - 1), *[25] * RELEASES]
+    assert [len(some) for some in inspector.of("release")] == asked
+    assert (look.left_hidden, look.why_hidden) == (1 + 25, AGAIN.reason)
     await look.give_back()
-    assert (len(inspector.of("release")), look.left_hidden) == (3, 0), "nothing is held any more"
+    assert (len(inspector.of("release")), look.left_hidden) == (len(asked), 0), "nothing is held any more"
 
 
 async def test_what_shows_itself_by_now_is_not_given_back() -> None:

@@ -68,6 +68,18 @@ def new_file(path: Path) -> TextIO:
     return os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogatepass")
 
 
+def append(descriptor: int, data: bytes) -> None:
+    """Write data behind a file's end, and return once it is on the disk; OSError: the file is as it was."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, end)  # half a line would spoil the next one
+        raise
+
+
 @contextmanager
 def replaced(path: Path) -> Iterator[TextIO]:
     """Write a file anew: it is there whole at the end, or as it was."""

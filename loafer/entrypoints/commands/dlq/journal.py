@@ -12,10 +12,14 @@ import attrs
 
 from loafer.adapters.aws.letters import entry_of, letter_of
 from loafer.domain.message import Message
-from loafer.entrypoints.commands.dlq.files import FILE_MODE, opened
+from loafer.domain.shown import printable
+from loafer.entrypoints.commands.dlq.files import FILE_MODE, append, opened
 from loafer.entrypoints.commands.dlq.snapshots import KIND, reader_of
 from loafer.exceptions import ConfigurationError, InvalidContent
 from loafer.ports.journal import Journal, Noted, Step, noted_came, noted_sending
+
+VERSION = 1
+"""Of how journals are written."""
 
 
 @attrs.frozen(kw_only=True)
@@ -68,7 +72,7 @@ class FileJournal(Journal):
         _lock(descriptor, path)
         journal = cls(path, head, descriptor)
         try:
-            journal._write([{KIND: "redrive", "version": 1, "at": time.time(), **attrs.asdict(head)}])
+            journal._write([{KIND: "redrive", "version": VERSION, "at": time.time(), **attrs.asdict(head)}])
             _sync_folder(folder)
         except OSError:
             journal.close()
@@ -119,15 +123,7 @@ class FileJournal(Journal):
         os.close(self._descriptor)
 
     def _write(self, lines: Sequence[Mapping[str, Any]]) -> None:
-        data = "".join(json.dumps(line) + "\n" for line in lines).encode("ascii")
-        end = os.lseek(self._descriptor, 0, os.SEEK_END)
-        try:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-            os.fsync(self._descriptor)
-        except OSError:
-            os.ftruncate(self._descriptor, end)  # half a line would spoil the next one
-            raise
+        append(self._descriptor, "".join(json.dumps(line) + "\n" for line in lines).encode("ascii"))
 
 
 def _detail(step: Step, detail: str) -> dict[str, str]:
@@ -170,6 +166,11 @@ def _read(data: bytes, path: Path) -> tuple[Head, dict[str, Noted]]:
         try:
             said = json.loads(text)
             if said[KIND] == "redrive":
+                if said["version"] != VERSION:
+                    version = printable(str(said["version"]))
+                    raise ConfigurationError(
+                        f"{path}: version {version} of a journal: another version of loafer has it"
+                    )
                 head = reader_of(Head)(said)
                 continue
             line: _Line = reader_of(_Line)(said)

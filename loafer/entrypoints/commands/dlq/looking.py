@@ -5,13 +5,15 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
+from types import FrameType
 from typing import Any, TypeVar
 
 import attrs
 
 from loafer.application.letters.browsing import Browsing, browsing, hidden_for
 from loafer.domain.shown import printable
+from loafer.entrypoints.worker.signals import Signals, stop_signals
 from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
 from loafer.ports.inspector import Inspector, QueueState
 
@@ -87,44 +89,58 @@ class Stop:
 
 
 def run_until_stopped(work: Callable[[Stop], Coroutine[Any, Any, Value]], tell: Tell) -> Value:
-    """Run a coroutine that ends well on the first Ctrl-C or SIGTERM, and is cancelled on the second.
+    """Run a coroutine that ends well on the first Ctrl-C, SIGTERM or SIGHUP, and is cancelled on the second.
 
     Raises:
         KeyboardInterrupt: it was cancelled.
 
     """
-    stop = Stop()
+    ear = _Ear(Stop(), tell)
 
     async def main() -> Value:
-        task = asyncio.ensure_future(work(stop))
-        with _heard(stop, task, tell):
-            return await task
+        task = asyncio.ensure_future(work(ear.stop))
+        ear.work = task
+        return await task
 
-    try:
-        return asyncio.run(main())
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
+    with ear.listening():
+        try:
+            return asyncio.run(main())
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
 
 
-@contextmanager
-def _heard(stop: Stop, task: "asyncio.Future[Any]", tell: Tell) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
+@attrs.define(eq=False)
+class _Ear:
+    """Hears signals, those within half a second as one; also while a filter keeps the event loop from going on."""
 
-    def heard() -> None:
-        if stop.asked:
-            task.cancel()
+    stop: Stop
+    tell: Tell
+    work: "asyncio.Future[Any] | None" = None
+    _signals: Signals = attrs.field(factory=Signals)
+    _told: bool = False
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        before = {number: signal.signal(number, self._hear) for number in stop_signals()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _hear(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._signals.count():
             return
-        stop.asked = True
-        after_bar = "\n" if sys.stderr.isatty() else ""
-        tell(f"{after_bar}stopping: what is held is given back; once more ends it at once")
+        if self.work is None or (self.stop.asked and not self._told):  # nothing is begun, or nothing goes on
+            raise KeyboardInterrupt
+        with suppress(RuntimeError):  # all is over
+            self.work.get_loop().call_soon_threadsafe(self.work.cancel if self.stop.asked else self._tell)
+        self.stop.asked = True
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, heard)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    def _tell(self) -> None:
+        self._told = True
+        after_bar = "\n" if sys.stderr.isatty() else ""
+        self.tell(f"{after_bar}stopping: what is held is given back; once more ends it at once")
 
 
 @asynccontextmanager
@@ -136,7 +152,8 @@ async def looked_at(inspector: Inspector, state: QueueState, stop: Stop, tell: T
     async with browsing(inspector, seconds, time.monotonic, stop) as look:
         yield look
     if look.left_hidden:
-        tell(f"{look.left_hidden} messages could not be given back: they stay hidden for up to {seconds:.0f} s")
+        why = f" ({look.why_hidden})" if look.why_hidden else ""
+        tell(f"{look.left_hidden} messages could not be given back{why}: they stay hidden for up to {seconds:.0f} s")
 
 
 def seen_of(look: Browsing, state: QueueState, *, complete: bool) -> str:

@@ -12,7 +12,7 @@ import attrs
 
 from loafer.application.letters.purging import Purged, Purging
 from loafer.entrypoints.commands.dlq.facts import Tried, facts_of
-from loafer.entrypoints.commands.dlq.files import new_file, state_folder, stem_of
+from loafer.entrypoints.commands.dlq.files import append, new_file, state_folder, stem_of
 from loafer.entrypoints.commands.dlq.filters import Filter, filter_of
 from loafer.entrypoints.commands.dlq.locks import held_alone
 from loafer.entrypoints.commands.dlq.looking import (
@@ -76,9 +76,8 @@ class Purge:
         with _kept(self.state, self.where.text) as (path, file):
 
             def keep(letters: Sequence[Letter]) -> None:
-                file.writelines(line_of(letter) + "\n" for letter in letters)
-                file.flush()
-                os.fsync(file.fileno())
+                lines = "".join(line_of(letter) + "\n" for letter in letters)
+                append(file.fileno(), lines.encode("utf-8", "surrogatepass"))
 
             async with looked_at(self.inspector, self.state, self.stop, self.talk.tell) as look:
                 with bar(f"from {self.state.name}", self.state.total) as show:

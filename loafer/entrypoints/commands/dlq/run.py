@@ -123,12 +123,14 @@ class Run:
             self.talk.echo("   ".join(_parts(moved, skipped=self.wish.unsure is False)) + f"   ({seen})")
             for reason in sorted(set(moved.refused.values())):
                 self.talk.echo(f"refused: {reason}")
+            if moved.unseen:
+                self.talk.echo("not seen: somebody hides them still; what died hid them for a minute or so")
             if moved.stopped:
                 self.talk.echo(f"stopped: {moved.stopped}")
         if complete:
             return DONE
         self.talk.tell(f"not all is done: go on with --resume {journal.path.name}")
-        return FAILED if failed and not moved.sent else UNFINISHED
+        return FAILED if failed and not (moved.sent or moved.unsure) else UNFINISHED
 
 
 def _parts(moved: Moved, *, skipped: bool) -> list[str]:
@@ -140,6 +142,8 @@ def _parts(moved: Moved, *, skipped: bool) -> list[str]:
         parts.append(f"{len(moved.unsure)} {word} ({_some(moved.unsure)})")
     if moved.refused:
         parts.append(f"{len(moved.refused)} REFUSED ({_some(list(moved.refused))})")
+    if moved.unseen:
+        parts.append(f"{len(moved.unseen)} NOT SEEN ({_some(moved.unseen)})")
     if moved.waiting:
         parts.append(f"{moved.waiting} not begun")
     return parts

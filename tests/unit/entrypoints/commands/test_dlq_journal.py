@@ -160,3 +160,11 @@ def test_a_pipe_in_the_place_of_a_journal_holds_nobody_up(tmp_path: Path) -> Non
     for path in (tmp_path / "x.journal", Path("/dev/zero")):
         with pytest.raises(ConfigurationError, match="it is no regular file"):
             FileJournal.resumed(path)
+
+
+def test_one_of_another_version_is_not_gone_on_with(tmp_path: Path) -> None:
+    journal = begun(tmp_path)
+    journal.close()
+    journal.path.write_text(journal.path.read_text().replace('"version": 1', '"version": 2'))
+    with pytest.raises(ConfigurationError, match="version 2 of a journal: another version of loafer has it"):
+        FileJournal.resumed(journal.path)
