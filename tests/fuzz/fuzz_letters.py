@@ -24,6 +24,8 @@ from loafer.ports.journal import Noted
 
 NOW = 1_800_000_000.0
 
+filter_of("true")  # the first one makes the parser, which takes seconds while it is followed
+
 
 def where(data: bytes) -> None:
     """An expression in the first line, and behind it the dead letter of which it is asked."""

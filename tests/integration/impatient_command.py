@@ -6,6 +6,8 @@ the queue or topic does not exist: then the endpoint has nothing more to say.
 
 import math
 import sys
+from itertools import count
+from pathlib import Path
 
 from loafer.domain import retry
 
@@ -21,7 +23,12 @@ deadline.WORKER = math.inf  # or the process would be ended when the first stop 
 
 from loafer.adapters.aws import credentials, persistence  # noqa: E402
 from loafer.entrypoints.cli import cli  # noqa: E402
+from loafer.entrypoints.commands.dlq import looking, native, purge  # noqa: E402
 
+looking.AGAIN = 1
+native.LOOK = 0
+numbers = count()
+purge._path_of = lambda state: Path(f"{state.name}.{next(numbers)}.purged")  # it would wait for the next second
 persistence.ATTEMPTS = 1
 credentials.PAUSE = 0
 

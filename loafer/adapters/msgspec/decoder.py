@@ -41,6 +41,8 @@ class MsgspecDecoder(Decoder):
                 invalid = _invalid(error)
             except RecursionError:
                 invalid = InvalidContent("$", "nested too deeply")
+            except UnicodeEncodeError:  # in a key; of a translator of the user's own, for ours refuse it
+                invalid = InvalidContent("$", "it holds half a surrogate pair")
             raise invalid from None  # here, where no context is left that would show the value
 
         return decode

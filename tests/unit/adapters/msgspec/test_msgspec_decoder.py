@@ -238,3 +238,9 @@ def test_the_error_tells_path_and_expectation_apart() -> None:
     assert (caught.value.path, caught.value.what) == ("$.id", "expected int")
     assert str(pickle.loads(pickle.dumps(caught.value))) == "$.id: expected int"
     assert str(InvalidContent()) == "$: it does not fit its type"
+
+
+def test_half_a_surrogate_pair_in_a_key_is_content_that_does_not_fit() -> None:
+    decode = MsgspecDecoder().decoding(Order)
+    with pytest.raises(InvalidContent, match="half a surrogate pair"):
+        decode({"\ud83d": 1})

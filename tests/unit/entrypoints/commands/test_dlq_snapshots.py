@@ -47,6 +47,7 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
         b"[" * 100_000,
         b"{}\n",
         HEAD.replace('"p"', "7").encode(),
+        HEAD.replace('"at"', '"\\ud83d": 1, "at"').encode(),
         HEAD.replace('"at": 1', '"at": "soon"').encode(),
         HEAD.replace("null", '"orders"').encode(),
         HEAD.encode() + b'{"loafer": "tried"}\n',
