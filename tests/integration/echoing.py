@@ -91,7 +91,8 @@ class EchoingEndpoint:
             case "GetQueueUrl":
                 made: dict[str, Any] = {"QueueUrl": f"{self.url}/1/{request.get('QueueName', 'orders')}"}
             case "GetQueueAttributes":
-                made = {"Attributes": {"VisibilityTimeout": "30"}}
+                arn = f"arn:aws:sqs:eu-west-1:1:{str(request.get('QueueUrl')).rpartition('/')[2]}"
+                made = {"Attributes": {"VisibilityTimeout": "30", "QueueArn": arn}}
             case "ReceiveMessage" if self.received and str(request.get("QueueUrl")).endswith("/dead"):
                 self.received, made = 0, {}  # whoever looks through a queue comes to its end
             case "ReceiveMessage":

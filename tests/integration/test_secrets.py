@@ -143,7 +143,7 @@ CASES = {
     ),
     "dlq redrive --native": Case(
         ("dlq", "redrive", "dead", "--to", "again", "--yes", "--native"),
-        ("StartMessageMoveTask", "ListMessageMoveTasks"),
+        ("StartMessageMoveTask",),
     ),
     "dlq forget": Case(("dlq", "forget")),
     "explain": Case(("explain", "m1")),
