@@ -55,7 +55,8 @@ def snapshot(data: bytes) -> None:
     except ConfigurationError as error:
         expect(str(error), "it is refused without a reason")
         return
-    _as_text(found, summary_of(letters, NOW, found.tried), "all")
+    told = _as_text(found, summary_of(letters, NOW, found.tried), "all").split("\n")
+    expect(all(line.isprintable() for line in told), "a line would break the terminal")
     for letter in letters:
         lines = list(shown(found, letter, whole=False))
         expect(all(line.isprintable() for line in lines), "a line would break the terminal")

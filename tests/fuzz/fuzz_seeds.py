@@ -94,7 +94,12 @@ SEEDS: dict[str, list[bytes]] = {
         b"attributes.a == 'x' and not tried.ok and group in ['g']\n" + MESSAGE,
         b'error=="E"\n{"MessageId":"1","MessageAttributes":{"loafer.reason":{"StringValue":"{\\"error\\":\\"E\\"}"}}}',
     ],
-    "snapshot": [SNAPSHOT, SNAPSHOT.replace(b'["orders"]', b"null")],
+    "snapshot": [
+        SNAPSHOT,
+        SNAPSHOT.replace(b'"MessageGroupId"', b'"DeadLetterQueueSourceArn":"arn:aws:sqs:::q","MessageGroupId"'),
+        SNAPSHOT.replace(b'"a":{', b'"loafer.error":{"StringValue":"E"},"loafer.source":{"StringValue":"q"},"a":{'),
+        SNAPSHOT.replace(b'["orders"]', b"null"),
+    ],
     "journal": [
         b'{"loafer":"redrive","version":1,"at":1.5,"queue":"https://dead","to":"https://q","where":null,"out_of_order":false}\n'
         b'{"loafer":"sending","at":2,"message":%b}\n{"loafer":"sent","at":3,"id":"1","copy":"c"}\n'

@@ -4,7 +4,8 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from endpoints import FastSQS
+from hostile import answer, hostile
 from workers import Worker, wait_until
 
 from loafer.entrypoints.worker.ecs import put
@@ -127,6 +129,43 @@ def test_an_agent_that_is_none_is_an_error() -> None:
         put(f"http://127.0.0.1:{port}/x", b"{}")
     with pytest.raises(OSError, match="no answer of HTTP"):
         put("http://127.0.0.1:port/x", b"{}")
+
+
+def slowly(text: bytes) -> Iterator[bytes]:
+    for number in range(len(text)):
+        yield text[number : number + 1]
+        time.sleep(0.05)
+
+
+def without_end(piece: bytes) -> Iterator[bytes]:
+    while True:
+        yield piece
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        lambda: slowly(b"HTTP/1.1 200 " + b"O" * 10_000),
+        lambda: without_end(b"HTTP/1.1 100 Continue\r\n\r\n"),
+        lambda: slowly(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n" + b"{" * 9999),
+    ],
+    ids=["a slow head", "informational answers", "a slow body"],
+)
+def test_an_agent_that_never_comes_to_an_end_is_left(
+    pieces: Callable[[], Iterator[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loafer.entrypoints.worker.ecs.PATIENCE", 0.5)
+    with hostile(pieces) as endpoint, pytest.raises(OSError, match="no answer"):
+        put(f"{endpoint.url}/state", b"{}")
+
+
+def test_an_agent_leads_nobody_elsewhere() -> None:
+    with hostile(lambda: iter([answer(b"{}")])) as other:
+        leads = answer(b"gone", 307, f"Location: {other.url}/state")
+        with hostile(lambda: iter([leads])) as endpoint:
+            assert put(f"{endpoint.url}/state", b"{}") == b"gone"
+        assert other.requests == []
 
 
 @pytest.mark.slow

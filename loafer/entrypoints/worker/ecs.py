@@ -3,9 +3,11 @@
 import json
 import logging
 import math
+import socket
+import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlsplit
 
@@ -48,10 +50,34 @@ def put(uri: str, body: bytes) -> bytes:
     try:
         where = urlsplit(uri)
         with closing(HTTPConnection(where.hostname or "", where.port, timeout=PATIENCE)) as connection:
-            connection.request("PUT", where.path, body, {"Content-Type": "application/json"})
-            return connection.getresponse().read(LARGEST_ANSWER)
+            connection.connect()
+            with _ended_after(PATIENCE, connection.sock) as late:
+                connection.request("PUT", where.path, body, {"Content-Type": "application/json"})
+                answer = connection.getresponse().read(LARGEST_ANSWER)
     except (HTTPException, ValueError) as error:
         raise OSError(f"no answer of HTTP: {type(error).__name__}") from error
+    if late.is_set():
+        raise OSError("no answer in time")
+    return answer
+
+
+@contextmanager
+def _ended_after(seconds: float, connection: socket.socket) -> Iterator[threading.Event]:
+    """End a connection after a time, whatever still comes: a timeout of its own begins anew with every byte."""
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield late
+    finally:
+        timer.cancel()
 
 
 @attrs.define(eq=False)

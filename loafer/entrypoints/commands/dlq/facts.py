@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from loafer.application.letters.reasons import reason_of
+from loafer.domain.shown import printable
 from loafer.ports.inspector import Letter
 
 NAMES = ("body", "attributes", "error", "place", "fingerprint", "attempts", "age", "group", "tried")
@@ -35,11 +36,11 @@ def facts_of(letter: Letter, now: float, tried: Tried) -> dict[str, Any]:
 
 
 def origin_of(letter: Letter) -> str | None:
-    """Return the name of the queue that a letter was on before, as SQS or loafer says; None: neither does."""
+    """Return the name of the queue that a letter was on before, as SQS or loafer says, printable; None: none does."""
     if letter.origin is not None:
-        return letter.origin
+        return printable(letter.origin)
     reason = reason_of(letter.message.attributes)
-    return None if reason is None else re.split("[/:]", reason.source.rstrip("/"))[-1] or None
+    return None if reason is None else printable(re.split("[/:]", reason.source.rstrip("/"))[-1]) or None
 
 
 def content_of(body: str) -> Any:

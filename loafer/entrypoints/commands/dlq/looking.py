@@ -56,7 +56,7 @@ async def opened(inspector: Inspector) -> AsyncIterator[QueueState]:
 async def sources_of(inspector: Inspector) -> tuple[str, ...] | None:
     """Return whose dead-letter queue it is; None where nobody may ask, or the endpoint does not know the question."""
     try:
-        return tuple(await inspector.sources())
+        return tuple(map(printable, await inspector.sources()))
     except (AccessDenied, ConsumerError, ConsumerUnavailable):
         return None
 

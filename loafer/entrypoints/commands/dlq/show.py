@@ -80,7 +80,7 @@ def _been(letter: Letter, now: float) -> Iterator[str]:
         when = f", {in_words(now - reason.failed_at)} ago" if reason.failed_at else ""
         yield printable(f"from: {reason.source}, where it was {reason.message_id or '?'}, moved by loafer{when}")
     elif letter.origin is not None:
-        yield f"from: {letter.origin}, moved by SQS"
+        yield printable(f"from: {letter.origin}, moved by SQS")
 
 
 def _body(body: str, *, whole: bool) -> Iterator[str]:

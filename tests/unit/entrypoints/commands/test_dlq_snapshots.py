@@ -7,7 +7,10 @@ import pytest
 
 from loafer.domain.message import Attribute, Message
 from loafer.entrypoints.commands.dlq.files import replaced
+from loafer.entrypoints.commands.dlq.groups import summary_of
+from loafer.entrypoints.commands.dlq.show import _lines as shown
 from loafer.entrypoints.commands.dlq.snapshots import Snapshot, line_of, read_snapshot, write_end, write_head
+from loafer.entrypoints.commands.dlq.stats import _as_text
 from loafer.exceptions import ConfigurationError
 from loafer.ports.inspector import Letter, QueueState
 
@@ -80,3 +83,19 @@ def test_a_file_that_others_may_write_is_not_believed_and_a_pipe_holds_nobody_up
     os.mkfifo(tmp_path / "y.snapshot", 0o600)
     with pytest.raises(ConfigurationError, match="it is no regular file"):
         read_snapshot(tmp_path / "y.snapshot")
+
+
+def test_what_a_dead_letter_says_of_its_origin_forges_no_line_and_commands_no_terminal(tmp_path: Path) -> None:
+    evil = "q\x9b2J\nforged"
+    said = {"loafer.error": Attribute("E"), "loafer.source": Attribute(f"https://x/1/{evil}")}
+    letters = [Letter(Message("1", "{}", "r", attributes=said)), Letter(Message("2", "{}", "r"), evil)]
+    with replaced(tmp_path / "x.snapshot") as file:
+        write_head(file, STATE, 1.5, None)
+        file.writelines(line_of(letter) + "\n" for letter in letters)
+        write_end(file, complete=True)
+    found = read_snapshot(tmp_path / "x.snapshot")
+    assert found is not None
+    told = _as_text(found, summary_of(letters, 2e9, {}), "all").split("\n")
+    assert told[0] == "dead   all   from: q\\x9b2J\\nforged"
+    lines = [*told, *(line for letter in letters for line in shown(found, letter, whole=True))]
+    assert all(line.isprintable() for line in lines)
