@@ -3,6 +3,7 @@
 import sys
 from copy import copy
 from functools import partial
+from io import TextIOWrapper
 from typing import Any, TextIO
 
 import click
@@ -255,4 +256,6 @@ for documented, typed in ((publish_sqs, "publish-sqs"), (publish_sns, "publish-s
 
 def main() -> None:
     """Run the command line and end the process with its exit status."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name or a dash that the terminal's encoding does not have
     end_with(partial(cli, prog_name="loafer"))

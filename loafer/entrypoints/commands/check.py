@@ -12,7 +12,7 @@ from loafer.application.survey import Survey
 from loafer.domain.checks.finding import Finding, Level
 from loafer.domain.uses import Uses
 from loafer.entrypoints.commands.looked_at import looked_at, reading
-from loafer.entrypoints.commands.screen import Toned, hung, in_room, in_sentences, toned
+from loafer.entrypoints.commands.screen import Toned, hung, in_room, in_sentences, sentence, toned
 from loafer.entrypoints.commands.status import found_workers, paths_set
 from loafer.entrypoints.worker.ending import FAILED
 
@@ -86,7 +86,7 @@ def lines_of(found: Found, width: int) -> Iterator[str]:
     """Yield what was found, a block for each thing that it was found of, in lines of this width."""
     column = min(20, max((len(each.about) for findings in found.values() for each in findings), default=0))
     for of, findings in found.items():
-        yield toned(of, "strong")
+        yield sentence(of, "strong")
         rows = [
             (Toned(f"{each.level:<5}", TONES[each.level]), f"{in_room(each.about, column):<{column}} ", each.text)
             for each in findings

@@ -14,7 +14,7 @@ import click
 from loafer.domain.history import HELD, RAN, Note, reasons_of
 from loafer.domain.shown import printable
 from loafer.entrypoints.commands.moves import Move, moves_of
-from loafer.entrypoints.commands.screen import Toned, hung, in_sentences, toned
+from loafer.entrypoints.commands.screen import Toned, hung, in_sentences, sentence
 from loafer.entrypoints.commands.status import paths_set
 from loafer.entrypoints.worker.ending import FAILED
 from loafer.entrypoints.worker.history_file import note_in, notes_of_held
@@ -142,7 +142,7 @@ def _redriven(known: Known) -> list[Move]:
 def lines_of(known: Known, width: int) -> Iterator[str]:
     """Yield what is known of one message, and why it was delivered again."""
     places = dict.fromkeys([*(note.source for note in known.notes), *(_place(known.id, move) for move in known.moves)])
-    yield toned(f"message {known.id} of {', '.join(places)}", "strong")
+    yield sentence(f"message {known.id} of {', '.join(places)}", "strong")
     rows = [(note.at, f"worker {note.worker}", f"receive {note.receives}", _said(note)) for note in known.notes]
     rows += [(move.at, "redrive", "", _moved(known.id, move)) for move in known.moves]
     yield hung([(_time(at), *rest) for at, *rest in sorted(rows, key=lambda row: row[0])])

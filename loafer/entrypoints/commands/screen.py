@@ -4,10 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib.util import find_spec
 from io import StringIO
-from shutil import get_terminal_size
-from textwrap import wrap
 from typing import TYPE_CHECKING, TextIO
 
 import attrs
@@ -65,6 +62,8 @@ class Toned:
 
 def columns() -> int:
     """Return how many characters fit in a line: those of the terminal, or 80 without one."""
+    from shutil import get_terminal_size  # noqa: PLC0415 - `--help` needs no sizes
+
     return max(LEAST, get_terminal_size().columns)
 
 
@@ -76,6 +75,8 @@ def in_sentences() -> int:
 def is_drawn(stream: TextIO | None = None) -> bool:
     """Tell whether a stream, or standard output, is a terminal that may have colours, and rich is there."""
     stream = stream or sys.stdout
+    if stream is None:  # it was closed before the start
+        return False
     wanted = stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in _COLOURLESS
     return wanted and (stream.encoding or "").lower().startswith("utf") and _has_rich()
 
@@ -85,6 +86,8 @@ _COLOURLESS = (None, "", "dumb")
 
 @cache
 def _has_rich() -> bool:
+    from importlib.util import find_spec  # noqa: PLC0415 - as above
+
     return find_spec("rich") is not None
 
 
@@ -113,6 +116,8 @@ def hung(rows: Sequence[Sequence[object]], width: int = 0, *, gap: int = GAP) ->
 
     The others are aligned; a column of them has MOST characters at most, but for what does not fit.
     """
+    from textwrap import wrap  # noqa: PLC0415 - as above
+
     texts = [[printable(str(cell)) for cell in row] for row in rows]
     if is_drawn():
         return _drawn_rows(texts, rows, width or columns(), gap)

@@ -1,4 +1,5 @@
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -146,7 +147,7 @@ def test_the_help_imports_nothing_that_is_slow(option: str) -> None:
     imported = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     assert " click\n" in imported
     slow = {"aiobotocore", "botocore", "aiohttp", "asyncio", "dependency_injector", "logging", "pathlib", "traceback"}
-    slow |= {"json", "loafer.domain.message", "rich"}
+    slow |= {"json", "loafer.domain.message", "rich", "shutil", "textwrap"}
     assert {line.rpartition("|")[2].strip() for line in imported.splitlines()} & slow == set()
 
 
@@ -156,6 +157,18 @@ def test_a_replay_prints_a_line_per_message_and_a_summary() -> None:
     *lines, summary = done.stdout.splitlines()
     assert sorted(lines) == ["line 1  succeeded", "line 2  succeeded"]
     assert summary == "2 messages: 2 succeeded; 2 would be acknowledged, 0 kept"
+
+
+def test_what_an_encoding_does_not_have_is_escaped() -> None:
+    command = [sys.executable, "-m", "loafer", "replay", "-", "--handler", "test_cli.odd"]
+    done = subprocess.run(
+        command,
+        input=json.dumps({"Messages": [{"MessageId": "caf\u00e9\u2026", "Body": "1"}]}).encode(),
+        env={**os.environ, "PYTHONIOENCODING": "latin-1", "PYTHONPATH": str(Path(__file__).parent)},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[0] == b"caf\xe9\\u2026  succeeded"
 
 
 def test_a_replay_fails_if_a_message_would_be_kept() -> None:

@@ -17,6 +17,7 @@ from loafer.entrypoints.commands.dlq.progress import bar
 from loafer.entrypoints.commands.dlq.stats import incomparable
 from loafer.entrypoints.commands.dlq.ways import Way, Wish
 from loafer.entrypoints.commands.dlq.words import in_words
+from loafer.entrypoints.commands.screen import toned
 from loafer.exceptions import ConsumerError, ConsumerUnavailable
 from loafer.ports.inspector import Letter
 from loafer.ports.journal import Step
@@ -136,14 +137,14 @@ class Run:
 def _parts(moved: Moved, *, skipped: bool) -> list[str]:
     parts = [f"sent {moved.sent}", f"deleted {moved.deleted}"]
     if moved.kept:
-        parts.append(f"{len(moved.kept)} SENT, NOT DELETED ({_some(moved.kept)})")
+        parts.append(toned(f"{len(moved.kept)} SENT, NOT DELETED ({_some(moved.kept)})", "bad"))
     if moved.unsure:
         word = "left, for they may have been sent" if skipped else "UNSURE"
-        parts.append(f"{len(moved.unsure)} {word} ({_some(moved.unsure)})")
+        parts.append(toned(f"{len(moved.unsure)} {word} ({_some(moved.unsure)})", "doubtful"))
     if moved.refused:
-        parts.append(f"{len(moved.refused)} REFUSED ({_some(list(moved.refused))})")
+        parts.append(toned(f"{len(moved.refused)} REFUSED ({_some(list(moved.refused))})", "bad"))
     if moved.unseen:
-        parts.append(f"{len(moved.unseen)} NOT SEEN ({_some(moved.unseen)})")
+        parts.append(toned(f"{len(moved.unseen)} NOT SEEN ({_some(moved.unseen)})", "doubtful"))
     if moved.waiting:
         parts.append(f"{moved.waiting} not begun")
     return parts

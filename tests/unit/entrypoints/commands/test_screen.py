@@ -111,6 +111,11 @@ def test_without_rich_all_is_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     assert table(("what", "number"), ROWS).startswith("what          number\n")
 
 
+def test_an_output_that_was_closed_before_the_start_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen, "sys", SimpleNamespace(stdout=None))
+    assert not is_drawn()
+
+
 @pytest.mark.usefixtures("terminal")
 def test_a_terminal_that_cannot_show_lines_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen, "sys", SimpleNamespace(stdout=Terminal(io.BytesIO(), encoding="ascii")))
