@@ -147,7 +147,7 @@ def test_the_help_imports_nothing_that_is_slow(option: str) -> None:
     imported = subprocess.run(command, check=True, capture_output=True, text=True).stderr
     assert " click\n" in imported
     slow = {"aiobotocore", "botocore", "aiohttp", "asyncio", "dependency_injector", "logging", "pathlib", "traceback"}
-    slow |= {"json", "loafer.domain.message", "rich", "shutil", "textwrap"}
+    slow |= {"json", "loafer.domain.message", "rich"}
     assert {line.rpartition("|")[2].strip() for line in imported.splitlines()} & slow == set()
 
 

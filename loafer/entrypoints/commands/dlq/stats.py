@@ -34,8 +34,7 @@ from loafer.ports.inspector import Letter
 
 Take = Callable[[Letter], None]
 
-SOON = 86_400
-"""Seconds before letters expire from which that stands out."""
+SOON = 86_400  # seconds before letters expire from which that stands out
 
 
 @attrs.define
@@ -143,13 +142,13 @@ def _as_text(snapshot: Snapshot, summary: Summary, seen: str) -> str:
     known = [group for group in groups if group.error is not None]
     if known:
         head = ("", "error", "place", "kind", "sent", "attempts")
-        wider = columns() - 80 if is_drawn() else 0
-        lines.append(table(head, [group.row(max(0, wider)) for group in known]))
+        wider = max(0, columns() - 80) if is_drawn() else 0
+        lines.append(table(head, [group.row(wider) for group in known]))
     unknown = sum(group.count for group in groups if group.error is None)
     if unknown:
         width = max(len(str(group.count)) for group in groups)
-        told = f"no reason recorded: `loafer dlq try {state.name} --app MODULE:APP` finds out"
-        lines.append(toned(f"{unknown:>{width}}  {told}", "doubtful"))
+        told = f"{unknown:>{width}}  no reason recorded: `loafer dlq try {state.name} --app MODULE:APP` finds out"
+        lines.append(toned(told, "doubtful"))
     if snapshot.tried:
         lines.append(tries_of(snapshot))
     return "\n".join(lines)
