@@ -3,12 +3,17 @@
 import contextlib
 import http.client
 import http.server
+import re
 import threading
 from collections.abc import Iterator
 from email.message import Message
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
+
+PAGE = Path(__file__).parents[2] / "docs" / "security.md"
+ROW = re.compile(r"^\| (?P<what>[^|]+) \| (?P<calls>[^|]+) \| (?P<allowed>[^|]+) \|$", re.MULTILINE)
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect"}
 
@@ -20,6 +25,12 @@ class Recorder:
     target: str
     url: str = ""
     calls: set[str] = attrs.field(factory=set)
+
+
+def documented() -> dict[str, set[str]]:
+    """Return the calls of each row of the table on the security page."""
+    section = PAGE.read_text(encoding="utf-8").partition("\n## What is called")[2].partition("\n## ")[0]
+    return {row["what"]: set(re.findall(r"`(\w+:\w+)`", row["calls"])) for row in ROW.finditer(section)}
 
 
 @contextlib.contextmanager

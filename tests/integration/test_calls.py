@@ -10,14 +10,12 @@ from typing import TypeAlias
 import pytest
 from command import Running, Shell
 from endpoints import create_queue, create_redriven_queue, create_topic, queue_counts, send, unique
-from recorder import Recorder, recording
+from recorder import Recorder, documented, recording
 
 from loafer import Loafer, Retry
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 from loafer.domain.message import OutgoingMessage
 
-PAGE = Path(__file__).parents[2] / "docs" / "security.md"
-ROW = re.compile(r"^\| (?P<what>[^|]+) \| (?P<calls>[^|]+) \| (?P<allowed>[^|]+) \|$", re.MULTILINE)
 JOBS = """
 import asyncio
 from loafer.exceptions import IgnoreMessage
@@ -32,12 +30,6 @@ async def fails(content):
     print("got", content, flush=True)
     raise ValueError
 """
-
-
-def documented() -> dict[str, set[str]]:
-    """Return the calls of each row of the page's table."""
-    section = PAGE.read_text(encoding="utf-8").partition("\n## What is called")[2].partition("\n## ")[0]
-    return {row["what"]: set(re.findall(r"`(\w+:\w+)`", row["calls"])) for row in ROW.finditer(section)}
 
 
 CALLS = documented()
