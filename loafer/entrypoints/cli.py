@@ -1,6 +1,7 @@
 """The command line: options in, text and exit status out; what the commands do is next door."""
 
 import sys
+from contextlib import redirect_stdout
 from copy import copy
 from functools import partial
 from io import TextIOWrapper
@@ -213,7 +214,8 @@ def replay(context: click.Context, file: TextIO, handler: str | None, translator
         settings = read_settings(context, mistakes, quiet=True)
         names = {name: value for name, value in (("handler", handler), ("translator", translator)) if value}
         report = partial(click.echo, err=True) if as_json else click.echo
-        summary = run_replay(settings, mistakes, file, names, report)
+        with redirect_stdout(sys.stderr if as_json else sys.stdout):  # what the handler prints is no JSON
+            summary = run_replay(settings, mistakes, file, names, report)
         click.echo(summary.as_json if as_json else summary.text)
         if summary.failed and not verbosity(context):
             click.echo("loafer -v replay … shows the tracebacks", err=True)

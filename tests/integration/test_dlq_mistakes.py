@@ -28,6 +28,8 @@ from loafer.entrypoints.commands.dlq.looking import Stop, run_until_stopped
         (("redrive", "orders-dead", "--to", "mails.fifo", "--yes"), 2, "is a standard queue and mails.fifo is a FIFO"),
         (("redrive", "orders", "--yes"), 2, "give the destination with --to"),
         (("redrive", "orders-dead", "--where", "eror == 1"), 2, "did you mean error?"),
+        (("redrive", "orders-dead", "--rate", "nan", "--yes"), 2, "nan is no number"),
+        (("redrive", "orders-dead", "--rate", "nan", "--native", "--yes"), 2, "nan is no number"),
         (("redrive", "orders-dead", "--where", "tried.ok"), 2, "nothing of orders-dead was tried"),
         (("redrive", "orders-dead", "--resume", "nope.journal"), 1, "nope.journal: No such file"),
         (("show", "orders-dead", "zzz"), 1, "no message of orders-dead begins with 'zzz'"),
@@ -204,7 +206,9 @@ def test_a_disk_that_is_full_behind_a_send_leaves_it_unsure_and_says_so(
         result = dlq("redrive", dead, "--yes")
     assert (result.exit_code, "sent 0   deleted 0   1 UNSURE (" in result.stdout) == (3, True)
     [journal] = tmp_path.glob("*.journal")
-    assert dlq("redrive", dead, "--resume", journal.name).exit_code == 3, "somebody has to decide"
+    result = dlq("redrive", dead, "--resume", journal.name, "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, len(told["unsure"]), told["complete"]) == (3, 1, False), "somebody has to decide"
     assert dlq("redrive", dead, "--resume", journal.name, "--skip-unsure").exit_code == 0
     assert (bodies(strict, queue), strict.left(dead)) == ([0, 1, 2], 1)
 
@@ -220,3 +224,14 @@ def test_what_may_not_be_given_back_is_told_and_the_result_too(
     assert f"{left} messages could not be given back (queue 'orders-dead': access denied" in result.stderr
     assert "they stay hidden for up to 60 s" in result.stderr
     assert (result.exit_code, "3 seen of ~3" in result.stdout) == (0, True)
+
+
+def test_a_look_that_moves_messages_on_is_said_before(strict: StrictEndpoint, dlq: Dlq) -> None:
+    _, dead = dead_letters(strict, 1)
+    strict.create("buried")
+    policy = {"deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:buried", "maxReceiveCount": 9}
+    attributes = {"RedrivePolicy": json.dumps(policy)}
+    strict.call("SetQueueAttributes", QueueUrl=f"{strict.url}/0/{dead}", Attributes=attributes)
+    told = dlq("stats", dead).stderr
+    assert "orders-dead has a dead-letter queue of its own" in told
+    assert "moves on to buried" in told

@@ -92,3 +92,40 @@ def test_nothing_is_tried_of_what_is_not_there_or_nobody_agreed_to(
     _, dead = dead_letters(strict, 2)
     result = dlq("try", dead, *arguments)
     assert (result.exit_code, said in result.stderr) == (2, True), result.output
+
+
+HOSTILE = """
+import sys
+
+class Evil(Exception):
+    pass
+
+Evil.__name__ = "Evil\\x1b[31m\\n"
+
+
+def handle(content):
+    print("noise", content)
+    if content["n"] == 1:
+        raise Evil
+    if content["n"] == 2:
+        sys.exit(7)
+"""
+
+
+def test_what_the_code_prints_raises_or_ends_spoils_no_result(
+    strict: StrictEndpoint, dlq: Dlq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "dlq_hostile.py").write_text(HOSTILE)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("dlq_hostile", None)
+    _, dead = dead_letters(strict, 2)
+    dlq("stats", dead)
+    result = dlq("try", dead, "--handler", "dlq_hostile.handle", "--yes", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["would_succeed"], told["still"]) == (0, 1, {"Evil\\x1b[31m\\n": 1})
+    assert "noise" in result.stderr
+    strict.fill(dead, [{"n": 2}])
+    dlq("stats", dead)
+    result = dlq("try", dead, "--handler", "dlq_hostile.handle", "--yes", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["complete"]) == (3, False)
+    assert "stopped: the code raised SystemExit, which ends a worker" in result.stderr

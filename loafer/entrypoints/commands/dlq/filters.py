@@ -72,7 +72,9 @@ def filter_of(text: str | None) -> Filter:
     except engine.errors.EngineError as error:
         raise ConfigurationError(f"--where: {_what(error, text)}") from None
     except (ValueError, RecursionError, OverflowError, ArithmeticError) as error:
-        raise ConfigurationError(f"--where: {type(error).__name__}: {error}; {_right()}") from None
+        what = "it is too long, or nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ConfigurationError(f"--where: {what}; {_right()}") from None
+    _find_null(rule.statement)
 
     def matches(facts: Mapping[str, Any]) -> bool:
         with (
@@ -82,6 +84,17 @@ def filter_of(text: str | None) -> Filter:
             return bool(rule.matches(facts))
 
     return Filter(text, matches, about_tries="tried" in context.symbols)
+
+
+def _find_null(node: Any) -> None:
+    """Have items that are not there be null, as attributes are: `body["a"]` is what `body.a` is."""
+    slots = [name for kind in type(node).__mro__ for name in getattr(kind, "__slots__", ())]
+    for value in [*vars(node).values(), *(getattr(node, name, None) for name in slots)]:
+        for each in value if isinstance(value, (list, tuple)) else (value,):
+            if hasattr(each, "evaluate"):
+                _find_null(each)
+    if hasattr(node, "safe"):
+        node.safe = True
 
 
 def _engine() -> Any:

@@ -1,5 +1,6 @@
 """The commands of `loafer dlq`: options in, text and exit status out."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -139,6 +140,8 @@ def redrive(
     from loafer.entrypoints.commands.dlq.redrive import redrive as move  # noqa: PLC0415
     from loafer.entrypoints.commands.dlq.ways import Wish  # noqa: PLC0415
 
+    if math.isnan(wish["rate"] or 0):
+        raise click.BadParameter("nan is no number of messages", context, param_hint="--rate")
     with _told(context):
         said = Wish(queue=queue, unsure=None if unsure is None else unsure == "resend", **wish)
         context.exit((redrive_natively if native else move)(said, Talk(click.echo, _tell, as_json)))

@@ -149,6 +149,9 @@ async def looked_at(inspector: Inspector, state: QueueState, stop: Stop, tell: T
     seconds = hidden_for(state.total)
     tell(f"looking at {state.name}: each message is received once more and hidden;")
     tell(f"all are given back at the end or on Ctrl-C, and if this dies, after {seconds:.0f} s")
+    if state.dead_letters is not None:
+        tell(f"beware: {state.name} has a dead-letter queue of its own, and this is a receive: what was received often")
+        tell(f"enough moves on to {state.dead_letters}")
     async with browsing(inspector, seconds, time.monotonic, stop) as look:
         yield look
     if look.left_hidden:

@@ -112,14 +112,16 @@ class Run:
         tell = self.talk.tell
         tell(f"{len(pending)} messages may have been sent or not: their answers were lost. --resend-unsure sends them")
         tell("again, which may double them; --skip-unsure leaves them on the queue")
+        if self.talk.as_json:
+            moved = Moved(unsure=[name for name, noted in journal.noted.items() if noted in pending])
+            self.talk.echo(_as_json(moved, journal, complete=False))
         return False
 
     def _told(self, moved: Moved, journal: FileJournal, seen: str, *, failed: bool) -> int:
         """Tell what came of a move, and return the exit status."""
         complete = attrs.evolve(moved, unsure=[]).complete if self.wish.unsure is False else moved.complete
         if self.talk.as_json:
-            values = attrs.asdict(moved) | {"journal": str(journal.path), "complete": complete}
-            self.talk.echo(json.dumps(values))
+            self.talk.echo(_as_json(moved, journal, complete=complete))
         else:
             self.talk.echo("   ".join(_parts(moved, skipped=self.wish.unsure is False)) + f"   ({seen})")
             for reason in sorted(set(moved.refused.values())):
@@ -132,6 +134,10 @@ class Run:
             return DONE
         self.talk.tell(f"not all is done: go on with --resume {journal.path.name}")
         return FAILED if failed and not (moved.sent or moved.unsure) else UNFINISHED
+
+
+def _as_json(moved: Moved, journal: FileJournal, *, complete: bool) -> str:
+    return json.dumps(attrs.asdict(moved) | {"journal": str(journal.path), "complete": complete})
 
 
 def _parts(moved: Moved, *, skipped: bool) -> list[str]:

@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from typing import Any
 
 import attrs
@@ -14,6 +15,7 @@ from loafer.adapters.aws.saved import Sample
 from loafer.application.delivery import Delivery
 from loafer.domain.failure import without_reason
 from loafer.domain.message import OutgoingMessage
+from loafer.domain.shown import printable
 from loafer.entrypoints.commands.dlq.facts import origin_of
 from loafer.entrypoints.commands.dlq.looking import DONE, UNFINISHED, USAGE, Talk
 from loafer.entrypoints.commands.dlq.snapshots import Snapshot
@@ -61,12 +63,24 @@ def try_all(queue: str, code: Code, settings: Settings, *, yes: bool, talk: Talk
     if not yes and not _agreed(count, talk):
         return USAGE
     verdicts = Verdicts()
-    trial = _trial(snapshot, code, settings, verdicts)
-    tried = sum(map(len, trial.samples.values()))
-    complete = not tried or trial.run()
+    with redirect_stdout(sys.stderr):  # what the code prints is no result
+        trial = _trial(snapshot, code, settings, verdicts)
+        tried = sum(map(len, trial.samples.values()))
+        complete = not tried or _ran(trial, talk)
     snapshot.with_tries(verdicts)
     _tell(snapshot, verdicts, count - tried, complete=complete, talk=talk)
     return DONE if complete else UNFINISHED
+
+
+def _ran(trial: Trial, talk: Talk) -> bool:
+    """Run it, and tell whether to its end; what the code raises to end the process ends the try."""
+    try:
+        return trial.run()
+    except Exception:
+        raise
+    except BaseException as error:  # noqa: BLE001 - it is a handler's, and would end a worker
+        talk.tell(f"stopped: the code raised {printable(type(error).__name__)}, which ends a worker")
+        return False
 
 
 def _agreed(count: int, talk: Talk) -> bool:
@@ -93,17 +107,17 @@ def _trial(snapshot: Snapshot, code: Code, settings: Settings, verdicts: Verdict
         origins = {**settings.routes[0].origins, **{name: f"option --{name}" for name in given}}
         route = attrs.evolve(settings.routes[0], source=SOURCE, retry=None, origins=origins, **given)
         all_of_it = {SOURCE: [_sample(letter) for letter in snapshot.letters()]}
-        return Trial(attrs.evolve(settings, routes=(route,)), all_of_it, observe, mistakes)
+        return Trial(attrs.evolve(settings, routes=(route,)), all_of_it, observe, mistakes, unfinished=UNFINISHED)
     application = load_application(code.app, mistakes)
     mistakes.raise_if_any()
     assert application is not None  # noqa: S101 - else there was a mistake
     settings = attrs.evolve(settings, routes=(), application=code.app)
     samples = dict(_by_source(snapshot, application))
-    return Trial(settings, samples, observe, mistakes, TriedApplication(application))
+    return Trial(settings, samples, observe, mistakes, TriedApplication(application), UNFINISHED)
 
 
 def _name_of(delivery: Delivery) -> str:
-    return delivery.outcome.value if delivery.error is None else type(delivery.error).__name__
+    return delivery.outcome.value if delivery.error is None else printable(type(delivery.error).__name__)
 
 
 def _by_source(snapshot: Snapshot, application: Application) -> Iterator[tuple[str, list[Sample]]]:
@@ -135,6 +149,8 @@ def _tell(snapshot: Snapshot, verdicts: Verdicts, untried: int, *, complete: boo
     parts = [verdict(succeeded, SUCCEEDS), *still]
     if untried:
         parts.append(f"{untried} of queues that the application does not receive from")
+    if not complete:
+        parts.append("it was stopped, and the rest not tried")
     talk.echo(" · ".join(parts))
     if succeeded:
         talk.echo(f"next: loafer dlq redrive {snapshot.state.name} --where 'tried.ok'")

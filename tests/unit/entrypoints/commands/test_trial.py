@@ -1,3 +1,7 @@
+import asyncio
+import os
+import signal
+
 import attrs
 import pytest
 
@@ -7,6 +11,7 @@ from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import OutgoingMessage
 from loafer.entrypoints.commands.trial import Trial
 from loafer.entrypoints.settings.table import RouteSettings, Settings
+from loafer.entrypoints.worker.ending import Ending
 from loafer.exceptions import ConfigurationError, IgnoreMessage
 
 SOURCE = "memory://trial"
@@ -17,6 +22,9 @@ async def ends_as_told(message: object) -> None:
     received.append(message)
     if message == "later":
         raise IgnoreMessage(delay=0)
+    if message == "hang":
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(1000)
     if message == "leave":
         raise SystemExit(3)
 
@@ -57,6 +65,14 @@ def test_what_stops_a_worker_stops_a_trial() -> None:
     with pytest.raises(SystemExit) as caught:
         run.run()
     assert caught.value.code == 3
+
+
+def test_what_a_stop_cancels_came_to_nothing_and_a_stop_that_is_over_ends_no_process() -> None:
+    run, seen = trial('"hang"')
+    run.manager.settings = attrs.evolve(run.manager.settings, grace_period=0.0)
+    assert (run.run(), seen) == (False, [])
+    assert run.manager.cut_off is not None
+    run.manager.cut_off(Ending(), "it would end this one")
 
 
 def test_mistakes_are_told_before_anything_is_delivered() -> None:
