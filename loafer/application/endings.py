@@ -59,6 +59,8 @@ class Endings:
             tell(delivery.route, delivery.message, delivery.outcome, delivery.error, seconds)
         if delivery.error is not None or self._tells_all:
             self._tell(delivery, company)
+        for tell in lane.tell.reported:
+            tell(delivery.message)
         HANDLED.set(None)  # what settles it settles others too
         try:
             self.settlements[lane].settle(lease, delivery.outcome, delivery.error, now, delivery.retry)

@@ -23,6 +23,7 @@ class Listeners:
     received: Tells = ()
     started: Tells = ()
     ended: Tells = ()
+    reported: Tells = ()
     settled: Tells = ()
     comes_back: Tells = ()
     extended: Tells = ()

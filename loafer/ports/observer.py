@@ -45,10 +45,10 @@ class Observer:
     """Is told what happens; a method that is not overridden costs nothing, for it is not called.
 
     Everything is called at once, where it happens, so nothing here may block. What it raises is logged, and harms
-    nobody else. `started` and `ended` are called in the context of the message, `ended` in that of its `started`: a
-    context variable that one sets the handler sees, and the other too. `sending` and `sent` are called in the context
-    of whoever publishes, on the thread of its event loop. `called` for extensions, `extended`, and often `comes_back`
-    come from the heartbeat's thread; everything else is called on the event loop.
+    nobody else. `started`, `ended` and `reported` are called in the context of the message: a context variable that
+    the first one sets the handler sees, and the others too. `sending` and `sent` are called in the context of whoever
+    publishes, on the thread of its event loop. `called` for extensions, `extended`, and often `comes_back` come from
+    the heartbeat's thread; everything else is called on the event loop.
     """
 
     def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
@@ -63,6 +63,12 @@ class Observer:
         """Know that the handling of a message has ended so many seconds after it started; once for each of many.
 
         `error` is what the translator or the handler raised; None if it returned.
+        """
+
+    def reported(self, message: Message) -> None:
+        """Know that the log has said what there is to say of a message; right after `ended`, the last in its context.
+
+        A span that is current until then has these records too.
         """
 
     def settled(self, messages: Sequence[Message], operation: Operation) -> None:

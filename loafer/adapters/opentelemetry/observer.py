@@ -121,7 +121,7 @@ class OpenTelemetryObserver(Observer):
     def ended(
         self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
     ) -> None:
-        """Count an outcome, and end the span with the last message that it is of."""
+        """Count an outcome, and tell the span of it."""
         failed = None if outcome.acknowledged else error
         about = self._of_source(message.source)
         self._handling.record(seconds, about.of_handling if failed is None else self._of_error(route, failed, about))
@@ -129,12 +129,16 @@ class OpenTelemetryObserver(Observer):
             self._latency.record(max(0.0, self.wall_clock() - seconds - message.sent_at), about.of_source)
         self._outcomes[route, outcome] += 1
         now = OPEN.get()
-        if now is None:
-            return
-        if now.span.is_recording():
+        if now is not None and now.span.is_recording():
             now.span.set_attributes({"loafer.route": route, "loafer.outcome": outcome.value})
             if failed is not None:
                 self._tell_error(now.span, type(failed).__qualname__, failed)
+
+    def reported(self, _: Message) -> None:
+        """End the span with the last message that it is of: the log's records of how that ended are within it."""
+        now = OPEN.get()
+        if now is None:
+            return
         now.left -= 1
         if not now.left:
             contexts.detach(now.token)

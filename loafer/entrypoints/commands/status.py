@@ -77,9 +77,12 @@ def exit_status(workers: Sequence[Mapping[str, Any]], *, alive: bool = False) ->
 
 def show_status(files: Sequence[str], *, as_json: bool, echo: Callable[[str], object], alive: bool = False) -> int:
     """Show the workers, and return the exit status."""
-    workers = found_workers([Path(file) for file in files] or paths_set(), time.time())
+    paths = [Path(file) for file in files]
+    workers = found_workers(paths or paths_set(), time.time())
     if as_json:
         echo(json.dumps({"workers": workers}))
+    elif not workers and paths:
+        echo("\n".join(printable(f"no worker found: {path}: {_why_none(path)}") for path in paths))
     elif not workers:
         echo("no worker found: none runs, or not as this user on this machine, or LOAFER_STATUS_FILE=off")
     else:
@@ -95,6 +98,15 @@ def _tone(part: str) -> str:
     if said.startswith(("! ", "loop blocked")) or (said.startswith("trouble ") and said != "trouble none"):
         return "bad"
     return "strong" if said.startswith(("worker ", "route ")) else "doubtful" if said == "paused" else ""
+
+
+def _why_none(path: Path) -> str:
+    """Return why no worker is found by a file."""
+    try:
+        opened(path).close()
+    except OSError as error:
+        return error.strerror or "it is no file of a worker of this user"
+    return "it is no status file, or its worker has ended"
 
 
 def lines_of(worker: Mapping[str, Any]) -> Iterator[str]:

@@ -31,6 +31,7 @@ class Notes(Observer):
     starts: list[list[str]] = attrs.field(factory=list)
     ends: list[tuple[str, str, str, float]] = attrs.field(factory=list)
     spans: list[str] = attrs.field(factory=list)
+    reports: list[tuple[str, str]] = attrs.field(factory=list)
     settlements: list[tuple[Operation, int]] = attrs.field(factory=list)
     causes: Counter[Cause] = attrs.field(factory=Counter)
     extensions: list[int] = attrs.field(factory=list)
@@ -49,6 +50,9 @@ class Notes(Observer):
     ) -> None:
         self.ends.append((route, message.body, outcome, round(seconds, 1)))
         self.spans.append(SPAN.get())
+
+    def reported(self, message: Message) -> None:
+        self.reports.append((message.body, SPAN.get()))
 
     def settled(self, messages: Sequence[Message], operation: Operation) -> None:
         self.settlements.append((operation, len(messages)))
@@ -110,6 +114,7 @@ async def test_start_and_end_are_told_in_the_context_that_the_handler_sees() -> 
     await world.run_for(5)
     assert sorted(seen) == [("a", "a"), ("b", "b"), ("c", "c")]
     assert [body for _, body, _, _ in notes.ends] == notes.spans
+    assert sorted(notes.reports) == sorted(seen)
     assert SPAN.get() == "none"
 
 

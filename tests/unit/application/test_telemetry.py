@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -280,6 +281,19 @@ async def test_what_an_sdk_says_of_a_request_is_in_no_span_and_in_no_event(kept:
         assert "TOPSECRET" not in str(text)
     frames = [frame for value in values for frame in (value.get("stacktrace") or {}).get("frames", ())]
     assert [frame for frame in frames if frame["module"].startswith("botocore") and "vars" in frame] == []
+
+
+async def test_what_the_log_says_of_a_failure_belongs_to_its_span(caplog: pytest.LogCaptureFixture) -> None:
+    told, said = Told(), list[tuple[str, int]]()
+
+    def note(record: logging.LogRecord) -> bool:
+        said.append((record.levelname, trace.get_current_span().get_span_context().span_id))
+        return True
+
+    caplog.handler.addFilter(note)
+    await run((told.observer(),), "fail", "reject")
+    ids = [span.context.span_id for span in told.spans if span.context is not None]
+    assert sorted(said) == sorted(zip(("ERROR", "WARNING"), ids, strict=True))
 
 
 async def test_an_empty_receive_makes_no_span() -> None:

@@ -105,6 +105,18 @@ def test_a_file_that_is_no_status_is_passed_over(tmp_path: Path, text: str) -> N
     assert told([tmp_path / "1.json"])[0] == 3
 
 
+def test_of_a_file_in_which_no_worker_is_found_it_says_why(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("{}")
+    os.mkfifo(tmp_path / "pipe")
+    status, text = told([tmp_path / name for name in ("none", "text", "pipe")])
+    assert status == NONE_FOUND
+    assert [line.partition(f"{tmp_path}/")[2] for line in text.splitlines()] == [
+        "none: No such file or directory",
+        "text: it is no status file, or its worker has ended",
+        "pipe: it is no file of a worker of this user",
+    ]
+
+
 def test_the_environment_names_the_files_of_several_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOAFER_STATUS_FILE", str(tmp_path / "status.json"))
     write(tmp_path / "status-1.json")
