@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loafer.domain.shown import printable
 from loafer.entrypoints.commands.screen import parted
 from loafer.entrypoints.worker.status_place import is_gone, opened, status_files
 
