@@ -1,10 +1,11 @@
 """Where a handler is: the stack of its coroutine, or of the thread that its function runs in."""
 
+import gc
 import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
+from types import AsyncGeneratorType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from loafer.application.handled import HANDLED
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 _OURS = str(Path(__file__).parent)
 """Whose frames are left out: they are the same for every handler."""
+
+_STEPS = ("async_generator_asend", "async_generator_athrow")
+"""What is awaited of an asynchronous generator: its next item, or its end."""
 
 
 def stack_of(task: "asyncio.Task[None] | None", lease: Lease, loop_thread: int | None) -> str:
@@ -64,11 +68,20 @@ def _frames_of(thread: int | None) -> list[FrameType]:
 
 def _state(coroutine: Any) -> tuple[bool, FrameType | None, Any]:
     """Return whether a coroutine or generator runs, its frame, and what it waits for."""
-    for kind, awaited in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+    for kind, awaited in (("cr", "cr_await"), ("gi", "gi_yieldfrom")):
         if hasattr(coroutine, awaited):
             running = getattr(coroutine, f"{kind}_running")
             return bool(running), getattr(coroutine, f"{kind}_frame"), getattr(coroutine, awaited)
-    return False, None, None
+    if isinstance(coroutine, AsyncGeneratorType):  # if it ran, so would what waits for it
+        return False, coroutine.ag_frame, coroutine.ag_await
+    return False, None, _generator_of(coroutine)
+
+
+def _generator_of(awaited: Any) -> AsyncGeneratorType[Any, Any] | None:
+    """Return the generator that an `async for` waits for: what it awaits says nothing of itself, but refers to it."""
+    if type(awaited).__name__ not in _STEPS:
+        return None
+    return next((each for each in gc.get_referents(awaited) if isinstance(each, AsyncGeneratorType)), None)
 
 
 def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
