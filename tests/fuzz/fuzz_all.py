@@ -26,6 +26,7 @@ def fuzzed(fuzz: Callable[[str, list[str]], None], target: str, options: list[st
     with open(reading, "rb") as lines:  # noqa: PTH123 - it is a descriptor
         for line in lines:
             sys.stderr.buffer.write(line)
+            sys.stderr.buffer.flush()
             if told := _INPUTS.search(line):
                 inputs = int(told[1])
     return inputs, os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
