@@ -31,6 +31,12 @@ def test_a_month_is_what_an_hour_was_720_times() -> None:
     assert MONTH / 3600 == 720
 
 
+@pytest.mark.parametrize("operation", ["get_queue_url", "list_topics"])
+def test_what_a_start_calls_is_there_once_in_a_month_too(operation: str) -> None:
+    line = Billed(operation=operation, place="orders", calls=2, chunks=2)
+    assert line.a_month(10) == line
+
+
 def test_workers_are_added_up_and_what_costs_most_is_first() -> None:
     small = Billed(operation="get_queue_url", place="orders", calls=1, chunks=1)
     one = Billed(operation=RECEIVE, place="orders", calls=10, chunks=10, empty=5)
