@@ -80,6 +80,9 @@ class Survey:
             except AccessDenied:
                 text = f"{queue.dead_letters.rpartition(':')[2]} may not be read: its retention is not known"
                 return [*of_redrive(queue, None, None, source.moves), Finding(Level.UNKNOWN, "retention", text)]
+            except ConsumerUnavailable as error:
+                unknown = Finding(Level.UNKNOWN, "retention", f"of the dead-letter queue: {error}")
+                return [*of_redrive(queue, None, None, source.moves), unknown]
             except UNREAD as error:
                 missing = str(error)
         return list(of_redrive(queue, dead, missing, source.moves))

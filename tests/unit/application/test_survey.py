@@ -262,6 +262,11 @@ BROKEN: dict[str, tuple[World, Source, tuple[str, str, str]]] = {
         ("ERROR", "permissions", "sqs:ChangeMessageVisibility is denied; allow it"),
     ),
     "no answer to a probe": (world(ORDERS, DEAD, uncertain=True), PLAIN, ("?", "permissions", "no answer")),
+    "a dead-letter queue that does not answer": (
+        World({"orders": ORDERS, "orders-dlq": ConsumerUnavailable("queue 'orders-dlq' cannot be reached for now")}),
+        PLAIN,
+        ("?", "retention", "of the dead-letter queue: queue 'orders-dlq' cannot be reached for now"),
+    ),
     "a dead-letter queue that may not be read": (
         World({"orders": ORDERS, "orders-dlq": AccessDenied("no")}),
         PLAIN,
