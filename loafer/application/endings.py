@@ -44,13 +44,6 @@ class Endings:
         """Find out who wants to know."""
         self._tells_all = self.observe is not ignore or report_logger.isEnabledFor(logging.DEBUG)
 
-    def unless_cancelled(self, delivery: Delivery) -> Delivery:
-        """Return a delivery as it is, or as a cancelled one: a handler may swallow that, and has not done its work."""
-        task = asyncio.current_task() if self.stop.requested.is_set() else None
-        if task is None or not task.cancelling() or not delivery.outcome.acknowledged:
-            return delivery
-        return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())
-
     def end(
         self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float, *, company: Company = ALONE
     ) -> None:
@@ -76,3 +69,11 @@ class Endings:
             logger.exception("message %s: its end could not be told", delivery.message.id)
         if delivery.fatal is not None:
             self.stop.fail(delivery.fatal)
+
+
+def unless_cancelled(delivery: Delivery) -> Delivery:
+    """Return what came of this task in a stop: a handler may swallow its cancellation, and has not done its work."""
+    task = asyncio.current_task()
+    if task is None or not task.cancelling() or not delivery.outcome.acknowledged:
+        return delivery
+    return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())

@@ -11,7 +11,7 @@ import attrs
 from loafer.application.batches import deliver_batch
 from loafer.application.branching import deliver_to_one
 from loafer.application.delivery import Delivery, deliver
-from loafer.application.endings import Endings
+from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.options import Options
@@ -101,8 +101,9 @@ class Jobs:
         if self._starting:
             return  # whoever is starting goes on
         self._starting = True
+        stopping = self.stop.requested.is_set
         try:
-            while self._may_start and (ready := self.slots.next()) is not None:
+            while (not stopping() or self._phase is Phase.LAST_RECEIVES) and (ready := self.slots.next()) is not None:
                 self._start_one(*ready)
         finally:
             self._starting = False
@@ -149,10 +150,6 @@ class Jobs:
     async def drained(self) -> None:
         """Wait until every message is settled or given up; nothing waits for company any more."""
         await asyncio.gather(*(settlement.drained() for settlement in self._settlements.values()))
-
-    @property
-    def _may_start(self) -> bool:
-        return not self.stop.requested.is_set() or self._phase is Phase.LAST_RECEIVES
 
     def give_back(self, lane: Lane) -> None:
         """Give back what waits in a lane, but for what may start yet."""
@@ -220,7 +217,9 @@ class Jobs:
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.ended(lane, now - began, now)
-        self._endings.end(lane, lease, self._endings.unless_cancelled(delivery), now - began, now)
+        if self.stop.requested.is_set():
+            delivery = unless_cancelled(delivery)
+        self._endings.end(lane, lease, delivery, now - began, now)
         if not self._starting:  # a handler that ended at once leaves that to its starter
             self.start(lane)
 
@@ -246,7 +245,8 @@ class Jobs:
         now = lane.clock()
         self.slots.more(lane, 1 - len(leases))
         self.slots.ended(lane, now - began, now)
-        deliveries = [self._endings.unless_cancelled(delivery) for delivery in deliveries]
+        if self.stop.requested.is_set():
+            deliveries = [unless_cancelled(delivery) for delivery in deliveries]
         for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
             HANDLED.set((lane, delivery.message, began))
             self._endings.end(lane, lease, delivery, now - began, now, company=company)

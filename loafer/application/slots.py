@@ -86,7 +86,7 @@ class Slots:
         while turns:
             lane = turns[0][2]
             tally = self._tallies[lane]
-            lease = lane.order.next() if self._may_start(lane, tally) else None
+            lease = lane.order.next() if not tally.bounded or self._may_start(lane, tally) else None
             if lease is not None:
                 self._passed = tally.passed
                 tally.take_turn()

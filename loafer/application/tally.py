@@ -30,6 +30,7 @@ class Tally:
         threads: What its jobs, or some of them, run in; None: they need no thread.
         threaded: Whether each of its jobs needs a thread.
         at_once: Its jobs that can run at once, by its limit and its threads; None: any number.
+        bounded: Whether anything of its own may keep it from starting a message.
         pace: How long handlers take, where not any number of them can run.
         bucket: Keeps the rate; None where there is none.
         prefetch: Seats in its waiting room, at most.
@@ -57,6 +58,7 @@ class Tally:
     threads: Threads | None = None
     threaded: bool = False
     at_once: int | None = None
+    bounded: bool = False
     pace: Pace = attrs.field(factory=Pace)
     bucket: Bucket | None = None
     prefetch: int = 0
@@ -76,13 +78,16 @@ class Tally:
         """Return the account of a route's lane; the weight of the route that weighs least is `lightest`."""
         threads = None if route.pool is None else route.pool.threads
         limits = (route.share.max_jobs, None if threads is None else threads.most)
+        at_once = min((limit for limit in limits if limit is not None), default=None)
+        bucket = route.share.bucket(now)
         return cls(
             batch=route.batch,
             limit=route.share.max_jobs,
             threads=threads,
             threaded=route.threaded,
-            at_once=min((limit for limit in limits if limit is not None), default=None),
-            bucket=route.share.bucket(now),
+            at_once=at_once,
+            bounded=at_once is not None or bucket is not None,
+            bucket=bucket,
             prefetch=route.seats(prefetch),
             pipeline=Pipeline() if route.is_measured(prefetch) else None,
             stride=lightest / route.share.weight,

@@ -111,7 +111,10 @@ def mistake_in_queue(visibility_timeout: float, max_receive_count: int | None) -
 
 def size_of(message: "OutgoingMessage | Message") -> int:
     """Return a message's size in bytes as the services count it: body, and names, types and values of attributes."""
-    size = _bytes_of(message.body)
+    body = message.body
+    size = len(body) if body.isascii() else _bytes_of(body)  # as most are, and it is asked for each message
+    if not message.attributes:
+        return size
     for name, attribute in message.attributes.items():
         value = attribute.value
         size += _bytes_of(name) + _bytes_of(attribute.type)

@@ -47,6 +47,8 @@ def placed(answer: Mapping[str, Any], name: str, size: int) -> list[tuple[int, M
         return []
     try:
         found = [(_POSITIONS[entry["Id"]], entry) for entry in entries]
+        if size == LARGEST_BATCH:
+            return found  # where every position is one of the batch's
     except (KeyError, TypeError):
         found = [(_position_of(entry, size), entry) for entry in entries]
     readable = [pair for pair in found if pair[0] < size]

@@ -25,12 +25,10 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
         identity, receipt, body = entry["MessageId"], entry["ReceiptHandle"], entry.get("Body", "")
         # They are shown and sent back: SQS makes them of nothing else.
         if not (
-            identity
-            and receipt
-            and identity.isascii()
+            identity.isascii()
             and receipt.isascii()
-            and len(identity) <= _LONGEST_ID
-            and len(receipt) <= _LONGEST_RECEIPT
+            and 0 < len(identity) <= _LONGEST_ID
+            and 0 < len(receipt) <= _LONGEST_RECEIPT
         ):
             raise ValueError("its id or its receipt is none")
         system: Mapping[str, Any] = entry.get("Attributes") or {}
