@@ -137,7 +137,7 @@ CASES = {
     ),
     "dlq show": Case(("dlq", "show", "dead", "nothing"), ("ReceiveMessage",)),
     "dlq dump": Case(("dlq", "dump", "dead", "--where", "body.name == 'nobody'"), ("ReceiveMessage",)),
-    "dlq purge": Case(("dlq", "purge", "dead", "--yes"), ("ReceiveMessage", "DeleteMessageBatch")),
+    "dlq purge": Case(("dlq", "purge", "dead", "--yes"), ("ReceiveMessage", "DeleteMessageBatch"), traced=False),
     "dlq try": Case(("dlq", "try", "dead", "--handler", "handlers.fails", "--yes"), ("GetQueueUrl",)),
     "dlq redrive --native": Case(
         ("dlq", "redrive", "dead", "--to", "again", "--yes", "--native"),
