@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -87,6 +88,10 @@ class _Head:
     at: float
     sources: tuple[str, ...] | None
     state: QueueState
+
+    def __attrs_post_init__(self) -> None:
+        if not (isfinite(self.at) and isfinite(self.state.retention or 0)):
+            raise ValueError("it holds a time without an end")
 
 
 @attrs.frozen

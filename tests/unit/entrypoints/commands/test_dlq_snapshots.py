@@ -52,6 +52,8 @@ def test_it_is_read_as_it_was_written(tmp_path: Path) -> None:
         HEAD.replace('"p"', "7").encode(),
         HEAD.replace('"at"', '"\\ud83d": 1, "at"').encode(),
         HEAD.replace('"at": 1', '"at": "soon"').encode(),
+        HEAD.replace('"at": 1', '"at": 1e999').encode(),
+        HEAD.replace('"p"', '"p", "retention": 1e999').encode(),
         HEAD.replace("null", '"orders"').encode(),
         HEAD.encode() + b'{"loafer": "tried"}\n',
         HEAD.encode() + b'{"loafer": "tried", "id": ["1"], "ok": true}\n',
