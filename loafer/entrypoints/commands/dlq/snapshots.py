@@ -10,6 +10,7 @@ from typing import Any, TextIO
 import attrs
 
 from loafer.adapters.aws.letters import entry_of, letter_of
+from loafer.domain.shown import printable
 from loafer.entrypoints.commands.dlq.files import opened, replaced
 from loafer.exceptions import ConfigurationError, InvalidContent
 from loafer.ports.decoder import Decode
@@ -119,11 +120,13 @@ def read_snapshot(path: Path) -> Snapshot | None:
                     complete = bool(line.get("complete"))
                 case "tried":
                     verdict = reader_of(_Tried)(line)
-                    tried[verdict.id] = {"ok": verdict.ok, "error": verdict.error}
+                    tried[verdict.id] = {"ok": verdict.ok, "error": verdict.error and printable(verdict.error)}
         head = reader_of(_Head)(heads)
     except InvalidContent as error:
         raise ConfigurationError(f"{path} is no snapshot of this version; `loafer dlq stats` writes it anew") from error
-    return Snapshot(path, head.state, head.at, head.sources, complete, tried)
+    state = attrs.evolve(head.state, name=printable(head.state.name))
+    sources = None if head.sources is None else tuple(map(printable, head.sources))
+    return Snapshot(path, state, head.at, sources, complete, tried)
 
 
 @cache
