@@ -149,9 +149,9 @@ class Slots:
         """Give a slot back: its handler has ended now, after so many seconds."""
         self.pace.ended(seconds, now)
         tally = self._tallies[lane]
-        if tally.at_once is not None:
+        if tally.bounded and tally.at_once is not None:
             tally.pace.ended(seconds, now)
-        self.free(lane)
+        self._free(lane, tally)
 
     def more(self, lane: Lane, messages: int) -> None:
         """Note that running jobs of a lane have so many messages more."""
@@ -162,12 +162,19 @@ class Slots:
 
     def free(self, lane: Lane) -> None:
         """Give a slot back."""
-        tally = self._tallies[lane]
+        self._free(lane, self._tallies[lane])
+
+    def _free(self, lane: Lane, tally: Tally) -> None:
         self.running -= 1
         tally.free()
+        self.changed(lane)
+        if tally.bounded:
+            self._bounds_freed(lane, tally)
+
+    def _bounds_freed(self, lane: Lane, tally: Tally) -> None:
+        """Let those start whom the lane's own limits have kept from it, on other lanes too if a thread is free now."""
         if tally.at_once is not None:
             self.ready(lane)
-        self.changed(lane)
         if tally.threads is not None and tally.threads.just_freed:
             for other in self._threaded:
                 self.ready(other)

@@ -125,7 +125,7 @@ class Leases:
     def drop(self, leases: Sequence[Lease]) -> None:
         """Hold messages no longer."""
         for lease in leases:
-            if self._holds(lease):
+            if self._held.get(lease.message.id) is lease:
                 self.size -= lease.size
                 del self._held[lease.message.id]
 

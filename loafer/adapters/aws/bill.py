@@ -3,6 +3,7 @@
 import threading
 from collections import defaultdict
 from collections.abc import Mapping
+from operator import itemgetter, methodcaller
 from typing import Any
 
 import attrs
@@ -75,6 +76,8 @@ class Bill:
 _SENDING = {"send_message", "send_message_batch", "publish", "publish_batch"}
 """The operations with messages in their parameters."""
 
+_BODY, _ATTRIBUTES = itemgetter("Body"), methodcaller("get", "MessageAttributes")
+
 _FIELDS = tuple(field.name for field in attrs.fields(_Line))
 
 BILL = Bill()
@@ -84,8 +87,8 @@ BILL = Bill()
 def _received(messages: Any) -> tuple[int, bool]:
     """Return as how many requests a receive is billed, and whether its messages have groups: all have, or none."""
     try:
-        size = sum([len(message["Body"]) for message in messages])
-        attributes = [message["MessageAttributes"] for message in messages if "MessageAttributes" in message]
+        size = sum(map(len, map(_BODY, messages)))  # at once, for it is asked for each message
+        attributes = filter(None, map(_ATTRIBUTES, messages))
         return chunks_in(size + sum(map(len, map(str, attributes)))), _grouped(messages[0])
     except (AttributeError, KeyError, TypeError):
         return 1, False  # what cannot be read is skipped elsewhere, with a warning
