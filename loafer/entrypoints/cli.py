@@ -15,7 +15,6 @@ from loafer.entrypoints.commands.dlq.group import dlq
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.operations import OPERATIONS
 from loafer.entrypoints.commands.options import message_options, setting_options, verbose_too
-from loafer.entrypoints.commands.screen import table
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.worker.ending import FAILED, end_with
 
@@ -93,6 +92,7 @@ def run(context: click.Context, /, application: str, only: tuple[str, ...], **ho
 def routes(context: click.Context, application: str) -> None:
     """Show the routes of an application in code, and what is wrong with them."""
     from loafer.entrypoints.commands.routes import routes_of  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.screen import table  # noqa: PLC0415 - nor tables
 
     with errors_in_one_line(context):
         click.echo(table(*routes_of(context, application)))
@@ -179,6 +179,7 @@ def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
 def demo(context: click.Context, messages: int, handler: str | None) -> None:
     """Show how messages end, on a queue in memory: no AWS."""
     from loafer.entrypoints.commands.demo import run_demo  # noqa: PLC0415 - `--help` needs no asyncio
+    from loafer.entrypoints.commands.screen import table  # noqa: PLC0415 - nor tables
 
     with errors_in_one_line(context):
         settings = settings_alone(context, quiet=True)

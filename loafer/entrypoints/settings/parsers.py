@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from loafer.application.handled import NO_MESSAGE
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.retry import EXPONENTIAL, Retry
 
@@ -202,6 +201,8 @@ def log_format(value: str) -> str:
 
     """
     import logging  # noqa: PLC0415 - as above
+
+    from loafer.application.handled import NO_MESSAGE  # noqa: PLC0415 - as above
 
     if value.strip().lower() == JSON:
         return JSON
