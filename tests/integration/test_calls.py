@@ -88,6 +88,7 @@ async def test_a_source_that_is_a_url_is_not_looked_up(shell: Shell, recorder: R
     assert recorder.calls == WORKS - CALLS["a source that is a name or an ARN"]
 
 
+@pytest.mark.slow
 async def test_what_is_held_for_long_has_its_visibility_changed(shell: Shell, recorder: Recorder) -> None:
     queue = unique("orders")
     url = await create_queue(queue, VisibilityTimeout="2")
@@ -215,6 +216,7 @@ async def work(content):
 """
 
 
+@pytest.mark.slow
 async def test_the_policy_of_iam_allows_what_an_application_is_seen_to_call_and_nothing_more(
     shell: Shell, recorder: Recorder
 ) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command import Shell
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_first_project_runs_at_once(tmp_path: Path, on_ministack: str, aws_environ: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):

@@ -64,6 +64,7 @@ def test_no_credentials_are_an_error(shell: Shell, aws_environ: pytest.MonkeyPat
     fails(shell, command, "queue 'orders'", "no complete AWS credentials found")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_credentials_are_an_error_where_the_metadata_service_hangs(
     shell: Shell, aws_environ: pytest.MonkeyPatch, command: str

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from command import Shell
 
+pytestmark = pytest.mark.slow
+
 APP = """
 from contextlib import asynccontextmanager
 

@@ -127,6 +127,7 @@ async def test_three_queues_are_handled_one_in_batches_and_one_in_order(shell: S
     assert [await queue_counts(url) for url in urls] == [(0, 0)] * 3
 
 
+@pytest.mark.slow
 async def test_one_route_runs_alone_beside_no_other(shell: Shell, prefix: str) -> None:
     orders, clicks, invoices = await fill(prefix)
     with shell.running("loafer run shop:app --only invoices", says="handler:") as worker:
@@ -138,6 +139,7 @@ async def test_one_route_runs_alone_beside_no_other(shell: Shell, prefix: str) -
     assert await queue_counts(invoices) == (0, 0)
 
 
+@pytest.mark.slow
 async def test_several_processes_run_the_whole_application_each(shell: Shell, prefix: str) -> None:
     urls = await fill(prefix)
     with shell.running("loafer run shop:app --processes 2", says="application:") as worker:
@@ -149,6 +151,7 @@ async def test_several_processes_run_the_whole_application_each(shell: Shell, pr
     assert await queue_counts(urls[2]) == (0, 0)
 
 
+@pytest.mark.slow
 async def test_the_default_route_of_the_environment_runs_beside_them(shell: Shell, prefix: str) -> None:
     await fill(prefix)
     url = await create_queue(f"{prefix}-default")

@@ -7,6 +7,8 @@ import pytest
 from command import Shell
 from endpoints import create_queue, create_topic, queue_counts, send, subscribe, unique
 
+pytestmark = pytest.mark.slow
+
 TRANSLATOR = "loafer.aws.message_translator.SNSMessageTranslator"
 JOBS = """
 from loafer.domain.message import Message

@@ -178,6 +178,7 @@ def start(tmp_path: Path) -> Any:
         worker.process.wait()
 
 
+@pytest.mark.slow
 async def test_a_worker_whose_loop_is_blocked_answers_where_it_is(
     fast_sqs: FastSQS, tmp_path: Path, start: Callable[..., Worker]
 ) -> None:

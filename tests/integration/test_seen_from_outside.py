@@ -65,6 +65,7 @@ def test_two_workers_of_one_machine_are_found_and_shown_and_gone_when_they_end(
     assert status(tmp_path)[0] == 3
 
 
+@pytest.mark.slow
 def test_a_stopped_process_is_wedged(tmp_path: Path, start: Callable[..., Worker]) -> None:
     worker = start(LOAFER_STATUS_FILE=str(tmp_path / "status.json"))
     wait_until(lambda: status(tmp_path, str(tmp_path / "status.json"))[0] == 0)

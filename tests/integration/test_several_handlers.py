@@ -7,6 +7,8 @@ import pytest
 from command import Shell
 from endpoints import client, create_queue, create_topic, queue_counts, send, subscribe, unique
 
+pytestmark = pytest.mark.slow
+
 SHOP = """
 import os
 from dataclasses import dataclass

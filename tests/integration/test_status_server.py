@@ -122,6 +122,7 @@ def test_an_address_that_is_none_ends_the_worker_with_one_line(tmp_path: Path) -
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 async def test_a_worker_whose_loop_is_blocked_answers_at_once_that_it_is_not_alive(
     fast_sqs: FastSQS, start: Callable[..., Worker]
 ) -> None:
@@ -261,6 +262,7 @@ def names_both_lines(folder: Path, environ: dict[str, str]) -> None:
         process.wait()
 
 
+@pytest.mark.slow
 def test_sighup_stops_cleanly_unless_it_was_ignored_at_the_start(tmp_path: Path) -> None:
     command = [LOAFER, "--source", "memory://x", *QUICK]
     for nohup in (False, True):

@@ -53,6 +53,7 @@ async def test_an_answer_that_is_not_sqs_s_is_trouble_whatever_was_asked(strict:
     assert (strict.left("orders"), strict.left("orders-dead")) == (0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", UNCODED)
 async def test_what_was_not_answered_by_sqs_may_be_published_again(strict: StrictEndpoint, answer: str) -> None:
     strict.create("orders")

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 from strict.hiring import QUICK, hire, noted_of
 from strict.strict_control import StrictEndpoint
 from workers import wait_until
+
+pytestmark = pytest.mark.slow
 
 
 def test_slow_heads_with_many_followers_keep_no_quick_group_from_starting(

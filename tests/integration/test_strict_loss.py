@@ -4,9 +4,12 @@ import json
 import signal
 from pathlib import Path
 
+import pytest
 from strict.hiring import QUICK, hire, noted_of, runs_of
 from strict.strict_control import StrictEndpoint
 from workers import wait_until
+
+pytestmark = pytest.mark.slow
 
 FAILING = (*QUICK, "--retry-delay", "0")
 

@@ -23,6 +23,8 @@ from loafer.entrypoints.commands.looking import change, look_at, stack_of
 from loafer.entrypoints.commands.top_screen import Top
 from loafer.entrypoints.commands.top_table import Table
 
+pytestmark = pytest.mark.slow
+
 
 def route(name: str, done: int = 0, **changes: Any) -> dict[str, Any]:
     made = {"name": name, "source": name, "jobs": 1, "limit": 10, "held": 2, "waiting": 1, "oldest": {"seconds": 41.0}}
@@ -174,7 +176,6 @@ async def test_a_look_that_fails_ends_it_with_that_error() -> None:
             await pilot.pause(1)
 
 
-@pytest.mark.slow
 async def test_a_real_worker_is_seen_and_changed(fast_sqs: FastSQS, tmp_path: Path) -> None:
     await fast_sqs.fill("orders", 1)
     setting = tmp_path / "own" / "status.json"

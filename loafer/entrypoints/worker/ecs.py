@@ -51,19 +51,21 @@ def put(uri: str, body: bytes) -> bytes:
         where = urlsplit(uri)
         with closing(HTTPConnection(where.hostname or "", where.port, timeout=PATIENCE)) as connection:
             connection.connect()
-            with _ended_after(PATIENCE, connection.sock) as late:
+            with _within(PATIENCE, connection.sock):
                 connection.request("PUT", where.path, body, {"Content-Type": "application/json"})
-                answer = connection.getresponse().read(LARGEST_ANSWER)
+                return connection.getresponse().read(LARGEST_ANSWER)
     except (HTTPException, ValueError) as error:
         raise OSError(f"no answer of HTTP: {type(error).__name__}") from error
-    if late.is_set():
-        raise OSError("no answer in time")
-    return answer
 
 
 @contextmanager
-def _ended_after(seconds: float, connection: socket.socket) -> Iterator[threading.Event]:
-    """End a connection after a time, whatever still comes: a timeout of its own begins anew with every byte."""
+def _within(seconds: float, connection: socket.socket) -> Iterator[None]:
+    """End a connection after a time, whatever still comes: a timeout of its own begins anew with every byte.
+
+    Raises:
+        OSError: the time was over.
+
+    """
     late = threading.Event()
 
     def end() -> None:
@@ -75,9 +77,15 @@ def _ended_after(seconds: float, connection: socket.socket) -> Iterator[threadin
     timer.daemon = True
     timer.start()
     try:
-        yield late
+        yield
+    except (OSError, HTTPException) as error:  # what an end in the middle looks like is a matter of what came last
+        if not late.is_set():
+            raise
+        raise OSError("no answer in time") from error
     finally:
         timer.cancel()
+    if late.is_set():
+        raise OSError("no answer in time")
 
 
 @attrs.define(eq=False)

@@ -13,6 +13,7 @@ from loafer.entrypoints.wiring.threads import HANDLER_THREAD
 from loafer.entrypoints.worker.deadline import SAYING, SUPERVISOR, WORKER, Deadline, still_running
 
 BOUND = 8
+OTHERS: set[threading.Thread] = set()
 
 
 @attrs.define(eq=False)
@@ -31,8 +32,16 @@ def deadline(grace_period: float, bound: float, clock: Callable[[], float]) -> t
     return Deadline(grace_period, bound, ended.append, clock), ended
 
 
+@pytest.fixture(autouse=True)
+def others() -> set[threading.Thread]:
+    """The threads that other tests have left."""
+    OTHERS.clear()
+    OTHERS.update(threading.enumerate())
+    return OTHERS
+
+
 def wait_for_its_thread() -> None:
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - OTHERS:
         if thread.name == "loafer-deadline":
             thread.join(10)
 
