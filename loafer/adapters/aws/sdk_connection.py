@@ -1,5 +1,6 @@
 """A connection of aiohttp that reads no more of an answer than an honest one has."""
 
+import asyncio
 from contextvars import ContextVar
 from typing import Any
 
@@ -18,6 +19,9 @@ from loafer.adapters.aws.bounds import (
 )
 
 _INFORMATIONAL = 200
+
+READ_AT_ONCE = 64 * 1024
+"""Bytes that are read from a connection in one turn of the event loop, where its transport can be told."""
 
 
 @attrs.define(eq=False)
@@ -51,6 +55,12 @@ class BoundedHandler(ResponseHandler):
     _of_head = LARGEST_HEAD  # those of them that may come before the head of the answer has ended
     _informational = 0
     _in_body = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Read less at once than the event loop would: as tiny chunks, 256 KiB kept it for 60 ms."""
+        if hasattr(transport, "max_size"):
+            transport.max_size = READ_AT_ONCE
+        super().connection_made(transport)
 
     def set_response_params(self, **options: Any) -> None:
         """Begin to read an answer."""
