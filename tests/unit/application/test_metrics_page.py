@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 from opentelemetry.sdk.metrics.export import Gauge, Histogram, Sum
+from statuses import QUIET
 from test_metrics import handle, run
 from test_telemetry import Told
 from world import World, queue
 
 from loafer.application.measures import Measures
 from loafer.application.metrics import families_of
-from loafer.application.status import RouteStatus, Status
+from loafer.application.status import Status
 from loafer.domain.batch import Failure
 from loafer.domain.depth import Backlog, Depth
 from loafer.domain.message import Message
@@ -20,29 +22,7 @@ from loafer.domain.metrics import text_of
 from loafer.ports.observer import Cause, Observer, Operation
 
 DOCS = Path(__file__).parents[3] / "docs"
-STATUS = Status(
-    routes=(
-        RouteStatus(
-            name="orders",
-            source="orders",
-            jobs=1,
-            limit=10,
-            held=1,
-            waiting=0,
-            oldest=None,
-            last_receive=1.0,
-            overdue=None,
-            trouble=None,
-            trouble_for=0.0,
-            paused=False,
-            counts={},
-            causes={},
-            p50=None,
-            p99=None,
-            backlog=Backlog(Depth(1), 1.0),
-        ),
-    )
-)
+STATUS = Status(routes=(attrs.evolve(QUIET, jobs=1, held=1, backlog=Backlog(Depth(1), 1.0)),))
 """With a value of everything that a status may have."""
 
 

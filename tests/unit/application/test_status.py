@@ -4,32 +4,16 @@ from typing import Any
 
 import attrs
 import pytest
+from statuses import QUIET
 from world import World, queue
 
 from loafer.application.health import not_alive, not_ready, word_for
 from loafer.application.options import Options
-from loafer.application.status import RouteStatus, Status
+from loafer.application.status import Status
 from loafer.application.watchdog import Watchdog
 from loafer.exceptions import ConsumerUnavailable, RejectMessage
 
-ROUTE = RouteStatus(
-    name="orders",
-    source="orders",
-    jobs=0,
-    limit=10,
-    held=0,
-    waiting=0,
-    oldest=None,
-    last_receive=1.0,
-    overdue=0.0,
-    trouble=None,
-    trouble_for=0.0,
-    paused=False,
-    counts={},
-    causes={},
-    p50=None,
-    p99=None,
-)
+ROUTE = attrs.evolve(QUIET, overdue=0.0)
 
 
 async def handle(content: str) -> None:
