@@ -9,8 +9,9 @@ import pytest
 from world import World, now, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.middleware import through
 from loafer.application.options import Options
-from loafer.application.route import BatchCall
+from loafer.application.route import BatchCall, Surroundings
 from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.message import OutgoingMessage
@@ -247,3 +248,60 @@ async def test_attempts_left_are_the_items() -> None:
     await batching(source, handle, 2).run_for(30)
     assert left[0] == [2, 2]
     assert left[-1] == [0, 0]
+
+
+@pytest.mark.parametrize("contextual", [False, True])
+async def test_through_middleware_a_batch_gets_a_context_if_it_wants_one_and_else_none(contextual: bool) -> None:
+    seen: list[Any] = []
+
+    async def handle(*given: Any) -> None:
+        seen.append(given)
+
+    async def calls_on(context: Context[Any], call_next: Callable[[], Any]) -> None:
+        seen.append(context)
+        await call_next()
+
+    call = through(BatchCall(handle, contextual, size=2), [calls_on], Surroundings("clicks", state="state"))
+    assert isinstance(call, BatchCall)
+    world = World(queue("clicks", "one", "two"), handle)
+    world.dispatcher.routes = [attrs.evolve(world.route(), call=call)]
+    await world.run_for(2)
+    [context, (items, *others)] = seen
+    assert [item.content for item in items] == ["one", "two"]
+    assert [message.body for message in context.messages] == ["one", "two"]
+    assert others == ([context] if contextual else [])
+
+
+async def test_what_does_not_fit_a_batch_is_told_with_what_was_wrong_with_it_and_with_its_content() -> None:
+    misfit = InvalidContent("no number")
+
+    def number(content: object) -> int:
+        if content == "x":
+            raise misfit
+        return int(str(content))
+
+    world = batching(queue("clicks", "1", "x"), noting([]), 2, call={"decode": number})
+    await world.run_for(2)
+    [told] = [delivery for delivery in world.deliveries if delivery.message.body == "x"]
+    assert (told.error, told.content) == (misfit, "x")
+
+
+async def test_a_batch_that_was_left_to_its_leases_settles_nothing_when_it_ends_after_all() -> None:
+    ended = asyncio.Event()
+
+    async def handle(items: list[Item[str]]) -> None:
+        try:
+            await asyncio.sleep(100)
+        except asyncio.CancelledError:
+            await asyncio.sleep(500)
+            ended.set()
+
+    world = batching(queue("clicks", "one", "two", visibility_timeout=300), handle, 2)
+    world.dispatcher.options = Options(grace_period=1)
+    await world.run_for(2)
+    assert world.dispatcher.abandoned == 1
+    await ended.wait()
+    await asyncio.sleep(1)
+    assert world.deliveries == []
+    assert len(world.queue) == 2
+    assert not [call for call in world.faults.calls if call[0] in {"acknowledge", "release"}]

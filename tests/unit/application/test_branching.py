@@ -144,12 +144,12 @@ async def test_what_no_route_took_in_the_last_minute_is_told_at_the_stop(
 ) -> None:
     app.route("memory://events", when=attribute("type") == "a", options=QUICK)(handle)
     shop = Shop(app)
-    for kind in ("x", "y", "y"):
+    for kind in ("x", "y", "y", "z"):
         shop.send({}, kind)
     await shop.run(5)
     told = [message for message in caplog.messages if "no route takes" in message]
     assert len(told) == 2
-    assert told[1].endswith("are kept: 2 with attribute('type') 'y'")
+    assert told[1].endswith("are kept: 2 with attribute('type') 'y'; 1 with attribute('type') 'z'")
 
 
 def test_what_is_said_of_a_source_that_no_route_has_is_a_mistake(app: Loafer[None]) -> None:

@@ -79,3 +79,13 @@ def test_failures_of_one_error_in_one_function_have_one_fingerprint_whatever_the
     assert fingerprint_of("KeyError", "shop:charge:41") == fingerprint_of("KeyError", "shop:charge:7")
     assert fingerprint_of("KeyError", "shop:charge:41") != fingerprint_of("ValueError", "shop:charge:41")
     assert set(fingerprint_of("KeyError", "")) <= set(string.hexdigits)
+
+
+def test_a_folded_reason_is_ascii_whatever_its_error_is_called_and_read_as_it_was() -> None:
+    reason = Reason(error="GrößeFehler", place="shop:größe:7", attempts=1)
+    copy = explained(message(9), reason)
+    assert copy is not None
+    assert copy.attributes[FOLDED].value == (
+        '{"error": "Gr\\u00f6\\u00dfeFehler", "place": "shop:gr\\u00f6\\u00dfe:7", "attempts": "1"}'
+    )
+    assert reason_of(copy.attributes) == reason

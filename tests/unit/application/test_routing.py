@@ -229,6 +229,16 @@ def test_a_condition_that_can_never_be_reached_names_the_routes_before_it() -> N
     assert of_none.endswith("route 'no': its `when` can never be reached: no message is like that")
 
 
+def test_a_condition_that_several_before_it_leave_nothing_to_names_each_of_them() -> None:
+    app, kind = Loafer(), attribute("kind")
+    app.route("events", name="a", when=kind == "a")(handle)
+    app.route("events", name="b", when=kind == "b")(handle)
+    app.route("events", name="both", when=kind.isin({"a", "b"}))(handle)
+    [mistake] = app.mistakes()
+    of_a, of_b = (registered.line for registered in app.routes()[:2])
+    assert mistake.endswith(f"its messages are taken before, by 'a' ({of_a}) and 'b' ({of_b})")
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [

@@ -2,7 +2,7 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import attrs
@@ -161,6 +161,11 @@ class OfNone:
     def translate(self) -> None: ...
 
 
+class YieldingLater:
+    async def translate(self, body: str) -> AsyncIterator[None]:
+        yield
+
+
 class Yielding:
     def translate(self, body: str) -> Iterator[None]:
         yield
@@ -170,6 +175,7 @@ class Yielding:
     ("translator", "text"),
     [
         (Plain, "it has no method 'translate'; name a class with `def translate(self, message)`"),
+        (YieldingLater, "'translate' is a generator, which would never run; write it without yield"),
         (Yielding, "'translate' is a generator, which would never run; write it without yield"),
         (
             OfThree,

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
@@ -12,15 +14,20 @@ from test_status import ROUTE
 from test_tally import hold, lane_of, route_of
 from world import Faults, World, queue
 
+from loafer.application import dispatcher
 from loafer.application.handled import HANDLED, TAKER, Handled, handled
 from loafer.application.health import not_alive, not_ready, word_for
+from loafer.application.heartbeat import Heartbeat
 from loafer.application.histories import Histories
 from loafer.application.holding import held_in, stacks_in, what_waits
+from loafer.application.lookout import Lookout
 from loafer.application.options import Options
 from loafer.application.queues import Waiting, waiting
+from loafer.application.route import BatchCall
 from loafer.application.status import RouteStatus, Status, View
 from loafer.application.stuck import Stuck, log_held
 from loafer.application.summary import REMEMBERED, Summary, percentile
+from loafer.application.watchdog import Watchdog
 from loafer.domain.history import Note
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, OutgoingMessage
@@ -381,3 +388,63 @@ async def test_what_is_handled_is_told_with_its_route_its_group_and_how_long_it_
     found = handled()
     assert found is not None
     assert found.latency is None
+
+
+async def test_a_handler_that_is_being_started_or_blocks_the_loop_is_shown_by_the_loops_thread() -> None:
+    seen: list[tuple[str, str, str]] = []
+
+    async def looks(content: str) -> None:
+        view = view_of(world)
+        assert view.loop_thread is None
+        watched = attrs.evolve(view, watchdog=Watchdog(view.clock, Lookout(view.clock)))
+        seen.extend(stacks_in(watched))  # the line that it is at
+        await asyncio.sleep(0.1)
+        seen.extend(stacks_in(watched))  # and the one that it is at later
+
+    world = World(queue("orders", "x"), looks)
+    await world.run_for(1)
+    [(first, _, early), (second, _, late)] = seen
+    assert first == second == "orders-1"
+    assert "# the line that it is at" in early
+    assert "# and the one that it is at later" in late
+
+
+async def test_many_that_are_being_started_are_seen_together_while_they_run() -> None:
+    seen: list[str] = []
+
+    async def looks(items: Any) -> None:
+        seen.extend(handling.id for _, _, _, handling in view_of(world).handled())
+
+    world = World(queue("orders", "x", "y"), looks)
+    world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(looks, size=2))]
+    await world.run_for(2)
+    assert seen == ["orders-1", "orders-2"]
+
+
+async def test_the_age_of_the_heartbeat_is_that_of_its_last_tick_and_never_of_the_future() -> None:
+    async with World(queue("orders"), handle) as world:
+        await asyncio.sleep(5)
+        view = view_of(world)
+        view.heartbeat.beaten = view.clock() - 7
+        assert view.status().heartbeat == approx(7)
+        view.heartbeat.beaten = view.clock() + 7
+        assert view.status().heartbeat == 0
+
+
+async def test_the_heartbeat_looks_at_the_watched_loop_where_it_has_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Heartbeat] = []
+
+    @asynccontextmanager
+    async def on_a_thread(heartbeat: Heartbeat, _: object) -> AsyncIterator[None]:
+        given.append(heartbeat)
+        yield
+
+    monkeypatch.setattr(dispatcher, "beating_on_a_thread", on_a_thread)
+    world = World(queue("orders"), handle)
+    world.dispatcher.threaded_heartbeat = True
+    async with world:
+        await asyncio.sleep(1)
+        watchdog, [heartbeat] = view_of(world).watchdog, given
+        assert isinstance(watchdog, Watchdog)
+        assert heartbeat.look() == 0
+        assert watchdog._asked == view_of(world).clock()
