@@ -9,6 +9,7 @@ from loafer.adapters.aws.answers import count_in, mapping_in, messages_in, redri
 from loafer.adapters.aws.batches import results_of
 from loafer.adapters.aws.bounds import Excess
 from loafer.adapters.aws.details import UnreadableAnswer
+from loafer.adapters.aws.large_bodies import bodies_apart
 from loafer.adapters.aws.sieve import entry_by_entry, sifted, value_of
 
 ENTRIES = 10
@@ -17,11 +18,14 @@ _NOTHING: Any = object()
 
 
 def receive(data: bytes) -> None:
-    """An answer to ReceiveMessage, decoded whole and entry by entry."""
+    """An answer to ReceiveMessage, decoded whole, entry by entry, and its bodies apart."""
     whole = _decoded(lambda: value_of(data))
     sieved = _decoded(lambda: entry_by_entry(data, ENTRIES))
     if whole is not _NOTHING and sieved is not _NOTHING:
         expect(_same(whole, sieved), "entry by entry it is something else")
+    apart = bodies_apart(data, ENTRIES)
+    if apart is not None:
+        expect(_same(whole, apart), "with its bodies apart it is something else")
     for answer in (whole, sieved):
         if isinstance(answer, dict):
             _read(answer)

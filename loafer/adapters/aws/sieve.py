@@ -15,8 +15,8 @@ SMALL = 256 * 1024
 
 _LARGEST_WHOLE = 16 * 1024 * 1024  # what is larger is decoded entry by entry: a decoder never lets another thread in
 _FEW = 100_000  # values, which take ten megabytes at most; a comma or a bracket begins one, unless it is in a string
-_LARGEST_ENTRY = 6 * 1024 * 1024 + 64 * 1024  # a message of a megabyte that is nothing but escapes
-_LARGEST_TEXT = 1024 * 1024 + 64 * 1024  # what a message of a megabyte and its receipt are once they are decoded
+LARGEST_ENTRY = 6 * 1024 * 1024 + 64 * 1024  # a message of a megabyte that is nothing but escapes
+LARGEST_TEXT = 1024 * 1024 + 64 * 1024  # what a message of a megabyte and its receipt are once they are decoded
 _LARGEST_FRAME = 1024 * 1024  # what stands around the entries
 _MARKS = 4 * 1024  # bytes of an entry that are in no string; some hundred are usual
 _WINDOW = 64 * 1024  # a regular expression never lets another thread in either
@@ -77,13 +77,13 @@ def _entry_of(view: memoryview, places: list[tuple[int, int]], entry: Any) -> An
     if not isinstance(entry, list):
         return entry
     start, end = places[entry[0]]
-    if end - start > _LARGEST_ENTRY:
+    if end - start > LARGEST_ENTRY:
         return None
     try:
         value = value_of(view[start:end])
     except ValueError:
         return None
-    return value if _texts_of(value) <= _LARGEST_TEXT else None
+    return value if _texts_of(value) <= LARGEST_TEXT else None
 
 
 def _texts_of(value: Any) -> int:

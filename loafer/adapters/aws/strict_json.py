@@ -46,7 +46,7 @@ def parse(text: str) -> Any:
     if len(text) >= _LONG:
         try:
             encoded = text.encode()
-            if _NO_INTEGER not in encoded.translate(_DIGITS_ALIKE):
+            if encoded.translate(_DIGITS_ALIKE).rfind(_NO_INTEGER) < 0:  # which takes half of what `in` does
                 return orjson.loads(encoded)
         except ValueError:
             pass  # what is wrong with it, if anything is, is said below
