@@ -1,7 +1,7 @@
 """What has happened on a route since it runs: an observer that is always there."""
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import attrs
 
@@ -30,10 +30,10 @@ class Counts(Observer):
     calls: Counter[Operation] = attrs.field(factory=Counter)
     took: deque[float] = attrs.field(factory=lambda: deque(maxlen=REMEMBERED))
 
-    def ended(self, _: str, __: Message, outcome: Outcome, ___: BaseException | None, seconds: float) -> None:
-        """Count an outcome."""
-        self.by_name[outcome] += 1
-        self.took.append(seconds)
+    def handled(self, outcomes: Iterable[Outcome], seconds: Iterable[float]) -> None:
+        """Count messages whose handling has ended, all that did so in one turn of the event loop."""
+        self.by_name.update(outcomes)
+        self.took.extend(seconds)
 
     def received(self, _: str, __: int, messages: Sequence[Message]) -> None:
         """Count what was received."""

@@ -1,18 +1,23 @@
-"""What has come of a delivery: it is counted, told and settled, whatever goes wrong in between."""
+"""What has come of deliveries: each is told at once; all that end in one turn are counted and settled together."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import Context
+from typing import TypeAlias
 
 import attrs
 
 from loafer.application.delivery import Delivery, ignore
-from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.options import Options
 from loafer.application.report import ALONE, Company, report
 from loafer.application.report import logger as report_logger
+from loafer.application.route import BatchCall
 from loafer.application.settlement import Settlement
+from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
@@ -21,45 +26,78 @@ from loafer.ports.observer import Cause
 logger = logging.getLogger(__name__)
 
 
+End: TypeAlias = tuple[Lease, Delivery, float]
+"""A lease, what came of its delivery, and after how many seconds."""
+
+
 @attrs.define(eq=False)
 class Endings:
     """Ends the deliveries of all lanes.
 
     Attributes:
         settlements: What settles the messages of each lane.
+        slots: Get the slots back.
         stop: Told what a handler raised that ends loafer.
         options: How much of an error is told.
         observe: Called with each delivery.
+        start: Called for a lane when slots of it are free.
+        context: Where messages are settled: in no handler's.
 
     """
 
     settlements: Mapping[Lane, Settlement]
+    slots: Slots
     stop: Stop
     options: Options
     observe: Callable[[Delivery], None]
+    start: Callable[[Lane], None]
+    context: Context
     _tells_all: bool = attrs.field(init=False)
     """Whether anyone wants to know of deliveries that succeeded; looked at once, for it is asked for each message."""
+    _ended: defaultdict[Lane, list[End]] = attrs.field(factory=lambda: defaultdict(list), init=False)
+    """What has ended in this turn of the event loop."""
 
     def __attrs_post_init__(self) -> None:
         """Find out who wants to know."""
         self._tells_all = self.observe is not ignore or report_logger.isEnabledFor(logging.DEBUG)
 
-    def end(
-        self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, now: float, *, company: Company = ALONE
-    ) -> None:
-        """Count, tell and settle what a delivery has come to, whatever goes wrong in between."""
+    def end(self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, company: Company = ALONE) -> None:
+        """Tell what a delivery has come to, in its handler's context; it is settled once this turn of the loop ends."""
         for tell in lane.tell.ended:
             tell(delivery.route, delivery.message, delivery.outcome, delivery.error, seconds)
         if delivery.error is not None or self._tells_all:
             self._tell(delivery, company)
         for tell in lane.tell.reported:
             tell(delivery.message)
-        HANDLED.set(None)  # what settles it settles others too
-        try:
-            self.settlements[lane].settle(lease, delivery.outcome, delivery.error, now, delivery.retry)
-        except Exception:  # a user's error may raise where it is looked at, and its message must not stay held
-            logger.exception("message %s could not be settled: it is left to its lease", delivery.message.id)
-            self.settlements[lane].let_go([lease], Cause.FAILED)
+        if not self._ended:
+            asyncio.get_running_loop().call_soon(self.settle, context=self.context)
+        self._ended[lane].append((lease, delivery, seconds))
+
+    def settle(self) -> None:
+        """Count and settle what has ended, and let others start."""
+        ended, self._ended = self._ended, defaultdict(list)
+        for lane, ends in ended.items():
+            now = lane.clock()
+            _, deliveries, seconds = zip(*ends, strict=True)
+            lane.events.handled([delivery.outcome for delivery in deliveries], seconds)
+            if not isinstance(lane.route.call, BatchCall):  # whose one slot is back already
+                self.slots.ended(lane, seconds, now)
+            self._settle(lane, ends, now)
+            self.start(lane)
+        self.slots.feed()
+
+    def _settle(self, lane: Lane, ends: Sequence[End], now: float) -> None:
+        settlement = self.settlements[lane]
+        done = [lease for lease, delivery, _ in ends if delivery.outcome.acknowledged]
+        if done:
+            with _guarded(settlement, done):
+                settlement.acknowledge(done, now)
+        if len(done) == len(ends):
+            return
+        for lease, delivery, _ in ends:
+            if not delivery.outcome.acknowledged:
+                with _guarded(settlement, [lease]):
+                    settlement.keep(lease, delivery.outcome, delivery.error, now, delivery.retry)
 
     def _tell(self, delivery: Delivery, company: Company) -> None:
         try:
@@ -69,6 +107,17 @@ class Endings:
             logger.exception("message %s: its end could not be told", delivery.message.id)
         if delivery.fatal is not None:
             self.stop.fail(delivery.fatal)
+
+
+@contextmanager
+def _guarded(settlement: Settlement, leases: Sequence[Lease]) -> Iterator[None]:
+    """Leave messages to their leases if settling them fails, as where a user's error raises when it is looked at."""
+    try:
+        yield
+    except Exception:
+        for lease in leases:
+            logger.exception("message %s could not be settled: it is left to its lease", lease.message.id)
+        settlement.let_go(leases, Cause.FAILED)
 
 
 def unless_cancelled(delivery: Delivery) -> Delivery:

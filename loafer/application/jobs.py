@@ -70,7 +70,9 @@ class Jobs:
             )
             for lane in self.slots.lanes
         }
-        self._endings = Endings(self._settlements, self.stop, self.options, self.observe)
+        self._endings = Endings(
+            self._settlements, self.slots, self.stop, self.options, self.observe, self.start, self._context
+        )
 
     @property
     def waiting(self) -> int:
@@ -149,6 +151,7 @@ class Jobs:
 
     async def drained(self) -> None:
         """Wait until every message is settled or given up; nothing waits for company any more."""
+        self._endings.settle()
         await asyncio.gather(*(settlement.drained() for settlement in self._settlements.values()))
 
     def give_back(self, lane: Lane) -> None:
@@ -215,13 +218,9 @@ class Jobs:
             delivery = await deliver_to_one(route, route.branching, message, limit)
         if self.running.is_abandoned(lease):
             return  # the stop is over, and nothing can be settled any more
-        now = lane.clock()
-        self.slots.ended(lane, now - began, now)
-        if self.stop.requested.is_set():
+        if self.running.cancelled:
             delivery = unless_cancelled(delivery)
-        self._endings.end(lane, lease, delivery, now - began, now)
-        if not self._starting:  # a handler that ended at once leaves that to its starter
-            self.start(lane)
+        self._endings.end(lane, lease, delivery, lane.clock() - began)
 
     async def _run_batch(self, lane: Lane, leases: Sequence[Lease], began: float) -> None:
         route = lane.route
@@ -244,13 +243,12 @@ class Jobs:
             return  # the stop is over, and nothing can be settled any more
         now = lane.clock()
         self.slots.more(lane, 1 - len(leases))
-        self.slots.ended(lane, now - began, now)
-        if self.stop.requested.is_set():
+        self.slots.ended(lane, [now - began], now)
+        if self.running.cancelled:
             deliveries = [unless_cancelled(delivery) for delivery in deliveries]
         for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
             HANDLED.set((lane, delivery.message, began))
-            self._endings.end(lane, lease, delivery, now - began, now, company=company)
-        self.start(lane)
+            self._endings.end(lane, lease, delivery, now - began, company)
 
 
 def _tell_started(lane: Lane, messages: Sequence[Message]) -> None:

@@ -12,6 +12,7 @@ from loafer.application.lane import Lane
 from loafer.application.tasks import start_task
 from loafer.domain.batch import Batch, Failure
 from loafer.domain.lease import Lease
+from loafer.domain.message import Message
 from loafer.domain.retry import backoff
 from loafer.exceptions import LoaferError
 from loafer.ports.observer import Operation
@@ -63,10 +64,10 @@ class Outbox:
     def _verb(self) -> str:
         return f"{self.operation}d"
 
-    def put(self, lease: Lease, now: float) -> None:
-        """Settle a message, soon."""
-        self._pending += 1
-        self._join(lease, now)
+    def put(self, leases: Sequence[Lease], now: float) -> None:
+        """Settle messages, soon."""
+        self._pending += len(leases)
+        self._join(leases, now)
 
     async def drained(self) -> None:
         """Send what waits, and wait until everything is settled or given up."""
@@ -76,8 +77,8 @@ class Outbox:
             self._emptied.clear()
             await self._emptied.wait()
 
-    def _join(self, lease: Lease, now: float) -> None:
-        self._batch.add(lease, now)
+    def _join(self, leases: Sequence[Lease], now: float) -> None:
+        self._batch.add(leases, now)
         if self._batch.full:
             self._flush(now)
         elif not self._will_look:  # once for all that ends in this turn
@@ -85,7 +86,7 @@ class Outbox:
             asyncio.get_running_loop().call_soon(self._look)
 
     def _join_again(self, lease: Lease) -> None:
-        self._join(lease, self.lane.clock())
+        self._join([lease], self.lane.clock())
 
     def _look(self) -> None:
         self._will_look = False
@@ -109,16 +110,21 @@ class Outbox:
     async def _settle(self, leases: Sequence[Lease]) -> None:
         messages = [lease.message for lease in leases]
         results = await self._results(leases)
-        done = []
-        for lease, message, failure in zip(leases, messages, results, strict=True):
-            if lease.message is not message and not lease.released:
-                self._join_again(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
-            elif failure is not None:
-                self._failed(lease, failure)
-            else:
-                done.append(lease)
+        tried = list(zip(leases, messages, results, strict=True))
+        done = [lease for lease, message, failure in tried if failure is None and lease.message is message]
+        if len(done) < len(tried):
+            done = [lease for lease, message, failure in tried if self._is_done(lease, message, failure)]
         if done:
             self._done(done, confirmed=True)
+
+    def _is_done(self, lease: Lease, message: Message, failure: Failure | None) -> bool:
+        """Tell whether a message is settled; what is not is tried again, or given up."""
+        if lease.message is not message and not lease.released:
+            self._join_again(lease)  # delivered anew meanwhile: only the newer receipt settles it for good
+            return False
+        if failure is not None:
+            self._failed(lease, failure)
+        return failure is None
 
     async def _results(self, leases: Sequence[Lease]) -> Results:
         began = self.lane.clock()

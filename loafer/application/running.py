@@ -23,11 +23,12 @@ class Running:
 
     Attributes:
         starting: What a task has that is being started, and since when: where tasks start at once, it runs already.
+        cancelled: Whether what ran was cancelled, as a stop does.
 
     """
 
     starting: "Had | None" = attrs.field(default=None, init=False)
-
+    cancelled: bool = attrs.field(default=False, init=False)
     _tasks: "dict[asyncio.Task[None], Had]" = attrs.field(factory=dict, init=False)
     _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
@@ -62,6 +63,7 @@ class Running:
 
     def cancel(self) -> None:
         """Cancel what runs; a function that has started in its thread goes on."""
+        self.cancelled = True
         for task in self._tasks:
             task.cancel()
 

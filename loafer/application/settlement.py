@@ -69,19 +69,21 @@ class Settlement:
         self._denial = Denial(self.lane, self.slots, self.stop, self.start)
         self._gate = Gate(self.stop, self.lane.clock, self._release_now)
 
-    def settle(
+    def acknowledge(self, leases: Sequence[Lease], now: float) -> None:
+        """Delete messages whose handling has ended now."""
+        for lease in leases:
+            lease.settling = True
+        self._acknowledged.put(leases, now)
+
+    def keep(
         self, lease: Lease, outcome: Outcome, error: BaseException | None, now: float, retry: Retry | None = None
     ) -> None:
-        """Act upon the outcome of a message whose handling has ended now, with `error` if it raised.
+        """Act upon the outcome of a message whose handling has ended now, with `error` if it raised, and that stays.
 
-        `retry` says when it comes back, if it is kept; None: as the lane's does.
+        `retry` says when it comes back; None: as the lane's does.
         """
-        if outcome.acknowledged:
-            lease.settling = True
-            self._acknowledged.put(lease, now)
-        else:
-            lease.kept_for = cause_of(outcome, error, stopping=self.stop.requested.is_set())
-            self._keep(lease, error, now, retry or self.retry)
+        lease.kept_for = cause_of(outcome, error, stopping=self.stop.requested.is_set())
+        self._keep(lease, error, now, retry or self.retry)
 
     def release(self, leases: Sequence[Lease], delay: float = 0, *, cause: Cause = Cause.ORDER) -> None:
         """Give messages back, in their order, visible again after `delay` seconds; in a stop, see `open_gate`."""
@@ -120,7 +122,7 @@ class Settlement:
     def _release_now(self, lease: Lease, delay: float) -> None:
         now = self.lane.clock()
         lease.release_delay = max(0.0, min(delay, lease.ends_at - now))  # SQS refuses more
-        self._released.put(lease, now)
+        self._released.put([lease], now)
 
     def _keep(self, lease: Lease, error: BaseException | None, now: float, retry: Retry) -> None:
         delay = retry_delay(retry, error, lease.attempts, random.random())

@@ -90,7 +90,8 @@ class Slots:
             if lease is not None:
                 self._passed = tally.passed
                 tally.take_turn()
-                heapq.heapreplace(turns, (tally.passed, next(self._tie), lane))
+                if len(turns) > 1:  # a lane that is alone has every turn
+                    heapq.heapreplace(turns, self._turn(lane, tally))
                 self.running += 1
                 self._changed[lane] = None
                 return lane, lease
@@ -120,7 +121,12 @@ class Slots:
         if lane.order.startable and not ((tally := self._tallies[lane]).has_turn or tally.barred):
             tally.has_turn = True
             tally.passed = max(tally.passed, self._passed - CATCHING_UP)
-            heapq.heappush(self._turns, (tally.passed, next(self._tie), lane))
+            if len(self._turns) == 1:  # alone, its turn was not written down anew
+                self._turns = [self._turn(other, self._tallies[other]) for _, _, other in self._turns]
+            heapq.heappush(self._turns, self._turn(lane, tally))
+
+    def _turn(self, lane: Lane, tally: Tally) -> tuple[float, int, Lane]:
+        return tally.passed, next(self._tie), lane
 
     def pause_over(self, lane: Lane) -> None:
         """Note that a lane of `pauses` has waited for as long as it said."""
@@ -145,13 +151,13 @@ class Slots:
         self.ready(lane)
         self.changed(lane)
 
-    def ended(self, lane: Lane, seconds: float, now: float) -> None:
-        """Give a slot back: its handler has ended now, after so many seconds."""
+    def ended(self, lane: Lane, seconds: Sequence[float], now: float) -> None:
+        """Give slots back whose handlers have ended now, after so many seconds each; `feed` says so to the receives."""
         self.pace.ended(seconds, now)
         tally = self._tallies[lane]
-        if tally.bounded and tally.at_once is not None:
+        if tally.at_once is not None:
             tally.pace.ended(seconds, now)
-        self._free(lane, tally)
+        self._free(lane, tally, len(seconds))
 
     def more(self, lane: Lane, messages: int) -> None:
         """Note that running jobs of a lane have so many messages more."""
@@ -162,12 +168,13 @@ class Slots:
 
     def free(self, lane: Lane) -> None:
         """Give a slot back."""
-        self._free(lane, self._tallies[lane])
-
-    def _free(self, lane: Lane, tally: Tally) -> None:
-        self.running -= 1
-        tally.free()
+        self._free(lane, self._tallies[lane], 1)
         self.changed(lane)
+
+    def _free(self, lane: Lane, tally: Tally, slots: int) -> None:
+        self.running -= slots
+        tally.free(slots)
+        self._changed[lane] = None
         if tally.bounded:
             self._bounds_freed(lane, tally)
 

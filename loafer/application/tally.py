@@ -100,11 +100,11 @@ class Tally:
         if self.threaded and self.threads is not None:
             self.threads.taken += 1
 
-    def free(self) -> None:
-        """Count an end."""
-        self.running -= 1
+    def free(self, slots: int) -> None:
+        """Count ends."""
+        self.running -= slots
         if self.threaded and self.threads is not None:
-            self.threads.taken -= 1
+            self.threads.taken -= slots
 
     def headroom(self, lane: Lane, total: "Tally", bounds: Bounds) -> int:
         """Return how many messages of its lane may still be held, where all lanes hold the total."""

@@ -1,5 +1,6 @@
 """Batches: what may join one, when it goes out, and what became of each entry."""
 
+from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 import attrs
@@ -39,11 +40,11 @@ class Batch(Generic[T]):
         """Tell whether nothing more fits in."""
         return len(self.entries) >= LARGEST_BATCH
 
-    def add(self, entry: T, now: float) -> None:
-        """Let an entry join."""
-        if not self.entries:
+    def add(self, entries: Sequence[T], now: float) -> None:
+        """Let entries join."""
+        if not self.entries and entries:
             self.due_at = now + LINGER
-        self.entries.append(entry)
+        self.entries.extend(entries)
 
     def take(self, now: float, *, others_may_join: bool) -> list[T]:
         """Return what is to go out now: a full batch, a batch that waited long enough, or one that nobody can join."""

@@ -1,6 +1,7 @@
 """How many messages to ask for: never more than can be held, and ahead of a free slot only what starts soon."""
 
 import math
+from collections.abc import Sequence
 
 import attrs
 
@@ -21,9 +22,10 @@ class Pace:
     last_end: float | None = attrs.field(default=None, init=False)
     """When a handler last ended; None before the first."""
 
-    def ended(self, seconds: float, now: float) -> None:
-        """Learn from a handler that took so many seconds."""
-        self.mean += (seconds - self.mean) * (WEIGHT if self.last_end is not None else 1.0)
+    def ended(self, seconds: Sequence[float], now: float) -> None:
+        """Learn from handlers that have ended now and took so many seconds each; at least one."""
+        kept = 0.0 if self.last_end is None else (1 - WEIGHT) ** len(seconds)
+        self.mean += (sum(seconds) / len(seconds) - self.mean) * (1 - kept)
         self.last_end = now
 
     def starts_soon(self, slots: int, now: float) -> int:

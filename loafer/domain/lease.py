@@ -104,10 +104,8 @@ class Leases:
         """
         deadline, renew_at = since + self.visibility_timeout, since + self.interval
         ends_at = since + LONGEST_LEASE
-        taken, largest = [], 0
-        for message in messages:
-            size = size_of(message)
-            largest = max(largest, size)
+        taken, sizes = [], [size_of(message) for message in messages]
+        for message, size in zip(messages, sizes, strict=True):
             held = self._held.get(message.id)
             if held is None or held.released:
                 lease = self._held[message.id] = Lease(message, deadline, renew_at, ends_at, size)
@@ -116,8 +114,8 @@ class Leases:
             elif message.receive_count >= held.message.receive_count:  # or else an older delivery, by a slower receive
                 held.message, held.lost, held.overdue = message, False, False
                 held.deadline, held.renew_at, held.ends_at = deadline, renew_at, ends_at
-        if messages:
-            self._seen = max(largest, 1, self._seen * FORGETTING)
+        if sizes:
+            self._seen = max(*sizes, 1, self._seen * FORGETTING)
             self._assumed /= 2
             self.largest = max(self._seen, self._assumed)
         return taken
@@ -125,9 +123,10 @@ class Leases:
     def drop(self, leases: Sequence[Lease]) -> None:
         """Hold messages no longer."""
         for lease in leases:
-            if self._held.get(lease.message.id) is lease:
+            identity = lease.message.id
+            if self._held.get(identity) is lease:
+                del self._held[identity]
                 self.size -= lease.size
-                del self._held[lease.message.id]
 
     def all(self) -> list[Lease]:
         """Return all leases, the oldest first."""

@@ -13,7 +13,9 @@ from loafer.domain.message import Message
 
 logger = logging.getLogger(__name__)
 
-_POSITIONS = {str(position): position for position in range(LARGEST_BATCH)}  # the ids that are given to entries
+POSITIONS = [str(position) for position in range(LARGEST_BATCH)]
+"""The ids that are given to the entries of a batch: their positions in it."""
+_POSITIONS = {name: position for position, name in enumerate(POSITIONS)}
 _LONGEST_ID = 100  # characters of an id that are shown
 
 
@@ -35,6 +37,14 @@ def messages_in(answer: Mapping[str, Any], source: str, most: int) -> list[Messa
         return [message_of(entry, source) for entry in entries]
     except ValueError:
         return list(_readable(entries, source))
+
+
+def all_succeeded(answer: Mapping[str, Any], size: int) -> bool:
+    """Tell whether a batch's answer says so of all its entries, in their order, as it usually does."""
+    try:
+        return not answer.get("Failed") and [entry["Id"] for entry in answer["Successful"]] == POSITIONS[:size]
+    except (KeyError, TypeError):
+        return False
 
 
 def placed(answer: Mapping[str, Any], name: str, size: int) -> list[tuple[int, Mapping[str, Any]]]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from loafer.adapters.aws.answers import placed
+from loafer.adapters.aws.answers import POSITIONS, all_succeeded, placed
 from loafer.adapters.aws.errors import is_passing
 from loafer.adapters.aws.telling import told, told_code
 from loafer.domain.batch import Failure
@@ -32,8 +32,10 @@ async def settle(send: Send, entries: Sequence[Entry]) -> list[Failure | None]:
     A call that could not be made (ConsumerUnavailable) becomes a retryable failure of each of its entries, so that it
     never hides what the other calls did; ConsumerError is raised, after the other calls have ended.
     """
-    # A receipt that is there twice is sent once: endpoints differ in what they make of the second.
     unique = {entry["ReceiptHandle"]: entry for entry in entries}
+    if len(unique) == len(entries):
+        return await _settle_unique(send, entries)
+    # A receipt that is there twice is sent once: endpoints differ in what they make of the second.
     results = dict(zip(unique, await _settle_unique(send, list(unique.values())), strict=True))
     return [results[entry["ReceiptHandle"]] for entry in entries]
 
@@ -54,7 +56,7 @@ async def _settle_unique(send: Send, entries: Sequence[Entry]) -> list[Failure |
 async def _settle_chunk(send: Send, chunk: Sequence[Entry]) -> list[Failure | None]:
     # Ids are positions: a message may be there twice with two receipts, and equal ids have the whole call refused.
     try:
-        answer = await send([{"Id": str(position), **entry} for position, entry in enumerate(chunk)])
+        answer = await send([{"Id": position, **entry} for position, entry in zip(POSITIONS, chunk, strict=False)])
     except ConsumerUnavailable as error:
         return [Failure(str(error))] * len(chunk)
     return results_of(answer, len(chunk))
@@ -62,6 +64,8 @@ async def _settle_chunk(send: Send, chunk: Sequence[Entry]) -> list[Failure | No
 
 def results_of(answer: Mapping[str, Any], size: int) -> list[Failure | None]:
     """Return the results in a batch call's answer; an entry that it does not mention has failed."""
+    if all_succeeded(answer, size):
+        return [None] * size
     results: list[Failure | None] = [Failure("the answer does not mention this entry")] * size
     for position, _ in placed(answer, "Successful", size):
         results[position] = None

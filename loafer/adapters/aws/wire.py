@@ -25,14 +25,17 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
         identity, receipt, body = entry["MessageId"], entry["ReceiptHandle"], entry.get("Body", "")
         # They are shown and sent back: SQS makes them of nothing else.
         if not (
-            identity.isascii()
+            identity
+            and receipt
+            and identity.isascii()
             and receipt.isascii()
-            and 0 < len(identity) <= _LONGEST_ID
-            and 0 < len(receipt) <= _LONGEST_RECEIPT
+            and len(identity) <= _LONGEST_ID
+            and len(receipt) <= _LONGEST_RECEIPT
         ):
             raise ValueError("its id or its receipt is none")
         system: Mapping[str, Any] = entry.get("Attributes") or {}
-        group, deduplication_id = system.get("MessageGroupId"), system.get("MessageDeduplicationId")
+        said = system.get
+        group, deduplication_id, header = said("MessageGroupId"), said("MessageDeduplicationId"), said(TRACE_HEADER)
         attributes = entry.get("MessageAttributes")
         sent_at: float | None
         try:
@@ -49,7 +52,7 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
             sent_at,
             _attributes_of(attributes) if attributes else NO_ATTRIBUTES,
             source,
-            trace_header=_trace_header_of(system[TRACE_HEADER]) if TRACE_HEADER in system else None,
+            trace_header=header if header is None else _trace_header_of(header),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is not made as a message is") from error

@@ -438,21 +438,23 @@ async def test_a_batch_whose_leases_have_ended_is_not_started_and_that_is_told(
     ]
 
 
-async def test_a_message_that_cannot_be_settled_is_left_to_its_lease(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("settles", "handler"), [("acknowledge", succeed), ("keep", fail)])
+async def test_messages_that_cannot_be_settled_are_left_to_their_leases(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, settles: str, handler: Any
 ) -> None:
     from loafer.application.settlement import Settlement
 
     def breaks(*_: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr(Settlement, "settle", breaks)
-    world = World(queue("orders", "one", visibility_timeout=600), succeed)
+    monkeypatch.setattr(Settlement, settles, breaks)
+    world = World(queue("orders", "one", "two", visibility_timeout=600), handler)
     await world.run_for(1)
-    assert said(caplog, "jobs", "endings") == [
-        (ERROR, "message orders-1 could not be settled: it is left to its lease")
+    lines = [line for line in said(caplog, "jobs", "endings") if "could not be settled" in line[1]]
+    assert lines == [
+        (ERROR, f"message orders-{number} could not be settled: it is left to its lease") for number in (1, 2)
     ]
-    assert world.dispatcher._lanes[0].events.causes == {"failed": 1}
+    assert world.dispatcher._lanes[0].events.causes == {"failed": 2}
 
 
 async def test_an_observer_that_cannot_be_told_is_named_by_its_message(caplog: pytest.LogCaptureFixture) -> None:

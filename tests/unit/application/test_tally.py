@@ -68,7 +68,7 @@ def test_a_start_brings_it_on_by_its_stride_and_an_end_gives_back_what_it_took()
     tally.take_turn()
     assert tally.threads is not None
     assert (tally.running, tally.passed, tally.threads.taken) == (2, 2.5, 2)
-    tally.free()
+    tally.free(1)
     assert (tally.running, tally.passed, tally.threads.taken) == (1, 2.5, 1)
 
 
@@ -77,7 +77,7 @@ def test_of_a_lane_whose_jobs_need_not_all_a_thread_none_is_counted_before_it_is
     tally.take_turn()
     assert tally.threads is not None
     assert tally.threads.taken == 0
-    tally.free()
+    tally.free(1)
     assert tally.threads.taken == 0
 
 
@@ -208,7 +208,7 @@ def test_no_more_can_start_than_its_own_limit_leaves() -> None:
     tally = Tally(limit=5, at_once=5, running=2, waiting=1)
     assert tally.startable(10, 0, 0, 0.0) == 2
     assert tally.startable(1, 0, 0, 0.0) == 1
-    tally.pace.ended(0.5, 0.0)  # five that take half a second each: ten start soon
+    tally.pace.ended([0.5], 0.0)  # five that take half a second each: ten start soon
     assert tally.startable(10, 1, 0, 0.0) == 11
     assert tally.startable(10, 5, 0, 0.0) == 12
     assert tally.startable(10, 0, 0, 0.0) == 2, "soon is not now"
@@ -218,7 +218,7 @@ def test_no_more_can_start_than_find_a_thread() -> None:
     threads = Threads(8, taken=3, waiting=1)
     tally = Tally(threads=threads, threaded=True, at_once=8)
     assert tally.startable(10, 0, 0, 0.0) == 4
-    tally.pace.ended(4.0, 0.0)  # eight that take four seconds each: two start soon
+    tally.pace.ended([4.0], 0.0)  # eight that take four seconds each: two start soon
     assert tally.startable(10, 3, 0, 0.0) == 6
     partly = Tally(threads=threads, threaded=False, at_once=8)
     assert partly.startable(10, 0, 0, 0.0) == 10

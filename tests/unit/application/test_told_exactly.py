@@ -162,7 +162,7 @@ def test_what_happens_is_counted_by_name_cause_and_call() -> None:
     counts = Counts()
     message = Message("1", "x", "r")
     for _ in range(2):
-        counts.ended("orders", message, Outcome.FAILED, None, 1.5)
+        counts.handled([Outcome.FAILED], [1.5])
         counts.received("orders", 10, [message] * 3)
         counts.comes_back(message, Cause.STOP)
         counts.called(Operation.EXTEND, "orders", 1.0, None)
@@ -300,7 +300,7 @@ async def test_slots_are_taken_and_given_back_one_by_one() -> None:
     ready = slots.next()
     assert ready is not None
     assert (ready[1].message.id, slots.running, slots.is_running(lane)) == ("0", 1, True)
-    slots.ended(lane, 2.0, 7.0)
+    slots.ended(lane, [2.0], 7.0)
     assert (slots.running, slots.is_running(lane), slots.pace.mean, slots.pace.last_end) == (0, False, 2.0, 7.0)
     assert slots.tally(lane).pace.last_end is None, "any number of them can run"
 
@@ -310,7 +310,7 @@ async def test_a_lane_with_a_limit_starts_no_more_and_learns_how_long_its_own_ta
     hold(lane, *"xxxx")
     slots.ready(lane)
     assert [slots.next() is not None for _ in range(3)] == [True, True, False]
-    slots.ended(lane, 3.0, 1.0)
+    slots.ended(lane, [3.0], 1.0)
     assert (slots.tally(lane).pace.mean, slots.tally(lane).pace.last_end) == (3.0, 1.0)
     assert slots.next() is not None, "it has its turn again"
     assert slots.next() is None

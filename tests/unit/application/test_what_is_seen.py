@@ -238,8 +238,8 @@ async def test_a_minute_is_summed_up_and_the_next_one_begins_anew() -> None:
         (Outcome.IGNORED, 6),
     ):
         for each in range(number):
-            for tell in lane.tell.ended:
-                tell("orders", attrs.evolve(MESSAGE, sent_at=90.0), outcome, None, each + 1.0)
+            summary.ended("orders", attrs.evolve(MESSAGE, sent_at=90.0), outcome, None, each + 1.0)
+        lane.events.handled([outcome] * number, [])
     hold(lane, "x", "x")
     assert summary.take(65.0, lambda: 200.0) == {
         "seconds": 60.0,

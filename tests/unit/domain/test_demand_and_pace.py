@@ -73,21 +73,21 @@ def test_before_a_handler_has_ended_nobody_can_tell_what_starts_soon() -> None:
 
 def test_what_starts_soon_follows_from_the_handling_times() -> None:
     pace = Pace()
-    pace.ended(0.5, now=10)
+    pace.ended([0.5], now=10)
     assert pace.starts_soon(10, 10) == 20
-    pace.ended(1.5, now=10)
+    pace.ended([1.5], now=10)
     assert pace.mean == pytest.approx(0.6)
 
 
 def test_slow_handlers_leave_nothing_to_start_soon() -> None:
     pace = Pace()
-    pace.ended(11, now=0)
+    pace.ended([11], now=0)
     assert pace.starts_soon(10, 0) == 0
 
 
 def test_a_pace_that_is_older_than_a_second_tells_nothing() -> None:
     pace = Pace()
-    pace.ended(0.1, now=10)
+    pace.ended([0.1], now=10)
     assert pace.starts_soon(1, 11) == 10
     assert pace.starts_soon(1, 11.1) == 0
 
@@ -96,9 +96,23 @@ def test_a_pace_that_is_older_than_a_second_tells_nothing() -> None:
 def test_the_mean_stays_among_the_times_that_were_measured(times: list[float], slots: int) -> None:
     pace = Pace()
     for seconds in times:
-        pace.ended(seconds, now=0)
+        pace.ended([seconds], now=0)
     assert min(times) - 1e-9 <= pace.mean <= max(times) + 1e-9
     assert 0 <= pace.starts_soon(slots, 0) <= 1e9
+
+
+@given(st.lists(st.floats(0, 100), min_size=1), st.floats(0, 100), st.integers(1, 50))
+def test_handlers_that_end_together_count_as_if_one_by_one_after_their_mean(
+    before: list[float], seconds: float, handlers: int
+) -> None:
+    together, single = Pace(), Pace()
+    for pace in (together, single):
+        pace.ended(before, now=0)
+    together.ended([seconds] * handlers, now=1)
+    for _ in range(handlers):
+        single.ended([seconds], now=1)
+    assert together.mean == pytest.approx(single.mean, abs=1e-9)
+    assert together.last_end == single.last_end == 1
 
 
 def pipeline(latency: float, pace: float, receives: int = 200) -> Pipeline:
