@@ -103,9 +103,9 @@ class Jobs:
         if self._starting:
             return  # whoever is starting goes on
         self._starting = True
-        stopping = self.stop.requested.is_set
+        stop = self.stop
         try:
-            while (not stopping() or self._phase is Phase.LAST_RECEIVES) and (ready := self.slots.next()) is not None:
+            while (not stop.begun or self._phase is Phase.LAST_RECEIVES) and (ready := self.slots.next()) is not None:
                 self._start_one(*ready)
         finally:
             self._starting = False
@@ -216,9 +216,9 @@ class Jobs:
             delivery = await deliver(route, message, limit)
         else:
             delivery = await deliver_to_one(route, route.branching, message, limit)
-        if self.running.is_abandoned(lease):
-            return  # the stop is over, and nothing can be settled any more
         if self.running.cancelled:
+            if self.running.is_abandoned(lease):
+                return  # the stop is over, and nothing can be settled any more
             delivery = unless_cancelled(delivery)
         self._endings.end(lane, lease, delivery, lane.clock() - began)
 
@@ -239,13 +239,13 @@ class Jobs:
         if lane.tell.started:
             _tell_started(lane, messages)
         deliveries = await deliver_batch(route, route.call, messages, limit)
-        if self.running.is_abandoned(leases[0]):
-            return  # the stop is over, and nothing can be settled any more
+        if self.running.cancelled:
+            if self.running.is_abandoned(leases[0]):
+                return  # as above
+            deliveries = [unless_cancelled(delivery) for delivery in deliveries]
         now = lane.clock()
         self.slots.more(lane, 1 - len(leases))
         self.slots.ended(lane, [now - began], now)
-        if self.running.cancelled:
-            deliveries = [unless_cancelled(delivery) for delivery in deliveries]
         for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
             HANDLED.set((lane, delivery.message, began))
             self._endings.end(lane, lease, delivery, now - began, company)

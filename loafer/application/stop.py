@@ -17,6 +17,7 @@ class Stop:
     Attributes:
         told: Called once, when a stop is first asked for.
         requested: Set once no new work is to begin.
+        begun: Whether it is; for who asks for each message.
         hurried: Set once running work is not to be waited for either.
         cause: The error that ended everything; None after an ordinary request.
 
@@ -26,6 +27,7 @@ class Stop:
     requested: asyncio.Event = attrs.field(factory=asyncio.Event)
     hurried: asyncio.Event = attrs.field(factory=asyncio.Event)
     cause: BaseException | None = None
+    begun: bool = attrs.field(default=False, init=False)
 
     def request(self) -> None:
         """Ask to stop; who asks twice is in a hurry."""
@@ -42,5 +44,6 @@ class Stop:
     def begin(self) -> None:
         """Begin to stop; again is as if once."""
         if not self.requested.is_set():
+            self.begun = True
             self.requested.set()
             self.told()

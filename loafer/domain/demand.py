@@ -141,7 +141,7 @@ class Bounds:
         return int(left // largest)
 
 
-@attrs.frozen(slots=True)
+@attrs.frozen(slots=False)
 class Room:
     """What there is room for, seen from one route.
 

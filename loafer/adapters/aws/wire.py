@@ -52,7 +52,9 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
             sent_at,
             _attributes_of(attributes) if attributes else NO_ATTRIBUTES,
             source,
-            trace_header=header if header is None else _trace_header_of(header),
+            None,
+            0,
+            header if header is None else _trace_header_of(header),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is not made as a message is") from error

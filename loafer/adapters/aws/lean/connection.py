@@ -26,7 +26,7 @@ class Lost(ConnectionError):
     """The connection ended before the answer was complete."""
 
 
-@attrs.frozen(slots=True)
+@attrs.frozen(slots=False)
 class Answer:
     """What an HTTP request was answered with."""
 
