@@ -88,7 +88,13 @@ class Intake:
     def _start_poll(self, poll: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.get_running_loop().create_task(self._watched(poll))
         self._polls.add(task)
-        task.add_done_callback(self._polls.discard)
+        task.add_done_callback(self._poll_ended)
+
+    def _poll_ended(self, poll: "asyncio.Task[None]") -> None:
+        self._polls.discard(poll)
+        if poll.cancelled() and not self.stop.requested.is_set():
+            text = "the receives of {!r} were cancelled by other code, such as a handler that cancels all tasks"
+            self.stop.fail(ConsumerError(text.format(self.lane.route.source)))
 
     async def _watched(self, poll: Callable[[], Awaitable[None]]) -> None:
         """See to it that a poll never ends unnoticed: whatever it raises stops the worker."""

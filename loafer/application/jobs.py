@@ -12,6 +12,7 @@ from loafer.application.batches import deliver_batch
 from loafer.application.branching import deliver_to_one
 from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, unless_cancelled
+from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.options import Options
@@ -212,10 +213,13 @@ class Jobs:
             _tell_started(lane, (message,))
         route = lane.route
         limit = self.options.handler_timeout if route.timeout is None else route.timeout
+        depth = FORKS.depth
         if route.branching is None:
             delivery = await deliver(route, message, limit)
         else:
             delivery = await deliver_to_one(route, route.branching, message, limit)
+        if FORKS.depth != depth:
+            leave(delivery.error)
         if self.running.cancelled:
             if self.running.is_abandoned(lease):
                 return  # the stop is over, and nothing can be settled any more
@@ -238,7 +242,10 @@ class Jobs:
         messages = [lease.message for lease in leases]
         if lane.tell.started:
             _tell_started(lane, messages)
+        depth = FORKS.depth
         deliveries = await deliver_batch(route, route.call, messages, limit)
+        if FORKS.depth != depth:
+            leave(deliveries[0].error)
         if self.running.cancelled:
             if self.running.is_abandoned(leases[0]):
                 return  # as above

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import attrs
@@ -99,13 +100,19 @@ class Outbox:
             task = start_task(self._settle(entries))
             if not task.done():
                 self._sending.add(task)
-                task.add_done_callback(self._sending.discard)
+                task.add_done_callback(partial(self._sent, entries))
         if self._batch.due_at is not None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._batch.due_at - now, self._due)
 
     def _due(self) -> None:
         self._timer = None
         self._flush(self.lane.clock())
+
+    def _sent(self, leases: Sequence[Lease], task: "asyncio.Task[None]") -> None:
+        self._sending.discard(task)
+        if task.cancelled() and not self.closing:  # by a handler that cancels all tasks it finds
+            for lease in leases:
+                self._failed(lease, Failure("the call was cancelled"))
 
     async def _settle(self, leases: Sequence[Lease]) -> None:
         messages = [lease.message for lease in leases]

@@ -8,6 +8,8 @@ from contextvars import Context
 
 import attrs
 
+from loafer.application.forks import FORKS, leave
+
 
 @attrs.define(eq=False)
 class Answers:
@@ -76,10 +78,13 @@ class Call:
 
     def run(self) -> None:
         """Run the function in this thread, and tell its end."""
+        depth = FORKS.depth
         try:
             self.returned = self.context.run(self.function, *self.given)
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
             self.error = error
+        if FORKS.depth != depth:
+            leave(self.error)
         self.ended = True
         self.answers.add(self)
 

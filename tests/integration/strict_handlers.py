@@ -93,3 +93,33 @@ async def leaves_the_loops_own_threads_busy(content: Any) -> None:
 def stays_in_its_thread(content: Any) -> None:
     ran(content)
     time.sleep(60)
+
+
+def _forked(content: Any) -> int:
+    """Return a child's process id, or leave it in the child as the content says: raise, exit, or return 0."""
+    child = os.fork()
+    if child == 0 and content["n"] == "raise":
+        raise FileNotFoundError
+    if child == 0 and content["n"] == "exit":
+        raise SystemExit(3)
+    return child
+
+
+def _status_of(child: int) -> int | str:
+    for _ in range(500):
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.kill(child, 9)
+    return "never"
+
+
+async def forks(content: Any) -> None:
+    if child := _forked(content):
+        ran(f"{content['n']}-{_status_of(child)}")
+
+
+def forks_in_a_thread(content: Any) -> None:
+    if child := _forked(content):
+        ran(f"{content['n']}-{_status_of(child)}")

@@ -8,10 +8,14 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from loafer.entrypoints.wiring.threads import HANDLER_THREAD
+from loafer.exceptions import LoaferError
 
 NewLoop: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
 
 logger = logging.getLogger(__name__)
+
+CANCELLED = "code in this process, such as a handler, cancelled all tasks, loafer's own too: it has stopped"
+STOPPED = "code in this process, such as a handler, stopped the event loop"
 
 CLEARING = 0.3
 """Seconds that tasks, and then async generators, which handlers left behind have to end."""
@@ -38,11 +42,12 @@ def _with_threads(new_loop: NewLoop) -> asyncio.AbstractEventLoop:
 def run_to_its_end(
     loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, None], escaped: Callable[[BaseException], None]
 ) -> None:
-    """Run a coroutine until it ends, though a task that it did not wait for raises what ends an event loop.
+    """Run a coroutine until it ends, though a task it did not wait for raises what ends an event loop, or stops it.
 
-    `escaped` is told of such a SystemExit or KeyboardInterrupt, and the loop goes on.
+    `escaped` is told of such a SystemExit or KeyboardInterrupt, or of the stop, and the loop goes on.
 
     Raises:
+        LoaferError: the coroutine was cancelled, and nothing of ours does that.
         BaseException: what the coroutine raised.
 
     """
@@ -55,6 +60,12 @@ def run_to_its_end(
             if task.done():
                 raise
             escaped(error)
+        except asyncio.CancelledError as error:
+            raise LoaferError(CANCELLED) from error
+        except RuntimeError:
+            if task.done() or loop.is_closed():
+                raise
+            escaped(LoaferError(STOPPED))
 
 
 def close(runner: asyncio.Runner, *, deserted: bool) -> None:

@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from loafer.entrypoints.worker import loops as loops_module
-from loafer.entrypoints.worker.loops import close, run_to_its_end
+from loafer.entrypoints.worker.loops import STOPPED, close, run_to_its_end
+from loafer.exceptions import LoaferError
 
 LEFT: list[Any] = []
 
@@ -66,6 +67,31 @@ def test_what_the_coroutine_itself_raises_is_raised(runner: asyncio.Runner) -> N
         run_to_its_end(runner.get_loop(), leave(4), lambda _: None)
     close(runner, deserted=False)
     assert caught.value.code == 4
+
+
+def test_a_loop_that_a_handler_stops_goes_on_and_that_is_told(runner: asyncio.Runner) -> None:
+    escaped: list[BaseException] = []
+    ended = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().stop()
+        await asyncio.sleep(0.01)
+        ended.append(True)
+
+    run_to_its_end(runner.get_loop(), main(), escaped.append)
+    close(runner, deserted=False)
+    assert [str(error) for error in escaped] == [STOPPED]
+    assert ended == [True]
+
+
+def test_a_worker_whose_tasks_are_all_cancelled_ends_with_one_sentence(runner: asyncio.Runner) -> None:
+    async def main() -> None:
+        asyncio.get_running_loop().call_soon(lambda: [task.cancel() for task in asyncio.all_tasks(runner.get_loop())])
+        await asyncio.sleep(1)
+
+    with pytest.raises(LoaferError, match="cancelled all tasks"):
+        run_to_its_end(runner.get_loop(), main(), lambda _: None)
+    close(runner, deserted=False)
 
 
 def test_other_errors_of_tasks_are_complained_of_as_usual(
