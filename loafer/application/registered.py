@@ -3,7 +3,6 @@
 import re
 import sys
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypedDict
@@ -99,6 +98,8 @@ def check_options(called: str, given: Mapping[str, object], known: type = RouteO
     names = known.__annotations__
     for name in given:
         if name not in names:
+            from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
             near = get_close_matches(name, names, n=1)
             right = f"; did you mean {near[0]}?" if near else ""
             raise TypeError(f"{called}() got an unexpected keyword argument {name!r}{right}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Generic, Union, Unpack, cast, overload
 
 import attrs
@@ -207,6 +206,8 @@ def mistake_in_unmatched(said: Unmatched, routes: Sequence[Registered]) -> str |
     sources = list(dict.fromkeys(route.source for route in routes if isinstance(route.source, str)))
     if said.source in sources:
         return None
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
     near = get_close_matches(str(said.source), sources, n=1)
     right = f"did you mean {near[0]!r}?" if near else "name the source as its routes do"
     return f"{said.line}: unmatched({said.source!r}): no route has this source; {right}"

@@ -12,9 +12,10 @@ from loafer.adapters.aws.telling import told
 from loafer.adapters.aws.translator import SNSMessageTranslator, SQSMessageTranslator, StringMessageTranslator
 from loafer.domain.lifecycle import InvalidTranslation
 from loafer.domain.message import Message
-from loafer.entrypoints.settings.formats import Said, read_cfg, read_env
+from loafer.entrypoints.settings.formats import read_cfg, read_env
 from loafer.entrypoints.settings.load import load_settings, unknown_keys
 from loafer.entrypoints.settings.mistakes import Mistakes
+from loafer.entrypoints.settings.said import Said
 from loafer.entrypoints.settings.toml import read_loafer_toml, read_pyproject
 
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")

@@ -1,6 +1,5 @@
 """The consumer options: ReceiveMessage's parameters, checked before anything is called."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -72,6 +71,8 @@ def _mistake(name: object, value: object) -> str | None:
         )
     if name in _LISTS:
         return _check(name, value, _is_names, "a list of names")
+    import difflib  # noqa: PLC0415 - only a mistake needs it
+
     near = difflib.get_close_matches(str(name), [*_RANGES, *_LISTS], n=1, cutoff=0.0)
     return f"consumer option {name}: unknown; the nearest known one is {near[0]}"
 

@@ -1,6 +1,5 @@
 """What may be told of what the SDK and the services say: nothing that was signed or sent, in one line."""
 
-import html
 import json
 import re
 from collections.abc import Iterable
@@ -81,6 +80,8 @@ def _without_secret(run: re.Match[str]) -> str:
 
 
 def _repeats(text: str, body: str) -> bool:
+    import html  # noqa: PLC0415 - it has all entities there are, and only what failed needs it
+
     start = body[:_BEGINNING]
     spellings = (start, json.dumps(start)[1:-1], quote_plus(start, errors="replace"), html.escape(start))
     return any(spelling[:_BEGINNING] in text for spelling in spellings if len(spelling) >= _SHORTEST)

@@ -1,7 +1,6 @@
 """The queues and topics in memory of one process, by name: what `memory://NAME` means."""
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 import attrs
@@ -51,6 +50,8 @@ class MemoryBroker:
         """
         unknown = [name for name in options if name not in _OPTIONS]
         if unknown:
+            from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
             near = [get_close_matches(name, _OPTIONS, n=1, cutoff=0.0)[0] for name in unknown]
             told = [
                 f"consumer option {a}: unknown; the nearest known one is {b}"

@@ -4,25 +4,25 @@ import logging
 import os
 import re
 from collections.abc import Iterator, MutableMapping
+from importlib import import_module
 from pathlib import Path
 
 import attrs
 
 from loafer.domain.shown import printable
 from loafer.entrypoints.settings.door import Opened, doubt_of_folder, open_file
-from loafer.entrypoints.settings.formats import Read, Said, read_cfg, read_env
 from loafer.entrypoints.settings.load import Table
 from loafer.entrypoints.settings.mistakes import Layer, Mistake, Mistakes
+from loafer.entrypoints.settings.said import Read, Said
 from loafer.entrypoints.settings.table import FOR_FILES, FileSettings
-from loafer.entrypoints.settings.toml import read_loafer_toml, read_pyproject
 
-FORMATS: tuple[tuple[str, Read], ...] = (
-    (".env", read_env),
-    ("*.cfg", read_cfg),
-    ("loafer.toml", read_loafer_toml),
-    ("pyproject.toml", read_pyproject),
+FORMATS: tuple[tuple[str, str], ...] = (
+    (".env", "formats.read_env"),
+    ("*.cfg", "formats.read_cfg"),
+    ("loafer.toml", "toml.read_loafer_toml"),
+    ("pyproject.toml", "toml.read_pyproject"),
 )
-"""The files of a project that are read, those first that win."""
+"""The files of a project that are read, those first that win, and what reads them: imported where there is one."""
 
 _ROOT_MARKERS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 
@@ -125,7 +125,7 @@ def _opened(
     folder: Path, directory: Path, settings: FileSettings, warnings: list[str]
 ) -> Iterator[tuple[Opened, Read]]:
     """Yield the files of a folder that are there and readable, those first that win, each with what reads it."""
-    for pattern, read in FORMATS:
+    for pattern, reader in FORMATS:
         for path in sorted(folder.glob(pattern)):
             name = os.path.relpath(path, directory)
             try:
@@ -134,7 +134,13 @@ def _opened(
                 warnings.append(printable(f"{name} is skipped, it cannot be read: {type(error).__name__}"))
                 continue
             if opened is not None:
-                yield opened, read
+                yield opened, _read_by(reader)
+
+
+def _read_by(reader: str) -> Read:
+    module, _, name = reader.partition(".")
+    read: Read = getattr(import_module(f"{__package__}.{module}"), name)
+    return read
 
 
 def _refuse(name: str, why: str, said: Said, files: ProjectFiles, mistakes: Mistakes) -> None:

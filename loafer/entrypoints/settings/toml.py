@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import attrs
 
 from loafer.domain.retry import Retry
-from loafer.entrypoints.settings.formats import Said
 from loafer.entrypoints.settings.keys import PREFIX, did_you_mean, key_for, key_of_name
 from loafer.entrypoints.settings.load import Table
 from loafer.entrypoints.settings.mistakes import Given, Mistake
+from loafer.entrypoints.settings.said import Said
 from loafer.entrypoints.settings.setting import Setting
 from loafer.entrypoints.settings.table import FileSettings, RouteSettings, Settings, settings_of
 

@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -166,6 +165,8 @@ def check_only(application: Application, settings: Settings, mistakes: Mistakes)
     for name in settings.only:
         if name not in names:
             spelled = {each.casefold(): each for each in names}
+            from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
             near = get_close_matches(name.casefold(), spelled, n=1, cutoff=0)
             right = f"did you mean {spelled[near[0]]}?" if near else "it has none"
             mistakes.tell(

@@ -6,7 +6,6 @@ import pkgutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
@@ -188,6 +187,8 @@ def _member(found: object, path: list[str], name: str, *, last: bool) -> object:
     if package and (module := _import(full)) is not None:
         return module
     names = [*dir(found), *(module.name for module in pkgutil.iter_modules(getattr(found, "__path__", ())))]
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
     near = get_close_matches(name, names, n=1)
     right = f"did you mean {near[0]}?" if near else "give a name that is defined there"
     raise ValueError(f"there is no {name!r} in {'.'.join(path)}; {right}")

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
-from email.utils import parsedate_to_datetime
 from ssl import SSLError
 from typing import Any
 
@@ -138,6 +137,8 @@ class LeanTransport:
 
 
 def _date_of(answer: Answer) -> float | None:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - only a refusal needs it
+
     try:
         date = parsedate_to_datetime(answer.headers["date"])
     except (KeyError, ValueError, OverflowError):
