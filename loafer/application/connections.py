@@ -3,16 +3,18 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import attrs
 
-from loafer.application.connection import Connection
 from loafer.application.listeners import Listeners
-from loafer.application.outlet import Outlet
-from loafer.application.told_sends import ToldSends
 from loafer.application.trouble import Trouble
 from loafer.exceptions import PublisherError
 from loafer.ports.observer import Observer
+
+if TYPE_CHECKING:  # a worker that has no publishers needs neither
+    from loafer.application.connection import Connection
+    from loafer.application.outlet import Outlet
 
 
 @attrs.frozen
@@ -24,10 +26,14 @@ class Connections:
 
     """
 
-    of_outlets: Sequence[tuple[Outlet, Connection]] = ()
+    of_outlets: "Sequence[tuple[Outlet, Connection]]" = ()
 
     def tell(self, observers: Sequence[Observer]) -> None:
         """Tell observers of what is sent from now on; those who do not want to know cost nothing."""
+        if not self.of_outlets:
+            return
+        from loafer.application.told_sends import ToldSends  # noqa: PLC0415 - as above
+
         listeners = Listeners.of((), observers)
         wanted = bool(listeners.sending or listeners.sent)
         for outlet, connection in self.of_outlets:
@@ -75,10 +81,10 @@ class Connections:
             await self.close()
 
 
-async def _opened(connections: Sequence[Connection], stopping: asyncio.Event) -> list[Exception | None] | None:
+async def _opened(connections: "Sequence[Connection]", stopping: asyncio.Event) -> list[Exception | None] | None:
     """Open connections at once, and return what each raised; None: a stop was asked for before all had ended."""
 
-    async def opening(connection: Connection) -> Exception | None:
+    async def opening(connection: "Connection") -> Exception | None:
         try:
             await connection.open()
         except Exception as error:  # noqa: BLE001 - it is told with those of the others

@@ -9,7 +9,6 @@ from enum import Enum, auto
 import attrs
 
 from loafer.application.batches import deliver_batch
-from loafer.application.branching import deliver_to_one
 from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.forks import FORKS, leave
@@ -217,6 +216,8 @@ class Jobs:
         if route.branching is None:
             delivery = await deliver(route, message, limit)
         else:
+            from loafer.application.branching import deliver_to_one  # noqa: PLC0415 - few routes share a source
+
             delivery = await deliver_to_one(route, route.branching, message, limit)
         if FORKS.depth != depth:
             leave(delivery.error)

@@ -6,6 +6,9 @@ import attrs
 
 from loafer.exceptions import ConfigurationError
 
+JOBS = 10
+"""Handlers at once that a route counts for, where it does not say how many."""
+
 NEARLY = 1e-6
 """What a token may lack: who has waited for it must not find that its last part is a rounding error away."""
 

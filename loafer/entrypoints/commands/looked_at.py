@@ -10,8 +10,8 @@ from loafer.domain.uses import Uses
 from loafer.entrypoints.commands.given import read_settings
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.apart import routes_apart
 from loafer.entrypoints.wiring.applications import settings_beside, settings_without
-from loafer.entrypoints.wiring.configured import routes_apart
 from loafer.entrypoints.wiring.uses import uses_of
 from loafer.entrypoints.worker.manager import Manager
 from loafer.ports.reader import Reader

@@ -14,6 +14,7 @@ from loafer.entrypoints.commands.given import read_settings, verbosity
 from loafer.entrypoints.settings.here import settings_here
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.apart import routes_apart
 from loafer.entrypoints.wiring.applications import (
     Application,
     chosen,
@@ -24,7 +25,6 @@ from loafer.entrypoints.wiring.applications import (
     settings_with,
     settings_without,
 )
-from loafer.entrypoints.wiring.configured import configured, routes_apart
 from loafer.entrypoints.worker.deadline import cut_off
 from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.entrypoints.worker.logs import in_the_logs_format, set_up_logs
@@ -66,6 +66,8 @@ def run_application(
         if application is None:
             mistakes.raise_if_any()
             return 0
+        from loafer.entrypoints.wiring.configured import configured  # noqa: PLC0415 - what has no application needs none
+
         application, settings = configured(application, settings, mistakes)
         if "processes" not in settings.origins:
             settings = _with_processes(application, settings)
@@ -82,6 +84,8 @@ def run_in_code(application: Application) -> int:
         here = settings_here({}, mistakes)
         settings = settings_beside(here.settings, name_of(application))
         if settings.processes == 1:
+            from loafer.entrypoints.wiring.configured import configured  # noqa: PLC0415 - as above
+
             application, settings = configured(application, settings, mistakes)
         if "processes" not in settings.origins:
             settings = _with_processes(application, settings)

@@ -4,19 +4,20 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import attrs
 
 from loafer.application.lifespan import Lifespan
-from loafer.application.publishing import QueuePublisher, TopicPublisher
-from loafer.application.registered import Line, Registered
-from loafer.application.routing import Router
 from loafer.domain.retry import Retry
+from loafer.domain.share import JOBS
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings, settings_of
-from loafer.entrypoints.wiring.joining import JOBS
 from loafer.entrypoints.wiring.loading import import_name
+
+if TYPE_CHECKING:  # a worker without an application imports none of what makes one
+    from loafer.application.publishing import QueuePublisher, TopicPublisher
+    from loafer.application.registered import Line, Registered
 
 _FIELDS = {"retry": "retry_delay"}
 """What an application's setting is called in the table, where it has another name there."""
@@ -37,15 +38,15 @@ class Application(Protocol):
         ...
 
     @property
-    def line(self) -> Line:
+    def line(self) -> "Line":
         """Where it was made."""
         ...
 
-    def routes(self) -> Sequence[Registered]:
+    def routes(self) -> "Sequence[Registered]":
         """Return its routes in their order."""
         ...
 
-    def publishers(self) -> Sequence[QueuePublisher[Any] | TopicPublisher[Any]]:
+    def publishers(self) -> "Sequence[QueuePublisher[Any] | TopicPublisher[Any]]":
         """Return its publishers."""
         ...
 
@@ -79,6 +80,8 @@ def load_application(named: str, mistakes: Mistakes) -> Application | None:
 
 
 def _no_application(found: object) -> str:
+    from loafer.application.routing import Router  # noqa: PLC0415 - as all that makes an application
+
     if isinstance(found, Router):
         return "a Router is no application; include it in a Loafer, app.include(router), and name that"
     if isinstance(found, type):
@@ -144,12 +147,12 @@ def _retry(value: object, settings: Settings) -> Retry:
     return attrs.evolve(settings.retry_delay, dead_letter_after=value.dead_letter_after)
 
 
-def _sum_of_jobs(routes: Sequence[Registered], settings: Settings) -> int:
+def _sum_of_jobs(routes: "Sequence[Registered]", settings: Settings) -> int:
     own = [*(route.max_jobs for route in routes), *(route.max_jobs for route in chosen_settings(settings))]
     return max(1, sum(jobs if type(jobs) is int and jobs > 0 else JOBS for jobs in own))
 
 
-def chosen(routes: Sequence[Registered], only: Sequence[str]) -> list[Registered]:
+def chosen(routes: "Sequence[Registered]", only: Sequence[str]) -> "list[Registered]":
     """Return the routes of these names; all, where none is named."""
     return [route for route in routes if not only or route.name in only]
 

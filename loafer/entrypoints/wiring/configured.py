@@ -1,7 +1,6 @@
-"""What configuration says of routes: it goes before their code, or makes a route of its own."""
+"""What configuration says of an application's routes: it goes before their code."""
 
-import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -12,15 +11,12 @@ from loafer.application.lifespan import Lifespan
 from loafer.application.publishing import QueuePublisher, TopicPublisher
 from loafer.application.registered import Line, Registered
 from loafer.domain.retry import Retry
-from loafer.domain.shown import printable
-from loafer.entrypoints.settings.keys import did_you_mean, key_for, nearest
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
-from loafer.entrypoints.settings.table import DEFAULT, RouteSettings, Settings, settings_of
+from loafer.entrypoints.settings.table import RouteSettings, Settings
+from loafer.entrypoints.wiring.apart import routes_apart
 from loafer.entrypoints.wiring.applications import Application
 from loafer.entrypoints.wiring.loading import import_name
-
-logger = logging.getLogger(__name__)
 
 _SAME = ("source", "translator", "consumer", "max_jobs", "weight", "retry", "timeout")
 """What a route has under the same name in code and in settings."""
@@ -91,51 +87,6 @@ def configured(application: Application, settings: Settings, mistakes: Mistakes)
     changes = tuple(route for route in settings.routes if route.key in keys and route.origins)
     own = routes_apart(apart, mistakes, names)
     return Configured(application, changed), attrs.evolve(own, changes=changes)
-
-
-def routes_apart(settings: Settings, mistakes: Mistakes, names: Mapping[str, str] | None = None) -> Settings:
-    """Return settings with the routes that can run by themselves; of the others it is told why they cannot.
-
-    `names` are those of an application's routes, by what stands for them in variables; None: there is none. What a TOML
-    file says of no route is a mistake; of variables, which another application may have too, there is a warning.
-    """
-    whole = tuple(route for route in settings.routes if route.whole)
-    known = {**(names or {}), **{route.key: route.name for route in whole}}
-    for route in settings.routes:
-        if route.whole:
-            continue
-        if route.table is not None:
-            mistakes.tell(f"{route.table}: {_no_route(route, settings, list(known.values()))}")
-        elif route.key != DEFAULT:
-            _warn(route, list(known))
-    if not whole and names is None:
-        whole = tuple(route for route in settings.routes if route.key == DEFAULT)  # which has no source: that is told
-    return attrs.evolve(settings, routes=whole)
-
-
-def _no_route(route: RouteSettings, settings: Settings, names: Sequence[str]) -> str:
-    of = "" if settings.application is None else f" of {settings.application}"
-    lacks = " and ".join(_lacking(route))
-    return f"[routes.{route.name}] is no route{of}, and has no {lacks}{did_you_mean(route.name, names)}"
-
-
-def _lacking(route: RouteSettings) -> Iterator[str]:
-    if not route.source:
-        yield "source"
-    if "handler" not in route.origins:
-        yield "handler"
-
-
-def _warn(route: RouteSettings, keys: Sequence[str]) -> None:
-    settings = settings_of(RouteSettings)
-    near = nearest(route.key, keys)
-    for field, origin in route.origins.items():
-        if near is not None:
-            right = f"did you mean {key_for(near, settings[field])}?"
-        else:
-            lacking = " and ".join(key_for(route.key, settings[each]) for each in _lacking(route))
-            right = f"a route of its own needs {lacking} too"
-        logger.warning("%s", printable(f"{key_for(route.key, settings[field])} ({origin}) is of no route; {right}"))
 
 
 def _changed(route: Registered, said: RouteSettings | None, mistakes: Mistakes) -> Registered:

@@ -1,11 +1,14 @@
 """The one place where everything is put together; nothing else knows the container library."""
 
+from typing import Any
+
 from loafer.adapters.memory.broker import MemoryBroker
+from loafer.application.connections import Connections
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
-from loafer.entrypoints.wiring.connecting import Connecting
+from loafer.entrypoints.wiring.applications import Application
 from loafer.entrypoints.wiring.lighter import frameworks_put_off
 from loafer.entrypoints.wiring.routes import Wiring
 from loafer.entrypoints.wiring.threads import handler_threads
@@ -13,6 +16,14 @@ from loafer.ports.publisher import Publisher
 
 with frameworks_put_off():
     from dependency_injector import containers, providers
+
+
+def _connections(application: Application | None, *given: Any) -> Connections:
+    if application is None:
+        return Connections()
+    from loafer.entrypoints.wiring.connecting import Connecting  # noqa: PLC0415 - only code has publishers
+
+    return Connecting(*given).connections(application)
 
 
 def _sqs_publisher(queue: str, transport: str) -> Publisher:
@@ -73,9 +84,8 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         new_loop=new_loop,
     )
-    connecting = providers.Singleton(
-        Connecting, mistakes, broker, transport, settings.provided.processes, publisher_to=publisher_to
+    connections = providers.Singleton(
+        _connections, application, mistakes, broker, transport, settings.provided.processes, publisher_to
     )
-    connections = providers.Singleton(connecting.provided.connections.call(application))
     sqs_publisher = providers.Factory(_sqs_publisher, transport=transport)
     sns_publisher = providers.Factory(_sns_publisher)

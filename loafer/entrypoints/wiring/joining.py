@@ -10,10 +10,7 @@ from loafer.application.registered import Registered
 from loafer.application.route import Branching, Call, Route, Surroundings
 from loafer.domain.choosing import Chooser
 from loafer.domain.rules import Asked, leaves
-from loafer.domain.share import Share
-
-JOBS = 10
-"""Handlers at once that a route counts for, where it does not say how many."""
+from loafer.domain.share import JOBS, Share
 
 
 def joined(group: Sequence[Registered], branches: tuple[Route, ...], *, reject: bool, enveloped: bool) -> Route:

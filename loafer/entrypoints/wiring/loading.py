@@ -13,7 +13,6 @@ import attrs
 
 from loafer.application.calling import call_of, instance_of, raised, translator_of
 from loafer.application.pool import ThreadPool
-from loafer.application.registered import Line
 from loafer.application.route import Call, Surroundings, Translate
 from loafer.exceptions import ConfigurationError
 from loafer.ports.consumer import Consumer
@@ -167,6 +166,8 @@ def _import(name: str) -> ModuleType | None:
 
 def _line_of(error: BaseException) -> str:
     """Return the line of a user's own code that an error comes from; nothing where there is none."""
+    from loafer.application.registered import Line  # noqa: PLC0415 - only a mistake needs it
+
     places = [Line(frame.f_code.co_filename, number) for frame, number in traceback.walk_tb(error.__traceback__)]
     ours = str(Path(__file__).parents[2])
     theirs = [place for place in places if not place.file.startswith((ours, "<", importlib.__file__))]

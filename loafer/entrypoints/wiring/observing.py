@@ -4,17 +4,18 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from loafer.application.measures import Measures
-from loafer.application.metrics import families_of
 from loafer.application.status import Status
-from loafer.domain.metrics import Family
 from loafer.entrypoints.settings.keys import did_you_mean
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.wiring.loading import import_name
 from loafer.ports.observer import Observer
+
+if TYPE_CHECKING:
+    from loafer.domain.metrics import Family
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ EXTRAS = {"otel-parent": "otel"}
 """The extras whose names are others."""
 
 
-Families = Callable[[], list[Family]]
+Families = Callable[[], "list[Family]"]
 """Returns how a worker is, as metrics."""
 
 
@@ -45,7 +46,9 @@ def observing(
     `status` returns how the worker is; None: there is none, and what is published is all that there is to tell.
     """
 
-    def families() -> list[Family]:
+    def families() -> "list[Family]":
+        from loafer.application.metrics import families_of  # noqa: PLC0415 - whoever is told of nothing needs none
+
         return [] if status is None else list(families_of(status(), settings.live_limit))
 
     with ExitStack() as stack:
@@ -94,6 +97,7 @@ def _prometheus(settings: Settings, stack: ExitStack, families: Families) -> Obs
     if settings.status is not None:
         return Observer()
     from loafer.adapters.prometheus.registry import registered  # noqa: PLC0415 - it is an extra
+    from loafer.application.measures import Measures  # noqa: PLC0415 - as it is for that
 
     measures = Measures()
     stack.enter_context(registered(lambda: [*measures.families(), *families()]))

@@ -25,7 +25,6 @@ from loafer.entrypoints.wiring.loading import (
     load_translator,
     takes,
 )
-from loafer.entrypoints.wiring.registrations import Registrations
 from loafer.ports.consumer import Consumer
 
 Loaded = TypeVar("Loaded")
@@ -62,6 +61,8 @@ class Wiring:
         return [route for route in made if route is not None]
 
     def _registered(self, application: Application, translators: list[Translator | None]) -> list[Route]:
+        from loafer.entrypoints.wiring.registrations import Registrations  # noqa: PLC0415 - what is in code alone has it
+
         for mistake in application.mistakes():
             self.mistakes.tell(mistake)
         shared = self.shared

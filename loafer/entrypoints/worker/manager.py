@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -15,6 +15,7 @@ from loafer.application.delivery import Delivery, ignore
 from loafer.application.dispatcher import Dispatcher
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
+from loafer.entrypoints.wiring.apart import routes_apart
 from loafer.entrypoints.wiring.applications import (
     Application,
     check_only,
@@ -22,8 +23,6 @@ from loafer.entrypoints.wiring.applications import (
     load_application,
     settings_with,
 )
-from loafer.entrypoints.wiring.configured import configured, routes_apart
-from loafer.entrypoints.wiring.connecting import PublisherTo
 from loafer.entrypoints.wiring.container import Container
 from loafer.entrypoints.wiring.observing import observing
 from loafer.entrypoints.worker.course import Course
@@ -31,6 +30,9 @@ from loafer.entrypoints.worker.deadline import WORKER, Deadline, still_running
 from loafer.entrypoints.worker.ending import Ending, ending_of
 from loafer.entrypoints.worker.loops import NewLoop, close, fastest_loop, run_to_its_end
 from loafer.entrypoints.worker.signals import by_signals
+
+if TYPE_CHECKING:
+    from loafer.entrypoints.wiring.connecting import PublisherTo
 
 Stoppable: TypeAlias = Callable[[Callable[[], None]], AbstractContextManager[None]]
 """Lets someone call what it is given, to stop, from any thread and for as long as the context lasts."""
@@ -79,7 +81,7 @@ class Manager:
     application: Application | None = None
     cut_off: CutOff | None = None
     watching: Watching = _nobody
-    publisher_to: PublisherTo | None = None
+    publisher_to: "PublisherTo | None" = None
     connections: Connections = attrs.field(factory=Connections, init=False)
     _deadline: Deadline | None = attrs.field(default=None, init=False)
 
@@ -123,6 +125,8 @@ class Manager:
                 return attrs.evolve(settings, routes=())
         if self.application is None:
             return routes_apart(settings, self.mistakes)
+        from loafer.entrypoints.wiring.configured import configured  # noqa: PLC0415 - as all that is for applications
+
         self.application, settings = configured(self.application, settings, self.mistakes)
         check_only(self.application, settings, self.mistakes)
         settings = settings_with(self.application, settings, self.mistakes)

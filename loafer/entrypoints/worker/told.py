@@ -1,11 +1,12 @@
 """What a worker says of itself; imports nothing that its supervisor would have for that alone."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from loafer.domain.metrics import Family
+if TYPE_CHECKING:
+    from loafer.domain.metrics import Family
 
 
 @attrs.frozen
@@ -19,4 +20,4 @@ class Told:
     """
 
     document: Mapping[str, Any]
-    families: Sequence[Family] = ()
+    families: "Sequence[Family]" = ()

@@ -8,18 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
 from loafer import __version__
 from loafer.adapters.aws.bill import BILL
 from loafer.application.dispatcher import Dispatcher
-from loafer.application.measures import Measures
-from loafer.application.metrics import families_of
 from loafer.application.status import Status
 from loafer.application.stuck import log_held
-from loafer.domain.metrics import Family, Sample
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.worker.desk import Desk
 from loafer.entrypoints.worker.document import document_of
@@ -29,6 +26,10 @@ from loafer.entrypoints.worker.status_file import path_for, written
 from loafer.entrypoints.worker.status_place import started
 from loafer.entrypoints.worker.telling import is_told, telling
 from loafer.entrypoints.worker.told import Told
+
+if TYPE_CHECKING:
+    from loafer.application.measures import Measures
+    from loafer.domain.metrics import Family
 
 Document: TypeAlias = Callable[[], dict[str, Any]]
 
@@ -65,9 +66,8 @@ class Watch:
         self._dispatcher = dispatcher
         since = started(os.getpid())
         with ExitStack() as stack:
-            measures: Measures | None = None
-            if settings.status is not None:
-                measures = Measures()
+            measures = None if settings.status is None else _measures()
+            if measures is not None:
                 dispatcher.observers = (*dispatcher.observers, measures)
             path = path_for(settings.status_file, self.number)
             if path is not None:
@@ -100,7 +100,9 @@ class Watch:
         document = document_of(dispatcher.status(), settings.live_limit, self.name, since)
         return {**document, "calls": [attrs.asdict(line) for line in BILL.lines()]}
 
-    def _told(self, settings: Settings, dispatcher: Dispatcher, measures: Measures | None, document: Document) -> Told:
+    def _told(
+        self, settings: Settings, dispatcher: Dispatcher, measures: "Measures | None", document: Document
+    ) -> Told:
         if measures is None:
             return Told(document())
         own = [] if self.report is None else _in_the_registry(self.name)  # who serves that itself has it there
@@ -108,7 +110,13 @@ class Watch:
         return Told(document(), families)
 
 
-def _in_the_registry(name: str) -> list[Family]:
+def _measures() -> "Measures":
+    from loafer.application.measures import Measures  # noqa: PLC0415 - nothing is measured unless it is asked for
+
+    return Measures()
+
+
+def _in_the_registry(name: str) -> "list[Family]":
     """Return what the application of a worker keeps by the client library of Prometheus, if it has imported that."""
     if "prometheus_client" not in sys.modules:
         return []
@@ -121,7 +129,10 @@ def _in_the_registry(name: str) -> list[Family]:
         return []
 
 
-def _families(status: Status, live_limit: float) -> Iterator[Family]:
+def _families(status: Status, live_limit: float) -> "Iterator[Family]":
+    from loafer.application.metrics import families_of  # noqa: PLC0415 - as above
+    from loafer.domain.metrics import Family, Sample  # noqa: PLC0415
+
     yield Family("loafer_info", "gauge", "Which version runs: 1.", (Sample((("version", __version__),), 1),), "max")
     yield from families_of(status, live_limit)
 

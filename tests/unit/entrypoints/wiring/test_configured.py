@@ -15,8 +15,9 @@ from loafer.entrypoints.settings.load import load_settings
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.settings.toml import read_loafer_toml
+from loafer.entrypoints.wiring.apart import routes_apart
 from loafer.entrypoints.wiring.applications import chosen_settings, settings_with, settings_without
-from loafer.entrypoints.wiring.configured import configured, routes_apart
+from loafer.entrypoints.wiring.configured import configured
 from loafer.entrypoints.wiring.routes import Wiring
 
 here = Path(__file__).name
