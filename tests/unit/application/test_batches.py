@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
+from test_sight import NOTIFICATION
 from world import World, now, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
@@ -14,7 +15,7 @@ from loafer.application.options import Options
 from loafer.application.route import BatchCall, Surroundings
 from loafer.domain.context import Context
 from loafer.domain.item import Item
-from loafer.domain.message import OutgoingMessage
+from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.share import Share
 from loafer.exceptions import IgnoreMessage, InvalidContent, RejectMessage
 
@@ -305,3 +306,16 @@ async def test_a_batch_that_was_left_to_its_leases_settles_nothing_when_it_ends_
     assert world.deliveries == []
     assert len(world.queue) == 2
     assert not [call for call in world.faults.calls if call[0] in {"acknowledge", "release"}]
+
+
+async def test_the_notification_that_a_translator_tells_is_that_of_each_message_of_a_batch() -> None:
+    seen: list[object] = []
+
+    async def handle(items: list[Item[str]]) -> None:
+        seen.extend(item.message.notification for item in items)
+
+    def translate(message: Message) -> object:
+        return {"content": message.body, "notification": NOTIFICATION if message.body == "one" else None}
+
+    await batching(queue("clicks", "one", "two"), handle, 2, translate=translate).run_for(2)
+    assert seen == [NOTIFICATION, None]

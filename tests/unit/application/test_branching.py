@@ -9,13 +9,19 @@ import pytest
 
 from loafer import CallNext, Context, IgnoreMessage, Item, Loafer, RejectMessage, Retry, Router, attribute, body
 from loafer.adapters.memory.broker import MemoryBroker
+from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.branching import deliver_to_one
 from loafer.application.delivery import Delivery
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.handled import handled
+from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
+from loafer.application.route import Branching, Call, Route
+from loafer.domain.choosing import Chooser
 from loafer.domain.message import Attribute, Message, OutgoingMessage
+from loafer.domain.rules import ALWAYS
 from loafer.domain.share import Share
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import Settings
@@ -150,6 +156,41 @@ async def test_what_no_route_took_in_the_last_minute_is_told_at_the_stop(
     told = [message for message in caplog.messages if "no route takes" in message]
     assert len(told) == 2
     assert told[1].endswith("are kept: 2 with attribute('type') 'y'; 1 with attribute('type') 'z'")
+
+
+async def test_of_many_kinds_that_no_route_takes_twenty_are_told_apart_and_the_others_together(
+    app: Loafer[None], caplog: pytest.LogCaptureFixture
+) -> None:
+    app.route("memory://events", when=attribute("type") == "a", options=QUICK)(handle)
+    shop = Shop(app)
+    for kind in ("first", *map(str, range(23)), "0"):
+        shop.send({}, kind)
+    await shop.run(5)
+    _, told = [message for message in caplog.messages if "no route takes" in message]
+    kinds = told.partition("are kept: ")[2].split("; ")
+    assert kinds[:2] == ["3 with others", "2 with attribute('type') '0'"]
+    assert kinds[2:] == [f"1 with attribute('type') '{number}'" for number in range(1, 20)]
+
+
+@pytest.mark.parametrize("partly", [False, True])
+async def test_content_that_was_translated_for_a_condition_is_translated_once(partly: bool) -> None:
+    translated, seen = [], list[object]()
+
+    def translate(message: Message) -> dict[str, object]:
+        translated.append(message.id)
+        return {"content": json.loads(message.body)}
+
+    def consumer() -> MemoryConsumer:
+        raise AssertionError
+
+    with ThreadPool(1) as pool:
+        takes = Route("takes", "events", consumer, translate, Call(ThreadHandler(seen.append, pool)))
+        other = attrs.evolve(takes, call=Call(handle)) if partly else takes
+        chooser = Chooser.of([((body("kind") == "a").rule, takes), (ALWAYS, other)])
+        branching = Branching((takes, other), chooser, lambda _: None, lambda: None)
+        assert branching.partly_threaded is partly
+        delivery = await deliver_to_one(takes, branching, Message("1", '{"kind": "a"}', "r"), None)
+    assert (delivery.outcome, seen, translated) == ("succeeded", [{"kind": "a"}], ["1"])
 
 
 def test_what_is_said_of_a_source_that_no_route_has_is_a_mistake(app: Loafer[None]) -> None:

@@ -116,6 +116,34 @@ def test_the_place_is_in_the_handlers_package_whatever_it_calls() -> None:
     assert place_of(raised(lambda: attrs.evolve(5))).startswith("test_dead_letter_reasons:<lambda>:")  # type: ignore[misc]
 
 
+def called_through(*modules: str) -> BaseException:
+    """Return an error that a function of the last module raised, called by those of the modules before it."""
+    call: Any = {}.__getitem__
+    for module in reversed(modules):
+        names: dict[str, Any] = {"__name__": module, "call": call}
+        exec("def work(key):\n    return call(key)", names)  # as if it were in that module
+        call = names["work"]
+    error = raised(lambda: call("missing"))
+    assert error.__traceback__ is not None
+    inner = error.__traceback__.tb_next
+    return error.with_traceback(None if inner is None else inner.tb_next)
+
+
+@pytest.mark.parametrize(
+    ("modules", "place"),
+    [
+        (("shop.orders", "shop.prices", "requests.api"), "shop.prices:work:2"),
+        (("shop", "shopping", "json.decoder"), "shop:work:2"),
+        (("asyncio.tasks", "loafer.application.delivery", "shop.orders"), "shop.orders:work:2"),
+        (("loafer.application.delivery", "loafer.example.orders"), "loafer.example.orders:work:2"),
+        (("asyncio.tasks", "__main__", "json.decoder"), "__main__:work:2"),
+        (("asyncio.tasks", "loafer.application.delivery"), ""),
+    ],
+)
+def test_the_place_is_the_innermost_of_the_users_first_package(modules: tuple[str, ...], place: str) -> None:
+    assert place_of(called_through(*modules)) == place
+
+
 def test_items_of_a_list_fail_in_one_way() -> None:
     paths = [f"(content) $.lines[{number}].amount" for number in (1, 22)]
     assert len({fingerprint_of("InvalidContent", path) for path in paths}) == 1

@@ -52,10 +52,10 @@ async def test_a_minute_in_which_a_handler_goes_on_has_one(caplog: pytest.LogCap
 
 async def test_the_numbers_are_in_the_record_too(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    await World(queue("orders", "1"), handle).run_for(5)
+    await World(queue("orders", "1.23456"), handle).run_for(5)
     [record] = [record for record in caplog.records if record.name == "loafer.application.summary"]
     summary: dict[str, Any] = record.__dict__["summary"]
-    assert (record.__dict__["route"], summary["done"], summary["p50"]) == ("orders", 1, 1.0)
+    assert (record.__dict__["route"], summary["done"], summary["p50"]) == ("orders", 1, 1.235)
 
 
 async def test_the_backlog_is_as_old_as_the_message_that_ended_last(caplog: pytest.LogCaptureFixture) -> None:

@@ -249,3 +249,26 @@ class Notes(Observer):
 
     def sending(self, to: str, messages: Sequence[OutgoingMessage], *, topic: bool) -> None:
         seen.append(to)
+
+
+@attrs.define(eq=False)
+class Adds(Observer):
+    """Wants something to go with what is sent."""
+
+    more: Any
+
+    def sending(self, to: str, messages: Sequence[OutgoingMessage], *, topic: bool) -> Any:
+        return self.more
+
+
+async def test_of_what_several_add_to_messages_baggage_is_a_list_and_the_last_one_says_the_rest() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    orders = app.publisher("memory://orders")
+    first = Adds({"baggage": "a=1", "traceparent": "an earlier one", "number": 5, 5: "five"})
+    async with opened(app, broker, first, Adds(None), Adds({"baggage": "b=2", "traceparent": "a later one"})):
+        await orders.publish({"any": 1})
+    [message] = broker.queues["orders"].messages.values()
+    assert {name: each.value for name, each in message.attributes.items()} == {
+        "baggage": "a=1,b=2",
+        "traceparent": "a later one",
+    }
