@@ -33,7 +33,8 @@ LONG = 60.0
 
 
 def words(number: int) -> str:
-    return f"BEGAN, ENDED = 'began {number}', 'ended {number}'\n"
+    text = f"BEGAN, ENDED = 'began {number}', 'ended {number}'\n"
+    return text + "\n" * number  # of its own size: what was compiled within the same second would be taken for it
 
 
 @pytest.fixture
