@@ -86,5 +86,5 @@ async def test_credentials_revoked_while_running_are_trouble_at_first(fast_sqs: 
         await fast_sqs.chaos()
         await fast_sqs.fill("revoked", 5, start=5)
         await asyncio.to_thread(wait_until, lambda: len(worker.runs) == 10)
-        assert "works again" in worker.log.read_text()
+        await asyncio.to_thread(wait_until, lambda: "works again" in worker.log.read_text())  # a thread writes it
         assert worker.stop() == 0

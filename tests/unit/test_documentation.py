@@ -77,6 +77,7 @@ def run_by_pytest(block: str, folder: Path) -> None:
     """Run an example as its reader would: in a file of its own, by pytest."""
     (folder / "test_example.py").write_text(block, encoding="utf-8")
     options = ["-q", "-p", "loafer.testing.plugin", "-p", "no:cacheprovider", "-W", "error::ResourceWarning"]
+    options += ["--hypothesis-profile=ci"]  # which sets no deadline: the machine may have other work
     command = [sys.executable, "-m", "pytest", *options]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, check=False)

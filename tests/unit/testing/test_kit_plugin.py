@@ -27,9 +27,10 @@ def test_that_passes(loafer_world):
 
 
 EXAMPLES = """
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from loafer.testing import World
 
+@settings(deadline=None)
 @given(st.integers(0, 50))
 def test_with_examples(number):
     with World() as world:
