@@ -235,7 +235,7 @@ class Slots:
     def feed(self) -> None:
         """Let those receives go on for which there are seats now."""
         self._will_feed = False
-        if not self._changed:
+        if not (self._changed and self._hungry):
             return
         self._count()
         free = self.max_jobs - self.running - self._total.waiting

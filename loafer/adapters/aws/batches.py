@@ -27,20 +27,20 @@ _LEASE_LOST = {
 
 
 async def settle(send: Send, entries: Sequence[Entry]) -> list[Failure | None]:
-    """Send the entries, 10 a call, the calls at once; a result each, in order.
+    """Send the entries, which are given ids, 10 a call, the calls at once; a result each, in order.
 
     A call that could not be made (ConsumerUnavailable) becomes a retryable failure of each of its entries, so that it
     never hides what the other calls did; ConsumerError is raised, after the other calls have ended.
     """
     unique = {entry["ReceiptHandle"]: entry for entry in entries}
     if len(unique) == len(entries):
-        return await _settle_unique(send, entries)
+        return await _settle_unique(send, list(entries))
     # A receipt that is there twice is sent once: endpoints differ in what they make of the second.
     results = dict(zip(unique, await _settle_unique(send, list(unique.values())), strict=True))
     return [results[entry["ReceiptHandle"]] for entry in entries]
 
 
-async def _settle_unique(send: Send, entries: Sequence[Entry]) -> list[Failure | None]:
+async def _settle_unique(send: Send, entries: list[Entry]) -> list[Failure | None]:
     chunks = [entries[start : start + LARGEST_BATCH] for start in range(0, len(entries), LARGEST_BATCH)]
     if len(chunks) == 1:
         return await _settle_chunk(send, chunks[0])
@@ -53,10 +53,12 @@ async def _settle_unique(send: Send, entries: Sequence[Entry]) -> list[Failure |
     return results
 
 
-async def _settle_chunk(send: Send, chunk: Sequence[Entry]) -> list[Failure | None]:
+async def _settle_chunk(send: Send, chunk: list[Entry]) -> list[Failure | None]:
     # Ids are positions: a message may be there twice with two receipts, and equal ids have the whole call refused.
+    for position, entry in zip(POSITIONS, chunk, strict=False):
+        entry["Id"] = position
     try:
-        answer = await send([{"Id": position, **entry} for position, entry in zip(POSITIONS, chunk, strict=False)])
+        answer = await send(chunk)
     except ConsumerUnavailable as error:
         return [Failure(str(error))] * len(chunk)
     return results_of(answer, len(chunk))

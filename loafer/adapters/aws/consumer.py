@@ -79,12 +79,13 @@ class SQSConsumer(Consumer):
     batch_size: int = attrs.field(init=False)
     wait_time: float = attrs.field(init=False)
     _address: Address = attrs.field(init=False)
+    _shown: str = attrs.field(init=False)
     _receive: ReceiveOptions = attrs.field(init=False)
     _opened: _Opened | None = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         """Check the source and the options."""
-        self._receive = receive_options(self.options)
+        self._receive, self._shown = receive_options(self.options), without_secrets(self.source)
         try:
             self._address = queue_address(self.source).within(self.region)
         except ValueError as error:
@@ -158,7 +159,7 @@ class SQSConsumer(Consumer):
         poller = opened.poller or await self._open_poller(opened)
         most = min(limit, self.batch_size)
         return await poller.read(
-            partial(messages_in, source=without_secrets(self.source), most=most),
+            partial(messages_in, source=self._shown, most=most),
             "receive_message",
             within=self.wait_time + POLL_MARGIN,
             MaxNumberOfMessages=most,

@@ -10,6 +10,7 @@ from loafer.adapters.aws.address import Address
 from loafer.adapters.aws.answers import text_in
 from loafer.adapters.aws.bill import BILL
 from loafer.adapters.aws.calls import CALL_TIMEOUT, Client, called
+from loafer.adapters.aws.deadlines import Deadlines
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.errors import consumer_error, sdk_errors
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
@@ -36,6 +37,7 @@ class Queue:
     url: str = ""
     noun: str = "queue"
     lean: LeanTransport | None = None
+    _deadlines: Deadlines = attrs.field(factory=Deadlines, init=False, eq=False, repr=False)
 
     @property
     def region(self) -> str | None:
@@ -62,8 +64,10 @@ class Queue:
             parameters = {"QueueUrl": self.url, **parameters}
         # The SDK's own timeouts leave out the look-up of the host and the wait for a connection of the pool.
         answer: dict[str, Any] | None = None
+        scope = asyncio.timeout(None)
         try:
-            async with asyncio.timeout(within):
+            async with scope:
+                self._deadlines.set(scope, within)
                 if self.lean is not None and operation in OPERATIONS:
                     answer = await self.lean.call(operation, parameters)
                 else:
@@ -72,6 +76,7 @@ class Queue:
         except sdk_errors() as error:
             told = consumer_error(error, self.place, self.region, texts_in(parameters))
         finally:
+            self._deadlines.forget(scope)
             BILL.add(operation, self.address.name, parameters, answer)
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
 

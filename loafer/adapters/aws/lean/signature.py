@@ -48,7 +48,7 @@ class Signer:
     user_agent: str
     _second: tuple[int, str] = attrs.field(default=(-1, ""), init=False)
     _key_of: tuple[str | None, ...] = attrs.field(default=(), init=False, repr=False)
-    _key: bytes = attrs.field(default=b"", init=False, repr=False)
+    _mac: hmac.HMAC = attrs.field(init=False, repr=False)
 
     def head(self, target: str, body: bytes, credentials: Credentials, now: float) -> bytes:
         """Return request line and headers for an operation (`AmazonSQS.ReceiveMessage`) at `now`, seconds of Unix time.
@@ -60,7 +60,7 @@ class Signer:
 
         """
         date = self._date(int(now))
-        key, token = self._signing_key(credentials, date[:8]), credentials.token
+        mac, token = self._mac_of(credentials, date[:8]).copy(), credentials.token
         names = _SIGNED_WITH_TOKEN if token else _SIGNED
         canonical = (
             f"POST\n{self.path}\n\ncontent-type:{CONTENT_TYPE}\nhost:{self.host}\nx-amz-date:{date}\n"
@@ -69,14 +69,14 @@ class Signer:
         )
         scope = f"{date[:8]}/{self.region}/sqs/aws4_request"
         text = f"{_ALGORITHM}\n{date}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.digest(key, text.encode(), "sha256").hex()
+        mac.update(text.encode())
         return (
             f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nUser-Agent: {self.user_agent}\r\n"
             f"Content-Type: {CONTENT_TYPE}\r\nX-Amz-Date: {date}\r\n"
             + (f"X-Amz-Security-Token: {token}\r\n" if token else "")
             + f"X-Amz-Target: {target}\r\nX-Amzn-Query-Mode: true\r\n"
             f"Authorization: {_ALGORITHM} Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={names}, Signature={signature}\r\n"
+            f"SignedHeaders={names}, Signature={mac.hexdigest()}\r\n"
             f"Accept-Encoding: identity\r\nContent-Length: {len(body)}\r\n\r\n"
         ).encode()
 
@@ -85,13 +85,14 @@ class Signer:
             self._second = second, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
         return self._second[1]
 
-    def _signing_key(self, credentials: Credentials, day: str) -> bytes:
-        """Return the key of a day, which is worked out once, when the credentials are looked at too."""
+    def _mac_of(self, credentials: Credentials, day: str) -> hmac.HMAC:
+        """Return what signs with the key of a day; it is made once, when the credentials are looked at too."""
         key_of = credentials.secret_key, day, credentials.access_key, credentials.token
         if self._key_of != key_of:
             check_credentials(credentials)
-            self._key, self._key_of = signing_key(credentials.secret_key, day, self.region, "sqs"), key_of
-        return self._key
+            key = signing_key(credentials.secret_key, day, self.region, "sqs")
+            self._mac, self._key_of = hmac.new(key, digestmod="sha256"), key_of
+        return self._mac
 
 
 def signing_key(secret: str, day: str, region: str, service: str) -> bytes:

@@ -1,0 +1,73 @@
+"""Many calls, one timer: each ends when its time has come, and none before."""
+
+import asyncio
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loafer.adapters.aws.deadlines import Deadlines
+from loafer.testing.clock import run
+
+
+@attrs.define
+class Call:
+    """A call that takes `takes` seconds, may take `within`, and begins after `after`."""
+
+    after: float
+    takes: float
+    within: float
+    ended: float | None = None
+    timed_out: bool = False
+
+    async def run(self, deadlines: Deadlines) -> None:
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self.after)
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                deadlines.set(scope, self.within)
+                await asyncio.sleep(self.takes)
+        except TimeoutError:
+            self.timed_out = True
+        finally:
+            deadlines.forget(scope)
+        self.ended = loop.time()
+
+
+quarters = st.integers(0, 40).map(lambda number: number / 4)
+
+
+@given(st.lists(st.builds(Call, quarters, quarters, quarters.map(lambda at: at + 0.125)), min_size=1, max_size=12))
+def test_each_call_ends_when_it_is_done_or_when_its_time_has_come(calls: list[Call]) -> None:
+    async def all_of_them() -> float:
+        began, deadlines = asyncio.get_running_loop().time(), Deadlines()
+        await asyncio.gather(*(call.run(deadlines) for call in calls))
+        return began
+
+    began = run(all_of_them())
+    for call in calls:
+        assert call.timed_out == (call.takes > call.within)
+        assert call.ended == pytest.approx(began + call.after + min(call.takes, call.within), abs=1e-6)
+
+
+async def test_a_call_that_sets_an_earlier_deadline_is_not_kept_waiting_and_all_share_one_timer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, deadlines = asyncio.get_running_loop(), Deadlines()
+    set_at: list[float] = []
+    call_at = loop.call_at
+
+    def noted(when: float, *args: Any, **kwargs: Any) -> asyncio.TimerHandle:
+        if args[0] == deadlines._look:
+            set_at.append(when - began)
+        return call_at(when, *args, **kwargs)
+
+    monkeypatch.setattr(loop, "call_at", noted)
+    began = loop.time()
+    calls = [Call(0, 9, 30), *(Call(0, 1, 10) for _ in range(5)), Call(1, 60, 4)]
+    await asyncio.gather(*(call.run(deadlines) for call in calls))
+    assert [call.timed_out for call in calls] == [False] * 6 + [True]
+    assert set_at == pytest.approx([30, 10, 5, 30], abs=1e-6)
