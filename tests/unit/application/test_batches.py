@@ -319,3 +319,17 @@ async def test_the_notification_that_a_translator_tells_is_that_of_each_message_
 
     await batching(queue("clicks", "one", "two"), handle, 2, translate=translate).run_for(2)
     assert seen == [NOTIFICATION, None]
+
+
+async def test_a_coroutine_that_translates_the_messages_of_a_batch_is_awaited_for_as_long_as_each_may_take() -> None:
+    batches: Batches = []
+
+    async def translate(message: Message) -> object:
+        await asyncio.sleep(float(message.body))
+        return {"content": message.body + " s"}
+
+    world = batching(queue("clicks", "1", "9"), noting(batches), 2, translate=translate, timeout=2)
+    await world.run_for(5)
+    assert [contents for _, contents in batches] == [["1 s"]]
+    told = {delivery.message.body: (delivery.outcome, str(delivery.error)) for delivery in world.deliveries}
+    assert told == {"1": ("succeeded", "None"), "9": ("untranslated", "its translator took longer than 2 s")}

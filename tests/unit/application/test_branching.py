@@ -193,6 +193,24 @@ async def test_content_that_was_translated_for_a_condition_is_translated_once(pa
     assert (delivery.outcome, seen, translated) == ("succeeded", [{"kind": "a"}], ["1"])
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(1, ("succeeded", None)), (3, ("untranslated", "its translator took"))])
+async def test_a_coroutine_that_translates_for_a_condition_is_awaited_within_the_time_limit(
+    seconds: float, told: tuple[str, str | None]
+) -> None:
+    async def translate(message: Message) -> dict[str, object]:
+        await asyncio.sleep(seconds)
+        return {"content": json.loads(message.body)}
+
+    def consumer() -> MemoryConsumer:
+        raise AssertionError
+
+    route = Route("takes", "events", consumer, translate, Call(handle))
+    branching = Branching((route,), Chooser.of([((body("kind") == "a").rule, route)]), lambda _: None, lambda: None)
+    delivery = await deliver_to_one(route, branching, Message("1", '{"kind": "a"}', "r"), 2)
+    assert (delivery.outcome, delivery.error and str(delivery.error)[:19]) == told
+    assert now() == pytest.approx(min(seconds, 2))
+
+
 def test_what_is_said_of_a_source_that_no_route_has_is_a_mistake(app: Loafer[None]) -> None:
     router = Router[Any]()
     app.include(router)

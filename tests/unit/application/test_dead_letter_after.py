@@ -5,14 +5,15 @@ from typing import Any
 
 import attrs
 import pytest
-from world import Faults, World, queue
+from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.options import Options
 from loafer.application.route import BatchCall, Route
+from loafer.application.shutdown import Left
 from loafer.domain.batch import Failure
 from loafer.domain.item import Item
-from loafer.domain.message import OutgoingMessage
+from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import Retry
 from loafer.exceptions import ConfigurationError, ConsumerUnavailable, IgnoreMessage, RejectMessage
 from loafer.ports.consumer import SourceInfo
@@ -176,6 +177,22 @@ async def test_a_message_that_fails_for_the_last_time_during_a_stop_is_moved() -
         source = with_letters("one", name=name)
         await World(source, handle, Options(retry_delay=Retry(dead_letter_after=1))).run_for(2)
         assert letters_of(source) == ["one"]
+
+
+async def test_a_move_that_is_under_way_when_everything_else_has_ended_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    move = FlakyConsumer.dead_letter
+
+    async def slowly(self: FlakyConsumer, message: Message) -> Failure | None:
+        await asyncio.sleep(1.5)
+        return await move(self, message)
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", slowly)
+    source = with_letters("bad")
+    world = await World(source, fail, Options(retry_delay=Retry(dead_letter_after=1))).run_for(0.5)
+    assert (letters_of(source), len(source), world.dispatcher.left) == (["bad"], 0, Left())
+    assert now() == pytest.approx(1.5, abs=0.1)
 
 
 async def test_a_handler_that_is_cancelled_by_the_stop_has_made_no_attempt() -> None:

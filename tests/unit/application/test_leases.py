@@ -132,6 +132,22 @@ async def test_a_message_is_kept_invisible_for_as_long_as_sqs_allows_and_no_long
         world.dispatcher.stop()
 
 
+async def test_a_message_that_was_held_for_as_long_as_sqs_allows_is_lost_and_that_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("loafer.domain.lease.LONGEST_LEASE", 595)
+    world = World(queue("orders", "one", visibility_timeout=60), takes_an_hour, Options(grace_period=0))
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.pause("orders")
+        await asyncio.sleep(700)
+        extensions = [call for call in world.faults.calls if call[0] == "extend"]
+        await asyncio.sleep(100)
+        assert [call for call in world.faults.calls if call[0] == "extend"] == extensions
+    assert caplog.messages.count("message orders-1: its lease is lost: it has been held for 12 hours") == 1
+    assert world.dispatcher.counts["leases_lost"] == 1
+
+
 async def test_a_message_whose_lease_ended_while_it_waited_is_not_started(caplog: pytest.LogCaptureFixture) -> None:
     started: list[Any] = []
 

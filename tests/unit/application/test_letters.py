@@ -17,6 +17,7 @@ from loafer.domain.batch import Failure
 from loafer.domain.failure import FOLDED, Reason
 from loafer.domain.limits import LONGEST_LEASE
 from loafer.domain.message import Attribute, Message, OutgoingMessage
+from loafer.exceptions import ConsumerError, ConsumerUnavailable
 from loafer.ports.inspector import Inspector, Letter, QueueState, Unsure
 from loafer.ports.journal import Noted, Step
 from loafer.testing.contracts.moves import MemoryJournal
@@ -365,6 +366,64 @@ async def test_a_copy_that_comes_back_ends_the_move_also_one_of_an_earlier_move(
     journal = MemoryJournal({"m0": Noted(Step.SENT, 0.0, "m2")})
     moved = await moving(Scripted([letters(3)]), Scripted(), journal).run()
     assert (moved.stopped, moved.sent, moved.deleted) == ("what was sent comes back: m2", 1, 1)
+
+
+async def test_a_copy_that_cannot_be_sent_at_all_is_noted_as_refused_with_why_and_ends_the_move() -> None:
+    class Gone(Scripted):
+        async def send(self, message: OutgoingMessage) -> str:
+            raise ConsumerError("it does not exist")
+
+    came: list[tuple[str, Step, str]] = []
+
+    class Noting(MemoryJournal):
+        def came(self, steps: Sequence[tuple[str, Step, str]]) -> None:
+            came.extend(steps)
+
+    inspector = Scripted([letters(2)])
+    with pytest.raises(ConsumerError, match="it does not exist"):
+        await moving(inspector, Gone(), Noting()).run()
+    assert came == [("m1", Step.REFUSED, "it does not exist")]
+    assert inspector.of("delete") == []
+
+
+async def test_where_the_journal_cannot_be_written_after_a_send_nobody_knows_of_the_copy() -> None:
+    class Full(MemoryJournal):
+        def came(self, steps: Sequence[tuple[str, Step, str]]) -> None:
+            raise OSError("no space left")
+
+    inspector = Scripted([letters(2)])
+    move = moving(inspector, Scripted(), Full())
+    with pytest.raises(OSError, match="no space left"):
+        await move.run()
+    assert (move.done.unsure, move.done.sent, inspector.of("delete")) == (["m1"], 0, [])
+
+
+@pytest.mark.parametrize(
+    ("unsure", "total", "unseen"),
+    [
+        (None, 1, ["sending", "unsure", "sent"]),
+        (None, 0, []),
+        (True, 1, ["sending", "unsure", "sent"]),
+        (False, 1, ["sent"]),
+    ],
+)
+async def test_what_was_begun_before_and_does_not_come_though_more_is_there_is_told(
+    unsure: bool | None, total: int, unseen: list[str]
+) -> None:
+    steps = {"sending": Step.SENDING, "unsure": Step.UNSURE, "sent": Step.SENT, "deleted": Step.DELETED}
+    journal = MemoryJournal({name: Noted(step, 0.0, "copy") for name, step in steps.items()})
+    moved = await moving(Scripted(totals=[0, total]), Scripted(), journal, unsure=unsure).run()
+    assert moved.unseen == unseen
+
+
+async def test_what_cannot_be_given_back_for_its_queue_fails_is_counted_with_why() -> None:
+    class Gone(Scripted):
+        async def release(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+            raise ConsumerUnavailable("no answer")
+
+    async with browsing(Gone([letters(3)]), 60, now) as look:
+        await look.more()
+    assert (look.left_hidden, look.why_hidden) == (3, "no answer")
 
 
 async def test_letters_are_kept_elsewhere_before_they_are_deleted() -> None:

@@ -326,6 +326,24 @@ def test_without_middleware_a_handler_is_called_as_it_is_and_with_it_it_keeps_it
     assert (batch.contextual, batch.size, batch.handle.pool) == (True, 7, pool)  # type: ignore[attr-defined]
 
 
+class Remembering(dict[str, object]):
+    """A class whose signature nobody can tell, for it is made in C."""
+
+    def __call__(self, content: object) -> None: ...
+
+
+class LargestCharacter:
+    translate = staticmethod(max)  # which does not say what it takes either
+
+
+def test_what_does_not_say_what_it_takes_is_taken_as_it_is(pool: ThreadPool) -> None:
+    assert signature_of(Remembering) is signature_of(max) is None
+    handle = call_of(Remembering, pool, NumberDecoder(), AROUND).handle
+    assert isinstance(handle, ThreadHandler)
+    assert isinstance(handle.function, Remembering)
+    assert translator_of(LargestCharacter, pool)(attrs.evolve(MESSAGE, body="abc")) == "c"
+
+
 def test_a_source_that_no_route_has_is_told_with_the_one_that_may_be_meant() -> None:
     app = Loafer()
     app.route("orders")(handle)

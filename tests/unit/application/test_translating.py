@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -45,6 +46,13 @@ class Indirect:
 class Slow:
     async def translate(self, message: str) -> None:
         await asyncio.sleep(60)
+
+
+class Swallowing:
+    async def translate(self, message: str) -> Mapping[str, Any]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return {"content": message}
 
 
 class Failing:
@@ -108,6 +116,12 @@ async def test_a_coroutine_that_translates_is_cancelled_after_the_time_limit(poo
     assert isinstance(delivery.error, HandlerTimeout)
     assert str(delivery.error) == "its translator took longer than 5 s"
     assert asyncio.get_running_loop().time() == pytest.approx(5)
+
+
+async def test_a_coroutine_that_swallows_its_cancellation_has_taken_too_long_all_the_same(pool: ThreadPool) -> None:
+    delivery = await delivered(Swallowing, pool, limit=5)
+    assert (delivery.outcome, str(delivery.error)) == (Outcome.UNTRANSLATED, "its translator took longer than 5 s")
+    assert isinstance(delivery.error, HandlerTimeout)
 
 
 async def test_a_timeout_of_the_translators_own_is_its_own_error(pool: ThreadPool) -> None:
