@@ -253,6 +253,9 @@ async def test_what_cannot_be_translated_is_kept_where_a_condition_needs_it(app:
     shop.send("no JSON")
     assert {outcome for _, outcome in await shop.run()} == {"untranslated"}
     assert len(shop.queue("events")) == 1
+    assert {(each.route, each.message.body, type(each.error).__name__) for each in shop.ended} == {
+        ("events", "no JSON", "InvalidTranslation")
+    }
 
 
 async def test_a_condition_that_raises_keeps_the_message_and_no_handler_is_blamed(
@@ -266,6 +269,9 @@ async def test_a_condition_that_raises_keeps_the_message_and_no_handler_is_blame
     shop.send({})
     assert {outcome for _, outcome in await shop.run()} == {"failed"}
     assert len(shop.queue("events")) == 1
+    assert {(each.message.id, type(each.error), each.undecided) for each in shop.ended} == {
+        ("events-1", RejectMessage, True)
+    }
     [record] = [each for each in caplog.records if each.name == "loafer.application.report"]
     assert record.getMessage().startswith(
         "message events-1 on route events is kept: a condition of its routes failed: RejectMessage (test_branching.py:"

@@ -14,6 +14,7 @@ from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import ConsumerUnavailable, IgnoreMessage
 from loafer.ports.consumer import SourceInfo
+from loafer.ports.observer import Cause
 
 NOT_ALLOWED = Failure("not allowed", retryable=False)
 
@@ -290,7 +291,9 @@ async def test_where_the_redrive_policy_is_unknown_the_source_counts_the_heads_r
     dead = MemoryQueue("dead.fifo", clock=now)
     handler = Handler(a1=99)
     source = fifo("a1", "a2", "a3", "b1", visibility_timeout=5, max_receive_count=3, dead_letters=dead)
-    await Uncertain(source, handler, Options(retry_delay=retry_delay)).run_for(90)
+    world = Uncertain(source, handler, Options(retry_delay=retry_delay))
+    await world.run_for(90)
+    assert world.dispatcher._lanes[0].events.causes == {Cause.FAILED: 3, Cause.ORDER: 2}
     assert handler.of("a") == ["a1", "a1", "a1", "a2", "a3"]
     assert [message.body for message in dead.visible] == ["a1"]
     assert len(source) == 0

@@ -1,8 +1,10 @@
+import asyncio
 from collections.abc import Mapping
 
 import attrs
+import pytest
 
-from loafer.application.queues import Waiting, looked, waiting
+from loafer.application.queues import AT_ONCE, Waiting, looked, looked_at, waiting
 from loafer.domain.facts import Place, QueueFacts
 from loafer.entrypoints.commands.queues import shown
 from loafer.exceptions import ConsumerError
@@ -84,6 +86,46 @@ async def test_dead_letter_queues_are_looked_at_too_and_what_is_gone_is_left_out
     reader = Listed({"orders": ORDERS, "dead": DEAD})
     assert await looked(reader, "ord") == look(ORDERS, DEAD)
     assert reader.asked == ["orders", "gone", f"{ARN}dead"]
+
+
+async def test_dead_letters_are_asked_for_where_their_queue_is_but_in_the_region_that_their_arn_says() -> None:
+    asked: list[Place] = []
+
+    class Noting(Listed):
+        async def queue(self, place: Place) -> QueueFacts:
+            asked.append(place)
+            return await super().queue(place)
+
+    there = Place(text="orders", region="eu-west-1", endpoint="http://127.0.0.1:4566", profile="shop")
+    told: list[str] = []
+    found = await looked_at([there, Place(text="gone")], Noting({"orders": ORDERS}), told.append)
+    assert found == look(ORDERS)
+    assert asked == [there, Place(text="gone"), attrs.evolve(there, text=f"{ARN}dead", region=None)]
+    assert told == ["it does not exist"], "of the queues that were asked for, not of their dead-letter queues"
+
+
+async def test_a_queue_that_is_listed_itself_is_looked_at_once_though_it_is_anothers_dead_letter_queue() -> None:
+    reader = Listed({"orders": ORDERS, "dead": DEAD})
+    assert await looked_at([Place(text="dead"), Place(text="orders")], reader) == look(ORDERS, DEAD)
+    assert reader.asked == ["dead", "orders"]
+
+
+async def test_of_many_queues_twenty_are_looked_at_at_the_same_time() -> None:
+    at_once: list[int] = []
+    running: set[str] = set()
+
+    class Slow(Listed):
+        async def queue(self, place: Place) -> QueueFacts:
+            running.add(place.text)
+            at_once.append(len(running))
+            await asyncio.sleep(1)
+            running.discard(place.text)
+            return attrs.evolve(DEAD, arn=place.text)
+
+    found = await looked_at([Place(text=str(number)) for number in range(45)], Slow({}))
+    assert len(found) == 45
+    assert max(at_once) == AT_ONCE == 20
+    assert asyncio.get_running_loop().time() == pytest.approx(3)
 
 
 LONG = Waiting(
