@@ -173,6 +173,8 @@ async def test_what_is_held_is_kept_hidden_when_half_of_its_time_is_over() -> No
         (3, 60, pytest.approx(60)),
         (3, 60, pytest.approx(90)),
     ]
+    await look.wait(0.5)
+    assert now() - began == pytest.approx(100.5)
 
 
 async def test_what_could_not_be_kept_hidden_is_tried_again_and_is_not_taken_for_hidden() -> None:
@@ -297,11 +299,29 @@ async def test_what_is_not_wanted_stays_and_on_a_fifo_queue_keeps_those_behind_i
 
 
 async def test_a_letter_that_shows_itself_again_soon_is_not_sent() -> None:
-    inspector, to = Scripted([letters(2)], extends=[[NEVER]] * 9), Scripted()
+    inspector, to = Scripted([letters(3)], extends=[[NEVER] * 2] * 9), Scripted()
     move = moving(inspector, to, rate=0.02)  # the second one's turn is when its time is over
     moved = await move.run()
-    assert (moved.wanted, moved.sent, moved.waiting) == (2, 1, 1)
+    assert (moved.wanted, moved.sent, moved.waiting) == (3, 1, 2)
     assert not moved.complete
+
+
+@pytest.mark.parametrize("end", ["it is stopped", "it shows itself again"])
+async def test_a_copy_is_not_tried_again_once_the_move_is_stopped_or_its_letter_shows_itself(end: str) -> None:
+    stop: list[str] = []
+
+    class Busy(Scripted):
+        async def send(self, message: OutgoingMessage) -> Failure:
+            self.sent.append(message)
+            if end == "it is stopped":
+                stop.append(end)
+            else:
+                await asyncio.sleep(60 - MARGIN)
+            return AGAIN
+
+    to = Busy()
+    moved = await moving(Scripted([letters(1)]), to, stopped=lambda: bool(stop)).run()
+    assert (len(to.sent), moved.refused) == (1, {"m1": AGAIN.reason})
 
 
 async def test_a_rate_is_kept_and_each_letter_is_deleted_at_once() -> None:

@@ -18,6 +18,7 @@ from loafer import Failure, Loafer, PublisherError
 from loafer.adapters.memory.broker import MemoryBroker
 from loafer.adapters.memory.topic import envelope
 from loafer.adapters.sentry.observer import SentryObserver
+from loafer.application.connection import Connection
 from loafer.application.measures import Measures
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.domain.metrics import text_of
@@ -272,3 +273,15 @@ async def test_of_what_several_add_to_messages_baggage_is_a_list_and_the_last_on
         "baggage": "a=1,b=2",
         "traceparent": "a later one",
     }
+
+
+async def test_what_is_published_after_the_end_is_refused_by_the_publisher_itself_in_whatever_loop() -> None:
+    refused = PublisherError("it is closed")
+    connection = Connection(Refuses(refused), str)
+    await connection.open()
+    assert connection.is_here
+    await connection.close()
+    assert not connection.is_here
+    with pytest.raises(PublisherError) as caught:
+        await connection.publish(OutgoingMessage("one"))
+    assert caught.value is refused
