@@ -125,6 +125,9 @@ def _each(
     deduplication_id: Callable[[Content], str] | None,
 ) -> list[tuple[object, Details]]:
     """Return each content with what goes with it."""
+    if not callable(group) and deduplication_id is None:
+        of_all = Details(attributes, delay, group, None)
+        return [(content, of_all) for content in contents]
     return [
         (
             content,

@@ -20,6 +20,8 @@ def attributes_of(values: Mapping[str, AttributeValue]) -> dict[str, Attribute]:
         TypeError: one is none of these, or there is no mapping of names.
 
     """
+    if values is NO_VALUES:
+        return {}
     if not isinstance(values, Mapping):
         raise TypeError(
             f"attributes are a {type(values).__name__}; give a mapping of names, such as {{'kind': 'order'}}"

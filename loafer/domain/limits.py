@@ -92,6 +92,8 @@ def mistake_in(message: "OutgoingMessage", limits: Limits) -> str | None:
     """Return in one line why a queue or topic would refuse a message; None: it takes it."""
     if not message.body:
         return "the body is empty; give it one character at least"
+    if _is_plain(message, limits):
+        return None
     return (
         _forbidden_character(message)
         or _too_much(message, limits)
@@ -142,6 +144,13 @@ def split(messages: Sequence["OutgoingMessage"], largest: int) -> Iterator[list[
         yield batch
 
 
+def _is_plain(message: "OutgoingMessage", limits: Limits) -> bool:
+    """Tell whether it is nothing but a body that any queue takes, as most are; nothing printable is forbidden."""
+    alone = not (message.attributes or message.group or message.deduplication_id or message.trace_header)
+    free = message.delay is None and not limits.ordered
+    return alone and free and message.body.isprintable() and size_of(message) <= limits.size
+
+
 def _too_much(message: "OutgoingMessage", limits: Limits) -> str | None:
     if len(message.attributes) > MOST_ATTRIBUTES:
         return f"it has {len(message.attributes)} attributes; give it {MOST_ATTRIBUTES} at most"
@@ -167,9 +176,6 @@ def _missing_group(message: "OutgoingMessage", limits: Limits) -> str | None:
 
 
 def _forbidden_character(message: "OutgoingMessage") -> str | None:
-    alone = not (message.attributes or message.group or message.deduplication_id or message.trace_header)
-    if alone and message.body.isprintable():  # as most are: nothing printable is forbidden
-        return None
     texts: list[tuple[str, str | bytes | None]] = [
         ("the body", message.body),
         ("the group", message.group),

@@ -43,7 +43,7 @@ class Bill:
         if operation in _SENDING:
             messages = parameters.get("Entries") or parameters.get("PublishBatchRequestEntries") or (parameters,)
             chunks = chunks_in(sum([_size(message) for message in messages]))
-            grouped = any(map(_grouped, messages))
+            grouped = any("MessageGroupId" in message for message in messages)
         with self._lock:
             line = self._lines[operation, place]
             line.calls += 1

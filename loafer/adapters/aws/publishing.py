@@ -139,7 +139,7 @@ class Channel:
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> list[str | Failure]:
         """Send many, in order; PublisherError before any call if one of them breaks a limit."""
         for position, message in enumerate(messages):
-            self._check(message, f"message {position}")
+            self._check(message, position)
         if self._limits.ordered:
             return await self._publish_groups(GroupedSending(messages, self._limits.size))
         results: list[str | Failure] = []
@@ -166,10 +166,11 @@ class Channel:
             await stack.aclose()
             await asyncio.sleep(0)  # the event loop closes the lean transport's connections in its next turn
 
-    def _check(self, message: OutgoingMessage, which: str = "the message") -> None:
-        """Raise PublisherError for a message that would be refused; its one line says which."""
+    def _check(self, message: OutgoingMessage, position: int | None = None) -> None:
+        """Raise PublisherError for a message that would be refused; its one line says which of many."""
         mistake = mistake_in(message, self._limits)
         if mistake is not None:
+            which = "the message" if position is None else f"message {position}"
             raise PublisherError(f"{self.place} does not take {which}: {mistake}")
 
     async def _publish_chunk(self, chunk: Sequence[OutgoingMessage]) -> list[str | Failure]:
@@ -195,15 +196,18 @@ class Channel:
         return await persistent(partial(self.ask, operation, parameters), self.place)
 
     def _entry(self, message: OutgoingMessage) -> dict[str, Any]:
-        parameters: dict[str, Any] = {
-            self.dialect.body: message.body,
-            "MessageAttributes": wire_attributes(message.attributes) or None,
-            "MessageSystemAttributes": wire_trace_header(message.trace_header) if self.dialect.lean else None,
-            "DelaySeconds": message.delay,
-            "MessageGroupId": message.group,
-            "MessageDeduplicationId": message.deduplication_id,
-        }
-        return {name: value for name, value in parameters.items() if value is not None}
+        entry: dict[str, Any] = {self.dialect.body: message.body}
+        if message.attributes:
+            entry["MessageAttributes"] = wire_attributes(message.attributes)
+        if message.trace_header is not None and self.dialect.lean:
+            entry["MessageSystemAttributes"] = wire_trace_header(message.trace_header)
+        if message.delay is not None:
+            entry["DelaySeconds"] = message.delay
+        if message.group is not None:
+            entry["MessageGroupId"] = message.group
+        if message.deduplication_id is not None:
+            entry["MessageDeduplicationId"] = message.deduplication_id
+        return entry
 
     def _region(self) -> str | None:
         if self._lean is not None:
