@@ -134,7 +134,7 @@ async def test_many_messages_are_sent_in_batches(recorder: Recorder, monkeypatch
     url, arn = await create_queue(unique("orders")), await create_topic(unique("news"))
     monkeypatch.setenv("AWS_ENDPOINT_URL", recorder.url)
     for publisher, row in (
-        (SQSPublisher(url), "many messages published to a queue"),
+        (SQSPublisher(url), "many messages published to a queue, or several at the same time"),
         (SNSPublisher(arn), "many messages published to a topic"),
     ):
         recorder.calls.clear()

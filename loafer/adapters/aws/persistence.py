@@ -17,9 +17,9 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 2.0
 """Bounds of the wait before the next attempt, in seconds: at most 0.5 + 1 + 2 altogether."""
 
 
-async def persistent(call: Callable[[], Awaitable[Answer]], place: str) -> Answer:
+async def persistent(call: Callable[[], Awaitable[Answer]], place: str, attempts: int = ATTEMPTS) -> Answer:
     """Return the answer of a call; raises what its last attempt raises, or what will not pass."""
-    for tries in range(1, ATTEMPTS):
+    for tries in range(1, attempts):
         try:
             return await call()
         except sdk_errors() as error:

@@ -13,10 +13,11 @@ from loafer.adapters.aws.answers import placed, text_in
 from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.bill import BILL
 from loafer.adapters.aws.calls import CALL_TIMEOUT, OPEN_TIMEOUT, Access, Client, called
+from loafer.adapters.aws.company import Company
 from loafer.adapters.aws.errors import Kind, diagnose, publisher_error, sdk_errors
 from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk, prepare
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.persistence import persistent
+from loafer.adapters.aws.persistence import ATTEMPTS, persistent
 from loafer.adapters.aws.wire import texts_in, wire_attributes, wire_trace_header
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in, split
@@ -66,10 +67,12 @@ class Channel:
     _client: Client = attrs.field(init=False, default=None)
     _target: str = attrs.field(init=False, default="")
     _lean: LeanTransport | None = attrs.field(init=False, default=None)
+    _company: Company = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Import the SDK where it will be needed."""
         self._limits = self.dialect.limits.of(self.address.name)
+        self._company = Company(self._publish_alone, partial(self._publish_chunk, attempts=1))
         if self.dialect.lean:
             prepare(self.address.region, self.transport, self.access)
         else:
@@ -129,6 +132,11 @@ class Channel:
     async def publish(self, message: OutgoingMessage) -> str:
         """Send one message and return its id; PublisherError if it breaks a limit (then before any call) or fails."""
         self._check(message)
+        if self.dialect.lean and not self._limits.ordered:
+            return await self._company.publish(message)
+        return await self._publish_alone(message)
+
+    async def _publish_alone(self, message: OutgoingMessage) -> str:
         entry = self._entry(message)
         try:
             return text_in(await self._call(self.dialect.send, entry), "MessageId")
@@ -173,11 +181,11 @@ class Channel:
             which = "the message" if position is None else f"message {position}"
             raise PublisherError(f"{self.place} does not take {which}: {mistake}")
 
-    async def _publish_chunk(self, chunk: Sequence[OutgoingMessage]) -> list[str | Failure]:
+    async def _publish_chunk(self, chunk: Sequence[OutgoingMessage], attempts: int = ATTEMPTS) -> list[str | Failure]:
         entries = [{"Id": str(position), **self._entry(message)} for position, message in enumerate(chunk)]
         parameters = {self.dialect.entries: entries}
         try:
-            answer = await self._call(self.dialect.send_batch, parameters)
+            answer = await self._call(self.dialect.send_batch, parameters, attempts)
         except sdk_errors() as error:
             found = diagnose(error, self.place, self._region(), texts_in(parameters))
             return [Failure(found.sentence, retryable=found.kind in _MAY_PASS)] * len(chunk)
@@ -189,11 +197,11 @@ class Channel:
             results[position] = failure_of(failed, texts_in(entries[position]))
         return results
 
-    async def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    async def _call(self, operation: str, parameters: dict[str, Any], attempts: int = ATTEMPTS) -> dict[str, Any]:
         if self._stack is None:
             raise PublisherError(f"{self.place}: the publisher is not open")
         parameters = {self.dialect.target: self._target, **parameters}
-        return await persistent(partial(self.ask, operation, parameters), self.place)
+        return await persistent(partial(self.ask, operation, parameters), self.place, attempts)
 
     def _entry(self, message: OutgoingMessage) -> dict[str, Any]:
         entry: dict[str, Any] = {self.dialect.body: message.body}

@@ -23,10 +23,10 @@ URL = "http://host/1/orders"
 SENT = answered(b'{"MessageId": "1"}')
 
 
-def publisher(sdk: FakeSQS, *answers: Answer | Exception) -> tuple[SQSPublisher, Any]:
+def publisher(sdk: FakeSQS, *answers: Answer | Exception, queue: str = URL) -> tuple[SQSPublisher, Any]:
     """Return an open publisher over a transport with these answers and a client, and what notes the requests."""
     transport, http = lean(*answers)
-    made = SQSPublisher(URL)
+    made = SQSPublisher(queue)
     channel = made._channel
     channel._stack, channel._client, channel._lean, channel._target = AsyncExitStack(), sdk, transport, URL
     return made, http
