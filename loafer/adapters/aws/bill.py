@@ -98,7 +98,7 @@ def _size(message: Mapping[str, Any]) -> int:
     """Return about how large a message is: its body, in characters, and its attributes."""
     body = message.get("MessageBody") or message.get("Message") or ""
     attributes = message.get("MessageAttributes")
-    return len(str(body)) + (len(str(attributes)) if attributes else 0)
+    return len(body) + (len(str(attributes)) if attributes else 0)
 
 
 def _grouped(message: Mapping[str, Any]) -> bool:
