@@ -13,8 +13,8 @@ WAYS = ("one by one", "20 at once", "in batches")
 PROGRAM = {OURS: "publish_loafer.py", OURS_FAST: "publish_loafer.py"}
 PROGRAM |= {FANFERRO: "publish_fanferro.py", BARE: "publish_bare.py"}
 HOW = (
-    "Messages of 200 bytes. A batch is what the consumer's own function for many sends, ten a call. Loafer lets messages "
-    "that are published at the same time share calls; the others make a call for each."
+    "Messages of 200 bytes. A batch is what the consumer's own function for many sends, ten a call. Loafer lets "
+    "messages that are published at the same time share calls; the others make a call for each."
 )
 
 
