@@ -9,7 +9,7 @@ from typing import Any
 from loafer.application.registered import Batching, Registered
 from loafer.application.signature import function_of, name_of, signature_of
 from loafer.domain.choosing import unreachable
-from loafer.domain.limits import FIFO
+from loafer.domain.limits import FIFO, LONGEST_LEASE
 from loafer.domain.retry import Retry
 from loafer.exceptions import ConfigurationError
 
@@ -77,8 +77,8 @@ def _mistakes_of(route: Registered) -> Iterator[str]:
 def _mistakes_of_batch(route: Registered, batching: Batching) -> Iterator[str]:
     if batching.size is None or not _is_count(batching.size):
         yield f"size={batching.size!r} cannot be; give 1 message or more"
-    if not isinstance(batching.wait, Real) or not 0 <= float(batching.wait) < math.inf:
-        yield f"wait={batching.wait!r} cannot be; give 0 seconds or more"
+    if not isinstance(batching.wait, Real) or not 0 <= float(batching.wait) < LONGEST_LEASE:
+        yield f"wait={batching.wait!r} cannot be; give 0 seconds or more, and less than {LONGEST_LEASE}"
     if str(route.source).endswith(FIFO):
         yield "a batch of a FIFO queue is not possible yet, for its messages run one after the other; use route"
 

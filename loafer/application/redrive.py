@@ -62,7 +62,7 @@ class Redrive:
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
 
     def _moved(self, lease: Lease) -> None:
-        text = "message %s: moved to the dead-letter queue after %d attempts, %d of which ran here"
+        text = "message %s: moved to the dead-letter queue at attempt %d, run %d since its last receive"
         logger.warning(text, lease.message.id, lease.attempts, lease.runs)
         self.lane.counts["dead_lettered"] += 1
         self.lane.settled([lease.message], Operation.DEAD_LETTER)

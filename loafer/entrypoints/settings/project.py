@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from importlib import import_module
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def read_project_files(directory: Path, settings: FileSettings, mistakes: Mistak
         return files
     folder = project_folder(directory)
     sections = []
-    for opened, read in _opened(folder, directory, settings, files.warnings):
+    for opened, read in _opened(folder, directory, settings, files.warnings, mistakes.add):
         if opened.refused is not None:
             _refuse(opened.name, opened.refused, _looked_over(opened, read), files, mistakes)
             continue
@@ -122,15 +122,26 @@ def read_project_files(directory: Path, settings: FileSettings, mistakes: Mistak
 
 
 def _opened(
-    folder: Path, directory: Path, settings: FileSettings, warnings: list[str]
+    folder: Path,
+    directory: Path,
+    settings: FileSettings,
+    warnings: list[str],
+    wrong: Callable[[Mistake], object] = lambda _: None,
 ) -> Iterator[tuple[Opened, Read]]:
-    """Yield the files of a folder that are there and readable, those first that win, each with what reads it."""
+    """Yield the files of a folder that are there and readable, those first that win, each with what reads it.
+
+    One that is not readable is skipped with a warning, and is `wrong` where all that could be in it is ours.
+    """
     for pattern, reader in FORMATS:
         for path in sorted(folder.glob(pattern)):
             name = os.path.relpath(path, directory)
             try:
                 opened = open_file(path, name, trusting=settings.trusting)
             except (OSError, UnicodeDecodeError) as error:
+                if name.endswith(_ALL_OURS):
+                    what = "no text in UTF-8; save it as that" if isinstance(error, ValueError) else str(error.strerror)
+                    wrong(Mistake(name, None, "project file", f"it cannot be read: {what}"))
+                    continue
                 warnings.append(printable(f"{name} is skipped, it cannot be read: {type(error).__name__}"))
                 continue
             if opened is not None:

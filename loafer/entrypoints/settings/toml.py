@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from loafer.domain.retry import Retry
+from loafer.domain.shown import printable
 from loafer.entrypoints.settings.keys import PREFIX, did_you_mean, key_for, key_of_name
 from loafer.entrypoints.settings.load import Table
 from loafer.entrypoints.settings.mistakes import Given, Mistake
@@ -60,7 +61,9 @@ def _read(name: str, text: str, root: Path, *, ours: Callable[[str], bool]) -> S
         whole = _parsed(text)
     except (ValueError, RecursionError) as error:
         line = _AT_LINE.search(str(error))
-        what = "nested too deeply" if isinstance(error, _TooDeepError) else "not readable as TOML; write key = value"
+        reason = "" if isinstance(error, RecursionError) else f" ({printable(str(error).partition(' (at ')[0])})"
+        unreadable = f"not readable as TOML{reason}; write key = value"
+        what = "nested too deeply" if isinstance(error, _TooDeepError) else unreadable
         mistake = Mistake(name, None, f"line {line[1]}" if line else "TOML", what)
         return Said(mistakes=(mistake,)) if ours(text) else Said(warnings=(f"skipped: {mistake}",))
     table: Any = whole

@@ -60,7 +60,8 @@ class Configured:
 
     def rejected(self) -> Mapping[str, bool]:
         """Return of sources whether messages that no route takes are rejected; a source may be another one now."""
-        now = {old.source: new.source for old, new in zip(self.application.routes(), self.changed, strict=True)}
+        pairs = zip(self.application.routes(), self.changed, strict=True)
+        now = {old.source: new.source for old, new in pairs if isinstance(old.source, str)}
         return {now.get(source, source): reject for source, reject in self.application.rejected().items()}
 
     def mistakes(self) -> Sequence[str]:

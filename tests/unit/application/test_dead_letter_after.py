@@ -51,7 +51,7 @@ async def test_a_message_that_fails_is_moved_after_so_many_attempts_and_no_other
     assert letters_of(source) == ["bad"]
     assert len(source) == 0
     assert world.dispatcher.counts["dead_lettered"] == 1
-    assert "moved to the dead-letter queue after 3 attempts" in caplog.text
+    assert "moved to the dead-letter queue at attempt 3" in caplog.text
 
 
 async def test_on_a_fifo_queue_a_head_is_moved_and_its_followers_go_on() -> None:

@@ -118,7 +118,8 @@ async def test_every_head_that_is_moved_is_counted(caplog: pytest.LogCaptureFixt
     world = await World(source, Handler(a1=99, b1=99)).run_for(5)
     assert world.dispatcher.counts["dead_lettered"] == 2
     assert (
-        "message orders.fifo-1: moved to the dead-letter queue after 1 attempts, 1 of which ran here" in caplog.messages
+        "message orders.fifo-1: moved to the dead-letter queue at attempt 1, run 1 since its last receive"
+        in caplog.messages
     )
 
 

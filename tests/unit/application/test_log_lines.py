@@ -105,7 +105,7 @@ async def test_a_message_that_is_moved_is_told_with_its_attempts(caplog: pytest.
     options = Options(retry_delay=Retry(delay=1, dead_letter_after=3))
     await World(with_letters("one"), fail, options).run_for(5)
     assert said(caplog, "settlement", "redrive") == [
-        (WARNING, "message orders-1: moved to the dead-letter queue after 3 attempts, 1 of which ran here"),
+        (WARNING, "message orders-1: moved to the dead-letter queue at attempt 3, run 1 since its last receive"),
     ]
 
 
@@ -118,7 +118,7 @@ async def test_a_reason_for_which_there_is_no_room_is_told_and_the_message_is_mo
     text = "its attributes have no room for the reason why it is moved to the dead-letter queue: ValueError"
     assert said(caplog, "redrive") == [
         (WARNING, f"message orders-1: {text}"),
-        (WARNING, "message orders-1: moved to the dead-letter queue after 1 attempts, 1 of which ran here"),
+        (WARNING, "message orders-1: moved to the dead-letter queue at attempt 1, run 1 since its last receive"),
     ]
 
 

@@ -173,6 +173,10 @@ def mistakes(register: Callable[[Loafer[None]], object]) -> list[str]:
     ("register", "said"),
     [
         (lambda app: app.route("")(handle), "route '': source='' cannot be; give a queue's name, URL or ARN"),
+        (
+            lambda app: app.route(["a", "b"])(handle),
+            "route \"['a', 'b']\": source=['a', 'b'] cannot be; give a queue's",
+        ),
         (lambda app: app.route(None)(handle), "route 'None': source=None cannot be; give a queue's name, URL or ARN"),
         (lambda app: app.route("a", name=5)(handle), "route 5: name=5 cannot be; give a name"),
         (lambda app: app.route("a", region=5)(handle), "route 'a': region=5 cannot be; give a string"),
@@ -192,6 +196,10 @@ def mistakes(register: Callable[[Loafer[None]], object]) -> list[str]:
         (lambda app: app.route("a", when=body("a"))(handle), "route 'a-handle': when: body('a') alone is no condition"),
         (lambda app: app.batch("a", size=0)(many), "route 'a': size=0 cannot be; give 1 message or more"),
         (lambda app: app.batch("a", size=1, wait=-1)(many), "route 'a': wait=-1 cannot be; give 0 seconds or more"),
+        (
+            lambda app: app.batch("a", size=1, wait=50000)(many),
+            "route 'a': wait=50000 cannot be; give 0 seconds or more",
+        ),
         (lambda app: app.batch("a.fifo", size=1)(many), "route 'a.fifo': a batch of a FIFO queue is not possible yet"),
     ],
 )

@@ -121,6 +121,13 @@ def test_a_file_that_is_no_text_is_skipped_with_a_warning(project: Path) -> None
     assert files.warnings == [".env is skipped, it cannot be read: UnicodeDecodeError"]
 
 
+def test_a_loafer_toml_that_is_no_text_is_a_mistake(project: Path) -> None:
+    (project / "loafer.toml").write_bytes("max_jobs = 3".encode("utf-16"))
+    assert complaints(project) == [
+        "loafer.toml (project file): it cannot be read: no text in UTF-8; save it as that",
+    ]
+
+
 def test_an_env_file_may_start_with_a_byte_order_mark(project: Path) -> None:
     (project / ".env").write_bytes(b"\xef\xbb\xbfLOAFER_MAX_JOBS=3")
     assert first(read(project), JOBS) == Given("3", ".env line 1")

@@ -140,7 +140,10 @@ WRONG = {
     "[routes.'a.b']\n[routes.a-b]": (
         "routes.a-b (loafer.toml line 2): 'a.b' (loafer.toml line 1) has the same name in variables; give another one"
     ),
-    "max_jobs = \n": "loafer.toml (line 1): not readable as TOML; write key = value",
+    "max_jobs = \n": "loafer.toml (line 1): not readable as TOML (Invalid value); write key = value",
+    "max_jobs = 1\nmax_jobs = 2\n": (
+        "loafer.toml (line 2): not readable as TOML (Cannot overwrite a value); write key = value"
+    ),
     "a = " + "[" * 5000: "loafer.toml (TOML): not readable as TOML; write key = value",
 }
 

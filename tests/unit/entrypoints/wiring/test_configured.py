@@ -186,3 +186,11 @@ def test_a_batch_keeps_its_size_whatever_is_said_of_the_rest() -> None:
     app.batch("memory://clicks", size=50)(many)
     routes, mistakes = wired(app, CLICKS_ROUTE_MAX_JOBS="2")
     assert (routes["clicks"].batch, routes["clicks"].share.max_jobs, mistakes) == (50, 2, [])
+
+
+def test_a_source_that_is_a_list_is_a_mistake_like_any_other(app: Loafer[None]) -> None:
+    several: Any = ["orders", "letters"]
+    app.route(several)(handle)
+    application, _ = configured(app, *settings_of())
+    assert application.rejected() == {}
+    assert "source=['orders', 'letters'] cannot be; give a queue's name, URL or ARN" in " ".join(application.mistakes())
