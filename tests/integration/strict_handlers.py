@@ -123,3 +123,15 @@ async def forks(content: Any) -> None:
 def forks_in_a_thread(content: Any) -> None:
     if child := _forked(content):
         ran(f"{content['n']}-{_status_of(child)}")
+
+
+async def cancels_all_tasks(content: Any) -> None:
+    await asyncio.sleep(0.2)
+    if content["n"] == 3:
+        for task in asyncio.all_tasks():
+            task.cancel()
+
+
+async def stops_the_loop(content: Any) -> None:
+    if content["n"] == 3:
+        asyncio.get_running_loop().stop()

@@ -12,13 +12,10 @@ from loafer.domain.shown import printable, without_secrets
 from loafer.entrypoints.commands.given import verbosity
 from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.worker.ending import TELLING, ending_of, ends_within
-from loafer.exceptions import ConfigurationError, ConsumerError, LifespanError, PublisherError
+from loafer.exceptions import LoaferError
 
 if TYPE_CHECKING:
     from loafer.application.registered import Registered
-
-TOLD = (ConfigurationError, ConsumerError, LifespanError, PublisherError)
-"""The errors that end a command with a line each, and not with a traceback."""
 
 
 @contextmanager
@@ -26,7 +23,7 @@ def errors_in_one_line(context: click.Context) -> Iterator[None]:
     """Turn loafer's errors into a line each on standard error, and an exit status; with -vv, a traceback too."""
     try:
         yield
-    except TOLD as error:
+    except LoaferError as error:
         context.exit(tell_end(error, traced=verbosity(context) > 1))
 
 

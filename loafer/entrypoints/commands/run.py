@@ -9,7 +9,7 @@ import attrs
 import click
 
 from loafer.adapters.memory import SCHEME
-from loafer.entrypoints.commands.display import TOLD, as_logged, banner, tell_end
+from loafer.entrypoints.commands.display import as_logged, banner, tell_end
 from loafer.entrypoints.commands.given import read_settings, verbosity
 from loafer.entrypoints.settings.here import settings_here
 from loafer.entrypoints.settings.mistakes import Mistakes
@@ -28,6 +28,7 @@ from loafer.entrypoints.wiring.applications import (
 from loafer.entrypoints.worker.deadline import cut_off
 from loafer.entrypoints.worker.log_queue import queued_logs
 from loafer.entrypoints.worker.logs import in_the_logs_format, set_up_logs
+from loafer.exceptions import LoaferError
 
 if TYPE_CHECKING:
     from loafer.entrypoints.supervisor.supervisor import Supervisor
@@ -94,7 +95,7 @@ def run_in_code(application: Application) -> int:
         if settings.processes > 1 and settings.application is None:
             mistakes.tell(f"{application.line}: several processes need its name; keep it in a variable of a module")
         return run_worker(settings, mistakes, application)
-    except TOLD as error:
+    except LoaferError as error:
         return tell_end(error)
 
 

@@ -84,6 +84,7 @@ def ends_within(seconds: float, act: Callable[[], object]) -> bool:
 
 def end_with(act: Callable[[], int | None]) -> NoReturn:
     """Do something, and end the process with the exit status that it returns, or that it ends with."""
+    _hold_standard_streams()
     try:
         status = act()
     except SystemExit as end:
@@ -95,6 +96,18 @@ def end_with(act: Callable[[], int | None]) -> NoReturn:
     except BaseException as error:  # noqa: BLE001 - it ends the process, as it would anyway, but for its traceback
         _show(error)
     end_process(SystemExit(status))
+
+
+def _hold_standard_streams() -> None:
+    """Keep the numbers of standard streams that are closed from sockets, for which libuv would abort the process.
+
+    Whoever this process starts has them too.
+    """
+    for number in range(3):
+        with suppress(OSError):
+            os.fstat(number)
+            continue
+        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
 
 
 def _show(error: BaseException) -> NoReturn:

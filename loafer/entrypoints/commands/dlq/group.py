@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from loafer.entrypoints.commands.display import TOLD, tell_end
+from loafer.entrypoints.commands.display import tell_end
 from loafer.entrypoints.commands.given import settings_alone, verbosity
 from loafer.entrypoints.settings.table import Settings
-from loafer.exceptions import ConsumerError, ConsumerUnavailable
+from loafer.exceptions import ConsumerError, ConsumerUnavailable, LoaferError
 
 _tell = partial(click.echo, err=True)
 
@@ -41,7 +41,7 @@ def _told(context: click.Context) -> Iterator[Settings]:
     """Tell errors in a line each, as every command does, and those of files too; give the settings."""
     try:
         yield settings_alone(context, quiet=True)
-    except TOLD as error:
+    except LoaferError as error:
         context.exit(tell_end(error, traced=verbosity(context) > 1))
     except ConsumerUnavailable as error:  # a worker would wait for it, a person would rather know
         context.exit(tell_end(ConsumerError(str(error)), traced=verbosity(context) > 1))

@@ -1,3 +1,4 @@
+import shlex
 import subprocess
 import sys
 import threading
@@ -98,3 +99,13 @@ def test_the_process_ends_whatever_output_is_blocked(blocks: str) -> None:
     )
     assert done.returncode == 1
     assert "Fatal" not in done.stderr
+
+
+def test_a_command_whose_standard_streams_are_closed_keeps_their_numbers_from_its_sockets() -> None:
+    code = """
+import os
+from loafer.entrypoints.worker.ending import end_with
+end_with(lambda: int(os.open(os.devnull, os.O_RDONLY) < 3 or not all(map(os.get_inheritable, range(3)))))
+"""
+    closed = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} <&- >&- 2>&-"
+    assert subprocess.run(["sh", "-c", closed], timeout=20, check=False).returncode == 0
