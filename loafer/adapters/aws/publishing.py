@@ -14,6 +14,7 @@ from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.bill import BILL
 from loafer.adapters.aws.calls import CALL_TIMEOUT, OPEN_TIMEOUT, Access, Client, called
 from loafer.adapters.aws.company import Company
+from loafer.adapters.aws.deadlines import Deadlines
 from loafer.adapters.aws.errors import Kind, diagnose, publisher_error, sdk_errors
 from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk, prepare
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
@@ -68,6 +69,7 @@ class Channel:
     _target: str = attrs.field(init=False, default="")
     _lean: LeanTransport | None = attrs.field(init=False, default=None)
     _company: Company = attrs.field(init=False)
+    _deadlines: Deadlines = attrs.field(init=False, factory=Deadlines)
 
     def __attrs_post_init__(self) -> None:
         """Import the SDK where it will be needed."""
@@ -86,6 +88,7 @@ class Channel:
     async def open(self, find: Callable[[Client], Awaitable[str]]) -> None:
         """Have `find` say the URL or ARN, given the client if one is needed; PublisherError after 8 seconds at most."""
         await self.close()
+        self._deadlines = Deadlines()  # of this event loop
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(OPEN_TIMEOUT):
@@ -126,8 +129,13 @@ class Channel:
         BILL.add(operation, self.address.name, parameters, None)
         if self._lean is None or operation not in OPERATIONS:
             return await called(self._client, operation, parameters)
-        async with asyncio.timeout(CALL_TIMEOUT):
-            return await self._lean.call(operation, parameters)
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                self._deadlines.set(scope, CALL_TIMEOUT)
+                return await self._lean.call(operation, parameters)
+        finally:
+            self._deadlines.forget(scope)
 
     async def publish(self, message: OutgoingMessage) -> str:
         """Send one message and return its id; PublisherError if it breaks a limit (then before any call) or fails."""

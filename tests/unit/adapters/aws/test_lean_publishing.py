@@ -1,5 +1,6 @@
 """A message by itself goes over the lean transport, again where it has met with passing trouble."""
 
+import asyncio
 import json
 import logging
 from contextlib import AsyncExitStack
@@ -16,6 +17,7 @@ from loafer.adapters.aws.lean.connection import Answer
 from loafer.adapters.aws.publisher import SQSPublisher
 from loafer.domain.message import Attribute, OutgoingMessage
 from loafer.exceptions import PublisherError
+from loafer.testing.clock import run
 
 __all__ = ["aws_environ"]
 
@@ -100,3 +102,26 @@ async def test_a_queue_that_is_missing_is_told_with_its_region(aws_environ: Envi
     aws_environ.setattr(plain, "Http", lambda *_: FakeHttp([gone]))
     with pytest.raises(PublisherError, match=r"^queue 'orders' does not exist in region eu-west-1 .*"):
         await SQSPublisher("orders").open()
+
+
+def test_what_is_not_answered_within_ten_seconds_is_sent_again() -> None:
+    class Silent:
+        """Answers the second request, and no other."""
+
+        asked = 0
+
+        async def post(self, *_: Any) -> Answer:
+            self.asked += 1
+            await asyncio.sleep(0 if self.asked == 2 else 3600)
+            return SENT
+
+    async def main() -> tuple[str, float]:
+        made, _ = publisher(FakeSQS(), SENT)
+        transport: Any = made._channel._lean
+        transport.http = Silent()
+        began = asyncio.get_running_loop().time()
+        return await made.publish(OutgoingMessage("body")), asyncio.get_running_loop().time() - began
+
+    identity, seconds = run(main())
+    assert identity == "1"
+    assert 10 <= seconds <= 11
