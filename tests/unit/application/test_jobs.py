@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 from typing import Any
 
+import attrs
 import pytest
 from world import World, now, queue
 
@@ -11,6 +12,7 @@ from loafer.application.dispatcher import Dispatcher
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
+from loafer.application.route import BatchCall
 from loafer.domain.batch import Failure
 
 NEVER = Failure("the receipt is no longer valid", retryable=False)
@@ -26,6 +28,21 @@ async def test_a_message_that_another_one_started_begins_with_a_clean_context() 
         await asyncio.sleep(0.1)
 
     await World(queue("orders", *"xxx"), handle, Options(max_jobs=1)).run_for(1)
+    assert seen == ["clean"] * 3
+
+
+async def test_a_batch_that_another_one_started_begins_with_a_clean_context() -> None:
+    variable = contextvars.ContextVar("variable", default="clean")
+    seen = []
+
+    async def handle(items: Any) -> None:
+        seen.append(variable.get())
+        variable.set("dirty")
+        await asyncio.sleep(0.1)
+
+    world = World(queue("orders", *"xxxxxx"), handle, Options(max_jobs=1))
+    world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=2))]
+    await world.run_for(1)
     assert seen == ["clean"] * 3
 
 
@@ -69,8 +86,9 @@ async def test_what_goes_wrong_is_told_to_the_log_and_stops_the_worker_though_no
     unobserved = Dispatcher([world.route()], clock=now, threaded_heartbeat=False)
     with pytest.raises(SystemExit, match="3"):
         await unobserved.run()
+    line = handle.__code__.co_firstlineno + 1
     assert [record.message for record in caplog.records if "ValueError" in record.message] == [
-        "message orders-1 on route orders is kept: its handler failed: ValueError (test_jobs.py:66)"
+        f"message orders-1 on route orders is kept: its handler failed: ValueError (test_jobs.py:{line})"
     ]
 
 

@@ -26,6 +26,7 @@ def one(before: QueueFacts, now: QueueFacts, seconds: float = 10, done: float | 
 
 def test_two_looks_tell_the_rates_and_when_a_queue_is_empty() -> None:
     row = one(attrs.evolve(ORDERS, visible=290), ORDERS, 10, 250)
+    assert (row.name, row.visible, row.in_flight, row.delayed) == ("orders", 90, 10, 0)
     assert (row.net, row.out, row.into, row.eta) == (-20, 25, 5, 5)
 
 

@@ -147,6 +147,7 @@ def test_what_is_within_its_bounds_is_alive() -> None:
 async def test_the_time_in_which_the_loop_owes_an_answer_is_seen_without_asking(clock: Callable[[], float]) -> None:
     from loafer.application.lookout import Lookout
 
+    await asyncio.sleep(3)
     watchdog = Watchdog(clock, Lookout(clock))
     assert watchdog.silence(clock()) == 0.0
     watchdog.blocked_for()
