@@ -71,7 +71,15 @@ def announce(place: str, transport: LeanTransport) -> None:
 
 
 def prepare(region: str | None, asked: str | None, access: Access) -> None:
-    """Import the SDK, or else read the certificates, where they will be needed: both take too long on an event loop."""
+    """Import the SDK, or else read the certificates, where they will be needed: both take too long on an event loop.
+
+    It looks once for all that ask alike, for there may be 1 000 routes: what is prepared stays so, and whoever opens a
+    queue looks for itself.
+    """
+    alike = (region, asked, access.get("endpoint"), access.get("profile"))
+    if alike in _prepared:
+        return
+    _prepared.add(alike)
     try:
         found = _found(region, asked, access)
     except Unusual:
@@ -80,6 +88,10 @@ def prepare(region: str | None, asked: str | None, access: Access) -> None:
         if found.endpoint.scheme == "https":
             with suppress(OSError):  # said when the transport is entered
                 _tls(found.certificates)
+
+
+_prepared: set[tuple[str | None, ...]] = set()
+"""For what was prepared: the region and the transport that were asked for, the endpoint, and the profile."""
 
 
 def import_sdk() -> None:

@@ -13,6 +13,7 @@ from lean_fakes import Environ, aws_environ
 from test_lean_hooks import EVENTS, HOOKS, INSTRUMENTED, hook, pretends
 from wire_requests import plainly
 
+from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.lean import plain
 from loafer.adapters.aws.session import shared_session
 
@@ -96,6 +97,7 @@ async def test_certificates_that_are_named_are_read(name: str, endpoint: str, aw
 
 async def test_certificates_are_read_once_for_all_routes_before_the_loop_is_at_work(aws_environ: Environ) -> None:
     aws_environ.setattr(plain, "_contexts", {})
+    aws_environ.setattr(plain, "_prepared", set())
     plain.prepare("eu-west-1", None, {})
     [context] = plain._contexts.values()
     aws_environ.setattr(plain, "aside", None)  # no thread is wanted
@@ -103,6 +105,24 @@ async def test_certificates_are_read_once_for_all_routes_before_the_loop_is_at_w
     assert one is not None
     assert other is not None
     assert one.http.tls is other.http.tls is context
+
+
+def test_routes_that_ask_alike_are_prepared_for_once(aws_environ: Environ) -> None:
+    looked: list[object] = []
+    found = plain._found
+
+    def counted(*given: Any) -> Any:
+        looked.append(given)
+        return found(*given)
+
+    aws_environ.setattr(plain, "_prepared", set())
+    aws_environ.setattr(plain, "_found", counted)
+    for number in range(3):
+        SQSConsumer(f"orders-{number}")
+    assert len(looked) == 1
+    SQSConsumer("orders", region="us-east-1")
+    SQSConsumer("orders", profile="other")
+    assert len(looked) == 3
 
 
 def test_the_certificates_of_the_sdk_are_taken_where_there_are_no_others(aws_environ: Environ) -> None:
