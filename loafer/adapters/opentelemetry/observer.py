@@ -5,25 +5,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
+from functools import partial
 from typing import Any
 
 import attrs
 from opentelemetry import context as contexts
 from opentelemetry import metrics, propagate, trace
 from opentelemetry.context import Context
-from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Link, Span, SpanKind, StatusCode, TracerProvider
 
 from loafer import __version__
+from loafer.adapters.opentelemetry.counting import CountingObserver
+from loafer.adapters.opentelemetry.dropped import Dropped, drops_all
 from loafer.adapters.opentelemetry.instruments import (
     CONVENTIONS,
-    SYSTEM,
     Attributes,
     attributes_of,
-    counters_in,
     histogram_in,
     is_set_up,
-    meter_of,
     sent_to,
 )
 from loafer.domain.batch import Failure
@@ -33,7 +32,6 @@ from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.metrics import LONG_BOUNDS, Family, Sample
 from loafer.domain.shown import of_the_sdk
 from loafer.ports.carried import context_of, may_have_context
-from loafer.ports.observer import Cause, Observer, Operation
 
 logger = logging.getLogger(__name__)
 
@@ -57,14 +55,13 @@ SENDING: ContextVar[_Open | None] = ContextVar("loafer_opentelemetry_sending", d
 
 
 @attrs.define(eq=False)
-class OpenTelemetryObserver(Observer):
+class OpenTelemetryObserver(CountingObserver):
     """Makes a span of each handling, linked to where its messages were sent, and of each send, and counts.
 
     Attributes:
         parent: Whether a span is a child of the one that sent its message, in place of a link to it; not of batches.
         texts: Whether spans hold the texts of errors, which may quote bodies; never those that the SDK's are part of.
         tracers: Gives the tracer; None: the one that is set for the process.
-        meters: Gives the meter; None: as well.
         wall_clock: Seconds since the epoch.
 
     """
@@ -72,40 +69,46 @@ class OpenTelemetryObserver(Observer):
     parent: bool = False
     texts: bool = True
     tracers: TracerProvider | None = None
-    meters: MeterProvider | None = None
     wall_clock: Callable[[], float] = time.time
     _tracer: trace.Tracer = attrs.field(init=False)
-    _counters: dict[str, metrics.Counter] = attrs.field(init=False)
+    _drops_all: bool = attrs.field(default=False, init=False)
+    """Whether no span without a parent will be recorded."""
     _outcomes: Counter[tuple[str, Outcome]] = attrs.field(factory=Counter, init=False)
     _attributes: dict[str, Attributes] = attrs.field(factory=dict, init=False)
     _kinds: Kinds = attrs.field(factory=Kinds, init=False)
     _handling: metrics.Histogram = attrs.field(init=False)
     _latency: metrics.Histogram = attrs.field(init=False)
-    _calls: metrics.Histogram = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the instruments."""
-        self._tracer = trace.get_tracer("loafer", __version__, self.tracers, CONVENTIONS)
-        meter = meter_of(self.meters)
-        self._counters = counters_in(meter)
-        self._handling = histogram_in(meter, "messaging.process.duration", "Handling.")
-        self._latency = histogram_in(meter, "loafer.queue.latency", "From sending to the start.", LONG_BOUNDS)
-        self._calls = histogram_in(meter, "messaging.client.operation.duration", "Calls to the source.")
+        self._tracer = self._made_tracer()
+        super().__attrs_post_init__()
+        self._handling = histogram_in(self._meter, "messaging.process.duration", "Handling.")
+        self._latency = histogram_in(self._meter, "loafer.queue.latency", "From sending to the start.", LONG_BOUNDS)
+
+    def _made_tracer(self) -> trace.Tracer:
+        return trace.get_tracer("loafer", __version__, self.tracers, CONVENTIONS)
 
     def started(self, messages: Sequence[Message]) -> None:
         """Start a span, and make it the current one of the handler."""
+        first = messages[0]
+        about = self._attributes.get(first.source) or self._of_source(first.source)
+        if self._drops_all and not (self.parent and may_have_context(first)):
+            span: Span = Dropped(partial(self._start, about, messages))
+        else:
+            span = self._start(about, messages)
+        OPEN.set(_Open(span, contexts.attach(trace.set_span_in_context(span)), len(messages)))
+
+    def _start(self, about: Attributes, messages: Sequence[Message]) -> Span:
         first, parent = messages[0], NO_CONTEXT
         links: Sequence[Link] = ()
-        if any(may_have_context(message) for message in messages):
+        if any(map(may_have_context, messages)):
             parent, links = self._where_sent(messages)
-        about = self._of_source(first.source)
-        attributes = about.of_span.copy()
         if len(messages) > 1:
-            attributes["messaging.batch.message_count"] = len(messages)
+            attributes = {**about.of_span, "messaging.batch.message_count": len(messages)}
         else:
-            attributes["messaging.message.id"], attributes["loafer.attempt"] = first.id, first.attempt
-        span = self._tracer.start_span(about.span, parent, SpanKind.CONSUMER, attributes, links, record_exception=False)
-        OPEN.set(_Open(span, contexts.attach(trace.set_span_in_context(span)), len(messages)))
+            attributes = {**about.of_span, "messaging.message.id": first.id, "loafer.attempt": first.attempt}
+        return self._tracer.start_span(about.span, parent, SpanKind.CONSUMER, attributes, links, record_exception=False)
 
     def _where_sent(self, messages: Sequence[Message]) -> tuple[Context, Sequence[Link]]:
         """Return the context that a span is to begin in, and the links that it is to have."""
@@ -122,8 +125,8 @@ class OpenTelemetryObserver(Observer):
         self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
     ) -> None:
         """Count an outcome, and tell the span of it."""
-        failed = None if outcome.acknowledged else error
-        about = self._of_source(message.source)
+        failed = None if error is None or outcome.acknowledged else error
+        about = self._attributes.get(message.source) or self._of_source(message.source)
         self._handling.record(seconds, about.of_handling if failed is None else self._of_error(route, failed, about))
         if message.sent_at is not None:
             self._latency.record(max(0.0, self.wall_clock() - seconds - message.sent_at), about.of_source)
@@ -140,9 +143,8 @@ class OpenTelemetryObserver(Observer):
         if now is None:
             return
         now.left -= 1
-        if not now.left:
+        if not now.left:  # no more are told in its context
             contexts.detach(now.token)
-            OPEN.set(None)
             now.span.end()
 
     def families(self) -> list[Family]:
@@ -162,6 +164,8 @@ class OpenTelemetryObserver(Observer):
                     "OpenTelemetry is to be told what happens, and neither a tracer provider nor a meter provider is "
                     "set: set one where your code is imported"
                 )
+            self._tracer = self._made_tracer()  # whose provider may not have been set before
+            self._drops_all = drops_all(self._tracer)
             found = self._attributes[source] = attributes_of(source)
         return found
 
@@ -178,36 +182,6 @@ class OpenTelemetryObserver(Observer):
         span.set_status(StatusCode.ERROR, failed)
         if self.texts and error is not None and not of_the_sdk(error):
             span.record_exception(error)
-
-    def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
-        """Count a receive and what it brought."""
-        result = "full" if len(messages) >= asked else "partial" if messages else "empty"
-        self._counters["loafer.receives"].add(1, {"messaging.destination.name": source, "loafer.result": result})
-        if messages:
-            attributes = {**SYSTEM, "messaging.destination.name": source, "messaging.operation.name": "receive"}
-            self._counters["messaging.client.consumed.messages"].add(len(messages), attributes)
-
-    def settled(self, messages: Sequence[Message], operation: Operation) -> None:
-        """Count what was settled."""
-        self._count("loafer.settled.messages", messages, {"messaging.operation.name": operation.value})
-
-    def extended(self, messages: Sequence[Message]) -> None:
-        """Count leases that were extended."""
-        self._count("loafer.leases.extended", messages, {})
-
-    def comes_back(self, message: Message, cause: Cause) -> None:
-        """Count a message that comes back."""
-        self._count("loafer.redeliveries", [message], {"loafer.cause": cause.value})
-
-    def called(self, operation: Operation, source: str, seconds: float, error: Exception | None) -> None:
-        """Note how long a call took, and count a receive that failed."""
-        attributes = {**SYSTEM, "messaging.destination.name": source, "messaging.operation.name": operation.value}
-        if error is not None:
-            attributes["error.type"] = type(error).__qualname__
-            if operation is Operation.RECEIVE:
-                result = {"messaging.destination.name": source, "loafer.result": "error"}
-                self._counters["loafer.receives"].add(1, result)
-        self._calls.record(seconds, attributes)
 
     def sending(self, to: str, messages: Sequence[OutgoingMessage], *, topic: bool) -> Mapping[str, str]:
         """Start a span, and return its context."""
@@ -243,8 +217,3 @@ class OpenTelemetryObserver(Observer):
         if failed:
             self._tell_error(now.span, wrong["error.type"], error)
         now.span.end()
-
-    def _count(self, name: str, messages: Sequence[Message], attributes: Mapping[str, str]) -> None:
-        if messages:
-            where = {"messaging.destination.name": messages[0].source}
-            self._counters[name].add(len(messages), {**where, **attributes})
