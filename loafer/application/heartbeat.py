@@ -13,7 +13,7 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.trouble import Trouble
-from loafer.domain.batch import Failure
+from loafer.domain.batch import Failure, one_for_each
 from loafer.domain.lease import Lease
 from loafer.domain.limits import LARGEST_BATCH
 from loafer.domain.message import Message
@@ -162,7 +162,8 @@ class Heartbeat:
         limit = min(max(SHORTEST_CALL, lane.leases.interval / 2), LONGEST_CALL)
         try:
             async with asyncio.timeout(limit):
-                results = await (await self._consumer(lane)).extend(messages, seconds)
+                extended = await (await self._consumer(lane)).extend(messages, seconds)
+            results = one_for_each(extended, len(messages))
         except TimeoutError:
             error: Exception = ConsumerUnavailable(f"no answer within {limit:g} s")
         except Exception as raised:  # noqa: BLE001 - a consumer that breaks its contract must not end the heartbeat

@@ -11,7 +11,7 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.tasks import start_task
-from loafer.domain.batch import Batch, Failure
+from loafer.domain.batch import Batch, Failure, one_for_each
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 from loafer.domain.retry import backoff
@@ -137,7 +137,7 @@ class Outbox:
         began = self.lane.clock()
         raised: Exception | None = None
         try:
-            results = await self.send(leases)
+            results = one_for_each(await self.send(leases), len(leases))
         except LoaferError as error:
             raised = error
             return [Failure(str(error))] * len(leases)  # whatever it is, it may pass while the message is ours

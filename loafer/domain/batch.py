@@ -27,6 +27,13 @@ class Failure:
     retryable: bool = True
 
 
+def one_for_each(results: Sequence[T], entries: int) -> Sequence[T]:
+    """Return the results of so many entries; ValueError if they are not as many: nobody knows then whose they are."""
+    if len(results) != entries:
+        raise ValueError(f"there are {len(results)} results for {entries} messages")
+    return results
+
+
 @attrs.define
 class Batch(Generic[T]):
     """Entries that wait to go out together."""

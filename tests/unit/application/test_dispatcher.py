@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -13,8 +13,9 @@ from loafer.application.dispatcher import Dispatcher
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options, Tracebacks
 from loafer.application.pool import ThreadPool
+from loafer.application.shutdown import Left
 from loafer.domain.lifecycle import Outcome
-from loafer.domain.message import OutgoingMessage
+from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import ConsumerError, ConsumerUnavailable, IgnoreMessage, RejectMessage
 
 
@@ -419,3 +420,27 @@ async def test_where_one_receive_is_all_that_a_message_has_nothing_is_received_a
             await asyncio.sleep(0.1)
             assert world.dispatcher._lanes[0].order.startable == 0
     assert len(source.dead_letters or []) == 0
+
+
+@pytest.mark.parametrize("call", ["acknowledge", "extend"])
+async def test_a_consumer_that_answers_for_fewer_messages_than_it_was_asked_for_is_asked_again(
+    call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rightly, calls = getattr(FlakyConsumer, call), list[int]()
+
+    async def too_few_at_first(self: FlakyConsumer, messages: Sequence[Message], *given: Any) -> Sequence[object]:
+        calls.append(len(messages))
+        answered: Sequence[object] = await rightly(self, messages, *given) if len(calls) > 1 else []
+        return answered
+
+    async def handle(content: str) -> None:
+        await asyncio.sleep(40)
+
+    monkeypatch.setattr(FlakyConsumer, call, too_few_at_first)
+    world = World(queue("orders", "one", "two", visibility_timeout=30), handle)
+    async with world:
+        await asyncio.sleep(60)
+        assert (len(world.queue), world.dispatcher.held) == (0, 0)
+    assert set(world.faults.received.values()) == {1}
+    assert (calls[0], sum(calls[1:]) >= 2) == (2, True)
+    assert world.dispatcher.left == Left()

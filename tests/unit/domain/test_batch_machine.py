@@ -1,10 +1,11 @@
 """Batches: who joins, when they go out."""
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from loafer.domain.batch import LINGER, Batch, Failure
+from loafer.domain.batch import LINGER, Batch, Failure, one_for_each
 from loafer.domain.limits import LARGEST_BATCH
 
 
@@ -86,3 +87,10 @@ def test_what_a_full_batch_left_behind_goes_out_when_it_was_due() -> None:
 
 def test_a_failure_may_be_retried_unless_it_says_otherwise() -> None:
     assert Failure("no answer").retryable
+
+
+@pytest.mark.parametrize("results", [[], [None], [None] * 3])
+def test_results_are_as_many_as_what_was_asked_for_or_none_of_them_counts(results: list[Failure | None]) -> None:
+    with pytest.raises(ValueError, match=rf"^there are {len(results)} results for 2 messages$"):
+        one_for_each(results, 2)
+    assert one_for_each(results, len(results)) is results
