@@ -4,12 +4,14 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable
+from functools import partial
 from typing import Any
 
 import attrs
 
 from loafer.application.handler import pool_of
 from loafer.application.route import Call, Handler, Route
+from loafer.application.ticket import Overtime
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
 from loafer.domain.retry import Retry
@@ -125,11 +127,11 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
         await handle(*given)
     elif pool_of(handle) is not None:
         text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
-        warning = asyncio.get_running_loop().call_later(limit, logger.warning, text, message.id, limit)
+        overtime = Overtime(limit, partial(logger.warning, text, message.id, limit))
         try:
             await handle(*given)
         finally:
-            warning.cancel()
+            overtime.cancel()
     else:
         try:
             async with asyncio.timeout(limit) as scope:

@@ -20,7 +20,7 @@ class Denial:
         lane: The lane.
         slots: Start nothing of a lane that is barred.
         stop: Told what ends the worker.
-        start: Called when messages of the lane may start again.
+        start: Called when messages of the lane, or of others in its place, may start.
 
     """
 
@@ -38,6 +38,7 @@ class Denial:
         """Let nothing more start."""
         if not self._trouble.tries:
             self.slots.bar(self.lane)
+            self.start(self.lane)  # those of others, in the slots that it gave back
             asyncio.get_running_loop().call_later(PATIENCE_WHEN_DENIED, self._give_up, error)
         self._trouble.note(error)
         if not self._trouble.worked:

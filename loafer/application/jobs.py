@@ -14,6 +14,7 @@ from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
+from loafer.application.lines import Lines, when_it_began
 from loafer.application.options import Options
 from loafer.application.report import companies
 from loafer.application.route import BatchCall
@@ -22,6 +23,7 @@ from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.tasks import start_task
+from loafer.application.ticket import TICKET, Ticket
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
@@ -52,6 +54,7 @@ class Jobs:
     running: Running = attrs.field(factory=Running, init=False)
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
     _endings: Endings = attrs.field(init=False)
+    _lines: Lines = attrs.field(init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _starting: bool = attrs.field(default=False, init=False)
@@ -73,6 +76,7 @@ class Jobs:
         self._endings = Endings(
             self._settlements, self.slots, self.stop, self.options, self.observe, self.start, self._context
         )
+        self._lines = Lines(self.slots, self.start)
 
     @property
     def waiting(self) -> int:
@@ -140,6 +144,11 @@ class Jobs:
         for lane in self._settlements:
             self.give_back(lane)
 
+    def take_back(self) -> None:
+        """Let what stands in the lines before threads wait for its start again."""
+        for lane in self._settlements:
+            self.slots.take_back(lane)
+
     def open_gate(self, lane: Lane, served_until: float) -> None:
         """Let go what a stop gives back of a lane: its source serves no poll but aborted ones, until `served_until`."""
         self._settlements[lane].open_gate(served_until)
@@ -156,6 +165,7 @@ class Jobs:
 
     def give_back(self, lane: Lane) -> None:
         """Give back what waits in a lane, but for what may start yet."""
+        self.slots.take_back(lane)
         last = lane.info.max_receive_count
         over = self._phase is Phase.OVER or self.slots.is_barred(lane)
         spared = lane.order.spare(None if over else last)
@@ -170,9 +180,12 @@ class Jobs:
         if isinstance(lane.order, BatchOrder):
             self._start_batch(lane, [lease, *lane.order.rest()], now)
             return
+        ticket = self._lines.ticket(lane, lease, now)
         self.running.starting = lane, (lease,), now
-        task = start_task(self._run(lane, lease, now), self._context.copy())
-        self.running.add(task, lane, (lease,), now)
+        context = self._context.copy()
+        context.run(TICKET.set, ticket)
+        task = start_task(self._run(lane, lease, now, ticket), context)
+        self.running.add(task, lane, (lease,), now, ticket)
 
     def _start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
         """Start one job with many messages, but for those whose leases have ended."""
@@ -194,15 +207,11 @@ class Jobs:
             self._settlements[lane].let_go([lease for lease in leases if not lease.is_valid(now)], Cause.LEASE_LOST)
         return valid
 
-    async def _run(self, lane: Lane, lease: Lease, began: float) -> None:
+    async def _run(self, lane: Lane, lease: Lease, began: float, ticket: Ticket | None) -> None:
         """Run a handler; its lease is looked at here, for a task may begin late, as when the process stood still."""
         message = lease.message
         if not lease.is_valid(lane.clock()):
-            logger.warning("message %s: its lease ended while it waited; it is not started", message.id)
-            self.slots.free(lane)
-            self._settlements[lane].let_go([lease], Cause.LEASE_LOST)
-            if not self._starting:
-                self.start(lane)
+            self._not_started(lane, lease)
             return
         lease.runs += 1
         if lease.runs > 1:
@@ -225,7 +234,23 @@ class Jobs:
             if self.running.is_abandoned(lease):
                 return  # the stop is over, and nothing can be settled any more
             delivery = unless_cancelled(delivery)
-        self._endings.end(lane, lease, delivery, lane.clock() - began)
+        if ticket is not None and self._came_to_nothing(ticket):
+            return
+        now = lane.clock()
+        self._endings.end(lane, lease, delivery, now - when_it_began(ticket, began, now))
+
+    def _came_to_nothing(self, ticket: Ticket) -> bool:
+        """Tell whether a message was not started: it waits again, or its lease has ended."""
+        if ticket.late and not ticket.void:
+            self._not_started(ticket.lane, ticket.lease)
+        return ticket.late or ticket.void
+
+    def _not_started(self, lane: Lane, lease: Lease) -> None:
+        logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
+        self.slots.free(lane)
+        self._settlements[lane].let_go([lease], Cause.LEASE_LOST)
+        if not self._starting:
+            self.start(lane)
 
     async def _run_batch(self, lane: Lane, leases: Sequence[Lease], began: float) -> None:
         route = lane.route

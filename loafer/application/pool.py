@@ -16,6 +16,7 @@ import attrs
 
 from loafer.application.threaded import Answers, Call
 from loafer.application.threads import Threads
+from loafer.application.ticket import TICKET, Ticket
 
 logger = logging.getLogger(__name__)
 
@@ -67,10 +68,12 @@ class ThreadPool:
         answers = self._answers
         if answers is None or answers.loop is not loop:
             answers = self._answers = Answers(loop)
-        call = Call(function, given, answers, loop.create_future(), copy_context())
+        call = Call(function, given, answers, loop.create_future(), copy_context(), TICKET.get())
         with self._guard:
             if self._over:
                 raise RuntimeError("the threads for functions are closed")
+            if call.ticket is not None:
+                call.ticket.lined_up = True
             self._calls.append(call)
             thread = self._rouse()
         answers.awaited += 1
@@ -87,6 +90,23 @@ class ThreadPool:
                 return False
         call.answers.awaited -= 1
         return True
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when the message waits that stands first in the line; None: none does."""
+        return next((call.ticket.since for call in list(self._calls) if call.ticket is not None), None)
+
+    def take_back(self) -> list[Ticket]:
+        """Take the messages out of the line, on their event loop, whose functions have not begun; they never run."""
+        with self._guard:
+            back = [(call, call.ticket) for call in self._calls if call.ticket is not None]
+            self._calls = deque(call for call in self._calls if call.ticket is None)
+        for call, ticket in back:
+            ticket.void, ticket.lined_up = True, False
+            call.answers.awaited -= 1
+            call.answer.cancel()
+            call.withdrawn = True
+        return [ticket for _, ticket in back]
 
     def close(self) -> None:
         """Withdraw what has not started, and end the threads; those that run a function, when that has ended."""

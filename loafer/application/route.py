@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from loafer.application.handler import pool_of
+from loafer.application.handler import ThreadHandler, pool_of
 from loafer.application.pool import ThreadPool
 from loafer.domain.context import Context
 from loafer.domain.demand import MOST_AHEAD
@@ -180,6 +180,12 @@ class Route:
     def threaded(self) -> bool:
         """Whether each of its messages needs a thread."""
         return all(pool_of(branch.call.handle) is not None for branch in self.branches)
+
+    @property
+    def lines_up(self) -> bool:
+        """Whether all that a job of it does is to run one function in a thread."""
+        plain = self.branching is None and isinstance(self.call, Call) and isinstance(self.call.handle, ThreadHandler)
+        return plain and not isinstance(self.translate, ThreadHandler)
 
     @property
     def batch(self) -> int:

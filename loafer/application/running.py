@@ -8,6 +8,7 @@ from typing import TypeAlias
 import attrs
 
 from loafer.application.lane import Lane
+from loafer.application.ticket import Ticket
 from loafer.domain.lease import Lease
 from loafer.ports.observer import Cause
 
@@ -15,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 Had: TypeAlias = tuple[Lane, Sequence[Lease], float]
 """What a task has: messages of a lane, and since when."""
+
+Tasks: TypeAlias = "dict[asyncio.Task[None], tuple[Lane, Sequence[Lease], float, Ticket | None]]"
+"""What tasks have; one with a ticket that stands in a line has nothing yet."""
 
 
 @attrs.define(eq=False)
@@ -29,24 +33,41 @@ class Running:
 
     starting: "Had | None" = attrs.field(default=None, init=False)
     cancelled: bool = attrs.field(default=False, init=False)
-    _tasks: "dict[asyncio.Task[None], Had]" = attrs.field(factory=dict, init=False)
+    _tasks: Tasks = attrs.field(factory=dict, init=False)
     _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
     def __len__(self) -> int:
-        """Count the tasks."""
-        return len(self._tasks)
+        """Count the tasks, but for those of messages that wait again."""
+        return sum(ticket is None or not ticket.void for _, _, _, ticket in self._tasks.values())
 
-    def add(self, task: "asyncio.Task[None]", lane: Lane, leases: Sequence[Lease], began: float) -> None:
+    def add(
+        self,
+        task: "asyncio.Task[None]",
+        lane: Lane,
+        leases: Sequence[Lease],
+        began: float,
+        ticket: Ticket | None = None,
+    ) -> None:
         """Keep a task, which `began` then, until it ends; one that started at once may have ended already."""
         self.starting = None
         if not task.done():
-            self._tasks[task] = lane, leases, began
+            self._tasks[task] = lane, leases, began, ticket
             task.add_done_callback(self._forget)
 
     def now(self) -> "list[tuple[asyncio.Task[None] | None, Had]]":
         """Return the tasks with what they have and when they began; on any thread; None is being started."""
-        starting = self.starting
-        return [*([] if starting is None else [(None, starting)]), *list(self._tasks.items())]
+        starting, tasks = self.starting, list(self._tasks.items())
+        found: list[tuple[asyncio.Task[None] | None, Had]] = [] if starting is None else [(None, starting)]
+        for task, (lane, leases, began, ticket) in tasks:
+            since = began if ticket is None else ticket.since_when(began)
+            if since is not None:
+                found.append((task, (lane, leases, since)))
+        return found
+
+    def lined_up(self, lane: Lane) -> int:
+        """Count the messages of a lane that stand in the line before its threads; on any thread."""
+        had = list(self._tasks.values())
+        return sum(ticket is not None and ticket.lined_up for other, _, _, ticket in had if other is lane)
 
     def is_abandoned(self, lease: Lease) -> bool:
         """Tell whether a message was left to its lease: the stop is over, and nothing can be settled any more."""
@@ -69,7 +90,7 @@ class Running:
 
     def abandon(self) -> int:
         """Leave what still runs to its lease and return how many tasks that are."""
-        for lane, leases, _ in self._tasks.values():
+        for lane, leases, _, _ in self._tasks.values():
             for lease in leases:
                 text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
                 logger.warning(text, lease.message.id)
@@ -77,7 +98,8 @@ class Running:
             with lane.lock:
                 lane.leases.drop(leases)
             self._abandoned.update(leases)
-        abandoned, self._tasks = len(self._tasks), {}
+        abandoned = len(self._tasks)
+        self._tasks = {}
         return abandoned
 
     def _forget(self, task: "asyncio.Task[None]") -> None:

@@ -80,6 +80,7 @@ class Shutdown:
         """
         began, grace = self.clock(), self.options.grace_period
         text = "stopping: %d handlers run, %d messages wait, %d polls are open; the grace period is %g s"
+        self.jobs.take_back()
         open_polls = sum(intake.open_polls for intake in self.intakes)
         logger.info(text, len(self.jobs.running), self.jobs.waiting, open_polls, grace)
         end = began + grace + SETTLED

@@ -103,7 +103,7 @@ class Slots:
         """Tell whether a lane's own limits let it start a message; where its rate does not, `pauses` gets it."""
         if tally.limit is not None and tally.running >= tally.limit:
             return False
-        if tally.threads is not None and tally.threads.full:
+        if tally.threads is not None and tally.threads.refuses(lines_up=tally.may_line_up(lane)):
             return False
         if tally.bucket is None or not lane.order.startable:
             return True
@@ -144,6 +144,7 @@ class Slots:
             tally.has_turn = False
             self._turns = [turn for turn in self._turns if turn[2] is not lane]
             heapq.heapify(self._turns)
+        self.take_back(lane)
 
     def unbar(self, lane: Lane) -> None:
         """Let a lane go on."""
@@ -158,6 +159,18 @@ class Slots:
         if tally.at_once is not None:
             tally.pace.ended(seconds, now)
         self._free(lane, tally, len(seconds))
+
+    def take_back(self, lane: Lane) -> None:
+        """Let what stands in the line before a lane's threads wait for its start again."""
+        pool = lane.route.pool
+        if pool is None or not pool.threads.full:
+            return
+        pool.threads.line = 0
+        for ticket in reversed(pool.take_back()):
+            ticket.lease.runs -= 1
+            ticket.lane.order.put_back(ticket.lease)
+            self._tallies[ticket.lane].take_turn_back()
+            self.free(ticket.lane)
 
     def more(self, lane: Lane, messages: int) -> None:
         """Note that running jobs of a lane have so many messages more."""
@@ -182,7 +195,7 @@ class Slots:
         """Let those start whom the lane's own limits have kept from it, on other lanes too if a thread is free now."""
         if tally.at_once is not None:
             self.ready(lane)
-        if tally.threads is not None and tally.threads.just_freed:
+        if tally.threads is not None and tally.threads.freed():
             for other in self._threaded:
                 self.ready(other)
                 self.changed(other)

@@ -165,14 +165,14 @@ class View:
         handled = [each for _, other, _, each in self.handled() if other is lane]
         troubles = [trouble for trouble in list(lane.troubles) if trouble.error is not None]
         took = sorted(lane.events.took.copy())
-        heard, asked = lane.heard, intake.asked
+        heard, asked, lined_up = lane.heard, intake.asked, self.running.lined_up(lane)
         return RouteStatus(
             name=lane.route.name,
             source=lane.route.source,
-            jobs=tally.running,
+            jobs=max(0, tally.running - lined_up),
             limit=self.slots.max_jobs if tally.limit is None else min(tally.limit, self.slots.max_jobs),
             held=len(lane.leases),
-            waiting=len(lane.order),
+            waiting=len(lane.order) + lined_up,
             oldest=max(handled, key=lambda each: each.seconds, default=None),
             last_receive=None if heard is None else now - heard,
             overdue=None if asked is None else max(0.0, now - asked - lane.consumer.wait_time - blocked),

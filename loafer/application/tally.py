@@ -29,6 +29,7 @@ class Tally:
         limit: Handlers that may run; None: any number.
         threads: What its jobs, or some of them, run in; None: they need no thread.
         threaded: Whether each of its jobs needs a thread.
+        lines_up: Whether they may stand in the line before the threads.
         at_once: Its jobs that can run at once, by its limit and its threads; None: any number.
         bounded: Whether anything of its own may keep it from starting a message.
         pace: How long handlers take, where not any number of them can run.
@@ -57,6 +58,7 @@ class Tally:
     limit: int | None = None
     threads: Threads | None = None
     threaded: bool = False
+    lines_up: bool = False
     at_once: int | None = None
     bounded: bool = False
     pace: Pace = attrs.field(factory=Pace)
@@ -85,6 +87,7 @@ class Tally:
             limit=route.share.max_jobs,
             threads=threads,
             threaded=route.threaded,
+            lines_up=route.lines_up,
             at_once=at_once,
             bounded=at_once is not None or bucket is not None,
             bucket=bucket,
@@ -93,12 +96,22 @@ class Tally:
             stride=lightest / route.share.weight,
         )
 
+    def may_line_up(self, lane: Lane) -> bool:
+        """Tell whether its jobs may be started a little before there are threads for them; nobody is to hear of it."""
+        return self.lines_up and lane.info.max_receive_count != 1 and not lane.tell.started
+
     def take_turn(self) -> None:
         """Count a start."""
         self.running += 1
         self.passed += self.stride
         if self.threaded and self.threads is not None:
             self.threads.taken += 1
+
+    def take_turn_back(self) -> None:
+        """Let a start that came to nothing cost no turn; `free` counts its end."""
+        self.passed -= self.stride
+        if self.bucket is not None:
+            self.bucket.owe(-1)
 
     def free(self, slots: int) -> None:
         """Count ends."""

@@ -9,6 +9,7 @@ from contextvars import Context
 import attrs
 
 from loafer.application.forks import FORKS, leave
+from loafer.application.ticket import Ticket
 
 
 @attrs.define(eq=False)
@@ -62,6 +63,7 @@ class Call:
         ended: Whether it has returned or raised.
         returned: What it returned.
         error: What it raised; not in `answer`, for a future takes no StopIteration.
+        ticket: The message that it handles, if that may have to wait for its thread; None: it is started in any case.
         withdrawn: Whether the pool was closed before it started: it never runs.
 
     """
@@ -71,6 +73,7 @@ class Call:
     answers: Answers
     answer: "asyncio.Future[None]"
     context: Context
+    ticket: Ticket | None = None
     ended: bool = False
     returned: object = None
     error: BaseException | None = None
@@ -80,7 +83,10 @@ class Call:
         """Run the function in this thread, and tell its end."""
         depth = FORKS.depth
         try:
-            self.returned = self.context.run(self.function, *self.given)
+            if self.ticket is None:
+                self.returned = self.context.run(self.function, *self.given)
+            else:
+                self.returned = self.ticket.run(self.context, self.function, self.given)
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
             self.error = error
         if FORKS.depth != depth:

@@ -5,33 +5,67 @@ from contextlib import contextmanager
 
 import attrs
 
+from loafer.domain.demand import Pace
+
+AT_ONCE = 0.005
+"""Seconds within which what stands in the line before the threads is expected to begin."""
+
+MOST = 8
+"""Messages that may stand in that line, for each thread."""
+
 
 @attrs.define(eq=False)
 class Threads:
     """What jobs have of a pool's threads, over all lanes; kept on the event loop.
 
-    A function that had to wait for a thread would be held by a worker that cannot run it.
+    A function that had to wait for a thread would be held by a worker that cannot run it. Only where functions are so
+    quick that a thread would do nothing but wait for the next one, a few stand in a line before the threads.
 
     Attributes:
         most: How many threads there are.
         taken: Jobs that have one, or are to have one.
         waiting: Jobs that could start, and need one.
+        line: How many jobs may stand in the line.
+        pace: How long functions have a thread.
+        watched: Whether it is looked after that the line goes on.
 
     """
 
     most: int
     taken: int = 0
     waiting: int = 0
+    line: int = attrs.field(default=0, init=False)
+    pace: Pace = attrs.field(factory=Pace, init=False)
+    watched: bool = attrs.field(default=False, init=False)
+    _refused: bool = attrs.field(default=False, init=False)
+    """Whether some job would have started, had there been a thread for it."""
+    _reserved: bool = attrs.field(default=False, init=False)
+    """Whether one of them may not stand in the line, and so gets the next thread that is free."""
 
     @property
     def full(self) -> bool:
         """Whether whoever needs one would have to wait."""
         return self.taken >= self.most
 
-    @property
-    def just_freed(self) -> bool:
-        """Whether there is one again, and was none before the last job ended."""
-        return self.taken == self.most - 1
+    def refuses(self, *, lines_up: bool) -> bool:
+        """Tell whether a job may not start: there is no thread for it, and no place in the line, if it `lines_up`."""
+        refused = self.taken >= self.most + (self.line if lines_up and not self._reserved else 0)
+        if refused:
+            self._refused = True
+            self._reserved = self._reserved or not lines_up
+        return refused
+
+    def freed(self) -> bool:
+        """Tell, when a job has ended, whether those that were refused may try again."""
+        if not self._refused or self.taken >= self.most + (0 if self._reserved else self.line):
+            return False
+        self._refused = self._reserved = False
+        return True
+
+    def ended(self, seconds: float, now: float) -> None:
+        """Learn from a function that had a thread for so many seconds."""
+        self.pace.ended([seconds], now)
+        self.line = min(MOST * self.most, int(AT_ONCE * self.pace.starts_soon(self.most, now)))
 
     @contextmanager
     def one(self) -> Iterator[None]:

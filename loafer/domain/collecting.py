@@ -53,6 +53,11 @@ class BatchOrder:
         """Take the others of the batch whose first message was taken last."""
         return [self._take() for _ in range(min(self.size - 1, len(self._waiting)))]
 
+    def put_back(self, lease: Lease) -> None:
+        """Let a message that was taken to start wait in the first place again, for no others."""
+        self._waiting.appendleft(lease)
+        self._ripe += 1
+
     def finished(self, leases: Sequence[Lease]) -> None:
         """Nobody waited for them."""
 

@@ -32,6 +32,10 @@ class Order(Protocol):
         """Take the message that starts now; None: none may."""
         ...
 
+    def put_back(self, lease: Lease) -> None:
+        """Let a message that was taken to start wait in the first place again."""
+        ...
+
     def finished(self, leases: Sequence[Lease]) -> None:
         """Note that started messages are confirmed as settled: what waited for them may start."""
         ...
@@ -74,6 +78,10 @@ class ArrivalOrder:
     def next(self) -> Lease | None:
         """Take the message that starts now."""
         return self._waiting.popleft() if self._waiting else None
+
+    def put_back(self, lease: Lease) -> None:
+        """Let a message that was taken to start wait in the first place again."""
+        self._waiting.appendleft(lease)
 
     def finished(self, leases: Sequence[Lease]) -> None:
         """Nobody waited for them."""
@@ -144,6 +152,14 @@ class GroupOrder:
         group.started = group.waiting.popleft()
         self._count -= 1
         return group.started
+
+    def put_back(self, lease: Lease) -> None:
+        """Let a message that was taken to start wait in the first place again; its followers wait for it."""
+        group = self._groups[group_of(lease.message)]
+        group.started = None
+        group.waiting.appendleft(lease)
+        self._count += 1
+        self._ready.appendleft(group)
 
     def finished(self, leases: Sequence[Lease]) -> None:
         """Let the next of each group start, or forget the group."""

@@ -44,10 +44,11 @@ class Skipped:
     """The time of the event loop, and what was skipped of it."""
 
     seconds: float = 0.0
+    _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
 
     def now(self) -> float:
-        """Return the time."""
-        return asyncio.get_running_loop().time() + self.seconds
+        """Return the time, in any thread."""
+        return self._loop.time() + self.seconds
 
 
 @attrs.define(eq=False)

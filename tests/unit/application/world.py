@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 import attrs
@@ -18,9 +19,15 @@ from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import AccessDenied
 from loafer.ports.consumer import SourceInfo
 
+LATEST: list[asyncio.AbstractEventLoop] = []
+"""The event loop of this test."""
+
 
 def now() -> float:
-    return asyncio.get_running_loop().time()
+    """Return the time of the event loop of this test, in its threads too."""
+    with suppress(RuntimeError):
+        LATEST[:] = [asyncio.get_running_loop()]
+    return LATEST[0].time()
 
 
 def queue(name: str = "orders", *bodies: str, **attributes: Any) -> MemoryQueue:

@@ -91,3 +91,13 @@ def test_those_at_their_last_receive_start_without_others_and_the_rest_is_taken(
     assert (order.startable, len(order), order.next(), order.rest()) == (1, 1, two, [])
     order.add([one])
     assert order.startable == 0
+
+
+def test_what_is_put_back_starts_first_again_and_waits_for_no_others() -> None:
+    order = BatchOrder(2)
+    one, two = leases("1", "2")
+    order.add([one])
+    order.ripen(one)
+    order.put_back(order.next() or two)
+    order.add([two])
+    assert (order.startable, order.next(), order.rest()) == (2, one, [two])

@@ -203,3 +203,15 @@ def test_when_the_last_one_is_forgotten_after_a_minute_so_are_its_returns() -> N
     assert not singles.any(FORGOTTEN_AFTER)
     singles.add(message("1"), FORGOTTEN_AFTER, spent=True)
     assert singles.pause("1") == 0.0
+
+
+@pytest.mark.parametrize(("order", "next_ones"), [(ArrivalOrder(), ["g1", "g2"]), (GroupOrder(), ["g1", "h1"])])
+def test_what_is_put_back_starts_first_again(order: ArrivalOrder | GroupOrder, next_ones: list[str]) -> None:
+    waiting(order, "g1", "g2", "h1")
+    before = len(order), order.startable
+    first = order.next()
+    assert first is not None
+    order.put_back(first)
+    assert (len(order), order.startable) == before
+    started = [order.next(), order.next()]
+    assert [lease.message.id for lease in started if lease is not None] == next_ones

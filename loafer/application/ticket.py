@@ -1,0 +1,105 @@
+"""A message whose handler is a plain function, on its way into a thread: until that begins, it only waits."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import Context, ContextVar
+from typing import Any
+
+import attrs
+
+from loafer.application.threads import Threads
+from loafer.domain.lease import Lease
+
+
+@attrs.define(eq=False)
+class Ticket:
+    """A message that is to have a thread of a pool; until one takes its function, it may stand in a line before them.
+
+    Attributes:
+        lease: The message.
+        lane: Its lane.
+        threads: What it has one of, or is to have.
+        clock: Its lane's.
+        since: Since when it stands in the line.
+        begins: Called in the function's context when it begins, with the time.
+        lined_up: Whether it stands in the line.
+        began: When its function began; None: it has not. Written by its thread, as what follows.
+        seconds: For how long it had the thread.
+        late: Whether its lease had ended when it was its ticket: it is not started.
+        void: Whether it was taken out of the line again.
+
+    """
+
+    lease: Lease
+    lane: Any
+    threads: Threads
+    clock: Callable[[], float]
+    since: float
+    begins: Callable[[float], None]
+    lined_up: bool = False
+    began: float | None = None
+    seconds: float = 0.0
+    late: bool = False
+    void: bool = False
+
+    def run(self, context: Context, function: Callable[..., object], given: tuple[object, ...]) -> object:
+        """Run the function, in its thread, unless its lease has ended; return what it returned."""
+        began = self.clock()
+        if not self.lease.is_valid(began):
+            self.late = True
+            return None
+        self.began = began
+        self.lined_up = False
+        context.run(self.begins, began)
+        try:
+            return context.run(function, *given)
+        finally:
+            self.seconds = self.clock() - began
+
+    def since_when(self, started: float) -> float | None:
+        """Return since when its handling runs, which was started then; None: it waits."""
+        if self.began is not None:
+            return self.began
+        return None if self.lined_up or self.void else started
+
+    def left(self, limit: float) -> float:
+        """Return the seconds until its function will have run for as long as the limit says; 0: it has."""
+        return limit if self.began is None else max(0.0, self.began + limit - self.clock())
+
+
+TICKET: "ContextVar[Ticket | None]" = ContextVar("loafer_ticket", default=None)
+"""The ticket of the message that is handled in this context; None where it never stands in a line."""
+
+
+@attrs.define(eq=False)
+class Overtime:
+    """Tells once that a function has run for long; while its message stands in the line, it does not run.
+
+    Attributes:
+        limit: After how many seconds.
+        tell: What to call then.
+
+    """
+
+    limit: float
+    tell: Callable[[], object]
+    _ticket: Ticket | None = attrs.field(factory=TICKET.get, init=False)
+    _timer: asyncio.TimerHandle = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin to count."""
+        self._wait(self.limit)
+
+    def cancel(self) -> None:
+        """Tell nothing any more: it has ended."""
+        self._timer.cancel()
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        left = 0.0 if self._ticket is None else self._ticket.left(self.limit)
+        if left > 0:
+            self._wait(left)
+        else:
+            self.tell()
