@@ -9,7 +9,7 @@ from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.slots import Slots
 from loafer.application.threads import Threads
-from loafer.application.ticket import Ticket
+from loafer.application.ticket import TICKET, Ticket
 from loafer.domain.lease import Lease
 
 STANDS_STILL = 0.1
@@ -63,6 +63,7 @@ def when_it_began(ticket: Ticket | None, started: float, now: float) -> float:
 
 
 def _begins(began: float) -> None:
-    """Let a function's context know when its handling really began."""
+    """Let a function's context know when its handling really began; what it calls on stands in no line."""
+    TICKET.set(None)
     if (handling := HANDLED.get()) is not None:
         HANDLED.set((handling[0], handling[1], began))

@@ -163,7 +163,7 @@ class Slots:
     def take_back(self, lane: Lane) -> None:
         """Let what stands in the line before a lane's threads wait for its start again."""
         pool = lane.route.pool
-        if pool is None or not pool.threads.full:
+        if pool is None:
             return
         pool.threads.line = 0
         for ticket in reversed(pool.take_back()):

@@ -144,6 +144,28 @@ async def test_a_stop_without_grace_leaves_nothing_of_a_line_behind(quick: Quick
     assert [message.body for message in source.visible] == [*LETTERS]
 
 
+async def test_a_stop_gives_back_what_waits_for_threads_that_cannot_be_had(
+    quick: Quick, gate: Gate, pool: ThreadPool
+) -> None:
+    def refuse(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    given_back: list[OutgoingMessage] = []
+    source = queue("orders", "slow")
+    pool.most = 3
+    async with world_of(source, quick, pool, grace_period=20) as world:
+        await slow_one_runs(gate)
+        pool.start = refuse
+        source.send(OutgoingMessage("a"))
+        await asyncio.sleep(1)
+        assert world.dispatcher._slots.running == 2
+        asyncio.get_running_loop().call_later(3, lambda: given_back.extend(source.visible))
+        asyncio.get_running_loop().call_later(3, gate.go_on.set)
+        asyncio.get_running_loop().call_later(3, lambda: threads_hold_the_time(holds=True))
+    assert [message.body for message in given_back] == ["a"]
+    assert quick.ran == ["slow"]
+
+
 async def test_what_stands_in_a_line_at_its_last_receive_runs_within_the_grace_period(
     quick: Quick, gate: Gate, pool: ThreadPool
 ) -> None:
