@@ -66,8 +66,14 @@ class Running:
 
     def lined_up(self, lane: Lane) -> int:
         """Count the messages of a lane that stand in the line before its threads; on any thread."""
-        had = list(self._tasks.values())
-        return sum(ticket is not None and ticket.lined_up for other, _, _, ticket in had if other is lane)
+        return sum(ticket.lined_up for ticket in self._tickets(lane))
+
+    def over(self, lane: Lane) -> int:
+        """Count the messages of a lane whose functions have ended, before the event loop knows it; on any thread."""
+        return sum(ticket.over for ticket in self._tickets(lane))
+
+    def _tickets(self, lane: Lane) -> list[Ticket]:
+        return [ticket for other, _, _, ticket in list(self._tasks.values()) if other is lane and ticket is not None]
 
     def is_abandoned(self, lease: Lease) -> bool:
         """Tell whether a message was left to its lease: the stop is over, and nothing can be settled any more."""

@@ -169,7 +169,7 @@ class View:
         return RouteStatus(
             name=lane.route.name,
             source=lane.route.source,
-            jobs=max(0, tally.running - lined_up),
+            jobs=max(0, tally.running - lined_up - self.running.over(lane)),
             limit=self.slots.max_jobs if tally.limit is None else min(tally.limit, self.slots.max_jobs),
             held=len(lane.leases),
             waiting=len(lane.order) + lined_up,

@@ -25,6 +25,7 @@ class Ticket:
         lined_up: Whether it stands in the line.
         began: When its function began; None: it has not. Written by its thread, as what follows.
         seconds: For how long it had the thread.
+        over: Whether it has ended.
         late: Whether its lease had ended when it was its ticket: it is not started.
         void: Whether it was taken out of the line again.
 
@@ -39,6 +40,7 @@ class Ticket:
     lined_up: bool = False
     began: float | None = None
     seconds: float = 0.0
+    over: bool = False
     late: bool = False
     void: bool = False
 
@@ -54,7 +56,7 @@ class Ticket:
         try:
             return context.run(function, *given)
         finally:
-            self.seconds = self.clock() - began
+            self.seconds, self.over = self.clock() - began, True
 
     def since_when(self, started: float) -> float | None:
         """Return since when its handling runs, which was started then; None: it waits."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -105,6 +106,22 @@ async def test_what_stands_still_in_a_line_waits_for_its_start_again_and_starts_
     assert quick.ran == ["first", "slow", *LETTERS]
     assert {delivery.message.attempt for delivery in world.deliveries} == {1}
     assert len(world.deliveries) == len(quick.ran)
+
+
+async def test_no_more_jobs_are_told_of_than_there_are_threads_though_many_have_ended_at_once(
+    quick: Quick, gate: Gate, pool: ThreadPool
+) -> None:
+    async with world_of(queue("orders", "first", "slow", *LETTERS), quick, pool) as world:
+        await slow_one_runs(gate)
+        gate.go_on.set()
+        while len(quick.ran) < 2 + MOST:
+            time.sleep(0.001)  # noqa: ASYNC251 - the event loop must not know of it yet
+        assert world.dispatcher._slots.running == 1 + MOST
+        assert world.dispatcher.view is not None
+        [route] = world.dispatcher.view.status().routes
+        assert route.jobs <= 1
+        threads_hold_the_time(holds=True)
+        await asyncio.sleep(1)
 
 
 async def test_where_functions_are_slow_none_stands_in_a_line(
