@@ -1,8 +1,10 @@
 """Seeded faults: each does what it says, whatever strikes nothing is lost, and a seed gives the same again."""
 
 import asyncio
+import gc
 import random
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -189,6 +191,15 @@ async def in_a_thread(content: Any) -> None:
     await asyncio.to_thread(plain, content)
 
 
+@pytest.fixture
+def nothing_is_collected() -> Iterator[None]:
+    """Leave what a death left where it is: what its coroutines do when they are collected, the next life sees."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("nothing_is_collected")
 @pytest.mark.parametrize("rates", [{}, {"throttling": 0.2}, EVERYTHING], ids=["calm", "throttled", "everything"])
 @pytest.mark.parametrize("fifo", [False, True], ids=["standard", "fifo"])
 @pytest.mark.parametrize("handler", [succeed, plain, in_a_thread])
