@@ -148,7 +148,8 @@ class Tally:
         if self.limit is not None:
             startable = min(startable, self.limit - self.running - self.waiting + own)
         if self.threads is not None:
-            startable = self.threads.startable(startable, each=self.threaded, own=own)
+            shared = self.threads.pace.starts_soon(self.threads.most, now) if soon else 0  # whoever has them now
+            startable = self.threads.startable(startable, each=self.threaded, own=max(own, shared))
         startable *= self.batch
         if self.bucket is not None:
             startable = min(startable, self.bucket.soon(now) - waiting)

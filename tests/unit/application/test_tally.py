@@ -226,6 +226,16 @@ def test_no_more_can_start_than_find_a_thread() -> None:
     assert partly.startable(10, 0, 0, 0.0) == 0
 
 
+def test_threads_that_another_lane_keeps_busy_with_quick_functions_are_free_soon() -> None:
+    threads = Threads(2, taken=2, waiting=5)
+    tally = Tally(threads=threads, threaded=True, at_once=2)
+    assert tally.startable(10, 5, 0, 0.0) == 0
+    threads.ended(0.5, 0.0)  # four start soon
+    assert tally.startable(10, 5, 0, 0.0) == 4
+    assert tally.startable(10, 0, 0, 0.0) == 0, "soon is not now"
+    assert tally.startable(10, 5, 0, 1.1) == 0, "nothing has ended for a second"
+
+
 def test_no_more_can_start_than_its_rate_lets_within_a_second() -> None:
     tally = Tally(bucket=Bucket(20, 5, 0.0))
     assert tally.startable(100, 0, 4, 0.0) == 21
