@@ -448,3 +448,5 @@ async def test_the_heartbeat_looks_at_the_watched_loop_where_it_has_a_thread(mon
         assert isinstance(watchdog, Watchdog)
         assert heartbeat.look() == 0
         assert watchdog._asked == view_of(world).clock()
+        await asyncio.sleep(1)
+        assert view_of(world).status().blocked == 0, "it has answered"
