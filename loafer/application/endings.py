@@ -21,13 +21,14 @@ from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
+from loafer.domain.retry import Retry
 from loafer.ports.observer import Cause
 
 logger = logging.getLogger(__name__)
 
 
-End: TypeAlias = tuple[Lease, Delivery, float]
-"""A lease, what came of its delivery, and after how many seconds."""
+End: TypeAlias = tuple[Lease, Outcome, BaseException | None, Retry | None, float]
+"""A lease, what came of its delivery, and after how many seconds; the content is not held until it is settled."""
 
 
 @attrs.define(eq=False)
@@ -71,15 +72,15 @@ class Endings:
             tell(delivery.message)
         if not self._ended:
             asyncio.get_running_loop().call_soon(self.settle, context=self.context)
-        self._ended[lane].append((lease, delivery, seconds))
+        self._ended[lane].append((lease, delivery.outcome, delivery.error, delivery.retry, seconds))
 
     def settle(self) -> None:
         """Count and settle what has ended, and let others start."""
         ended, self._ended = self._ended, defaultdict(list)
         for lane, ends in ended.items():
             now = lane.clock()
-            _, deliveries, seconds = zip(*ends, strict=True)
-            lane.events.handled([delivery.outcome for delivery in deliveries], seconds)
+            _, outcomes, _, _, seconds = zip(*ends, strict=True)
+            lane.events.handled(outcomes, seconds)
             if not isinstance(lane.route.call, BatchCall):  # whose one slot is back already
                 self.slots.ended(lane, seconds, now)
             self._settle(lane, ends, now)
@@ -88,16 +89,16 @@ class Endings:
 
     def _settle(self, lane: Lane, ends: Sequence[End], now: float) -> None:
         settlement = self.settlements[lane]
-        done = [lease for lease, delivery, _ in ends if delivery.outcome.acknowledged]
+        done = [lease for lease, outcome, *_ in ends if outcome.acknowledged]
         if done:
             with _guarded(settlement, done):
                 settlement.acknowledge(done, now)
         if len(done) == len(ends):
             return
-        for lease, delivery, _ in ends:
-            if not delivery.outcome.acknowledged:
+        for lease, outcome, error, retry, _ in ends:
+            if not outcome.acknowledged:
                 with _guarded(settlement, [lease]):
-                    settlement.keep(lease, delivery.outcome, delivery.error, now, delivery.retry)
+                    settlement.keep(lease, outcome, error, now, retry)
 
     def _tell(self, delivery: Delivery, company: Company) -> None:
         try:
