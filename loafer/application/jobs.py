@@ -180,10 +180,11 @@ class Jobs:
         if isinstance(lane.order, BatchOrder):
             self._start_batch(lane, [lease, *lane.order.rest()], now)
             return
-        ticket = self._lines.ticket(lane, lease, now)
-        self.running.starting = lane, (lease,), now
         context = self._context.copy()
-        context.run(TICKET.set, ticket)
+        ticket = None if lane.route.pool is None else self._lines.ticket(lane, lease, now)
+        if ticket is not None:
+            context.run(TICKET.set, ticket)
+        self.running.starting = lane, (lease,), now
         task = start_task(self._run(lane, lease, now, ticket), context)
         self.running.add(task, lane, (lease,), now, ticket)
 

@@ -28,7 +28,6 @@ from loafer.entrypoints.wiring.observing import observing
 from loafer.entrypoints.worker.course import Course
 from loafer.entrypoints.worker.deadline import WORKER, Deadline, still_running
 from loafer.entrypoints.worker.ending import Ending, ending_of
-from loafer.entrypoints.worker.garbage import seldom_collected
 from loafer.entrypoints.worker.loops import NewLoop, close, fastest_loop, run_to_its_end
 from loafer.entrypoints.worker.signals import by_signals
 
@@ -146,7 +145,7 @@ class Manager:
             BaseException: what a handler, or a task that it started, raised that is no `Exception` (SystemExit, say).
 
         """
-        with self.prepared() as dispatcher, seldom_collected(), self.watching(self.settings, dispatcher):
+        with self.prepared() as dispatcher, self.watching(self.settings, dispatcher):
             if self.cut_off is not None:
                 end = partial(_cut_off, dispatcher, self.cut_off)
                 self._deadline = Deadline(self.settings.grace_period, WORKER, end)
