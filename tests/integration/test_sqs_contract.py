@@ -78,6 +78,9 @@ class TestMotoConsumer(ConsumerContract):
             "test_a_queue_that_deduplicates_within_groups_loses_nothing_of_equal_deduplication_ids": (
                 "moto knows the attribute DeduplicationScope, and deduplicates within the queue all the same"
             ),
+            "test_concurrent_consumers_share_the_messages_and_none_is_received_twice": (
+                "moto looks whether a message is visible and hides it without a lock: two receives may both get it"
+            ),
         },
     )
 

@@ -101,6 +101,17 @@ async def test_without_a_retry_delay_a_head_runs_again_when_its_visibility_would
         assert handler.ran == ["a1", "a1"]
 
 
+async def test_of_two_heads_that_wait_each_runs_again_at_its_own_time() -> None:
+    ran: list[tuple[str, int]] = []
+
+    async def waits(content: str) -> None:
+        ran.append((content, round(now())))
+        raise IgnoreMessage(delay=20 if content == "a1" else 2)
+
+    await World(fifo("a1", "b1"), waits).run_for(5)
+    assert ran == [("a1", 0), ("b1", 0), ("b1", 2), ("b1", 4)]
+
+
 async def test_a_head_without_runs_left_moves_to_the_dead_letter_queue_and_its_followers_go_on() -> None:
     dead = MemoryQueue("dead.fifo", clock=now)
     handler = Handler(a1=99)

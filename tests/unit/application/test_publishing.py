@@ -71,6 +71,15 @@ async def test_it_may_have_attributes_of_every_kind_and_a_delay_that_is_rounded_
     }
 
 
+async def test_all_messages_of_a_batch_have_the_attributes_and_the_delay_that_are_given() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts", Receipt)
+    async with opened(app, broker):
+        await receipts.publish_batch([Receipt(1), Receipt(2)], attributes={"a": "text"}, delay=3)
+    told = [(message.delay, message.attributes) for message in on(broker.queues["receipts"])]
+    assert told == [(3, {"a": Attribute("text")})] * 2
+
+
 @pytest.mark.parametrize(("kind", "content"), [(object, 1), (Receipt | None, Receipt(1))])
 async def test_nothing_is_no_content(kind: Any, content: object) -> None:
     app, broker = Loafer(), MemoryBroker()
