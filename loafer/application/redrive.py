@@ -68,7 +68,8 @@ class Redrive:
         self.lane.settled([lease.message], Operation.DEAD_LETTER)
 
     async def _move(self, lease: Lease, copy: Message | None) -> Failure | None:
-        began, raised = self.lane.clock(), None
+        began = self.lane.clock()
+        raised: Exception | None = None
         try:
             message = lease.message if copy is None else attrs.evolve(lease.message, attributes=copy.attributes)
             return await self.lane.consumer.dead_letter(message)
@@ -77,6 +78,7 @@ class Redrive:
             return Failure(str(error))
         except Exception as error:  # a consumer that breaks its contract must not block the group for ever
             logger.exception("the consumer of %r broke", self.lane.route.source)
+            raised = error
             return Failure(f"{type(error).__name__}: {error}", retryable=False)
         finally:
             self.lane.called(Operation.DEAD_LETTER, began, raised)

@@ -84,6 +84,7 @@ class World(Reader):
         return self.subscribed
 
     async def probe(self, place: Place, queue: QueueFacts) -> Sequence[Probed]:
+        assert place.text in self.there
         unknown = "no answer" if self.uncertain else None
         return [Probed(action, "no" if action in self.denied else None, unknown) for action in PROBED]
 

@@ -116,6 +116,14 @@ async def test_a_move_is_told_with_its_call() -> None:
     assert told.of(Operation.DEAD_LETTER) == [["orders", approx(0), ""]] * 2
 
 
+async def test_a_move_that_raises_is_told_with_its_error() -> None:
+    retry = Options(retry_delay=Retry(dead_letter_after=1, first=1))
+    world = World(with_letters("x", "y"), fail, retry, Faults(dead_lettering=[GONE, KeyError("x")]))
+    told = told_by(world)
+    await world.run_for(0.5)
+    assert sorted(error for _, _, error in told.of(Operation.DEAD_LETTER))[-2:] == ["'x'", "gone"]
+
+
 async def test_a_receive_is_told_with_what_it_asked_for_and_how_long_it_took() -> None:
     world = World(queue("orders", "x"), succeed, faults=Faults(late=0.5, receiving=[GONE]), wait_time=2)
     told = told_by(world)

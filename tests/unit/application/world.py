@@ -50,7 +50,7 @@ class Faults:
     receiving: list[Exception | None] = attrs.field(factory=list)
     settling: list[Exception | Failure | None] = attrs.field(factory=list)
     extending: list[Exception | Failure | None] = attrs.field(factory=list)
-    dead_lettering: list[Failure | None] = attrs.field(factory=list)
+    dead_lettering: list[Exception | Failure | None] = attrs.field(factory=list)
     calls: list[tuple[str, int]] = attrs.field(factory=list)
     received: Counter[str] = attrs.field(factory=Counter)
     denied: bool = False
@@ -121,6 +121,8 @@ class FlakyConsumer(MemoryConsumer):
         self.faults.calls.append(("dead_letter", 1))
         failure = self.faults.dead_lettering.pop(0) if self.faults.dead_lettering else None
         await self.faults.step()
+        if isinstance(failure, Exception):
+            raise failure
         failure = failure or await super().dead_letter(message)
         await self.faults.step()
         return failure
