@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from loafer.application.listeners import Listeners
+from loafer.application.listeners import Guards, Listeners
 from loafer.application.trouble import Trouble
 from loafer.exceptions import PublisherError
 from loafer.ports.observer import Observer
@@ -34,7 +34,7 @@ class Connections:
             return
         from loafer.application.told_sends import ToldSends  # noqa: PLC0415 - as above
 
-        listeners = Listeners.of((), observers)
+        listeners = Listeners.of((), observers, Guards())
         wanted = bool(listeners.sending or listeners.sent)
         for outlet, connection in self.of_outlets:
             connection.told = ToldSends(outlet.destination, listeners) if wanted else None

@@ -16,6 +16,7 @@ from loafer.application.heartbeat import Heartbeat, beating, beating_on_a_thread
 from loafer.application.intake import Intake
 from loafer.application.jobs import Jobs
 from loafer.application.lane import Lane
+from loafer.application.listeners import Guards
 from loafer.application.lookout import Lookout
 from loafer.application.options import Options
 from loafer.application.route import Route
@@ -163,8 +164,9 @@ class Dispatcher:
             BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
 
         """
+        retry, guards = self.options.retry_delay, Guards()
         self._lanes = [
-            Lane(route, route.consumer(), self.clock, self.observers, self.options.retry_delay) for route in self.routes
+            Lane(route, route.consumer(), self.clock, self.observers, retry, guards) for route in self.routes
         ]
         summaries = summaries_of(self._lanes, self.clock())
         slots = self._slots = Slots(

@@ -9,7 +9,7 @@ import attrs
 
 from loafer.application.attempts import most_attempts
 from loafer.application.counts import Counts
-from loafer.application.listeners import Listeners
+from loafer.application.listeners import Guards, Listeners
 from loafer.application.route import BatchCall, Route
 from loafer.application.trouble import Trouble
 from loafer.domain.collecting import BatchOrder
@@ -36,6 +36,7 @@ class Lane:
         wide_polls: Receives under way that may bring more than one message.
         observers: Whom to tell what happens here, beside the counts.
         retry: When a kept message comes back, where its route does not say.
+        guards: Go on where an observer raises.
         events: What happened so far.
         tell: Whom to tell of each event.
         heard: When a receive was answered last; None: none was.
@@ -49,6 +50,7 @@ class Lane:
     clock: Callable[[], float]
     observers: Sequence[Observer] = ()
     retry: Retry = attrs.field(factory=Retry)
+    guards: Guards = attrs.field(factory=Guards)
     info: SourceInfo = attrs.field(default=UNKNOWN, init=False)
     leases: Leases = attrs.field(factory=lambda: Leases(UNKNOWN.visibility_timeout), init=False)
     order: ArrivalOrder | GroupOrder | BatchOrder = attrs.field(init=False)
@@ -68,11 +70,11 @@ class Lane:
     def __attrs_post_init__(self) -> None:
         """Begin without an order of groups: whether there is one shows when the consumer opens."""
         self.order = BatchOrder(self.route.batch) if isinstance(self.route.call, BatchCall) else ArrivalOrder()
-        self.tell = Listeners.of((self.events,), self.observers)
+        self.tell = Listeners.of((self.events,), self.observers, self.guards)
 
     def listen(self, observer: Observer) -> None:
         """Tell one of our own observers, who never raises, from now on."""
-        self.tell = Listeners.of((self.events, observer), self.observers)
+        self.tell = Listeners.of((self.events, observer), self.observers, self.guards)
 
     @property
     def counts(self) -> Counter[str]:

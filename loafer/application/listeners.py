@@ -16,6 +16,20 @@ R = TypeVar("R")
 Tells = tuple[Callable[..., Any], ...]
 
 
+@attrs.frozen(eq=False)
+class Guards:
+    """What tells others' observers and goes on if they raise: once for all lanes, for that is said once."""
+
+    _made: dict[tuple[int, str], Callable[..., Any]] = attrs.field(factory=dict, init=False)
+
+    def of(self, observer: Observer, event: str) -> Callable[..., Any]:
+        """Return what tells an observer of an event."""
+        key = id(observer), event
+        if key not in self._made:
+            self._made[key] = _guarded(getattr(observer, event))
+        return self._made[key]
+
+
 @attrs.frozen
 class Listeners:
     """Whom to tell, by event; each of them takes what the observer's method of that name takes."""
@@ -33,13 +47,13 @@ class Listeners:
     sent: Tells = ()
 
     @classmethod
-    def of(cls, own: Sequence[Observer], others: Sequence[Observer]) -> "Listeners":
-        """Return whom these observers make us tell: our own, who never raise, and others."""
+    def of(cls, own: Sequence[Observer], others: Sequence[Observer], guards: Guards) -> "Listeners":
+        """Return whom these observers make us tell: our own, who never raise, and others, who are guarded."""
         return cls(
             **{
                 event.name: (
                     *(getattr(observer, event.name) for observer in own if _wants(observer, event.name)),
-                    *(_guarded(getattr(observer, event.name)) for observer in others if _wants(observer, event.name)),
+                    *(guards.of(observer, event.name) for observer in others if _wants(observer, event.name)),
                 )
                 for event in attrs.fields(cls)
             }

@@ -11,7 +11,7 @@ from test_fifo import Uncertain
 from world import World, queue
 
 from loafer.application.lane import Lane
-from loafer.application.listeners import Listeners
+from loafer.application.listeners import Guards, Listeners
 from loafer.application.options import Options
 from loafer.application.route import BatchCall
 from loafer.domain.batch import Failure
@@ -246,8 +246,18 @@ async def test_an_observer_that_raises_harms_nobody_and_is_told_once(caplog: pyt
     assert errors == ["an observer failed, which is said once: Broken.ended"]
 
 
+async def test_an_observer_that_raises_on_every_route_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    world, other = World(queue("orders", "a"), handle), World(queue("clicks", "b"), handle)
+    world.dispatcher.routes = [world.route(), other.route()]
+    world.dispatcher.observers = (Broken(), Broken())
+    await world.run_for(5)
+    assert (len(world.queue), len(other.queue)) == (0, 0)
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert errors == ["an observer failed, which is said once: Broken.ended"] * 2, "each of them once"
+
+
 def test_nobody_is_told_what_nobody_wants_to_know() -> None:
-    assert Listeners.of((), (Observer(), Observer())) == Listeners()
+    assert Listeners.of((), (Observer(), Observer()), Guards()) == Listeners()
     route = World(queue("orders"), handle)
     lane = Lane(route.route(), route.consumer(), lambda: 0.0)
     assert (lane.tell.started, lane.tell.settled, lane.tell.extended) == ((), (), ())

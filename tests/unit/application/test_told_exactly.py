@@ -15,7 +15,7 @@ from loafer.application.causes import cause_of
 from loafer.application.counts import Counts
 from loafer.application.heartbeat import Heartbeat
 from loafer.application.lane import RETURNED, UNKNOWN, Lane
-from loafer.application.listeners import Listeners
+from loafer.application.listeners import Guards, Listeners
 from loafer.application.lookout import Lookout
 from loafer.application.options import Options
 from loafer.application.route import BatchCall
@@ -199,7 +199,7 @@ def test_a_kept_message_has_a_cause(
 
 def test_our_own_are_told_before_others_and_each_of_what_it_wants() -> None:
     own, other = Told(), Told()
-    listeners = Listeners.of((own,), (other, Observer()))
+    listeners = Listeners.of((own,), (other, Observer()), Guards())
     assert listeners.settled[0] == own.settled
     assert [len(getattr(listeners, each)) for each in ("settled", "started", "sending")] == [2, 0, 0]
     listeners.settled[1]([Message("1", "x", "r")], Operation.RELEASE)
