@@ -1,8 +1,12 @@
 """Deadlines of calls, which hardly ever come: those of all calls share one timer."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import attrs
+
+T = TypeVar("T")
 
 
 @attrs.define(eq=False)
@@ -15,16 +19,21 @@ class Deadlines:
     _ends: dict[asyncio.Timeout, float] = attrs.field(factory=dict, init=False)
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
-    def set(self, scope: asyncio.Timeout, seconds: float) -> None:
-        """Let an entered `asyncio.timeout(None)` end in so many seconds, unless it is `forgotten` before."""
+    async def within(self, seconds: float, call: Awaitable[T]) -> T:
+        """Return what a call comes to; TimeoutError after so many seconds, when it is cancelled."""
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                self._set(scope, seconds)
+                return await call
+        finally:
+            self._ends.pop(scope, None)
+
+    def _set(self, scope: asyncio.Timeout, seconds: float) -> None:
         loop = asyncio.get_running_loop()
         end = self._ends[scope] = loop.time() + seconds
         if self._timer is None or end < self._timer.when():
             self._look_at(end)
-
-    def forget(self, scope: asyncio.Timeout) -> None:
-        """Take note that a call has ended."""
-        self._ends.pop(scope, None)
 
     def _look_at(self, when: float) -> None:
         if self._timer is not None:

@@ -129,13 +129,7 @@ class Channel:
         BILL.add(operation, self.address.name, parameters, None)
         if self._lean is None or operation not in OPERATIONS:
             return await called(self._client, operation, parameters)
-        scope = asyncio.timeout(None)
-        try:
-            async with scope:
-                self._deadlines.set(scope, CALL_TIMEOUT)
-                return await self._lean.call(operation, parameters)
-        finally:
-            self._deadlines.forget(scope)
+        return await self._deadlines.within(CALL_TIMEOUT, self._lean.call(operation, parameters))
 
     async def publish(self, message: OutgoingMessage) -> str:
         """Send one message and return its id; PublisherError if it breaks a limit (then before any call) or fails."""

@@ -1,6 +1,5 @@
 """One SQS queue over an open client: found once, then called with a deadline and loafer's errors."""
 
-import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -64,19 +63,16 @@ class Queue:
             parameters = {"QueueUrl": self.url, **parameters}
         # The SDK's own timeouts leave out the look-up of the host and the wait for a connection of the pool.
         answer: dict[str, Any] | None = None
-        scope = asyncio.timeout(None)
         try:
-            async with scope:
-                self._deadlines.set(scope, within)
-                if self.lean is not None and operation in OPERATIONS:
-                    answer = await self.lean.call(operation, parameters)
-                else:
-                    answer = await called(self.client, operation, parameters)
-                return answer
+            if self.lean is not None and operation in OPERATIONS:
+                answer = await self._deadlines.within(within, self.lean.call(operation, parameters))
+            else:
+                answer = await self._deadlines.within(within, called(self.client, operation, parameters))
         except sdk_errors() as error:
             told = consumer_error(error, self.place, self.region, texts_in(parameters))
+        else:
+            return answer
         finally:
-            self._deadlines.forget(scope)
             BILL.add(operation, self.address.name, parameters, answer)
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
 

@@ -152,15 +152,14 @@ async def test_a_message_that_may_not_be_moved_is_kept(caplog: pytest.LogCapture
     assert "kept, not moved to the dead-letter queue: not allowed" in caplog.text
 
 
-async def test_a_move_for_which_there_is_no_answer_is_told_with_why(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async def unanswered(self: FlakyConsumer, message: Message) -> Failure | None:
-        raise ConsumerUnavailable("no answer")
+GONE = ConsumerUnavailable("no answer")
 
-    monkeypatch.setattr(FlakyConsumer, "dead_letter", unanswered)
-    source = with_letters("bad", visibility_timeout=300)
-    await World(source, fail, Options(retry_delay=Retry(dead_letter_after=1))).run_for(100)
+
+async def test_a_move_for_which_there_is_no_answer_is_told_with_why(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source, unanswered = with_letters("bad", visibility_timeout=300), Faults(dead_lettering=[GONE] * 100)
+    await World(source, fail, Options(retry_delay=Retry(dead_letter_after=1)), unanswered).run_for(100)
     assert "message orders-1: kept, not moved to the dead-letter queue: no answer" in caplog.messages
     assert (letters_of(source), len(source)) == ([], 1)
 

@@ -123,14 +123,10 @@ async def test_a_reason_for_which_there_is_no_room_is_told_and_the_message_is_mo
 
 
 async def test_a_move_that_breaks_is_logged_with_its_traceback_and_not_tried_again(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def breaks(consumer: FlakyConsumer, message: Message) -> Failure | None:
-        raise KeyError("x")
-
-    monkeypatch.setattr(FlakyConsumer, "dead_letter", breaks)
-    options = Options(retry_delay=Retry(dead_letter_after=1))
-    await World(with_letters("one"), fail, options).run_for(2)
+    options, breaks = Options(retry_delay=Retry(dead_letter_after=1)), Faults(dead_lettering=[KeyError("x")] * 100)
+    await World(with_letters("one"), fail, options, breaks).run_for(2)
     broke = (ERROR, "the consumer of 'orders' broke")
     kept = (WARNING, "message orders-1: kept, not moved to the dead-letter queue: KeyError: 'x'")
     assert said(caplog, "redrive", "settlement") == [broke, broke, kept]  # the second time without a reason

@@ -25,15 +25,10 @@ class Call:
     async def run(self, deadlines: Deadlines) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self.after)
-        scope = asyncio.timeout(None)
         try:
-            async with scope:
-                deadlines.set(scope, self.within)
-                await asyncio.sleep(self.takes)
+            await deadlines.within(self.within, asyncio.sleep(self.takes))
         except TimeoutError:
             self.timed_out = True
-        finally:
-            deadlines.forget(scope)
         self.ended = loop.time()
 
 
