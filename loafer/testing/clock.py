@@ -22,10 +22,6 @@ Arguments = TypeVarTuple("Arguments")
 TURN = 1e-9
 """Seconds that each turn of the loop takes: time never stands quite still, as it never does outside."""
 
-ANSWER_TIME = 0.002
-"""Real seconds that a thread's answer may need to arrive on the loop after its work has ended."""
-
-
 COLLECT_EVERY = 1_000
 """Turns of the loop between two collections of garbage."""
 
@@ -44,10 +40,9 @@ class VirtualSelector(selectors.DefaultSelector):
         super().__init__()
         self.now = 0.0
         self.turns = 0
-        self.working = 0
+        self.working: set[object] = set()
         self.answers: set[Answers] = set()
         self.waits_for_threads = True
-        self.answer_time = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return what is ready, after no time at all.
@@ -60,7 +55,7 @@ class VirtualSelector(selectors.DefaultSelector):
         self.turns += 1
         if self.turns % COLLECT_EVERY == 0:
             gc.collect(0)
-        ready = super().select(0 if timeout == 0 else self.answer_time)
+        ready = super().select(0)
         if ready or timeout == 0:
             return ready
         if self.waits_for_threads and (self.working or any(answers.awaited for answers in self.answers)):
@@ -128,13 +123,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._interruptions[self._steps + max(1, steps)] = interrupt
 
     def work_begins(self, future: "ThreadFuture[Any]") -> None:
-        """Let the time stand still until the thread has answered; what is quick has ended when this returns."""
+        """Let the time stand still until the thread has told all who wait for its end; what is quick has ended by now.
+
+        Whoever waits adds a callback to the future, later than this; the thread may be slow between two of them.
+        """
         wait([future], ONE_AFTER_ANOTHER)
         if future.done():
             return
-        self.virtual.working += 1
-        self.virtual.answer_time = ANSWER_TIME
-        future.add_done_callback(lambda _: self.call_soon_threadsafe(self._work_ended))
+        add = future.add_done_callback
+
+        def add_awaited(callback: "Callable[[ThreadFuture[Any]], object]") -> None:
+            def told(future: "ThreadFuture[Any]") -> None:
+                try:
+                    callback(future)
+                finally:
+                    self.call_soon_threadsafe(self.virtual.working.discard, told)
+
+            self.virtual.working.add(told)
+            add(told)
+
+        future.add_done_callback = add_awaited  # type: ignore[method-assign,assignment]
+        future.add_done_callback(lambda _: None)
 
     def call_begins(self, call: Call) -> None:
         """Let the time stand still until the loop knows of a call's end; what is quick has ended when this returns."""
@@ -150,14 +159,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, *timeout: float | None) -> None:
         """Wait for the threads of `asyncio.to_thread`, while the time stands still."""
-        self.virtual.working += 1
+        self.virtual.working.add(self)
         try:
             await super().shutdown_default_executor(*timeout)
         finally:
-            self._work_ended()
-
-    def _work_ended(self) -> None:
-        self.virtual.working -= 1
+            self.virtual.working.discard(self)
 
 
 @contextmanager

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from loafer.testing.clock import VirtualLoop, run
+from loafer.testing.clock import ONE_AFTER_ANOTHER, VirtualLoop, run
 
 
 def test_a_sleep_takes_no_time() -> None:
@@ -36,6 +37,18 @@ def test_the_time_stands_still_while_a_thread_works() -> None:
     async def work() -> float:
         async with asyncio.timeout(1):
             await asyncio.to_thread(time.sleep, 0.05)
+        return asyncio.get_running_loop().time()
+
+    assert run(work()) < 0.001
+
+
+def test_the_time_stands_still_until_a_thread_has_told_its_end() -> None:
+    async def work() -> float:
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(time.sleep, 5 * ONE_AFTER_ANOTHER)
+            future.add_done_callback(lambda _: time.sleep(0.05))  # as where another process takes the core
+            async with asyncio.timeout(1):
+                await asyncio.wrap_future(future)
         return asyncio.get_running_loop().time()
 
     assert run(work()) < 0.001
