@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 EVERY = 5.0
 """Seconds between two notes of what is held."""
 
+ENDING = 1.0
+"""Seconds that the thread has to write the last of them; then it is left behind, and ends with the process."""
+
 MOST_BYTES = 6 * 1024 * 1024
 """Bytes of a file of notes before it is moved aside: some twenty thousand messages."""
 
@@ -216,7 +219,7 @@ def noted(status: Path, held: Callable[[], Held], since: int | None) -> Iterator
         yield Histories(file.keep)
     finally:
         file.end()
-        thread.join(1.0)
+        thread.join(ENDING)
 
 
 def clear_old(now: float) -> None:

@@ -19,14 +19,14 @@ class Gate:
 
     def __call__(self, content: object) -> object:
         self.begun.set()
-        assert self.go_on.wait(10)
+        assert self.go_on.wait(60)
         return content
 
     async def runs(self, pool: ThreadPool) -> "asyncio.Task[object]":
         """Return a task in which the function runs."""
         task = asyncio.ensure_future(ThreadHandler(self, pool)("gate"))
         await asyncio.sleep(0)
-        assert self.begun.wait(10)
+        assert self.begun.wait(60)
         return task
 
 

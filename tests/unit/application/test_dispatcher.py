@@ -123,7 +123,7 @@ async def test_functions_run_at_once_in_threads() -> None:
     with ThreadPool(4) as pool:
         import threading
 
-        together = threading.Barrier(4, timeout=5)
+        together = threading.Barrier(4, timeout=60)
         handle = ThreadHandler(lambda _: together.wait(), pool)
         world = await World(queue("orders", *"xxxx"), handle).run_for(1)
     assert len(world.queue) == 0
@@ -282,7 +282,7 @@ async def test_a_function_that_takes_too_long_is_waited_for(caplog: pytest.LogCa
 
     def handle(content: Any) -> None:
         began.set()
-        go_on.wait(5)
+        go_on.wait(60)
 
     with ThreadPool(1) as pool:
         world = World(queue("orders", "one"), ThreadHandler(handle, pool), Options(handler_timeout=0.0))

@@ -171,13 +171,14 @@ async def test_a_heartbeat_whose_thread_hangs_at_the_end_is_left_behind(caplog: 
 
     def look() -> float:
         hangs.set()
-        go_on.wait(20)
+        go_on.wait(60)
         return 0.0
 
+    others = set(threading.enumerate())
     heartbeat = Heartbeat([], lambda: 0.0, 900, look, lambda _: None)
     async with beating_on_a_thread(heartbeat, asyncio.new_event_loop):
-        hangs.wait(20)
+        hangs.wait(60)
     assert caplog.messages == ["the heartbeat's thread has not ended: it is left behind"]
-    [left] = [thread for thread in threading.enumerate() if thread.name == "loafer-heartbeat"]
+    [left] = set(threading.enumerate()) - others
     go_on.set()
-    left.join(20)
+    left.join(60)

@@ -71,7 +71,7 @@ def test_each_function_runs_once_and_is_answered_or_fails_and_never_runs(
             return await asyncio.gather(*calls, return_exceptions=True)
 
     async def bounded() -> list[object]:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await main()
 
     ended = asyncio.run(bounded())
@@ -89,7 +89,7 @@ def test_functions_that_block_run_at_once_in_as_many_threads_as_there_may_be() -
     async def main() -> None:
         with ThreadPool(5) as pool:
             for _ in range(3):  # in new threads, and in those that wait
-                await asyncio.gather(*(ThreadHandler(barrier.wait, pool)(10) for _ in range(5)))
+                await asyncio.gather(*(ThreadHandler(barrier.wait, pool)(60) for _ in range(5)))
 
     run(main())
 
@@ -129,7 +129,7 @@ def test_a_function_that_outlives_its_event_loop_ends_in_peace(gate: Gate, monke
         return pool.begin(gate, ("gate",))
 
     call = loop.run_until_complete(main())
-    assert gate.begun.wait(10)
+    assert gate.begun.wait(60)
     loop.close()
     gate.go_on.set()
     pool.close()
@@ -197,7 +197,8 @@ import asyncio, threading, time
 from loafer.application.pool import ThreadPool
 def function(name):
     begun.set()
-    time.sleep(0.3)
+    while not pool._over:  # as it is once the end of the process has begun
+        time.sleep(0.01)
     print(name)
 async def main():
     pool.begin(function, ("first",))
@@ -206,5 +207,5 @@ begun, pool = threading.Event(), ThreadPool(1)
 asyncio.run(main())
 begun.wait()
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "first\n", "")

@@ -163,16 +163,21 @@ async def test_a_stop_during_trouble_is_quick() -> None:
 async def test_a_function_that_still_runs_is_left_to_its_lease_and_one_that_has_not_begun_goes_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    go_on = Event()
+    begun, go_on = Event(), Event()
+
+    def waits(_: str) -> None:
+        begun.set()
+        go_on.wait(60)
+
     with ThreadPool(1) as pool:
-        function = ThreadHandler(lambda _: go_on.wait(20), pool)
+        function = ThreadHandler(waits, pool)
 
         async def handle(content: str) -> None:  # as middleware does: nobody knows that it needs a thread
             await function(content)
 
         world = World(queue("orders", "one", "two"), handle, Options(max_jobs=2, grace_period=0), wait_time=0)
         async with world:
-            while world.dispatcher.held < 2:
+            while world.dispatcher.held < 2 or not begun.is_set():
                 await asyncio.sleep(0)
             asyncio.get_running_loop().virtual.waits_for_threads = False  # type: ignore[attr-defined]
             await stopped(world)

@@ -50,7 +50,7 @@ async def test_the_pool_works_on_after_a_system_exit(pool: ThreadPool) -> None:
 
 async def test_the_event_loop_goes_on_while_a_function_blocks(pool: ThreadPool) -> None:
     released = threading.Event()
-    call = asyncio.ensure_future(ThreadHandler(lambda content: released.wait(10), pool)("content"))
+    call = asyncio.ensure_future(ThreadHandler(lambda content: released.wait(60), pool)("content"))
     await asyncio.sleep(0)
     assert not call.done()
     released.set()
@@ -98,7 +98,8 @@ async def test_what_has_ended_and_is_told_before_it_is_cancelled_counts(pool: Th
 
 
 async def test_what_is_cancelled_twice_is_left_alone(pool: ThreadPool, gate: Gate) -> None:
-    cast("VirtualLoop", asyncio.get_running_loop()).virtual.waits_for_threads = False
+    virtual = cast("VirtualLoop", asyncio.get_running_loop()).virtual
+    virtual.waits_for_threads = False
     task = await gate.runs(pool)
     for _ in range(2):
         task.cancel()
@@ -106,6 +107,7 @@ async def test_what_is_cancelled_twice_is_left_alone(pool: ThreadPool, gate: Gat
     with pytest.raises(asyncio.CancelledError):
         await task
     gate.go_on.set()
+    virtual.waits_for_threads = True
     assert await ThreadHandler(str, pool)("the next") == "the next"
 
 

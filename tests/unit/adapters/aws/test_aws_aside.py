@@ -14,7 +14,7 @@ from loafer.adapters.aws.answers import messages_in
 from loafer.adapters.aws.aside import aside
 from loafer.adapters.aws.decoding import ON_LOOP
 
-LIMIT = 10
+LIMIT = 60
 """Seconds after which a test that waits for a thread has failed."""
 
 

@@ -43,7 +43,7 @@ def others() -> set[threading.Thread]:
 def wait_for_its_thread() -> None:
     for thread in set(threading.enumerate()) - OTHERS:
         if thread.name == "loafer-deadline":
-            thread.join(10)
+            thread.join(60)
 
 
 def test_it_ends_at_the_grace_period_and_the_bound() -> None:
@@ -93,7 +93,7 @@ def test_the_parts_of_a_stop_fit_into_its_bound() -> None:
 
 def test_what_still_runs_is_said_in_words() -> None:
     go_on = threading.Event()
-    threads = [threading.Thread(target=go_on.wait, args=(20,), name=f"left-{number}") for number in range(7)]
+    threads = [threading.Thread(target=go_on.wait, args=(60,), name=f"left-{number}") for number in range(7)]
     for thread in threads:
         thread.start()
     main, left = still_running()
@@ -107,7 +107,7 @@ def test_what_still_runs_is_said_in_words() -> None:
 def test_of_daemon_threads_those_of_handlers_are_said_to_run_still() -> None:
     go_on = threading.Event()
     names = ("another", f"{HANDLER_THREAD}_of_a_test")
-    threads = [threading.Thread(target=go_on.wait, args=(20,), name=name, daemon=True) for name in names]
+    threads = [threading.Thread(target=go_on.wait, args=(60,), name=name, daemon=True) for name in names]
     for thread in threads:
         thread.start()
     _, left = still_running()
@@ -118,20 +118,25 @@ def test_of_daemon_threads_those_of_handlers_are_said_to_run_still() -> None:
     assert "another" not in left
 
 
-@pytest.mark.parametrize("log", ["logging.basicConfig()", "logging.root.addHandler(Stuck())"], ids=["free", "stuck"])
-def test_the_process_is_ended_with_its_status_and_a_last_line_though_the_log_is_stuck(log: str) -> None:
+@pytest.mark.parametrize(
+    ("log", "saying"),
+    [("logging.basicConfig()", 60), ("logging.root.addHandler(Stuck())", 1)],
+    ids=["free", "stuck"],
+)
+def test_the_process_is_ended_with_its_status_and_a_last_line_though_the_log_is_stuck(log: str, saying: int) -> None:
     code = f"""
 import logging, threading
-from loafer.entrypoints.worker.deadline import cut_off
+from loafer.entrypoints.worker import deadline
 from loafer.entrypoints.worker.ending import Ending
 class Stuck(logging.Handler):
     def emit(self, record):
         threading.Event().wait()
 {log}
+deadline.SAYING = {saying}
 threading.Thread(target=threading.Event().wait).start()
-cut_off(lambda ending: print(ending.text, flush=True), lambda: None, Ending(3, "so be it"), "what was left")
+deadline.cut_off(lambda ending: print(ending.text, flush=True), lambda: None, Ending(3, "so be it"), "what was left")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout) == (3, "so be it\n")
     assert done.stderr in {
         "ERROR:loafer.entrypoints.worker.deadline:what was left\n",

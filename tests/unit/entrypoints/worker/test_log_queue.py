@@ -10,12 +10,21 @@ from typing import Any
 import attrs
 import pytest
 
+from loafer.entrypoints.worker import log_queue
 from loafer.entrypoints.worker.backlog import Backlog
-from loafer.entrypoints.worker.log_queue import by_the_heartbeat, log_writer, queued_logs
+from loafer.entrypoints.worker.log_queue import by_the_heartbeat, log_writer
 from loafer.entrypoints.worker.writer import Writer
 
 logger = logging.getLogger(__name__)
 context: ContextVar[str] = ContextVar("context", default="outside")
+
+
+def patient() -> Writer:
+    """Return a writer that takes no thread for blocked because the machine has other work."""
+    return attrs.evolve(log_writer(), patience=60.0)
+
+
+queued_logs = partial(log_queue.queued_logs, new_writer=patient)
 
 
 @attrs.define(eq=False)
@@ -114,7 +123,7 @@ def test_a_level_that_is_not_logged_makes_no_record_at_all() -> None:
     writers = []
 
     def new_writer() -> Writer:
-        writers.append(log_writer())
+        writers.append(patient())
         return writers[-1]
 
     quiet = logging.getLogger("test.quiet")
@@ -135,14 +144,15 @@ def test_in_a_process_of_someone_else_only_the_heartbeats_records_are_queued() -
 
 
 def test_where_handlers_block_the_end_comes_all_the_same_and_standard_error_is_told(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(log_queue, "COMPLAINING", 60)
     go_on, begun = threading.Event(), threading.Event()
     before = logging.Logger.callHandlers
 
     def see(record: logging.LogRecord) -> str:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
         return record.getMessage()
 
     handler = noted(see)
@@ -155,11 +165,11 @@ def test_where_handlers_block_the_end_comes_all_the_same_and_standard_error_is_t
     with queued_logs(new_writer=new_writer):
         for number in range(3):
             logger.warning("%s", number)
-        begun.wait(10)
+        begun.wait(60)
     logger.warning("dropped, for it would block")
     assert capsys.readouterr().err == ("loafer: 3 records of the log could not be written: its handlers are blocked\n")
     go_on.set()
-    assert writers[0]._ended.wait(10)
+    assert writers[0]._ended.wait(60)
     assert handler.seen == ["0", "1", "2"]
     logging.Logger.callHandlers = before  # type: ignore[method-assign]
 
@@ -168,18 +178,18 @@ def test_how_much_was_dropped_is_logged() -> None:
     handler = noted()
 
     def new_writer() -> Writer:
-        return attrs.evolve(log_writer(), backlog=Backlog(1), may_wait=lambda: False)
+        return attrs.evolve(patient(), backlog=Backlog(1), may_wait=lambda: False)
 
     go_on, begun = threading.Event(), threading.Event()
 
     def block(record: logging.LogRecord) -> bool:
         begun.set()
-        return go_on.wait(10)
+        return go_on.wait(60)
 
     handler.addFilter(block)
     with queued_logs(new_writer=new_writer):
         logger.warning("first")
-        begun.wait(10)
+        begun.wait(60)
         logger.warning("second")
         logger.warning("third")
         go_on.set()

@@ -107,7 +107,8 @@ def test_other_errors_of_tasks_are_complained_of_as_usual(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_a_loop_is_closed_when_what_was_left_has_ended(runner: asyncio.Runner) -> None:
+def test_a_loop_is_closed_when_what_was_left_has_ended(runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loops_module, "CLEARING", 60)
     closed = []
 
     async def numbers() -> AsyncIterator[int]:

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,11 +31,11 @@ async def leaves(message: object) -> None:
     raise SystemExit(3)
 
 
-async def hears_two_signals_and_never_ends(message: object) -> None:
-    loop = asyncio.get_running_loop()
-    loop.call_soon(os.kill, os.getpid(), signal.SIGINT)
-    loop.call_later(ONE_SIGNAL + 0.05, os.kill, os.getpid(), signal.SIGTERM)
-    await asyncio.Event().wait()
+async def hears_signals_and_never_ends(message: object) -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+    while True:  # where the first one is heard late, the second is one with it
+        await asyncio.sleep(ONE_SIGNAL + 0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def sees_the_heartbeats_thread(message: object) -> None:
@@ -48,15 +49,22 @@ LEFT: list[Any] = []
 
 def hangs() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
-    LET_GO.wait(10)
+    LET_GO.wait(60)
 
 
 async def blocks_the_loop(message: object) -> None:
-    hangs()
+    threading.Thread(target=stop_once_blocked, args=[threading.get_ident()]).start()
+    LET_GO.wait(60)
+
+
+def stop_once_blocked(thread: int) -> None:
+    while sys._current_frames()[thread].f_code.co_name != "wait":
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def leaves_and_blocks_the_loop(message: object) -> None:
-    asyncio.get_running_loop().call_soon(LET_GO.wait, 10)
+    asyncio.get_running_loop().call_soon(LET_GO.wait, 60)
     raise SystemExit(3)
 
 
@@ -101,7 +109,7 @@ def test_what_has_begun_is_told_before_anything_is_received() -> None:
 
 
 def test_a_second_signal_waits_for_no_handler() -> None:
-    managed = manager("hears_two_signals_and_never_ends", grace_period=3600)
+    managed = manager("hears_signals_and_never_ends", grace_period=3600)
     managed.run()
     assert len(managed.broker.queue(SOURCE)) == 1
 
@@ -184,13 +192,15 @@ def test_a_stop_for_an_error_is_cut_off_too_with_the_status_of_the_error(monkeyp
 
 
 def test_a_thread_of_the_loop_that_hangs_as_a_look_up_may_is_not_waited_for() -> None:
+    others = set(threading.enumerate())
     managed = manager("waits_for_a_thread", grace_period=0)
     try:
         managed.run()
-        [left] = [thread for thread in threading.enumerate() if thread.name.startswith(HANDLER_THREAD)]
+        left = set(threading.enumerate()) - others
     finally:
         LET_GO.set()
-    left.join(10)
+    [hanging] = [thread for thread in left if thread.name.startswith(HANDLER_THREAD)]
+    hanging.join(60)
 
 
 def test_the_heartbeats_thread_has_the_name_by_which_the_log_knows_it() -> None:

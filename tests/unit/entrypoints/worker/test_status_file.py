@@ -17,6 +17,7 @@ from loafer.entrypoints.worker.status_place import folders, is_gone, own_folder,
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setattr("loafer.entrypoints.worker.neighbour.ENDING", 60)
     (tmp_path / "tmp").mkdir()
     return tmp_path
 
@@ -77,7 +78,7 @@ def test_a_status_is_written_whole_and_for_its_owner_and_removed_at_the_end(runt
 
     path = runtime / "status.json"
     with written(str(path), None, document):
-        assert wrote.wait(5)
+        assert wrote.wait(60)
         file = StatusFile(path, document)
         assert file.write()
         assert json.loads(path.read_text()) == {"ready": True}
@@ -124,7 +125,7 @@ def test_what_somebody_has_put_beside_it_is_neither_written_nor_waited_for(runti
             beside.hardlink_to(target)
     writing = threading.Thread(target=file.write, daemon=True)
     writing.start()
-    writing.join(5)
+    writing.join(60)
     assert not writing.is_alive()
     assert json.loads((runtime / "status.json").read_text()) == {"ready": True}
     assert target.read_text() == "theirs"

@@ -31,7 +31,7 @@ def gets_on(made: Writer, _: float) -> None:
 
 def test_things_are_done_in_order_and_all_of_them_before_it_is_closed() -> None:
     log: list[Any] = []
-    made = writer(log, start_thread=lambda target: threading.Thread(target=target).start(), patience=10.0)
+    made = writer(log, start_thread=lambda target: threading.Thread(target=target).start(), patience=60.0)
     for number in range(50):
         made.put(partial(log.append, number), 1)
     assert made.close() == 0
@@ -46,7 +46,7 @@ def test_whoever_gives_something_to_a_thread_that_is_blocked_goes_on_and_closing
 
     def block() -> None:
         begun.set()
-        go_on.wait(10)
+        go_on.wait(60)
 
     thread = threading.Thread(target=lambda: None)
 
@@ -58,12 +58,12 @@ def test_whoever_gives_something_to_a_thread_that_is_blocked_goes_on_and_closing
     made = writer(log, start_thread=start)
     made.put(block, 1)
     made.put(lambda: log.append("later"), 1)
-    assert begun.wait(10)
+    assert begun.wait(60)
     assert made.close() == 2
     assert not made.gone
     made.put(lambda: log.append("dropped"), 1)
     go_on.set()
-    thread.join(10)
+    thread.join(60)
     assert log == ["later"]
 
 
