@@ -27,7 +27,10 @@ from loafer.ports.observer import Cause
 logger = logging.getLogger(__name__)
 
 
-End: TypeAlias = tuple[Lease, Outcome, BaseException | None, Retry | None, float]
+Kept: TypeAlias = tuple[BaseException | None, Retry | None]
+"""Of a message that is not acknowledged, what was raised, and when it comes back."""
+
+End: TypeAlias = tuple[Lease, Outcome, float, Kept | None]
 """A lease, what came of its delivery, and after how many seconds; the content is not held until it is settled."""
 
 
@@ -72,14 +75,16 @@ class Endings:
             tell(delivery.message)
         if not self._ended:
             asyncio.get_running_loop().call_soon(self.settle, context=self.context)
-        self._ended[lane].append((lease, delivery.outcome, delivery.error, delivery.retry, seconds))
+        outcome = delivery.outcome
+        kept = None if outcome.acknowledged else (delivery.error, delivery.retry)
+        self._ended[lane].append((lease, outcome, seconds, kept))
 
     def settle(self) -> None:
         """Count and settle what has ended, and let others start."""
         ended, self._ended = self._ended, defaultdict(list)
         for lane, ends in ended.items():
             now = lane.clock()
-            _, outcomes, _, _, seconds = zip(*ends, strict=True)
+            _, outcomes, seconds, _ = zip(*ends, strict=True)
             lane.events.handled(outcomes, seconds)
             if not isinstance(lane.route.call, BatchCall):  # whose one slot is back already
                 self.slots.ended(lane, seconds, now)
@@ -89,14 +94,15 @@ class Endings:
 
     def _settle(self, lane: Lane, ends: Sequence[End], now: float) -> None:
         settlement = self.settlements[lane]
-        done = [lease for lease, outcome, *_ in ends if outcome.acknowledged]
+        done = [lease for lease, _, _, kept in ends if kept is None]
         if done:
             with _guarded(settlement, done):
                 settlement.acknowledge(done, now)
         if len(done) == len(ends):
             return
-        for lease, outcome, error, retry, _ in ends:
-            if not outcome.acknowledged:
+        for lease, outcome, _, kept in ends:
+            if kept is not None:
+                error, retry = kept
                 with _guarded(settlement, [lease]):
                     settlement.keep(lease, outcome, error, now, retry)
 

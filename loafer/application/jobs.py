@@ -235,10 +235,12 @@ class Jobs:
             if self.running.is_abandoned(lease):
                 return  # the stop is over, and nothing can be settled any more
             delivery = unless_cancelled(delivery)
-        if ticket is not None and self._came_to_nothing(ticket):
-            return
         now = lane.clock()
-        self._endings.end(lane, lease, delivery, now - when_it_began(ticket, began, now))
+        if ticket is not None:
+            if self._came_to_nothing(ticket):
+                return
+            began = when_it_began(ticket, began, now)
+        self._endings.end(lane, lease, delivery, now - began)
 
     def _came_to_nothing(self, ticket: Ticket) -> bool:
         """Tell whether a message was not started: it waits again, or its lease has ended."""

@@ -54,9 +54,9 @@ class Lines:
             self._watch(threads, lane)
 
 
-def when_it_began(ticket: Ticket | None, started: float, now: float) -> float:
-    """Return when a handler that was started then and is over now began: where it had a ticket, when that began."""
-    if ticket is None or ticket.began is None:
+def when_it_began(ticket: Ticket, started: float, now: float) -> float:
+    """Return when a handler that had a ticket, was started then and is over now began."""
+    if ticket.began is None:
         return started
     ticket.threads.ended(ticket.seconds, now)
     return ticket.began

@@ -149,6 +149,7 @@ class Route:
         branching: The routes of its source that it receives for, where there are several, or one with a condition; its
             own handler, retry and timeout are not used then.
         origin: How an error names it: where it was registered, and its name.
+        pool: In whose threads its handlers run, or some of them; None: they are coroutine functions.
 
     """
 
@@ -164,17 +165,17 @@ class Route:
     reject: tuple[type[BaseException], ...] = ()
     branching: Branching | None = None
     origin: str = attrs.Factory(lambda self: f"route {self.name!r}", takes_self=True)
+    pool: ThreadPool | None = attrs.field(init=False)
+
+    @pool.default
+    def _pool_of_handlers(self) -> ThreadPool | None:
+        pools = (pool_of(branch.call.handle) for branch in self.branches)
+        return next((pool for pool in pools if pool is not None), None)
 
     @property
     def branches(self) -> "Sequence[Route]":
         """The routes whose handlers get its messages: itself, or those that it receives for."""
         return (self,) if self.branching is None else self.branching.routes
-
-    @property
-    def pool(self) -> ThreadPool | None:
-        """In whose threads its handlers run, or some of them; None: they are coroutine functions."""
-        pools = (pool_of(branch.call.handle) for branch in self.branches)
-        return next((pool for pool in pools if pool is not None), None)
 
     @property
     def threaded(self) -> bool:

@@ -104,8 +104,10 @@ class Leases:
         """
         deadline, renew_at = since + self.visibility_timeout, since + self.interval
         ends_at = since + LONGEST_LEASE
-        taken, sizes = [], [size_of(message) for message in messages]
-        for message, size in zip(messages, sizes, strict=True):
+        taken, largest = [], 1
+        for message in messages:
+            size = size_of(message)
+            largest = max(largest, size)
             held = self._held.get(message.id)
             if held is None or held.released:
                 lease = self._held[message.id] = Lease(message, deadline, renew_at, ends_at, size)
@@ -114,8 +116,8 @@ class Leases:
             elif message.receive_count >= held.message.receive_count:  # or else an older delivery, by a slower receive
                 held.message, held.lost, held.overdue = message, False, False
                 held.deadline, held.renew_at, held.ends_at = deadline, renew_at, ends_at
-        if sizes:
-            self._seen = max(*sizes, 1, self._seen * FORGETTING)
+        if messages:
+            self._seen = max(largest, self._seen * FORGETTING)
             self._assumed /= 2
             self.largest = max(self._seen, self._assumed)
         return taken

@@ -34,8 +34,6 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
         ):
             raise ValueError("its id or its receipt is none")
         system: Mapping[str, Any] = entry.get("Attributes") or {}
-        said = system.get
-        group, deduplication_id, header = said("MessageGroupId"), said("MessageDeduplicationId"), said(TRACE_HEADER)
         attributes = entry.get("MessageAttributes")
         sent_at: float | None
         try:
@@ -47,14 +45,14 @@ def message_of(entry: Mapping[str, Any], source: str) -> Message:
             body if type(body) is str else _text_or_none(body) or "",
             receipt,
             count if count > 0 else 1,
-            group if group is None else _name_of(group),
-            deduplication_id if deduplication_id is None else _name_of(deduplication_id),
+            _name_of(system["MessageGroupId"]) if "MessageGroupId" in system else None,
+            _name_of(system["MessageDeduplicationId"]) if "MessageDeduplicationId" in system else None,
             sent_at,
             _attributes_of(attributes) if attributes else NO_ATTRIBUTES,
             source,
             None,
             0,
-            header if header is None else _trace_header_of(header),
+            _trace_header_of(system[TRACE_HEADER]) if TRACE_HEADER in system else None,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("it is not made as a message is") from error
@@ -96,8 +94,8 @@ def _text_or_none(value: object) -> str | None:
     raise TypeError
 
 
-def _name_of(value: str) -> str:
-    if isinstance(value, str) and len(value) <= _LONGEST_ID:
+def _name_of(value: str | None) -> str | None:
+    if value is None or (isinstance(value, str) and len(value) <= _LONGEST_ID):
         return value
     raise ValueError("its group or its deduplication id is none")
 
