@@ -17,6 +17,12 @@ from loafer.domain.lease import Lease
 CATCHING_UP = 1.0
 """How much a lane that had nothing to start may catch up: one message, times its weight."""
 
+FEW = 20
+"""Lanes that may be looked at in vain as often as anything changes."""
+
+REST = 100e-6
+"""Seconds of rest for each of more: some ten times what a look takes on a slow machine."""
+
 
 @attrs.define(eq=False)
 class Slots:
@@ -59,6 +65,8 @@ class Slots:
     """Lanes to be counted anew."""
     _total: Tally = attrs.field(factory=Tally, init=False)
     _will_feed: bool = attrs.field(default=False, init=False)
+    _rests_until: float = attrs.field(default=0.0, init=False)
+    """Until when no lanes are looked at, for many were in vain; 0: they may be."""
 
     def __attrs_post_init__(self) -> None:
         """Begin with nothing that is asked for, waits or runs."""
@@ -241,12 +249,29 @@ class Slots:
     def changed(self, lane: Lane) -> None:
         """Note that something became free: receives that wait look again, once for all that happens in this turn."""
         self._changed[lane] = None
+        self._feed_later()
+
+    def _feed_later(self) -> None:
         if not self._will_feed:
             self._will_feed = True
-            asyncio.get_running_loop().call_soon(self.feed)
+            loop = asyncio.get_running_loop()
+            if self._rests_until and (rest := self._rests_until - self.clock()) > 0:
+                loop.call_later(rest, self._feed)
+            else:
+                loop.call_soon(self._feed)
 
     def feed(self) -> None:
-        """Let those receives go on for which there are seats now."""
+        """Let those receives go on for which there are seats now; a little later where many were just refused.
+
+        Where many lanes that are not full want what all of them share, slots or bytes, each change would have all of
+        them looked at in vain.
+        """
+        if self._rests_until:
+            self._feed_later()
+        else:
+            self._feed()
+
+    def _feed(self) -> None:
         self._will_feed = False
         if not (self._changed and self._hungry):
             return
@@ -254,7 +279,7 @@ class Slots:
         free = self.max_jobs - self.running - self._total.waiting
         now = self.clock()
         soon = self.pace.starts_soon(self.max_jobs, now)
-        lanes = deque(self._next)
+        lanes, in_vain = deque(self._next), 0
         while lanes and free + soon > 0 and self._total.seated < self.bounds.seats:
             lane = lanes.popleft()
             tally = self._tallies[lane]
@@ -266,8 +291,11 @@ class Slots:
                     lanes.append(lane)
             elif tally.barred or is_full(room, lane.batch_size):
                 del self._next[lane]
-            elif (wait := tally.next_look(now)) is not None:
-                asyncio.get_running_loop().call_later(wait, self._looked, lane)
+            else:
+                in_vain += 1
+                if (wait := tally.next_look(now)) is not None:
+                    asyncio.get_running_loop().call_later(wait, self._looked, lane)
+        self._rests_until = now + REST * in_vain if in_vain > FEW else 0.0
 
     def _looked(self, lane: Lane) -> None:
         self._tallies[lane].will_look = False

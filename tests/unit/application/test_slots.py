@@ -74,6 +74,29 @@ async def test_of_a_hundred_full_routes_only_the_one_that_changed_is_looked_at(l
         task.cancel()
 
 
+async def test_many_routes_that_are_refused_are_not_all_looked_at_whenever_anything_changes(
+    looks: Counter[Room],
+) -> None:
+    """As a thousand busy ones are, each with a receive on its way, that all want the slots which few messages take."""
+    lanes = [lane(f"q{number}") for number in range(1000)]
+    slots = slots_of(1, lanes)
+    first = await hungry(slots, *lanes)
+    assert all(task.done() for task in first)
+    waiting = await hungry(slots, *lanes)
+    await asyncio.sleep(0.2)
+    looks.clear()
+    for _ in range(500):
+        slots.changed(lanes[42])
+        await asyncio.sleep(0)
+    assert looks.total() <= 2 * len(lanes)
+    looks.clear()
+    slots.vacate(lanes[42], await first[42])
+    await asyncio.wait({waiting[42]})
+    assert looks.total() <= 2 * len(lanes)
+    for task in waiting:
+        task.cancel()
+
+
 async def test_routes_are_fed_in_turn() -> None:
     lanes = [lane("a"), lane("b")]
     slots = slots_of(15, lanes, 20)
