@@ -101,6 +101,20 @@ async def test_a_look_brings_each_letter_once_and_ends_when_nothing_more_is_show
     assert inspector.of("browse") == [(10, 60, 2.0)] * 3
 
 
+async def test_what_a_look_holds_takes_the_memory_of_neither_bodies_nor_attributes() -> None:
+    given: list[Message] = []
+
+    class Notes(Scripted):
+        async def release(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+            given.extend(messages)
+            return [None] * len(messages)
+
+    letter = Letter(Message("m1", "body", "r1", attributes={"kind": Attribute("order")}, group="a"))
+    async with browsing(Notes([[letter]]), 60, now) as look:
+        assert await look.more() == [letter]
+    assert given == [Message("m1", "", "r1", group="a")]
+
+
 async def test_a_look_that_is_shown_the_same_again_and_again_ends() -> None:
     inspector = Scripted([letters(2)] * 99)
     look = Browsing(inspector, 60, now)

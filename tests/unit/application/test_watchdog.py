@@ -12,7 +12,7 @@ from world import World, now, queue
 from loafer.application.heartbeat import Heartbeat
 from loafer.application.lane import Lane
 from loafer.application.lookout import Lookout
-from loafer.application.watchdog import Watchdog
+from loafer.application.watchdog import OVERDUE_AFTER, Watchdog
 
 
 class Time:
@@ -63,7 +63,7 @@ async def test_the_stack_that_blocks_the_loop_is_logged_once_after_a_second(capl
 async def test_a_busy_loop_pauses_for_the_other_thread_only_where_that_is_overdue() -> None:
     time, pauses = Time(), list[float]()
     watchdog = Watchdog(time, Lookout(time))
-    for time.now, number in ((1.0, 0), (1.1, 1), (1.2, 2)):
+    for time.now, number in ((OVERDUE_AFTER, 0), (1.1, 1), (1.2, 2)):
         watchdog.give_way(pauses.append)
         assert len(pauses) == number
     while_blocked(watchdog.blocked_for)
