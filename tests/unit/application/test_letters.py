@@ -297,6 +297,14 @@ async def test_what_was_begun_before_is_sent_again_only_where_that_makes_no_seco
     assert moved.wanted == 1
 
 
+async def test_a_letter_that_one_receive_brings_twice_is_sent_once_at_most_and_never_ends_the_move() -> None:
+    for noted, sent, deleted in ((None, 1, 1), (Noted(Step.SENT, 0.0, "copy"), 0, 2)):
+        twice = [Letter(Message("m1", "body", receipt)) for receipt in ("r1", "r2")]
+        to = Scripted()
+        moved = await moving(Scripted([twice]), to, MemoryJournal({"m1": noted} if noted else {})).run()
+        assert (len(to.sent), moved.deleted, moved.kept) == (sent, deleted, [])
+
+
 async def test_what_is_not_wanted_stays_and_on_a_fifo_queue_keeps_those_behind_it_unless_they_may_pass() -> None:
     def wanted(letter: Letter) -> bool:
         return letter.message.id != "m1"

@@ -229,6 +229,14 @@ async def test_a_batch_of_a_fifo_queue_has_a_group_each_and_sends_nothing_of_one
     assert not [result for result in of_one_group if isinstance(result, Failure)]
 
 
+async def test_each_message_of_a_batch_has_the_group_that_its_content_is_given_also_without_deduplication_ids() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    receipts = app.publisher("memory://receipts.fifo", Receipt)
+    async with opened(app, broker):
+        await receipts.publish_batch([Receipt(1, "ann"), Receipt(2, "bob")], group=lambda receipt: receipt.customer)
+    assert [message.group for message in on(broker.queues["receipts.fifo"])] == ["ann", "bob"]
+
+
 async def test_a_function_in_a_thread_may_publish_from_an_event_loop_of_its_own() -> None:
     app, broker = Loafer(), MemoryBroker()
     receipts = app.publisher("memory://receipts")
