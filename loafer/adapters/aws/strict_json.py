@@ -5,13 +5,8 @@ import math
 import re
 from typing import Any, NoReturn
 
-import orjson
-
 _LONG = 1024
-"""Characters from which on a text is worth a look whether the faster decoder reads it as well."""
-_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
-_NO_INTEGER = b"0" * 19
-"""As many digits may be an integer of more than 64 bits, which the faster decoder would make a float of."""
+"""Characters from which on a text is worth the faster decoder, which takes 7 ms to import."""
 
 _SURROGATE = re.compile(r"\\u[dD]")
 _NO_LONE_SURROGATE = re.compile(
@@ -44,10 +39,11 @@ def parse(text: str) -> Any:
 
     """
     if len(text) >= _LONG:
+        # orjson, which decodes answers, would make floats of integers of more than 64 bits.
+        import msgspec.json  # noqa: PLC0415 - most texts are short
+
         try:
-            encoded = text.encode()
-            if encoded.translate(_DIGITS_ALIKE).rfind(_NO_INTEGER) < 0:  # which takes half of what `in` does
-                return orjson.loads(encoded)
+            return msgspec.json.decode(text.encode())
         except ValueError:
             pass  # what is wrong with it, if anything is, is said below
     try:

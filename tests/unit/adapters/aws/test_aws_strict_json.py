@@ -55,3 +55,9 @@ def test_an_integer_of_any_size_stays_one() -> None:
 
 def test_escaped_lone_surrogates_are_read_in_a_long_text_too() -> None:
     assert parse('"\\ud800"' + PADDING) == "\ud800"
+
+
+@pytest.mark.parametrize(("text", "error"), [("9" * 5000, ValueError), ("[" * 100_000 + "]" * 100_000, RecursionError)])
+def test_what_python_refuses_to_hold_is_refused_in_a_long_text_too(text: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        parse(text)
