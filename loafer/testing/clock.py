@@ -5,7 +5,7 @@ import gc
 import math
 import selectors
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ from typing import Any, TypeVar, TypeVarTuple
 
 from loafer.application.pool import ThreadPool
 from loafer.application.threaded import Answers, Call
+from loafer.testing.patience import wait_for_its_end
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
@@ -24,12 +25,6 @@ TURN = 1e-9
 
 COLLECT_EVERY = 1_000
 """Turns of the loop between two collections of garbage."""
-
-ONE_AFTER_ANOTHER = 0.05
-"""Real seconds in which a thread's work is waited for where it begins, so that threads end in the same order each time.
-
-Threads that need one another, or take longer, run at once then.
-"""
 
 
 class VirtualSelector(selectors.DefaultSelector):
@@ -122,12 +117,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """
         self._interruptions[self._steps + max(1, steps)] = interrupt
 
-    def work_begins(self, future: "ThreadFuture[Any]") -> None:
+    def work_begins(self, future: "ThreadFuture[Any]", threads: Iterable[threading.Thread]) -> None:
         """Let the time stand still until the thread has told all who wait for its end; what is quick has ended by now.
 
         Whoever waits adds a callback to the future, later than this; the thread may be slow between two of them.
         """
-        wait([future], ONE_AFTER_ANOTHER)
+        wait_for_its_end(lambda seconds: bool(wait([future], seconds).done), threads)
         if future.done():
             return
         add = future.add_done_callback
@@ -145,11 +140,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback = add_awaited  # type: ignore[method-assign,assignment]
         future.add_done_callback(lambda _: None)
 
-    def call_begins(self, call: Call) -> None:
+    def call_begins(self, call: Call, threads: Iterable[threading.Thread]) -> None:
         """Let the time stand still until the loop knows of a call's end; what is quick has ended when this returns."""
         self.virtual.answers.add(call.answers)
         with self._told:
-            self._told.wait_for(lambda: call in call.answers.ended, ONE_AFTER_ANOTHER)
+            wait_for_its_end(partial(self._told.wait_for, lambda: call in call.answers.ended), threads)
 
     def call_ends(self, call: Call, tell: Callable[[Call], None]) -> None:
         """Tell the end of a call; whoever waits for it in `call_begins` goes on when it is told."""
@@ -181,7 +176,7 @@ def _pools_noticed() -> Iterator[None]:
     def begun(pool: ThreadPool, function: Callable[..., object], given: tuple[object, ...]) -> Call:
         call = begin(pool, function, given)
         if isinstance(call.answers.loop, VirtualLoop):
-            call.answers.loop.call_begins(call)
+            call.answers.loop.call_begins(call, pool._threads)  # noqa: SLF001 - nobody else may know them
         return call
 
     def added(answers: Answers, call: Call) -> None:
@@ -209,7 +204,7 @@ def _executors_noticed() -> Iterator[None]:
         except RuntimeError:
             return future
         if isinstance(loop, VirtualLoop):
-            loop.work_begins(future)
+            loop.work_begins(future, pool._threads)  # noqa: SLF001 - nobody else knows them
         return future
 
     ThreadPoolExecutor.submit = noticed  # type: ignore[method-assign,assignment]

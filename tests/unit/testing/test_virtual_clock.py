@@ -1,12 +1,17 @@
 """Virtual time: it jumps, it stands still for threads, and it says when nothing will ever happen."""
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from loafer.testing.clock import ONE_AFTER_ANOTHER, VirtualLoop, run
+from loafer.application.handler import ThreadHandler
+from loafer.application.pool import ThreadPool
+from loafer.testing.clock import VirtualLoop, run
+from loafer.testing.patience import ONE_AFTER_ANOTHER
 
 
 def test_a_sleep_takes_no_time() -> None:
@@ -52,6 +57,38 @@ def test_the_time_stands_still_until_a_thread_has_told_its_end() -> None:
         return asyncio.get_running_loop().time()
 
     assert run(work()) < 0.001
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not tell what threads do")
+@pytest.mark.parametrize("kind", ["a pool of ours", "to_thread"])
+def test_threads_that_compute_do_so_one_after_another_however_long_that_takes(kind: str) -> None:
+    running: list[int] = []
+    together: list[int] = []
+
+    def compute(number: int) -> None:
+        running.append(number)
+        until = time.thread_time() + 3 * ONE_AFTER_ANOTHER
+        while time.thread_time() < until:
+            pass
+        together.append(len(running))
+        running.remove(number)
+
+    async def work() -> None:
+        with ThreadPool(3) as pool:
+            ours, threaded = ThreadHandler(compute, pool), kind == "a pool of ours"
+            await asyncio.gather(*(ours(n) if threaded else asyncio.to_thread(compute, n) for n in range(3)))
+
+    run(work())
+    assert together == [1, 1, 1]
+
+
+def test_threads_that_need_one_another_run_at_once() -> None:
+    together = threading.Barrier(3, timeout=60)
+
+    async def work() -> None:
+        await asyncio.gather(*(asyncio.to_thread(together.wait) for _ in range(3)))
+
+    run(work())
 
 
 def test_a_time_that_never_comes_is_an_error() -> None:
