@@ -4,6 +4,7 @@ import os
 import re
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Tracer
 
@@ -30,17 +31,18 @@ class Dropped(NonRecordingSpan):
     _making = threading.Lock()
     """Held while one is made: a handler and its threads must not see two of them."""
 
-    def __init__(self, make: Callable[[], Span]) -> None:
-        """Take what makes it."""
-        self._make = make
-        self._made: SpanContext | None = None
+    _made: SpanContext | None = None
+
+    def __init__(self, make: Callable[..., Span], *of: Any) -> None:
+        """Take what makes it, and of what."""
+        self._make, self._of = make, of
 
     def get_span_context(self) -> SpanContext:
         """Return its ids; on any thread."""
         if self._made is None:
             with self._making:
                 if self._made is None:
-                    self._made = self._make().get_span_context()
+                    self._made = self._make(*self._of).get_span_context()
         return self._made
 
     def __repr__(self) -> str:

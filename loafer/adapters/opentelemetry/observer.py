@@ -5,7 +5,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar, Token
-from functools import partial
 from typing import Any
 
 import attrs
@@ -94,7 +93,7 @@ class OpenTelemetryObserver(CountingObserver):
         first = messages[0]
         about = self._attributes.get(first.source) or self._of_source(first.source)
         if self._drops_all and not (self.parent and may_have_context(first)):
-            span: Span = Dropped(partial(self._start, about, messages))
+            span: Span = Dropped(self._start, about, messages)
         else:
             span = self._start(about, messages)
         OPEN.set(_Open(span, contexts.attach(trace.set_span_in_context(span)), len(messages)))
@@ -144,6 +143,7 @@ class OpenTelemetryObserver(CountingObserver):
             return
         now.left -= 1
         if not now.left:  # no more are told in its context
+            OPEN.set(None)  # the token knows this context: in here it would keep all of it until garbage is collected
             contexts.detach(now.token)
             now.span.end()
 

@@ -1,6 +1,8 @@
 """Where no trace is sampled, the SDK is asked for a span only once somebody wants to know its ids."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
@@ -155,3 +157,17 @@ def test_a_tracer_that_is_set_after_its_observer_was_made_is_looked_at(monkeypat
     monkeypatch.setattr(trace, "get_tracer", lambda *_: tracers.get_tracer("loafer"))
     handled(observer)
     assert (ids.made, exporter.get_finished_spans()) == (0, ())
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS_OFF, ALWAYS_ON])
+def test_what_was_handled_is_let_go_without_the_garbage_collector(sampler: Sampler) -> None:
+    observer = OpenTelemetryObserver(tracers=provider(sampler)[0])
+    message = Message("1", "x", "r", source="orders")
+    gone = weakref.ref(message)
+    gc.disable()
+    try:
+        copy_context().run(handled, observer, int, message)
+        del message
+        assert gone() is None
+    finally:
+        gc.enable()
