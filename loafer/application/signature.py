@@ -169,7 +169,7 @@ def _annotation(called: Callable[..., object], parameter: Parameter) -> Any:
         within = types.SimpleNamespace(__annotations__={"kind": kind})  # what is quoted in it, such as list["Order"]
         return typing.get_type_hints(within, names, include_extras=True)["kind"]
     except Exception as error:  # whatever an expression may raise
-        shown = repr(written) if isinstance(written, str) else inspect.formatannotation(written)
+        shown = inspect.formatannotation(written)
         raise ValueError(
             f"its parameter {parameter.name!r} is annotated {shown}, which cannot be found ({error}); "
             "define it at module level, not under TYPE_CHECKING"

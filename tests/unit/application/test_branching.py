@@ -128,6 +128,21 @@ async def test_one_that_has_a_timeout_of_its_own_is_cancelled_then(app: Loafer[N
     assert str(shop.ended[0].error) == "it took longer than 2 s"
 
 
+@pytest.mark.parametrize(("own", "seconds"), [(None, 3), (2, 2), (5, 5)])
+async def test_one_that_has_none_is_cancelled_after_the_workers(own: float | None, seconds: float) -> None:
+    async def slow(content: Any) -> None:
+        await asyncio.sleep(60)
+
+    def consumer() -> MemoryConsumer:
+        raise AssertionError
+
+    route = Route("takes", "events", consumer, lambda _: {"content": 1}, Call(slow), timeout=own)
+    branching = Branching((route,), Chooser.of([(ALWAYS, route)]), lambda _: None, lambda: None)
+    delivery = await deliver_to_one(route, branching, Message("1", "{}", "r"), 3)
+    assert str(delivery.error) == f"it took longer than {seconds} s"
+    assert now() == pytest.approx(seconds)
+
+
 async def test_what_no_route_takes_is_kept_and_told_once_a_minute(
     app: Loafer[None], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -345,7 +360,7 @@ async def test_middleware_is_called_from_the_outermost_inwards_around_the_handle
 
     @router.middleware
     async def inner(context: Context, call_next: CallNext) -> None:
-        steps.append("inner")
+        steps.append(f"inner {context.route} {context.message.body}")
         await call_next()
 
     @router.route("memory://events", options=QUICK)
@@ -356,7 +371,7 @@ async def test_middleware_is_called_from_the_outermost_inwards_around_the_handle
     shop = Shop(app)
     shop.send(7)
     assert await shop.run() == [("events", "succeeded")]
-    assert steps == ["outer events 7", "inner", "handler 7 7", "outer again"]
+    assert steps == ["outer events 7", "inner events 7", "handler 7 7", "outer again"]
 
 
 async def swallows(context: Context, call_next: CallNext) -> None:

@@ -1,9 +1,17 @@
 """How a process ends, and what it says, that a handler forked and that comes back out of its handler."""
 
+import asyncio
+from contextvars import copy_context
+from types import SimpleNamespace
+from typing import Any, cast
+
 import attrs
 import pytest
+from test_batches import batching
+from world import World, queue
 
-from loafer.application.forks import Forks, leave
+from loafer.application.forks import FORKS, Forks, leave
+from loafer.application.threaded import Answers, Call
 
 
 class EndedError(Exception):
@@ -70,3 +78,44 @@ def test_forks_of_forks_are_counted() -> None:
     forks.deeper()
     forks.deeper()
     assert forks.depth == 2
+
+
+class Left:
+    """Notes with which error a process is left, and goes on as if nothing had been forked."""
+
+    def __init__(self) -> None:
+        self.errors: list[BaseException | None] = []
+
+    def __call__(self, error: BaseException | None) -> None:
+        self.errors.append(error)
+
+
+ERROR = ValueError("of the child")
+
+
+async def forks(_: object) -> None:
+    """Come out of a handler in a child, as far as loafer can tell."""
+    FORKS.deeper()
+    raise ERROR
+
+
+@pytest.mark.parametrize("make", [World, lambda source, handle: batching(source, handle, 1)])
+async def test_a_child_ends_as_its_handler_ended(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = Left()
+    monkeypatch.setattr("loafer.application.jobs.leave", left)
+    await make(queue("orders", "one"), forks).run_for(5)
+    assert left.errors == [ERROR]
+
+
+async def test_one_that_a_function_in_a_thread_forked_ends_in_that_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def function() -> None:
+        FORKS.deeper()
+        raise ERROR
+
+    left = Left()
+    monkeypatch.setattr("loafer.application.threaded.leave", left)
+    loop = asyncio.get_running_loop()
+    answers = Answers(cast("Any", SimpleNamespace(call_soon_threadsafe=lambda *_: None)))
+    for each in (function, len):
+        Call(each, (), answers, loop.create_future(), copy_context()).run()
+    assert left.errors == [ERROR]

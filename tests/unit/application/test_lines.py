@@ -359,6 +359,17 @@ def ticket_of(clock: Callable[[], float] = now) -> Ticket:
     return Ticket(lease, None, Threads(1), clock, 0.0, lambda _: None)
 
 
+async def test_a_handling_is_seen_since_it_was_started_but_not_while_its_function_waits_for_a_thread() -> None:
+    ticket = ticket_of()
+    assert ticket.since_when(3) == 3  # its translator runs, which may be a coroutine
+    ticket.lined_up = True
+    assert ticket.since_when(3) is None
+    ticket.lined_up, ticket.void = False, True
+    assert ticket.since_when(3) is None
+    ticket.began = 5
+    assert ticket.since_when(3) == 5
+
+
 def test_threads_let_those_start_again_that_were_refused_once_there_is_room() -> None:
     threads = Threads(2, taken=2)
     assert not threads.freed()  # nobody was refused

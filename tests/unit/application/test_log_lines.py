@@ -70,6 +70,13 @@ async def test_a_release_that_fails_is_called_one(caplog: pytest.LogCaptureFixtu
     ]
 
 
+async def test_a_call_that_fails_as_a_whole_is_told_for_each_message_with_its_reason(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await World(queue("orders", "one"), succeed, faults=Faults(settling=[GONE])).run_for(3)
+    assert said(caplog, "outbox") == [(WARNING, "message orders-1 could not be acknowledged, trying again: gone")]
+
+
 async def test_what_a_broken_consumer_raises_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture) -> None:
     await World(queue("orders", "one"), succeed, faults=Faults(settling=[KeyError("x")])).run_for(3)
     assert said(caplog, "outbox") == [

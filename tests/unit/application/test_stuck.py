@@ -1,12 +1,15 @@
 import asyncio
 import logging
 
+import attrs
 import pytest
-from world import World, queue
+from world import World, now, queue
 
 from loafer.application.holding import held_in
+from loafer.application.lookout import Lookout
 from loafer.application.options import Options
-from loafer.application.stuck import log_held
+from loafer.application.stuck import Stuck, log_held
+from loafer.application.watchdog import Watchdog
 
 
 async def waits_for_long(seconds: float) -> None:
@@ -105,3 +108,17 @@ async def test_a_handler_is_held_and_has_a_stack_before_it_first_waits(caplog: p
     assert seen == ["runs"]
     assert warnings(caplog)[0] == "asked for what is held: 1 messages, 1 of them by handlers"
     assert "by its handler, attempt 1, lease left " in warnings(caplog)[1]
+
+
+async def test_a_handler_that_blocks_the_event_loop_is_warned_of_with_the_line_that_does(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def blocks(_: str) -> None:
+        await asyncio.sleep(65)
+        assert world.dispatcher.view is not None
+        view = attrs.evolve(world.dispatcher.view, watchdog=Watchdog(now, Lookout(now)))
+        Stuck(lambda: view).look()  # the line that blocks
+
+    world = World(queue("orders", "1", visibility_timeout=30), blocks)
+    await world.run_for(70)
+    assert "# the line that blocks" in warnings(caplog)[-1]

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import ANY
 
 import attrs
 import pytest
@@ -69,6 +70,13 @@ async def test_a_route_is_seen_with_its_limit_what_it_holds_and_what_its_handler
         assert (route.trouble, route.trouble_for, route.backlog) == (None, 0.0, None)
         world.dispatcher.stop()
         assert world.dispatcher.status().stopping
+
+
+async def test_before_a_dispatcher_runs_it_is_seen_only_whether_it_was_asked_to_stop() -> None:
+    dispatcher = World(queue("orders"), handle).dispatcher
+    assert dispatcher.status() == Status(at=ANY)
+    dispatcher.stop()
+    assert dispatcher.status() == Status(at=ANY, stopping=True)
 
 
 async def test_a_receive_is_overdue_beyond_its_wait_and_trouble_is_told_since_it_began() -> None:
