@@ -57,13 +57,13 @@ def running(command: list[str], port: int, path: str, environ: Mapping[str, str]
                 server.kill()
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 40) -> None:
+def _wait_for(url: str, server: subprocess.Popen[bytes], seconds: float = 100) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise RuntimeError(f"the server for {url} ended with status {server.returncode}")
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=20):
                 return
         except urllib.error.HTTPError as answer:
             answer.close()

@@ -51,7 +51,7 @@ def shell(tmp_path: Path, on_ministack: str, queue: str) -> Shell:
 
 
 async def until(worker: Running, times: int, text: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while worker.printed.count(text) < times:
         assert time.monotonic() < deadline, worker.printed
         await asyncio.sleep(0.02)
@@ -83,7 +83,7 @@ async def test_several_processes_find_the_application_by_its_name(shell: Shell, 
 def test_several_processes_are_refused_where_the_application_has_no_name(shell: Shell) -> None:
     shell.write("shop.py", f"{PROGRAM.partition('if __name__')[0]}\napps = [app]\ndel app\n")
     shell.write("main.py", "from loafer import Loafer\nimport shop\nshop.apps[0].run()\n")
-    done = shell.run("LOAFER_PROCESSES=2 python main.py", seconds=40)
+    done = shell.run("LOAFER_PROCESSES=2 python main.py", seconds=60)
     assert done.returncode == 2
     text = "loafer: shop.py:15: several processes need its name; keep it in a variable of a module"
     assert done.stderr.splitlines() == [text]
@@ -97,7 +97,7 @@ async def test_its_settings_come_from_the_environment_too(shell: Shell, queue: s
 
 def test_every_mistake_is_a_line_and_the_status_is_2(shell: Shell) -> None:
     shell.write("shop.py", PROGRAM.replace('name="orders"', "max_jobs=0, weight=-1"))
-    done = shell.run("python shop.py", seconds=40)
+    done = shell.run("python shop.py", seconds=60)
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 2
     assert "max_jobs=0 cannot be" in done.stderr
@@ -105,12 +105,12 @@ def test_every_mistake_is_a_line_and_the_status_is_2(shell: Shell) -> None:
 
 def test_a_lifespan_that_fails_is_status_1_with_its_traceback(shell: Shell) -> None:
     shell.write("shop.py", PROGRAM.replace('print("opened", flush=True)', 'raise RuntimeError("no database")'))
-    done = shell.run("python shop.py", seconds=40)
+    done = shell.run("python shop.py", seconds=60)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == "loafer: the lifespan failed at its start: RuntimeError: no database"
 
 
 async def test_a_source_that_is_not_there_is_status_1(shell: Shell) -> None:
-    done = shell.run("python shop.py", seconds=40)
+    done = shell.run("python shop.py", seconds=60)
     assert done.returncode == 1
     assert done.stderr.startswith("loafer: ")

@@ -173,7 +173,7 @@ async def test_what_a_route_gives_up_is_moved(recorder: Recorder, monkeypatch: p
     async def fails(content: str) -> None:
         raise ValueError
 
-    async with app.running(), asyncio.timeout(20):
+    async with app.running(), asyncio.timeout(60):
         while await queue_counts(dead) != (1, 0) or await queue_counts(url) != (0, 0):
             await asyncio.sleep(0.1)
     moved = CALLS["a route with `Retry(dead_letter_after=…)`, where a message has had so many attempts"]

@@ -37,9 +37,10 @@ async def test_a_delayed_message_is_not_shown_at_once(shell: Shell) -> None:
     url = await create_queue(queue)
     began = time.monotonic()
     assert shell.run(f"loafer publish_sqs --queue {await queue_arn(url)} --msg later --delay 2").returncode == 0
-    assert await received(url) == []
-    while not (messages := await received(url)):
-        assert time.monotonic() < began + 10
+    at_once = await received(url)
+    assert at_once == [] or time.monotonic() > began + 2  # where the machine was slow, it may be there
+    while not (messages := at_once or await received(url)):
+        assert time.monotonic() < began + 60
     assert time.monotonic() > began + 2
     assert messages[0]["Body"] == '"later"'
 

@@ -82,7 +82,7 @@ def shell(tmp_path: Path, on_ministack: str, prefix: str) -> Shell:
 
 
 async def until(worker: Running, lines: int, word: str) -> list[str]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(found := [line for line in worker.printed.splitlines() if line.startswith(word)]) < lines:
         assert time.monotonic() < deadline, worker.printed
         await asyncio.sleep(0.02)

@@ -91,7 +91,7 @@ async def test_a_handler_that_raises_system_exit_stops_the_worker_and_keeps_its_
     await send(url, "1")
     shell.write("jobs.py", "def leave(message):\n    raise SystemExit(3)\n")
     with shell.running(f"loafer --source {url} --handler jobs.leave") as worker:
-        assert worker.process.wait(10) == 3
+        assert worker.process.wait(60) == 3
         assert "Traceback" not in worker.printed
     assert sum(await queue_counts(url)) == 1
 
@@ -127,7 +127,7 @@ def handler(message):
         worker.prints("KeyError")
         async with client("sqs") as sqs:
             await sqs.delete_queue(QueueUrl=url)
-        assert worker.process.wait(20) == 1
+        assert worker.process.wait(60) == 1
     lines = [json.loads(line) for line in worker.printed.splitlines()]
     about = {line["message"]: line.get("messaging.message.id") for line in lines}
     assert (about["got good"], about["got bad"]) == (ids["good"], ids["bad"])

@@ -19,7 +19,7 @@ from endpoints import FastSQS
 from workers import Worker, wait_until
 
 from loafer.entrypoints.commands.asking import ask
-from loafer.entrypoints.worker import control_socket
+from loafer.entrypoints.worker import control_socket, neighbour
 from loafer.entrypoints.worker.control_socket import MOST_CONNECTIONS, is_ours, listening_at
 from loafer.entrypoints.worker.status_file import written
 from loafer.entrypoints.worker.status_place import address_of, own_folder, socket_of
@@ -35,7 +35,7 @@ async def echo(asked: object) -> dict[str, Any]:
 def served(file: Path) -> Iterator[Path]:
     """Serve beside a status file, and return its path once somebody listens."""
     with written(str(file), None, lambda: {"ready": True}, echo):
-        wait_until(lambda: listens(file), 10)
+        wait_until(lambda: listens(file))
         yield file
 
 
@@ -48,14 +48,15 @@ def listens(file: Path) -> bool:
 
 def raw(file: Path, sent: bytes) -> bytes:
     with socket.socket(socket.AF_UNIX) as connection, address_of(socket_of(file)) as address:
-        connection.settimeout(10)
+        connection.settimeout(60)
         connection.connect(address)
         connection.sendall(sent)
         return connection.recv(4096)
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(neighbour, "ENDING", 60)
     made = tmp_path / "own"
     made.mkdir(mode=0o700)
     return made
@@ -92,7 +93,7 @@ def test_connections_that_say_nothing_are_closed_and_then_others_are_answered(
         silent = [socket.socket(socket.AF_UNIX) for _ in range(MOST_CONNECTIONS)]
         for connection in silent:
             connection.connect(str(socket_of(file)))
-        wait_until(lambda: listens(file), 20)
+        wait_until(lambda: listens(file))
         for connection in silent:
             connection.close()
 
@@ -185,13 +186,13 @@ async def test_a_worker_whose_loop_is_blocked_answers_where_it_is(
     await fast_sqs.fill("orders", 1)
     worker = start(handler="blocks_the_loop_for_5_s")
     file = tmp_path / "loafer" / f"{worker.process.pid}.json"
-    wait_until(lambda: bool(worker.runs), 20)
+    wait_until(lambda: bool(worker.runs))
     [held] = ask(file, {"ask": "held"})["held"]
     assert (held["route"], held["what"]) == ("default", "runs")
     [stack] = ask(file, {"ask": "stacks", "id": held["id"]})["stacks"]
     assert "time.sleep(5)" in stack["stack"]
     assert ask(file, {"ask": "pause", "route": "default"}) == {"ok": True, "done": False}
-    wait_until(lambda: ask(file, {"ask": "status"})["status"]["routes"][0]["paused"], 20)
+    wait_until(lambda: ask(file, {"ask": "status"})["status"]["routes"][0]["paused"])
     assert ask(file, {"ask": "status"})["status"]["routes"][0]["calls"]["receive"] > 0
     assert worker.stop() == 0
     assert "route default is paused, as it was asked for" in worker.printed
@@ -209,12 +210,12 @@ async def test_each_of_several_workers_has_its_own(
     def files() -> list[Path]:
         return sorted((tmp_path / "loafer").glob("*.json"))
 
-    wait_until(lambda: len(files()) == 2 and all(map(listens_too, files())), 30)
+    wait_until(lambda: len(files()) == 2 and all(map(listens_too, files())))
     one, two = files()
     assert ask(one, {"ask": "pause", "route": "default"})["done"]
     assert [ask(file, {"ask": "status"})["status"]["routes"][0]["paused"] for file in (one, two)] == [True, False]
     os.kill(int(two.stem), signal.SIGKILL)
-    wait_until(lambda: len(files()) == 2 and two not in files(), 30)
+    wait_until(lambda: len(files()) == 2 and two not in files())
     assert not socket_of(two).exists()
     assert worker.stop() == 0
 

@@ -25,7 +25,7 @@ async def test_a_message_is_moved_after_its_last_attempt_and_the_next_one_is_han
     for number, body in enumerate(['"bad"', '"good"']):
         fifo = {"MessageGroupId": "g", "MessageDeduplicationId": str(number)} if suffix else {}
         await send(source, body, **fifo)
-    async with app.running(), asyncio.timeout(20):
+    async with app.running(), asyncio.timeout(60):
         await good.wait()
         while await queue_counts(letters) != (1, 0):
             await asyncio.sleep(0.05)
@@ -40,5 +40,5 @@ async def test_a_queue_without_a_redrive_policy_ends_the_start_with_the_line_of_
     async def handle(content: str) -> None: ...
 
     with pytest.raises(ConfigurationError, match=r"test_dead_lettered\.py:\d+: route .* has no redrive policy"):
-        async with app.running() as worker, asyncio.timeout(20):
+        async with app.running() as worker, asyncio.timeout(60):
             await worker.ready()

@@ -145,8 +145,9 @@ def test_a_filter_that_never_ends_is_left_by_ctrl_c_twice_and_all_is_given_back(
     senders: list[subprocess.Popen[bytes]] = []
 
     def press_again_and_again() -> None:
-        command = f"while sleep 0.7; do kill -INT {os.getpid()}; done"
-        senders.append(subprocess.Popen(["sh", "-c", command]))
+        press = f"kill -INT {os.getpid()}"
+        command = f"sleep 0.7; {press}; sleep 0.7; {press}; while sleep 15; do {press}; done"
+        senders.append(subprocess.Popen(["sh", "-c", command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     async def work(_: Stop) -> None:
         press_again_and_again()

@@ -13,7 +13,7 @@ ONE_SECOND = ("--consumer-opts", '{"WaitTimeSeconds": 1}')
 async def runs_on(loop: str, fast_sqs: FastSQS, folder: Path) -> None:
     await fast_sqs.fill("orders", 20)
     with Worker(folder, "orders", "quick", ONE_SECOND) as worker:
-        wait_until(lambda: len(worker.runs) == 20, 20)
+        wait_until(lambda: len(worker.runs) == 20)
         assert worker.stop() == 0
         assert f"the event loop is {loop}'s" in worker.printed
     counts = (await fast_sqs.stats())["queues"]["orders"]

@@ -21,7 +21,7 @@ async def full_threads() -> AsyncIterator[None]:
     """Fill the threads that `asyncio.to_thread` uses."""
     loop, ends = asyncio.get_running_loop(), threading.Event()
     loop.set_default_executor(ThreadPoolExecutor(1))
-    filled = loop.run_in_executor(None, ends.wait, 30)
+    filled = loop.run_in_executor(None, ends.wait, 90)
     try:
         yield
     finally:
@@ -37,7 +37,7 @@ def test_calls_go_out_though_handlers_fill_the_threads_of_the_event_loop(
 
     async def main() -> None:
         consumer, publisher = SQSConsumer("orders", {"WaitTimeSeconds": 0}), SQSPublisher("orders")
-        async with full_threads(), asyncio.timeout(8):
+        async with full_threads(), asyncio.timeout(60):
             await consumer.open()
             check_consumer(consumer)
             await publisher.open()

@@ -52,12 +52,12 @@ def warnings(worker: Worker) -> list[str]:
 
 def began(worker: Worker, times: int) -> None:
     """Wait until so many processes have begun, all told."""
-    wait_until(lambda: worker.printed.count(BEGAN) == times, 20)
+    wait_until(lambda: worker.printed.count(BEGAN) == times)
 
 
 async def counts(endpoint: FastSQS, what: str, messages: int) -> None:
     """Wait until the queue counts so many messages as deleted, or in flight."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while (await queue(endpoint))[what] < messages:
             await asyncio.sleep(0.02)
 
@@ -71,7 +71,7 @@ class Traffic:
 
     async def reaches(self, worker: Worker, count: int) -> set[int]:
         """Send messages until they have run in so many processes, all told, and return these."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while len(found := processes(worker)) < count:
             assert time.monotonic() < deadline, worker.printed
             await self.endpoint.fill("orders", 30, start=self.sent, visibility=2)
@@ -99,7 +99,7 @@ async def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost(fast_sqs:
 async def test_a_worker_whose_handler_ends_the_process_is_replaced(fast_sqs: FastSQS, tmp_path: Path) -> None:
     await fast_sqs.fill("orders", 1, visibility=1)
     with Worker(tmp_path, "orders", "dies_the_first_time", TWO) as worker:
-        wait_until(lambda: worker.runs["0"] == 2, 20)
+        wait_until(lambda: worker.runs["0"] == 2)
         began(worker, 3)
         assert worker.stop() == 0
         [warning] = warnings(worker)
@@ -113,7 +113,7 @@ async def test_ctrl_c_in_a_terminal_stops_every_worker_once(fast_sqs: FastSQS, t
         began(worker, 2)
         await counts(fast_sqs, "in_flight", 15)
         os.killpg(worker.process.pid, signal.SIGINT)
-        assert worker.process.wait(10) == 0
+        assert worker.process.wait(25) == 0
         assert "Traceback" not in worker.printed
     left = await queue(fast_sqs)
     assert (left["deleted"] + left["ready"], left["in_flight"]) == (15, 0)
@@ -126,10 +126,10 @@ async def test_a_second_ctrl_c_waits_for_no_handler(fast_sqs: FastSQS, tmp_path:
         began(worker, 2)
         await counts(fast_sqs, "in_flight", 2)
         os.killpg(worker.process.pid, signal.SIGINT)
-        wait_until(lambda: "SIGINT: the workers are stopped" in worker.printed, 5)
+        wait_until(lambda: "SIGINT: the workers are stopped" in worker.printed)
         await asyncio.sleep(ONE_SIGNAL)
         os.killpg(worker.process.pid, signal.SIGINT)
-        assert worker.process.wait(8) == 0
+        assert worker.process.wait(25) == 0
         assert "Traceback" not in worker.printed
     assert (await queue(fast_sqs))["deleted"] == 0
 
@@ -139,7 +139,7 @@ async def test_workers_end_when_their_supervisor_is_killed(fast_sqs: FastSQS, tm
     with Worker(tmp_path, "orders", "tells_its_process_in_20_ms", TWO) as worker:
         left = await Traffic(fast_sqs).reaches(worker, 2)
         worker.stop(number=signal.SIGKILL)
-        wait_until(lambda: not any(map(runs, left)), 10)
+        wait_until(lambda: not any(map(runs, left)), 25)
         assert "Traceback" not in worker.printed
     assert (await queue(fast_sqs))["in_flight"] == 0
 
@@ -149,7 +149,7 @@ async def test_a_deleted_queue_ends_all_workers_with_one_line(fast_sqs: FastSQS,
     with Worker(tmp_path, "orders", "tells_its_process_in_20_ms", TWO) as worker:
         await Traffic(fast_sqs).reaches(worker, 2)
         await fast_sqs.delete("orders")
-        assert worker.process.wait(20) == 1
+        assert worker.process.wait(60) == 1
         [line] = [line for line in worker.printed.splitlines() if line.startswith("loafer: ")]
         assert line.startswith("loafer: queue 'orders' does not exist")
 
@@ -160,9 +160,9 @@ async def test_workers_that_fail_at_the_same_moment_end_with_their_own_status(
     await fast_sqs.fill("orders", 0)
     options = ("--processes", "3", "--consumer-opts", '{"WaitTimeSeconds": 0}')
     with Worker(tmp_path, "orders", "quick", options) as worker:
-        wait_until(lambda: worker.printed.count("frequent calls go over") == 3, 20)
+        wait_until(lambda: worker.printed.count("frequent calls go over") == 3)
         await fast_sqs.delete("orders")
-        assert worker.process.wait(20) == 1
+        assert worker.process.wait(60) == 1
         assert warnings(worker) == []
 
 
@@ -173,7 +173,7 @@ async def test_a_worker_that_nothing_can_stop_is_killed_and_the_others_stop_clea
     options = (*TWO, "--grace-period", "0")
     with Worker(tmp_path, "orders", "holds_the_interpreter_for_60_s", options) as worker:
         began(worker, 2)
-        wait_until(lambda: len(worker.runs) == 1, 20)
+        wait_until(lambda: len(worker.runs) == 1)
         stopped = time.monotonic()
         assert worker.stop(20) == 137
         assert 7 < time.monotonic() - stopped < 8
@@ -184,7 +184,7 @@ async def test_a_worker_that_nothing_can_stop_is_killed_and_the_others_stop_clea
 async def test_system_exit_in_a_handler_ends_all_workers_with_its_status(fast_sqs: FastSQS, tmp_path: Path) -> None:
     await fast_sqs.fill("orders", 1)
     with Worker(tmp_path, "orders", "leaves_with_status_3", TWO) as worker:
-        assert worker.process.wait(20) == 3
+        assert worker.process.wait(60) == 3
         [warning] = warnings(worker)
         assert "ended with status 3: the others are stopped" in warning
     assert (await queue(fast_sqs))["deleted"] == 0

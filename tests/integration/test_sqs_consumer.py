@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 
 import pytest
@@ -21,7 +22,7 @@ from transports import check_consumer
 
 from loafer.adapters.aws import session
 from loafer.adapters.aws.consumer import SQSConsumer
-from loafer.domain.message import Attribute
+from loafer.domain.message import Attribute, Message
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
 
 pytestmark = pytest.mark.usefixtures("transport")
@@ -216,8 +217,9 @@ async def test_a_settlement_never_waits_for_the_polls(fast_sqs: FastSQS) -> None
     async with opened("orders", WaitTimeSeconds=20) as consumer:
         [message] = await consumer.receive(1)
         polls = [asyncio.create_task(consumer.receive(1)) for _ in range(consumer.max_polls)]
-        await asyncio.sleep(0.1)
-        async with asyncio.timeout(1):
+        while (await fast_sqs.stats())["calls"]["ReceiveMessage"] < 1 + consumer.max_polls:
+            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
             assert await consumer.acknowledge([message]) == [None]
         assert (await fast_sqs.stats())["calls"]["ReceiveMessage"] == 1 + consumer.max_polls
         for poll in polls:
@@ -237,16 +239,24 @@ async def test_an_expired_message_is_delivered_again_and_its_old_receipt_extends
 
 
 async def test_a_second_consumer_extends_leases_from_another_thread(fast_sqs: FastSQS) -> None:
-    await fast_sqs.fill("orders", 1, visibility=2)
-    async with opened("orders") as consumer:
+    await fast_sqs.fill("orders", 0, visibility=3)
+    ready, received = threading.Event(), Future[Message]()
+
+    async def extend() -> None:
+        async with opened("orders", WaitTimeSeconds=0) as other:
+            assert not await other.receive(1)  # a first call takes its time, for which no lease would wait
+            ready.set()
+            assert await other.extend([await asyncio.wrap_future(received)], 30) == [None]
+
+    async with opened("orders", WaitTimeSeconds=0) as consumer:
+        assert not await consumer.receive(1)
+        extending = asyncio.create_task(asyncio.to_thread(asyncio.run, extend()))
+        await asyncio.to_thread(ready.wait, 60)
+        await fast_sqs.fill("orders", 1, visibility=3)
         [message] = await consumer.receive(1)
-
-        async def extend() -> None:
-            async with opened("orders") as other:
-                assert await other.extend([message], 30) == [None]
-
-        await asyncio.to_thread(asyncio.run, extend())
-        await asyncio.sleep(2)
+        received.set_result(message)
+        await extending
+        await asyncio.sleep(3)
         assert (await fast_sqs.stats())["queues"]["orders"]["in_flight"] == 1
 
 

@@ -42,7 +42,7 @@ def test_nobody_is_kept_out_by_however_many_that_say_nothing() -> None:
 
 
 def test_whoever_does_not_read_an_answer_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status_server, "PATIENCE", 0.2)
+    monkeypatch.setattr(status_server, "PATIENCE", 0.05)
     with serving() as port, socket.create_connection(("127.0.0.1", port), 10) as connection:
         connection.sendall(b"GET /large HTTP/1.1\r\n\r\n")
         time.sleep(1)

@@ -21,7 +21,7 @@ def test_an_answer_without_a_code_of_sqs_to_an_acknowledgement_makes_nothing_run
     strict.numbers(queue, 10)
     strict.faults({"DeleteMessageBatch": {"uncoded": answer, "times": 1}})
     with hire(tmp_path, "worker", queue, "quick") as worker:
-        wait_until(lambda: strict.left(queue) == 0, 10)
+        wait_until(lambda: strict.left(queue) == 0)
         assert worker.stop() == 0
     assert runs_of(tmp_path) == once(10)
 
@@ -33,12 +33,12 @@ def test_a_worker_outlives_an_answer_without_a_code_of_sqs_to_a_poll(
     queue = strict.create("orders")
     strict.numbers(queue, 5)
     with hire(tmp_path, "worker", queue, "quick") as worker:
-        wait_until(lambda: strict.left(queue) == 0, 10)
+        wait_until(lambda: strict.left(queue) == 0)
         strict.faults({"ReceiveMessage": {"uncoded": answer, "times": 2}})
         polls = strict.calls("ReceiveMessage")
-        wait_until(lambda: strict.calls("ReceiveMessage") > polls + 2, 10)
+        wait_until(lambda: strict.calls("ReceiveMessage") > polls + 2)
         strict.numbers(queue, 5, start=5)
-        wait_until(lambda: strict.left(queue) == 0, 15)
+        wait_until(lambda: strict.left(queue) == 0)
         assert worker.stop() == 0
         assert "Traceback" not in worker.printed
     assert runs_of(tmp_path) == once(10)
@@ -52,7 +52,7 @@ def test_a_worker_that_may_never_delete_ends_with_one_line_and_has_run_no_more_t
     strict.faults(NO_DELETION)
     options = (*QUICK, "--max-jobs", "5", "--grace-period", "1")
     with hire(tmp_path, "worker", queue, "takes_as_long_as_told", options) as worker:
-        assert worker.process.wait(15) == 1
+        assert worker.process.wait(60) == 1
         [line] = [line for line in worker.printed.splitlines() if line.startswith("loafer: ")]
         assert "denied" in line
         assert "orders" in line
@@ -65,17 +65,17 @@ def test_nothing_new_starts_while_deletions_are_denied_and_all_goes_on_afterward
     queue = strict.create("orders", VisibilityTimeout=3)
     strict.numbers(queue, 5)
     with hire(tmp_path, "worker", queue, "takes_as_long_as_told", (*QUICK, "--max-jobs", "5")) as worker:
-        wait_until(lambda: strict.left(queue) == 0, 10)
+        wait_until(lambda: strict.left(queue) == 0)
         strict.faults(NO_DELETION)
         strict.fill(queue, [{"n": number, "seconds": 0.2} for number in range(5, 55)])
-        wait_until(lambda: "denied" in worker.printed, 10)
+        wait_until(lambda: "denied" in worker.printed)
         started = len(noted_of(tmp_path))
         assert started <= 5 + 10
         calls = strict.calls("DeleteMessageBatch")
-        wait_until(lambda: strict.calls("DeleteMessageBatch") > calls + 2, 15)
+        wait_until(lambda: strict.calls("DeleteMessageBatch") > calls + 2)
         assert len(noted_of(tmp_path)) <= started + 5
         strict.faults({})
-        wait_until(lambda: strict.left(queue) == 0, 20)
+        wait_until(lambda: strict.left(queue) == 0)
         assert worker.stop() == 0
     assert runs_of(tmp_path) == once(55)
 
@@ -87,7 +87,7 @@ def test_a_poison_head_does_not_stop_its_group_where_the_redrive_policy_cannot_b
     strict.fill(queue, [{"n": "fails"}, *({"n": n} for n in range(5))], ["g"] * 6)
     strict.faults({"GetQueueAttributes": {"denied": True}})
     with hire(tmp_path, "worker", queue, "fails_where_told", (*QUICK, "--retry-delay", "0")) as worker:
-        wait_until(lambda: strict.left(queue) == 0, 20)
+        wait_until(lambda: strict.left(queue) == 0)
         assert worker.stop() == 0
     assert runs_of(tmp_path) == {"fails": 3, **once(5)}
     assert [what for what, _ in noted_of(tmp_path)][3:] == ["0", "1", "2", "3", "4"]

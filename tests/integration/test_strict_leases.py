@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 NO_EXTENSION = {"ChangeMessageVisibility": {"denied": True}, "ChangeMessageVisibilityBatch": {"denied": True}}
 
 
-def emptied(strict: StrictEndpoint, queue: str, seconds: float = 20) -> None:
+def emptied(strict: StrictEndpoint, queue: str, seconds: float = 60) -> None:
     wait_until(lambda: strict.left(queue) == 0, seconds)
 
 
@@ -79,7 +79,7 @@ def test_a_slow_refresh_of_credentials_costs_no_lease(strict: StrictEndpoint, tm
     strict.fill(queue, [{"n": number, "seconds": 9} for number in range(5)])
     environ = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_ACCESS_KEY_ID": ""}
     with hire(tmp_path, "worker", queue, "takes_as_long_as_told", QUICK, **environ) as worker:
-        emptied(strict, queue, 30)
+        emptied(strict, queue)
         assert worker.stop() == 0
         assert len((worker.folder / "asked").read_text()) <= 4
     assert runs_of(tmp_path) == once(5)
@@ -137,7 +137,7 @@ def test_a_message_can_be_wanted_back_in_twelve_hours(strict: StrictEndpoint, tm
     queue = strict.create("orders")
     strict.numbers(queue, 3)
     with hire(tmp_path, "worker", queue, "wants_it_back_in_12_hours") as worker:
-        wait_until(lambda: len(strict.history(queue, "extended", "refused")) == 3, 10)
+        wait_until(lambda: len(strict.history(queue, "extended", "refused")) == 3)
         assert worker.stop() == 0
     assert strict.history(queue, "refused") == []
     assert all(43_200 - 120 < int(event.detail) < 43_200 for event in strict.history(queue, "extended"))
@@ -165,9 +165,9 @@ def overtaken(strict: StrictEndpoint, folder: Path, queue: str) -> str:
         wait_until(lambda: len(noted_of(folder)) == 1)
         frozen.process.send_signal(signal.SIGSTOP)
         with hire(folder, "other", queue, "takes_as_long_as_told") as other:
-            wait_until(lambda: len(noted_of(folder)) == 2, 10)
+            wait_until(lambda: len(noted_of(folder)) == 2)
             frozen.process.send_signal(signal.SIGCONT)
-            emptied(strict, queue, 30)
+            emptied(strict, queue)
             assert other.stop() == 0
         assert frozen.stop() == 0
     assert runs_of(folder) == {"0": 2}

@@ -10,6 +10,8 @@ from strict.hiring import POLLS, QUICK, hire, noted_of, once, runs_of
 from strict.strict_control import StrictEndpoint
 from workers import Worker, wait_until
 
+from loafer.entrypoints.worker.signals import ONE_SIGNAL
+
 pytestmark = pytest.mark.slow
 
 BUSY = ("--max-jobs", "2", "--prefetch", "20")
@@ -28,16 +30,14 @@ def test_a_stop_adds_no_receive_to_what_was_waiting(strict: StrictEndpoint, tmp_
     strict.fill(queue, [{"n": number, "seconds": 0.01} for number in range(20)], [str(number) for number in range(20)])
     options = ("--consumer-opts", POLLS % 5, "--max-jobs", "2", "--prefetch", "40")
     with hire(tmp_path, "first", queue, "takes_as_long_as_told", options) as first:
-        wait_until(
-            lambda: strict.left(queue) == 0, 10
-        )  # it knows now that its handlers are quick, and takes what it can
+        wait_until(lambda: strict.left(queue) == 0)  # it knows now that its handlers are quick, and takes what it can
         strict.fill(queue, [{"n": n, "seconds": 1} for n in range(20, 40)], [str(number) for number in range(20)])
-        wait_until(lambda: len(strict.history(queue, "received")) >= 40, 5, every=0.01)
+        wait_until(lambda: len(strict.history(queue, "received")) >= 40, every=0.01)
         assert first.stop() == 0
     assert strict.counts(queue)["in_flight"] == 0
     assert {event.receives for event in strict.history(queue, "received")} == {1}
     with hire(tmp_path, "second", queue, "quick") as second:
-        wait_until(lambda: strict.left(queue) == 0, 10)
+        wait_until(lambda: strict.left(queue) == 0)
         assert second.stop() == 0
     assert strict.history(queue, "moved") == []
     assert runs_of(tmp_path) == once(40)
@@ -58,13 +58,13 @@ def test_what_waits_at_its_last_receive_runs_before_the_stop_is_over(
     strict.fill(queue, [{"n": number, "seconds": 0.3} for number in range(20)], [str(number) for number in range(20)])
     for receives, name in enumerate(("first", "second"), start=1):
         with hire(tmp_path, name, queue, "takes_as_long_as_told", (*QUICK, *BUSY)) as worker:
-            wait_until(lambda: waiting(strict, queue, receives) >= 2, 10, every=0.01)  # noqa: B023
+            wait_until(lambda: waiting(strict, queue, receives) >= 2, every=0.01)  # noqa: B023
             assert worker.stop() == 0
     received = {event.id for event in strict.history(queue, "received") if event.receives == 2}
     assert received <= {event.id for event in strict.history(queue, "deleted")}
     assert strict.left(queue)
     with hire(tmp_path, "third", queue, "quick") as worker:
-        wait_until(lambda: strict.left(queue) == 0, 10)
+        wait_until(lambda: strict.left(queue) == 0)
         assert worker.stop() == 0
     assert strict.history(queue, "moved") == []
     assert runs_of(tmp_path) == once(20)
@@ -121,9 +121,10 @@ def test_a_second_signal_gives_back_what_it_cancels(strict: StrictEndpoint, tmp_
     with hire(tmp_path, "worker", queue, "takes_as_long_as_told") as worker:
         wait_until(lambda: len(noted_of(tmp_path)) == 3)
         worker.process.send_signal(signal.SIGTERM)
-        time.sleep(0.7)
+        wait_until(lambda: "stopping: " in worker.printed)  # the first one was heard
+        time.sleep(ONE_SIGNAL)
         assert stopped_within(worker, 3) == 0
-    wait_until(lambda: strict.counts(queue)["visible"] == 3, 2)  # once no aborted poll can take them
+    wait_until(lambda: strict.counts(queue)["visible"] == 3, 15)  # once no aborted poll can take them
 
 
 def test_two_signals_fifty_milliseconds_apart_are_one(strict: StrictEndpoint, tmp_path: Path) -> None:
