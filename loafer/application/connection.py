@@ -1,7 +1,7 @@
 """What carries the content of one publisher while its application runs."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -66,7 +66,7 @@ class Connection:
     async def _send(self, messages: Sequence[OutgoingMessage]) -> Results:
         return await self._in_its_loop(self.publisher.publish_batch(messages))
 
-    async def _in_its_loop(self, sending: Coroutine[Any, Any, Sent]) -> Sent:
+    def _in_its_loop(self, sending: Coroutine[Any, Any, Sent]) -> Awaitable[Sent]:
         if self.loop is None or self.is_here:
-            return await sending
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self.loop))
+            return sending
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self.loop))

@@ -21,7 +21,7 @@ class Deadlines:
 
     async def within(self, seconds: float, call: Awaitable[T]) -> T:
         """Return what a call comes to; TimeoutError after so many seconds, when it is cancelled."""
-        scope = asyncio.timeout(None)
+        scope = asyncio.Timeout(None)
         try:
             async with scope:
                 self._set(scope, seconds)

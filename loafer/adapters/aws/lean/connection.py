@@ -132,8 +132,9 @@ class Connection(asyncio.Protocol):
         self._in_body = True
         if self._parser.get_status_code() >= REFUSAL:
             self._most, self._room = min(self._most, LARGEST_ANSWER), min(self._room, LARGEST_ANSWER)
-        if any(name.lower() == b"content-length" and int(value) > self._most for name, value in self._headers):
-            raise Excess(TOO_LARGE)
+        for name, value in self._headers:
+            if name.lower() == b"content-length" and int(value) > self._most:
+                raise Excess(TOO_LARGE)
 
     def on_body(self, body: bytes) -> None:
         """Read a part of the body."""

@@ -68,16 +68,20 @@ class Http:
             Excess: it was closed, for what it brought.
 
         """
-        async with self._places:
+        await self._places.acquire()
+        try:
             kept = self._take_idle()
             if kept is not None:
                 try:
-                    return await self._ask(kept, request, room)
+                    return self._answered(kept, await kept.ask(request, room))
                 except Lost:
                     if kept.heard:
                         raise
                     # It was closed from the other side while it lay idle: that says nothing about a new one.
-            return await self._ask(await self._connect(), request, room)
+            made = await self._connect()
+            return self._answered(made, await made.ask(request, room))
+        finally:
+            self._places.release()
 
     def close(self) -> None:
         """Close what is idle, and what is in use once it has its answer."""
@@ -89,8 +93,8 @@ class Http:
         while self._idle:
             self._idle.pop().close()
 
-    async def _ask(self, connection: Connection, request: bytes, room: int) -> Answer:
-        answer = await connection.ask(request, room)
+    def _answered(self, connection: Connection, answer: Answer) -> Answer:
+        """Keep a connection that has answered."""
         if self._closed:
             connection.close()
         elif connection.usable:

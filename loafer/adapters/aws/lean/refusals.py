@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from loafer.adapters.aws.bounds import LARGEST_REFUSAL
+from loafer.adapters.aws.bounds import LARGEST_REFUSAL, REFUSAL
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.lean.connection import Answer
 
@@ -21,7 +21,7 @@ def refusal_in(answer: Answer, operation: str) -> ClientError | None:
         UnreadableAnswer: it is one that cannot be read.
 
     """
-    if answer.status < HTTPStatus.MULTIPLE_CHOICES:
+    if answer.status < REFUSAL:
         return None
     if len(answer.body) > LARGEST_REFUSAL:
         raise UnreadableAnswer(f"the answer, of status {answer.status}, is larger than an error of SQS")
