@@ -30,7 +30,7 @@ class Counts(Observer):
     calls: Counter[Operation] = attrs.field(factory=Counter)
     took: deque[float] = attrs.field(factory=lambda: deque(maxlen=REMEMBERED))
 
-    def handled(self, outcomes: Iterable[Outcome], seconds: Iterable[float]) -> None:
+    def count(self, outcomes: Iterable[Outcome], seconds: Iterable[float]) -> None:
         """Count messages whose handling has ended, all that did so in one turn of the event loop."""
         self.by_name.update(outcomes)
         self.took.extend(seconds)

@@ -22,7 +22,7 @@ from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.retry import Retry
-from loafer.ports.observer import Cause
+from loafer.ports.observer import Cause, Ending
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +60,8 @@ class Endings:
     """Whether anyone wants to know of deliveries that succeeded; looked at once, for it is asked for each message."""
     _ended: defaultdict[Lane, list[End]] = attrs.field(factory=lambda: defaultdict(list), init=False)
     """What has ended in this turn of the event loop."""
+    _told: defaultdict[Lane, list[Ending]] = attrs.field(factory=lambda: defaultdict(list), init=False)
+    """What is to be told of it; nothing where nobody wants to know."""
 
     def __attrs_post_init__(self) -> None:
         """Find out who wants to know."""
@@ -67,14 +69,17 @@ class Endings:
 
     def end(self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, company: Company = ALONE) -> None:
         """Tell what a delivery has come to, in its handler's context; it is settled once this turn of the loop ends."""
+        told = delivery.route, delivery.message, delivery.outcome, delivery.error, seconds
         for tell in lane.tell.ended:
-            tell(delivery.route, delivery.message, delivery.outcome, delivery.error, seconds)
+            tell(*told)
         if delivery.error is not None or self._tells_all:
             self._tell(delivery, company)
         for tell in lane.tell.reported:
             tell(delivery.message)
         if not self._ended:
             asyncio.get_running_loop().call_soon(self.settle, context=self.context)
+        if lane.tell.handled:
+            self._told[lane].append(told)
         outcome = delivery.outcome
         kept = None if outcome.acknowledged else (delivery.error, delivery.retry)
         self._ended[lane].append((lease, outcome, seconds, kept))
@@ -82,10 +87,13 @@ class Endings:
     def settle(self) -> None:
         """Count and settle what has ended, and let others start."""
         ended, self._ended = self._ended, defaultdict(list)
+        told, self._told = self._told, defaultdict(list)
         for lane, ends in ended.items():
             now = lane.clock()
             _, outcomes, seconds, _ = zip(*ends, strict=True)
-            lane.events.handled(outcomes, seconds)
+            lane.events.count(outcomes, seconds)
+            for tell in lane.tell.handled:
+                tell(told[lane])
             if not isinstance(lane.route.call, BatchCall):  # whose one slot is back already
                 self.slots.ended(lane, seconds, now)
             self._settle(lane, ends, now)

@@ -2,14 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from loafer.domain.history import BACK, RAN, Note
-from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-from loafer.ports.observer import Cause, Observer
+from loafer.ports.observer import Cause, Ending, Observer
 
 
 @attrs.define(eq=False)
@@ -27,12 +26,12 @@ class Histories(Observer):
     wall_clock: Callable[[], float] = time.time
     pid: int = attrs.field(factory=os.getpid)
 
-    def ended(self, _: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float) -> None:
-        """Note how a handler ended, unless all was well at the first attempt."""
-        if message.receive_count == 1 and outcome.acknowledged and not message.runs_before:
-            return
-        failed = "" if error is None else type(error).__name__
-        self._note(message, RAN, str(outcome), failed, seconds)
+    def handled(self, endings: Sequence[Ending]) -> None:
+        """Note how handlers ended, but for those where all was well at the first attempt."""
+        for _, message, outcome, error, seconds in endings:
+            if message.receive_count > 1 or message.runs_before or not outcome.acknowledged:
+                failed = "" if error is None else type(error).__name__
+                self._note(message, RAN, str(outcome), failed, seconds)
 
     def comes_back(self, message: Message, cause: Cause) -> None:
         """Note that a message comes back, and why."""

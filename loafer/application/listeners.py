@@ -37,6 +37,7 @@ class Listeners:
     received: Tells = ()
     started: Tells = ()
     ended: Tells = ()
+    handled: Tells = ()
     reported: Tells = ()
     settled: Tells = ()
     comes_back: Tells = ()

@@ -3,26 +3,22 @@
 import bisect
 import threading
 import time
-from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import attrs
 
 from loafer.domain.batch import Failure
 from loafer.domain.fingerprint import Kinds
-from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.domain.metrics import BOUNDS, LONG_BOUNDS, Family, Labels, Sample
-from loafer.ports.observer import Cause, Observer, Operation
+from loafer.ports.observer import Cause, Ending, Observer, Operation
 
 Value = TypeVar("Value")
 
 SYSTEMS = ("aws_sqs", "aws.sns")
 """What the conventions call queues, and topics."""
-
-MOST_NOTED = 500
-"""What is noted of a route before it is counted."""
 
 
 @attrs.define(eq=False)
@@ -40,24 +36,17 @@ class Histogram:
         self.counts[bisect.bisect_left(self.bounds, seconds)] += 1
         self.sum += seconds
 
-    def add_all(self, many: Iterable[float]) -> None:
+    def add_all(self, many: Collection[float]) -> None:
         """Count many: for each less than alone."""
-        ordered, before = sorted(many), 0
-        for place, bound in enumerate(self.bounds):
-            until = bisect.bisect_right(ordered, bound, before)
-            self.counts[place] += until - before
-            before = until
-        self.counts[-1] += len(ordered) - before
-        self.sum += sum(ordered)
+        bounds, counts = self.bounds, self.counts
+        for each in many:
+            counts[bisect.bisect_left(bounds, each)] += 1
+        self.sum += sum(many)
 
 
 @attrs.define(eq=False)
 class Measures(Observer):
-    """Counts what is told; what the heartbeat's thread tells and what the event loop does are under different keys.
-
-    What was done without an error is noted, and counted later, many at once: when metrics are asked for, by whatever
-    thread that is, or when there is much of it.
-    """
+    """Counts what is told; what the heartbeat's thread tells and what the event loop does are under different keys."""
 
     wall_clock: Callable[[], float] = time.time
     outcomes: Counter[tuple[str, str]] = attrs.field(factory=Counter, init=False)
@@ -74,53 +63,30 @@ class Measures(Observer):
     calls: dict[tuple[str, str, str], Histogram] = attrs.field(factory=lambda: defaultdict(Histogram), init=False)
     handling: dict[tuple[str, str], Histogram] = attrs.field(factory=lambda: defaultdict(Histogram), init=False)
     latency: dict[str, Histogram] = attrs.field(factory=lambda: defaultdict(lambda: Histogram(LONG_BOUNDS)), init=False)
-    _done: dict[str, tuple[str, deque[tuple[float, float | None]]]] = attrs.field(factory=dict, init=False)
-    """Of each route its source, and of what was done there and is not counted yet how long it took and had waited."""
     _kinds: Kinds = attrs.field(factory=Kinds, init=False)
     _lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    """Held while what several threads may do is counted: to publish, and to ask for metrics."""
+    """Held while what is sent is counted, which several threads may do."""
 
     def received(self, source: str, asked: int, messages: Sequence[Message]) -> None:
         """Count a receive by how much it brought."""
         self.receives[source, "full" if len(messages) >= asked else "partial" if messages else "empty"] += 1
         self.consumed[source] += len(messages)
-        for _, done in self._done.values():
-            if len(done) > MOST_NOTED:
-                self._count_done()
 
-    def ended(
-        self, route: str, message: Message, outcome: Outcome, error: BaseException | None, seconds: float
-    ) -> None:
-        """Count an outcome, how long it took, how long the message had waited before, and what was raised."""
-        sent_at = message.sent_at
-        waited = None if sent_at is None else self.wall_clock() - seconds - sent_at
-        if error is None and outcome is Outcome.SUCCEEDED:
-            try:
-                self._done[route][1].append((seconds, waited))
-            except KeyError:
-                self._done[route] = message.source, deque([(seconds, waited)])
-            return
-        kind = ""
-        if error is not None and not outcome.acknowledged:
-            kind = self._kinds.named(error)
-            self.errors[route, *self._kinds.told(route, error)] += 1
-        with self._lock:
-            self.outcomes[route, outcome] += 1
-            self.handling[message.source, kind].add(seconds)
-            if waited is not None:
-                self.latency[message.source].add(max(0.0, waited))
-
-    def _count_done(self) -> None:
-        """Count what was noted; on any thread, and what is noted meanwhile is for the next time."""
-        with self._lock:
-            for route, (source, done) in list(self._done.items()):
-                noted = [done.popleft() for _ in range(len(done))]
-                if noted:
-                    self.outcomes[route, Outcome.SUCCEEDED] += len(noted)
-                    self.handling[source, ""].add_all(seconds for seconds, _ in noted)
-                waits = [max(0.0, waited) for _, waited in noted if waited is not None]
-                if waits:
-                    self.latency[source].add_all(waits)
+    def handled(self, endings: Sequence[Ending]) -> None:
+        """Count outcomes, how long each took, how long the messages had waited before, and what was raised."""
+        source, now = endings[0][1].source, self.wall_clock()
+        self.outcomes.update([(route, outcome) for route, _, outcome, _, _ in endings])
+        waits = [max(0.0, now - took - each.sent_at) for _, each, _, _, took in endings if each.sent_at is not None]
+        if waits:
+            self.latency[source].add_all(waits)
+        well = [took for _, _, outcome, error, took in endings if error is None or outcome.acknowledged]
+        if well:
+            self.handling[source, ""].add_all(well)
+        if len(well) < len(endings):
+            for route, _, outcome, error, took in endings:
+                if error is not None and not outcome.acknowledged:
+                    self.handling[source, self._kinds.named(error)].add(took)
+                    self.errors[route, *self._kinds.told(route, error)] += 1
 
     def settled(self, messages: Sequence[Message], operation: Operation) -> None:
         """Count what the source has confirmed."""
@@ -157,7 +123,6 @@ class Measures(Observer):
 
     def families(self) -> list[Family]:
         """Return what was counted; on any thread."""
-        self._count_done()
         consumed = {(source,): number for source, number in self.consumed.copy().items()}
         leases = {(source,): number for source, number in self.extended_leases.copy().items()}
         latency = {(source,): histogram for source, histogram in self.latency.copy().items()}

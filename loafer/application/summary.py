@@ -13,7 +13,7 @@ import attrs
 from loafer.application.lane import Lane
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-from loafer.ports.observer import Observer
+from loafer.ports.observer import Ending, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +45,10 @@ class Summary(Observer):
     latest: tuple[Message, float] | None = None
     _counts: Counter[str] = attrs.field(factory=Counter)
 
-    def ended(self, _: str, message: Message, __: Outcome, ___: BaseException | None, seconds: float) -> None:
-        """Note how long the handling of a message took, and that it has ended now."""
-        self.seconds.append(seconds)
-        self.latest = message, self.lane.clock()
+    def handled(self, endings: Sequence[Ending]) -> None:
+        """Note how long the handling of messages took, and that it has ended now."""
+        self.seconds.extend([ending[-1] for ending in endings])
+        self.latest = endings[-1][1], self.lane.clock()
 
     def take(self, now: float, wall_clock: Callable[[], float] = time.time) -> "dict[str, float]":
         """Return what happened since the last time, by name, and begin anew; nothing where nothing ended or is held."""

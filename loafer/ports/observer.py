@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import TypeAlias
 
 from loafer.domain.batch import Failure
 from loafer.domain.lifecycle import Outcome
@@ -41,6 +42,10 @@ class Operation(StrEnum):
     DEAD_LETTER = "dead letter"
 
 
+Ending: TypeAlias = tuple[str, Message, Outcome, BaseException | None, float]
+"""How the handling of a message ended: what `Observer.ended` is told."""
+
+
 class Observer:
     """Is told what happens; a method that is not overridden costs nothing, for it is not called.
 
@@ -63,6 +68,12 @@ class Observer:
         """Know that the handling of a message has ended so many seconds after it started; once for each of many.
 
         `error` is what the translator or the handler raised; None if it returned.
+        """
+
+    def handled(self, endings: Sequence[Ending]) -> None:
+        """Know of all on one source whose handling ended in one turn of the event loop, in the context of none of them.
+
+        It is what `ended` was told of each: for whoever only counts, which costs less for many at once.
         """
 
     def reported(self, message: Message) -> None:

@@ -20,7 +20,7 @@ class Content:
 
 async def test_content_is_let_go_before_this_turn_of_the_event_loop_ends() -> None:
     nobody: Any = Mock()
-    lane: Any = Mock(tell=SimpleNamespace(ended=(), reported=()))
+    lane: Any = Mock(tell=SimpleNamespace(ended=(), handled=(nobody,), reported=()))
     endings = Endings({}, nobody, nobody, Options(), ignore, nobody, copy_context())
     delivery = Delivery("orders", Message("1", "{}", "r"), Outcome.SUCCEEDED, None, Content())
     content = weakref.ref(delivery.content)

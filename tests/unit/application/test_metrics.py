@@ -116,7 +116,7 @@ def test_kinds_of_errors_are_bounded() -> None:
     measures = Measures()
     message = Message(id="1", body="x", receipt="r", receive_count=1, source="orders")
     for number in range(MOST_KINDS + 50):
-        measures.ended("orders", message, Outcome.FAILED, type(f"Error{number}", (Exception,), {})(), 0.1)
+        measures.handled([("orders", message, Outcome.FAILED, type(f"Error{number}", (Exception,), {})(), 0.1)])
     assert len(measures.errors) == MOST_KINDS + 1
     assert measures.errors["orders", "others", ""] == 50
     assert len(measures.handling) == MOST_KINDS + 1
@@ -137,7 +137,7 @@ def test_nothing_counted_is_no_metric() -> None:
 def test_a_duration_on_a_bound_is_within_it() -> None:
     measures = Measures()
     message: Any = Message(id="1", body="x", receipt="r", receive_count=1, source="orders")
-    measures.ended("orders", message, Outcome.SUCCEEDED, None, 0.25)
+    measures.handled([("orders", message, Outcome.SUCCEEDED, None, 0.25)])
     text = text_of(measures.families())
     labels = {"messaging_system": "aws_sqs", "messaging_destination_name": "orders"}
     assert value(text, "messaging_process_duration_seconds_bucket", le="0.25", **labels) == 1
@@ -168,7 +168,7 @@ def test_what_is_done_while_metrics_are_asked_for_is_counted_once() -> None:
     asking = threading.Thread(target=ask)
     asking.start()
     for number in range(20_000):
-        measures.ended("orders", message, Outcome.SUCCEEDED, None, 0.1)
+        measures.handled([("orders", message, Outcome.SUCCEEDED, None, 0.1)])
         if number % 10 == 0:
             measures.received("orders", 10, [message] * 10)
     asked.set()
@@ -195,7 +195,7 @@ def test_errors_are_told_apart_by_their_class_and_where_they_were_raised() -> No
         try:
             place()
         except (ValueError, KeyError) as error:
-            measures.ended("orders", message, Outcome.FAILED, error, 0.1)
+            measures.handled([("orders", message, Outcome.FAILED, error, 0.1)])
     assert sorted(measures.errors.values()) == [1, 1, 2]
     assert {(kind, place.rpartition(".")[2]) for _, kind, place in measures.errors} == {
         ("ValueError", "one"),

@@ -4,7 +4,7 @@ import attrs
 import pytest
 from test_status import ROUTE
 
-from loafer.application.measures import MOST_NOTED, Histogram, Measures
+from loafer.application.measures import Histogram, Measures
 from loafer.application.metrics import families_of
 from loafer.application.status import Handling, Status
 from loafer.domain.batch import Failure
@@ -147,8 +147,8 @@ def test_measures_say_this_and_nothing_else() -> None:
     measures = Measures(lambda: 100.0)
     measures.received("orders", 10, [MESSAGE])
     for seconds in (0.5, 0.25):
-        measures.ended("orders", MESSAGE, Outcome.SUCCEEDED, None, seconds)
-    measures.ended("orders", MESSAGE, Outcome.FAILED, KeyError("x"), 2.0)
+        measures.handled([("orders", MESSAGE, Outcome.SUCCEEDED, None, seconds)])
+    measures.handled([("orders", MESSAGE, Outcome.FAILED, KeyError("x"), 2.0)])
     measures.settled([MESSAGE, MESSAGE], Operation.ACKNOWLEDGE)
     measures.comes_back(MESSAGE, Cause.FAILED)
     measures.extended([MESSAGE])
@@ -174,14 +174,14 @@ def test_measures_say_this_and_nothing_else() -> None:
         f"messaging_client_operation_duration_seconds_count{send} 1",
         "# HELP messaging_process_duration_seconds Handling.",
         "# TYPE messaging_process_duration_seconds histogram",
-        f'messaging_process_duration_seconds_sum{{{queue},error_type="KeyError"}} 2',
-        f'messaging_process_duration_seconds_count{{{queue},error_type="KeyError"}} 1',
         f"messaging_process_duration_seconds_sum{{{queue}}} 0.75",
         f"messaging_process_duration_seconds_count{{{queue}}} 2",
+        f'messaging_process_duration_seconds_sum{{{queue},error_type="KeyError"}} 2',
+        f'messaging_process_duration_seconds_count{{{queue},error_type="KeyError"}} 1',
         "# HELP loafer_messages_total Messages whose handling has ended.",
         "# TYPE loafer_messages_total counter",
-        'loafer_messages_total{route="orders",outcome="failed"} 1',
         'loafer_messages_total{route="orders",outcome="succeeded"} 2',
+        'loafer_messages_total{route="orders",outcome="failed"} 1',
         "# HELP loafer_handler_errors_total Errors that kept messages.",
         "# TYPE loafer_handler_errors_total counter",
         'loafer_handler_errors_total{route="orders",error="KeyError"} 1',
@@ -234,16 +234,16 @@ def test_a_call_that_failed_counts_as_a_receive_only_if_it_was_one() -> None:
 
 def test_what_is_rejected_is_no_error_that_kept_a_message() -> None:
     measures = Measures()
-    measures.ended("orders", MESSAGE, Outcome.REJECTED, KeyError("x"), 1.0)
-    measures.ended("orders", MESSAGE, Outcome.IGNORED, None, 1.0)
+    measures.handled([("orders", MESSAGE, Outcome.REJECTED, KeyError("x"), 1.0)])
+    measures.handled([("orders", MESSAGE, Outcome.IGNORED, None, 1.0)])
     assert samples(measures, "loafer_handler_errors") == {}
     assert samples(measures, "messaging_process_duration_seconds") == {("aws_sqs", "orders"): 2.0}
 
 
 def test_a_clock_that_is_behind_the_senders_makes_no_negative_waits() -> None:
     measures = Measures(lambda: 80.0)
-    measures.ended("orders", MESSAGE, Outcome.SUCCEEDED, None, 1.0)
-    measures.ended("orders", MESSAGE, Outcome.FAILED, KeyError("x"), 1.0)
+    measures.handled([("orders", MESSAGE, Outcome.SUCCEEDED, None, 1.0)])
+    measures.handled([("orders", MESSAGE, Outcome.FAILED, KeyError("x"), 1.0)])
     [sample] = family(measures, "loafer_queue_latency_seconds").samples
     assert (sample.value, sample.buckets[0], sum(sample.buckets)) == (0.0, 2, 2)
 
@@ -251,7 +251,7 @@ def test_a_clock_that_is_behind_the_senders_makes_no_negative_waits() -> None:
 def test_what_was_sent_at_an_unknown_time_has_waited_for_an_unknown_time() -> None:
     measures = Measures()
     for outcome, error in ((Outcome.SUCCEEDED, None), (Outcome.FAILED, KeyError("x"))):
-        measures.ended("orders", attrs.evolve(MESSAGE, sent_at=None), outcome, error, 1.0)
+        measures.handled([("orders", attrs.evolve(MESSAGE, sent_at=None), outcome, error, 1.0)])
     assert family(measures, "loafer_queue_latency_seconds").samples == ()
 
 
@@ -287,22 +287,35 @@ def test_nothing_settled_and_nothing_extended_is_nothing_counted() -> None:
     assert samples(measures, "loafer_redeliveries") == {("orders", "stop"): 2}
 
 
-def test_what_is_done_is_counted_when_there_is_much_of_it_though_nobody_asks() -> None:
-    measures = Measures()
-    for _ in range(MOST_NOTED):
-        measures.ended("orders", MESSAGE, Outcome.SUCCEEDED, None, 1.0)
-    measures.received("orders", 1, [])
-    assert not measures.outcomes, "it may wait until somebody asks"
-    measures.ended("orders", MESSAGE, Outcome.SUCCEEDED, None, 1.0)
-    measures.received("orders", 1, [])
-    assert measures.outcomes == {("orders", "succeeded"): MOST_NOTED + 1}
+def test_of_many_that_ended_together_each_is_counted_as_what_it_is() -> None:
+    measures = Measures(lambda: 100.0)
+    bad, unknown = attrs.evolve(MESSAGE, id="2"), attrs.evolve(MESSAGE, id="3", sent_at=None)
+    measures.handled(
+        [
+            ("orders", MESSAGE, Outcome.SUCCEEDED, None, 1.0),
+            ("orders", bad, Outcome.FAILED, KeyError("x"), 2.0),
+            ("others", unknown, Outcome.SUCCEEDED, None, 4.0),
+            ("others", MESSAGE, Outcome.REJECTED, ValueError("x"), 8.0),
+        ]
+    )
+    assert measures.outcomes == {
+        ("orders", "succeeded"): 1,
+        ("orders", "failed"): 1,
+        ("others", "succeeded"): 1,
+        ("others", "rejected"): 1,
+    }
+    handling = samples(measures, "messaging_process_duration_seconds")
+    assert handling == {("aws_sqs", "orders"): 13.0, ("aws_sqs", "orders", "KeyError"): 2.0}
+    assert samples(measures, "loafer_handler_errors") == {("orders", "KeyError"): 1}
+    [waits] = family(measures, "loafer_queue_latency_seconds").samples
+    assert sum(waits.buckets) == 3, "of one it is not known when it was sent"
 
 
 def test_an_error_that_is_known_is_counted_as_itself_however_many_kinds_there_are() -> None:
     measures = Measures()
     kinds = [type(f"Error{number}", (Exception,), {}) for number in range(MOST_KINDS + 1)]
     for kind in (*kinds, kinds[0], kinds[-1]):
-        measures.ended("orders", MESSAGE, Outcome.FAILED, kind(), 1.0)
+        measures.handled([("orders", MESSAGE, Outcome.FAILED, kind(), 1.0)])
     errors = samples(measures, "loafer_handler_errors")
     assert (errors["orders", "Error0"], errors["orders", "others"]) == (2, 2)
     assert ("orders", f"Error{MOST_KINDS - 1}") in errors
@@ -324,7 +337,7 @@ def test_each_duration_falls_into_the_first_bucket_that_it_does_not_exceed() -> 
 def test_waits_are_counted_by_longer_bounds_than_calls() -> None:
     measures = Measures(lambda: 100.0)
     measures.called(Operation.RECEIVE, "orders", 0.1, None)
-    measures.ended("orders", MESSAGE, Outcome.SUCCEEDED, None, 0.1)
+    measures.handled([("orders", MESSAGE, Outcome.SUCCEEDED, None, 0.1)])
     [call], [wait] = (
         family(measures, name).samples
         for name in ("messaging_client_operation_duration_seconds", "loafer_queue_latency_seconds")

@@ -18,7 +18,7 @@ from loafer.domain.batch import Failure
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import ConsumerUnavailable, IgnoreMessage, RejectMessage
-from loafer.ports.observer import Cause, Observer, Operation
+from loafer.ports.observer import Cause, Ending, Observer, Operation
 
 SPAN: ContextVar[str] = ContextVar("span", default="none")
 
@@ -100,6 +100,21 @@ async def test_an_observer_is_told_of_each_message_from_its_receive_to_its_settl
     assert (Operation.ACKNOWLEDGE, None) in notes.calls
     assert not notes.causes
     assert not notes.troubles
+
+
+async def test_what_ended_in_one_turn_is_told_together_too_and_in_nobodys_context() -> None:
+    together: list[tuple[str, ...]] = []
+
+    class Many(Notes):
+        def handled(self, endings: Sequence[Ending]) -> None:
+            together.append((*(message.body for _, message, *_ in endings), SPAN.get()))
+            assert [(route, outcome, seconds) for route, _, outcome, _, seconds in endings] == [
+                (route, outcome, seconds) for route, _, outcome, seconds in notes.ends[-len(endings) :]
+            ]
+
+    notes = Many()
+    await observed(notes, "a", "reject", "fail", "sleep 1").run_for(3)
+    assert together == [("a", "reject", "fail", "none"), ("sleep 1", "none")]
 
 
 async def test_start_and_end_are_told_in_the_context_that_the_handler_sees() -> None:

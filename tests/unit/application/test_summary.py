@@ -65,8 +65,8 @@ async def test_the_backlog_is_as_old_as_the_message_that_ended_last(caplog: pyte
     lane = Lane(route, route.consumer(), lambda: 10.0)
     [summary] = summaries_of([lane], 0.0)
     [message] = await lane.consumer.receive(1)
-    for tell in lane.tell.ended:
-        tell("orders", message, Outcome.SUCCEEDED, None, 1.0)
+    for tell in lane.tell.handled:
+        tell([("orders", message, Outcome.SUCCEEDED, None, 1.0)])
     assert summary.take(12.0, lambda: (message.sent_at or 0) + 7)["backlog"] == 5.0
     assert summary.take(13.0) == {}
 

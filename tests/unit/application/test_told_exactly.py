@@ -170,7 +170,7 @@ def test_what_happens_is_counted_by_name_cause_and_call() -> None:
     counts = Counts()
     message = Message("1", "x", "r")
     for _ in range(2):
-        counts.handled([Outcome.FAILED], [1.5])
+        counts.count([Outcome.FAILED], [1.5])
         counts.received("orders", 10, [message] * 3)
         counts.comes_back(message, Cause.STOP)
         counts.called(Operation.EXTEND, "orders", 1.0, None)

@@ -206,7 +206,7 @@ MESSAGE = Message("1", "x", "r", source="orders", receive_count=3)
 def test_each_note_says_all_that_is_known() -> None:
     notes: list[Note] = []
     histories = Histories(notes.append, lambda: 9.0, 41)
-    histories.ended("orders", MESSAGE, Outcome.FAILED, KeyError("x"), 1.5)
+    histories.handled([("orders", MESSAGE, Outcome.FAILED, KeyError("x"), 1.5)])
     histories.comes_back(MESSAGE, Cause.FAILED)
     same = {"at": 9.0, "worker": 41, "source": "orders", "id": "1", "receives": 3}
     assert notes == [
@@ -230,7 +230,7 @@ def test_what_is_done_at_the_first_attempt_is_not_noted(
 ) -> None:
     notes: list[Note] = []
     message = attrs.evolve(MESSAGE, receive_count=receives, runs_before=runs_before)
-    Histories(notes.append).ended("orders", message, outcome, None, 1.0)
+    Histories(notes.append).handled([("orders", message, outcome, None, 1.0)])
     assert bool(notes) is noted
 
 
@@ -246,8 +246,8 @@ async def test_a_minute_is_summed_up_and_the_next_one_begins_anew() -> None:
         (Outcome.IGNORED, 6),
     ):
         for each in range(number):
-            summary.ended("orders", attrs.evolve(MESSAGE, sent_at=90.0), outcome, None, each + 1.0)
-        lane.events.handled([outcome] * number, [])
+            summary.handled([("orders", attrs.evolve(MESSAGE, sent_at=90.0), outcome, None, each + 1.0)])
+        lane.events.count([outcome] * number, [])
     hold(lane, "x", "x")
     assert summary.take(65.0, lambda: 200.0) == {
         "seconds": 60.0,
@@ -269,9 +269,9 @@ async def test_a_minute_is_summed_up_and_the_next_one_begins_anew() -> None:
 async def test_a_message_that_says_not_when_it_was_sent_tells_no_backlog_and_one_of_the_future_none() -> None:
     lane = lane_of(route_of())
     summary = Summary(lane, 0.0)
-    summary.ended("orders", MESSAGE, Outcome.SUCCEEDED, None, 1.0)
+    summary.handled([("orders", MESSAGE, Outcome.SUCCEEDED, None, 1.0)])
     assert "backlog" not in summary.take(1.0)
-    summary.ended("orders", attrs.evolve(MESSAGE, sent_at=1e12), Outcome.SUCCEEDED, None, 1.0)
+    summary.handled([("orders", attrs.evolve(MESSAGE, sent_at=1e12), Outcome.SUCCEEDED, None, 1.0)])
     assert summary.take(1.0)["backlog"] == 0.0
 
 
