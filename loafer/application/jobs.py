@@ -239,7 +239,7 @@ class Jobs:
         if ticket is not None:
             if self._came_to_nothing(ticket):
                 return
-            began = when_it_began(ticket, began, now)
+            began = when_it_began(ticket, began)
         self._endings.end(lane, lease, delivery, now - began)
 
     def _came_to_nothing(self, ticket: Ticket) -> bool:

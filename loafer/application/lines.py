@@ -54,11 +54,11 @@ class Lines:
             self._watch(threads, lane)
 
 
-def when_it_began(ticket: Ticket, started: float, now: float) -> float:
-    """Return when a handler that had a ticket, was started then and is over now began."""
+def when_it_began(ticket: Ticket, started: float) -> float:
+    """Return when a handler that had a ticket, was started then and is over began."""
     if ticket.began is None:
         return started
-    ticket.threads.ended(ticket.seconds, now)
+    ticket.threads.ended(ticket.seconds)
     return ticket.began
 
 

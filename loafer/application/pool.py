@@ -75,7 +75,7 @@ class ThreadPool:
             if call.ticket is not None:
                 call.ticket.lined_up = True
             self._calls.append(call)
-            thread = self._rouse()
+            thread = None if self._waking else self._rouse()
         answers.awaited += 1
         if thread is not None:
             self._start(thread)
@@ -194,7 +194,8 @@ class ThreadPool:
                 if woken:
                     self._waking = False
                 if self._calls:
-                    call, thread = self._calls.popleft(), self._rouse()
+                    call = self._calls.popleft()
+                    thread = None if self._waking else self._rouse()
                 elif self._over:
                     return
                 else:

@@ -166,6 +166,8 @@ class Slots:
         tally = self._tallies[lane]
         if tally.at_once is not None:
             tally.pace.ended(seconds, now)
+        if tally.threads is not None:
+            tally.threads.learn(now)
         self._free(lane, tally, len(seconds))
 
     def take_back(self, lane: Lane) -> None:

@@ -37,6 +37,8 @@ class Threads:
     line: int = attrs.field(default=0, init=False)
     pace: Pace = attrs.field(factory=Pace, init=False)
     watched: bool = attrs.field(default=False, init=False)
+    _ended: list[float] = attrs.field(factory=list, init=False)
+    """For how long functions had a thread of which nothing was learnt yet."""
     _refused: bool = attrs.field(default=False, init=False)
     """Whether some job would have started, had there been a thread for it."""
     _reserved: bool = attrs.field(default=False, init=False)
@@ -62,10 +64,16 @@ class Threads:
         self._refused = self._reserved = False
         return True
 
-    def ended(self, seconds: float, now: float) -> None:
-        """Learn from a function that had a thread for so many seconds."""
-        self.pace.ended([seconds], now)
-        self.line = min(MOST * self.most, int(AT_ONCE * self.pace.starts_soon(self.most, now)))
+    def ended(self, seconds: float) -> None:
+        """Note that a function has ended that had a thread for so many seconds."""
+        self._ended.append(seconds)
+
+    def learn(self, now: float) -> None:
+        """Learn from the functions that have ended since the last time: once for all of a turn of the event loop."""
+        if self._ended:
+            self.pace.ended(self._ended, now)
+            self._ended = []
+            self.line = min(MOST * self.most, int(AT_ONCE * self.pace.starts_soon(self.most, now)))
 
     @contextmanager
     def one(self) -> Iterator[None]:

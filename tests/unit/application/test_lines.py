@@ -374,7 +374,8 @@ def test_threads_let_those_start_again_that_were_refused_once_there_is_room() ->
     threads = Threads(2, taken=2)
     assert not threads.freed()  # nobody was refused
     assert threads.refuses(lines_up=True)
-    threads.ended(0.0001, 1.0)
+    threads.ended(0.0001)
+    threads.learn(1.0)
     assert threads.line == MOST * 2
     assert not threads.refuses(lines_up=True)
     assert threads.freed()
@@ -388,5 +389,18 @@ def test_threads_let_those_start_again_that_were_refused_once_there_is_room() ->
 @pytest.mark.parametrize(("seconds", "line"), [(0.0001, 16), (AT_ONCE, 2), (AT_ONCE * 2, 1), (AT_ONCE * 2.1, 0)])
 def test_a_line_is_as_long_as_what_begins_at_once(seconds: float, line: int) -> None:
     threads = Threads(2)
-    threads.ended(seconds, 1.0)
+    threads.ended(seconds)
+    threads.learn(1.0)
     assert threads.line == line
+
+
+def test_threads_learn_once_from_all_functions_that_ended_in_a_turn() -> None:
+    threads = Threads(2)
+    for seconds in (0.001, 0.003):
+        threads.ended(seconds)
+    assert threads.line == 0
+    threads.learn(1.0)
+    assert threads.pace.mean == pytest.approx(0.002)  # nothing was known before
+    assert threads.line == 5
+    threads.learn(3.0)  # nothing has ended since
+    assert threads.pace.last_end == 1.0

@@ -230,7 +230,8 @@ def test_threads_that_another_lane_keeps_busy_with_quick_functions_are_free_soon
     threads = Threads(2, taken=2, waiting=5)
     tally = Tally(threads=threads, threaded=True, at_once=2)
     assert tally.startable(10, 5, 0, 0.0) == 0
-    threads.ended(0.5, 0.0)  # four start soon
+    threads.ended(0.5)
+    threads.learn(0.0)  # four start soon
     assert tally.startable(10, 5, 0, 0.0) == 4
     assert tally.startable(10, 0, 0, 0.0) == 0, "soon is not now"
     assert tally.startable(10, 5, 0, 1.1) == 0, "nothing has ended for a second"
