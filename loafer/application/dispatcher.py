@@ -106,14 +106,14 @@ class Dispatcher:
         """
         self._paused.add(self._known(route))
         if self._lanes:
-            self._slots.pause(self._lane(route))
+            self._slots.seats.pause(self._lane(route))
 
     def resume(self, route: str) -> None:
         """Receive on a route again; LookupError: there is no such route."""
         self._paused.discard(self._known(route))
         if self._lanes:
             self._drains.end(self._lane(route))
-            self._slots.resume(self._lane(route))
+            self._slots.seats.resume(self._lane(route))
 
     def drain(self, route: str) -> None:
         """Pause a route, and give back what waits for a handler; what a handler has is handled. LookupError: as above.
@@ -177,7 +177,7 @@ class Dispatcher:
             self._lanes,
         )
         for route in self._paused:
-            slots.pause(self._lane(route))
+            slots.seats.pause(self._lane(route))
         self._begun.set()
         lookout = Lookout(self.clock)
         watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None

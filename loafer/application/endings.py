@@ -98,7 +98,7 @@ class Endings:
                 self.slots.ended(lane, seconds, now)
             self._settle(lane, ends, now)
             self.start(lane)
-        self.slots.feed()
+        self.slots.seats.feed()
 
     def _settle(self, lane: Lane, ends: Sequence[End], now: float) -> None:
         settlement = self.settlements[lane]

@@ -139,9 +139,9 @@ class Intake:
 
     async def _poll(self, *, extra: bool) -> None:
         while not self.stop.requested.is_set():
-            seats = await self.slots.seats(self.lane)
+            seats = await self.slots.seats.take(self.lane)
             if self.stop.requested.is_set():
-                self.slots.vacate(self.lane, seats)
+                self.slots.seats.vacate(self.lane, seats)
                 return
             messages = await self._receive(seats)
             if not messages and extra:
@@ -152,7 +152,7 @@ class Intake:
     @property
     def _may_poll_beside(self) -> bool:
         """Whether another poll could receive at once: none waits for seats, and there are connections."""
-        return len(self._polls) < self.lane.consumer.max_polls and not self.slots.is_hungry(self.lane)
+        return len(self._polls) < self.lane.consumer.max_polls and not self.slots.seats.is_hungry(self.lane)
 
     async def _receive(self, seats: int) -> Sequence[Message]:
         """Return what a receive brought, already admitted; none after trouble, when that has been waited for."""
@@ -168,14 +168,14 @@ class Intake:
         else:
             self.trouble.over()
             if messages:
-                self.slots.received(self.lane, asked)
+                self.slots.seats.received(self.lane, asked)
             self._tell(seats, messages, asked)
             self.admit(self.lane, messages, self.lookout.earliest(asked))
             return messages
         finally:
             del self._receiving[task]
             self.lane.wide_polls -= seats > 1
-            self.slots.vacate(self.lane, seats)
+            self.slots.seats.vacate(self.lane, seats)
         if not self.stop.requested.is_set():
             await asyncio.sleep(wait)
         return ()

@@ -232,7 +232,7 @@ class Settlement:
         self.lane.finished(leases)
         if self.lane.order.startable:
             self.start(self.lane)
-        self.slots.changed(self.lane)
+        self.slots.seats.changed(self.lane)
 
     def _outbox(self, operation: Operation, send: Callable[[Sequence[Lease]], Awaitable[Results]]) -> Outbox:
         return Outbox(operation, self.lane, send, self._finished, self._others_may_join)

@@ -101,7 +101,7 @@ class Work:
     def look(self) -> None:
         """Remember how much was held or asked for beyond what free slots wait for."""
         limits = self.world.dispatcher._slots
-        total = limits._total
+        total = limits.seats.total
         asked = sum(tally.asked for tally in limits._tallies.values())
         [lane] = limits.lanes
         self.most_held = max(self.most_held, limits.running + lane.order.startable + asked)

@@ -9,7 +9,7 @@ import pytest
 from world import queue
 
 from loafer.adapters.memory.consumer import MemoryConsumer
-from loafer.application import slots as module
+from loafer.application import seats as module
 from loafer.application.lane import Lane
 from loafer.application.route import Route
 from loafer.application.slots import Slots
@@ -39,7 +39,7 @@ def slots_of(max_jobs: int, lanes: Sequence[Lane], prefetch: int = PREFETCH) -> 
 
 
 async def hungry(slots: Slots, *lanes: Lane) -> list["asyncio.Task[int]"]:
-    tasks = [asyncio.ensure_future(slots.seats(lane)) for lane in lanes]
+    tasks = [asyncio.ensure_future(slots.seats.take(lane)) for lane in lanes]
     await asyncio.sleep(0)
     return tasks
 
@@ -65,7 +65,7 @@ async def test_of_a_hundred_full_routes_only_the_one_that_changed_is_looked_at(l
     looks.clear()
     for _ in range(PREFETCH // 2):
         assert lanes[42].order.next() is not None
-    slots.changed(lanes[42])
+    slots.seats.changed(lanes[42])
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert looks.total() == 1
@@ -86,11 +86,11 @@ async def test_many_routes_that_are_refused_are_not_all_looked_at_whenever_anyth
     await asyncio.sleep(0.2)
     looks.clear()
     for _ in range(500):
-        slots.changed(lanes[42])
+        slots.seats.changed(lanes[42])
         await asyncio.sleep(0)
     assert looks.total() <= 2 * len(lanes)
     looks.clear()
-    slots.vacate(lanes[42], await first[42])
+    slots.seats.vacate(lanes[42], await first[42])
     await asyncio.wait({waiting[42]})
     assert looks.total() <= 2 * len(lanes)
     for task in waiting:
@@ -113,7 +113,7 @@ async def test_of_the_receives_of_a_route_the_one_that_asked_last_goes_on_at_onc
     fill(slots, only)
     waiting = await hungry(slots, only)
     only.finished(only.order.drain())
-    assert await slots.seats(only) == PREFETCH
+    assert await slots.seats.take(only) == PREFETCH
     assert not waiting[0].done()
     waiting[0].cancel()
 

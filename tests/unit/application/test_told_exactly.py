@@ -364,18 +364,18 @@ async def test_a_batch_owes_its_rate_for_each_message_beyond_the_first() -> None
 
 async def test_seats_that_were_on_their_way_go_back_when_their_receive_is_cancelled() -> None:
     slots, lane = await slots_of()
-    slots.pause(lane)
-    hungry = asyncio.ensure_future(slots.seats(lane))
+    slots.seats.pause(lane)
+    hungry = asyncio.ensure_future(slots.seats.take(lane))
     await asyncio.sleep(0)
-    assert (slots.is_hungry(lane), hungry.done()) == (True, False)
-    slots.resume(lane)
+    assert (slots.seats.is_hungry(lane), hungry.done()) == (True, False)
+    slots.seats.resume(lane)
     await asyncio.sleep(0)
-    assert (slots.is_hungry(lane), hungry.done(), slots.tally(lane).asked) == (False, False, 5)
+    assert (slots.seats.is_hungry(lane), hungry.done(), slots.tally(lane).asked) == (False, False, 5)
     hungry.cancel()
     with pytest.raises(asyncio.CancelledError):
         await hungry
     assert slots.tally(lane).asked == 0
-    assert await slots.seats(lane) == 5
+    assert await slots.seats.take(lane) == 5
 
 
 async def test_of_a_batch_each_message_ends_as_its_item_and_else_as_the_call() -> None:
