@@ -114,7 +114,7 @@ def test_whatever_is_said_is_read_at_once_however_long(part: str) -> None:
     start = time.process_time()
     assert len(told(text, bodies)) <= 300
     assert len(told_of_ours(text)) <= 300
-    assert time.process_time() - start < 0.2  # seconds; hours where the rest is looked through for each character
+    assert time.process_time() - start < 2  # seconds; hours where the rest is looked through for each character
 
 
 @pytest.mark.parametrize("before", range(3_980, 4_010))
