@@ -7,7 +7,7 @@ from fuzz_all import table_of
 from fuzz_http import loop
 from fuzz_seeds import SEEDS, WORDS
 from fuzz_targets import TARGETS
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
@@ -52,7 +52,7 @@ def test_a_seed_passes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_comes_passes(name: str, data: st.DataObject) -> None:
     TARGETS[name](data.draw(mutated(SEEDS[name]) | st.binary(max_size=200)))

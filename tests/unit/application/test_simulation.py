@@ -324,7 +324,7 @@ def unlogged() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unlogged")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 @given(plans)
 @settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_thousands_of_schedules(plan: Plan) -> None:

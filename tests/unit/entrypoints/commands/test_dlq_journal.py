@@ -154,7 +154,7 @@ def test_a_journal_of_somebody_else_is_not_believed(tmp_path: Path, monkeypatch:
         FileJournal.resumed(journal.path)
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(100)
 def test_a_pipe_in_the_place_of_a_journal_holds_nobody_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.journal", 0o600)
     for path in (tmp_path / "x.journal", Path("/dev/zero")):

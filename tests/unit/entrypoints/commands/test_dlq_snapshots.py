@@ -76,7 +76,7 @@ def test_a_line_that_is_no_message_is_told_with_its_number(tmp_path: Path) -> No
         list(found.letters())
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(100)
 def test_a_file_that_others_may_write_is_not_believed_and_a_pipe_holds_nobody_up(tmp_path: Path) -> None:
     found = written(tmp_path / "x.snapshot")
     found.path.chmod(0o666)
