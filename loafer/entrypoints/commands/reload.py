@@ -94,6 +94,8 @@ class Reloader:
     _child: "subprocess.Popen[bytes] | None" = attrs.field(default=None, init=False)
     _files: frozenset[str] = attrs.field(factory=frozenset, init=False)
     _heard: bytes = attrs.field(default=b"", init=False)
+    _modules: frozenset[str] = attrs.field(factory=frozenset, init=False)
+    """Modules that have changed since it was started, imported or not."""
 
     def run(self) -> int:
         """Run until a signal stops it, and return the exit status of the last worker."""
@@ -118,7 +120,7 @@ class Reloader:
             return self._changed(link.fileno(), began)
 
     def _changed(self, link: int, began: float) -> str | None:
-        told, self._files, self._heard = False, frozenset(), b""
+        told, self._files, self._heard, self._modules = False, frozenset(), b"", frozenset()
         while not self._stopped:
             if late := _newer(self._files, began):
                 return late
@@ -126,19 +128,23 @@ class Reloader:
                 if self._stopped:
                     return None
                 ended = self._child is not None and self._child.poll() is not None
+                if changed := self._first(changes, ended=ended):
+                    return changed
                 if ended and not told:
                     told = True
                     self.tell("the worker has ended; it is started again when a file changes")
-                if changed := self._first(changes, ended=ended):
-                    return changed
                 if self._hear(link):
                     break
         return None
 
     def _first(self, changes: Iterable[str], *, ended: bool) -> str | None:
-        """Return the first of the changes that counts: of an imported file, or of any module where none runs."""
-        real = [os.path.realpath(path) for path in sorted(changes)]
-        return next((path for path in real if path in self._files or (ended and path.endswith(".py"))), None)
+        """Return the first of the changes that counts: of an imported file, or of any module where none runs.
+
+        Then those count too that came while it still ran: it may have read what was there before, and ended by it.
+        """
+        real = {os.path.realpath(path) for path in changes}
+        self._modules |= {path for path in real if path.endswith(".py")}
+        return min((real & self._files) | (self._modules if ended else set()), default=None)
 
     def _hear(self, link: int) -> bool:
         """Take what the worker tells of its files, and tell whether there are others now."""

@@ -62,6 +62,26 @@ def test_one_that_has_ended_starts_again_when_any_module_changes(tmp_path: Path)
     assert told[1].endswith("any.py has changed: starting again")
 
 
+def test_a_module_that_was_mended_while_one_ended_by_what_it_was_before_starts_it_again(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def watch(_: Sequence[str]) -> Iterator[set[str]]:
+        if told:
+            stops()
+        yield {str(tmp_path / "mended.py")}
+        child = reloader._child
+        assert child is not None
+        child.kill()
+        child.wait()
+        yield set()
+        stops()
+        yield set()
+
+    reloader = Reloader(command(WORKER), told.append, watch)
+    reloader.run()
+    assert [line.endswith("mended.py has changed: starting again") for line in told] == [True]
+
+
 def test_a_file_that_changed_before_it_was_watched_counts_too(tmp_path: Path) -> None:
     shop, told = tmp_path / "shop.py", list[str]()
 
