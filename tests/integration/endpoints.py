@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -34,10 +35,16 @@ CREDENTIALS = {
 OTHER_AWS_NAMES = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_SNS")
 
 
+_PORTS = cycle(range(first := 12_000 + os.getpid() % 200 * 100, first + 100))
+"""Ports of this process: not those that the system gives to whoever asks for any, who might have one before we do."""
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("there is no end of them")
 
 
 @contextlib.contextmanager

@@ -13,9 +13,10 @@ from typing import Any
 
 import attrs
 import pytest
+from endpoints import free_port
 from prometheus_client.parser import text_string_to_metric_families
 from strict.strict_control import StrictEndpoint
-from test_status_server import ask, free_port
+from test_status_server import ask
 from workers import HERE, LOAFER, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

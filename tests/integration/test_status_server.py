@@ -14,16 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from endpoints import FastSQS
+from endpoints import FastSQS, free_port
 from prometheus_client.parser import text_string_to_metric_families
 from workers import LOAFER, Worker, wait_until
 
 QUICK = ("--consumer-opts", "{'WaitTimeSeconds': 1, 'MaxNumberOfMessages': 10}")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, str]:
