@@ -195,6 +195,7 @@ class Heartbeat:
 
 async def _opened(lane: Lane) -> Consumer:
     consumer = lane.route.consumer()
+    consumer.learn_from(lane.consumer)
     await consumer.open()
     return consumer
 

@@ -49,6 +49,12 @@ class Consumer(ABC):
     wait_time: float = 0
     """Seconds that `receive` waits for a first message."""
 
+    def learn_from(self, other: "Consumer") -> None:  # noqa: B027 - whoever has nothing to ask leaves it so
+        """Take over what another consumer of the same source has found, so that `open` need not ask again.
+
+        The other one is not this thread's, and may be open or not. What extends leases must not depend on look-ups.
+        """
+
     @abstractmethod
     async def open(self) -> SourceInfo:
         """Find the source and return what it is; needs to be awaited once before the rest."""

@@ -53,6 +53,19 @@ async def test_an_answer_that_is_not_sqs_s_is_trouble_whatever_was_asked(strict:
     assert (strict.left("orders"), strict.left("orders-dead")) == (0, 1)
 
 
+async def test_what_extends_leases_looks_nothing_up_that_is_known(strict: StrictEndpoint) -> None:
+    strict.create("orders", VisibilityTimeout=30)
+    strict.fill("orders", ["1"])
+    async with opened("orders") as consumer:
+        messages = await consumer.receive(1)
+        strict.faults({"GetQueueUrl": {"denied": True}, "GetQueueAttributes": {"throttled": 1}})
+        other = SQSConsumer("orders", QUICK)
+        other.learn_from(consumer)
+        assert (await other.open()).visibility_timeout == 30
+        assert await other.extend(messages, 60) == [None]
+        await other.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", UNCODED)
 async def test_what_was_not_answered_by_sqs_may_be_published_again(strict: StrictEndpoint, answer: str) -> None:

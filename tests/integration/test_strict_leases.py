@@ -58,6 +58,20 @@ def test_what_was_answered_to_a_blocked_loop_does_not_run_once_another_may_have_
     assert runs_of(tmp_path) == once(5)
 
 
+def test_extensions_go_out_though_the_queue_may_not_be_looked_up_any_more(
+    strict: StrictEndpoint, tmp_path: Path
+) -> None:
+    queue = strict.create("orders", VisibilityTimeout=6)
+    strict.fill(queue, [{"n": 0, "seconds": 10}])
+    with hire(tmp_path, "one", queue, "takes_as_long_as_told") as worker:
+        wait_until(lambda: len(noted_of(tmp_path)) == 1)
+        strict.faults({"GetQueueUrl": {"denied": True}, "GetQueueAttributes": {"throttled": 1}})
+        emptied(strict, queue)
+        assert worker.stop() == 0
+    assert strict.history(queue, "expired") == []
+    assert runs_of(tmp_path) == once(1)
+
+
 CREDENTIAL_PROCESS = """
 import json, os, sys, time
 from datetime import datetime, timedelta, UTC

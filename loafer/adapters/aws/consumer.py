@@ -82,6 +82,8 @@ class SQSConsumer(Consumer):
     _shown: str = attrs.field(init=False)
     _receive: ReceiveOptions = attrs.field(init=False)
     _opened: _Opened | None = attrs.field(init=False, default=None)
+    _known: _Opened | None = attrs.field(init=False, default=None)
+    """What another consumer of the queue has found."""
 
     def __attrs_post_init__(self) -> None:
         """Check the source and the options."""
@@ -94,6 +96,10 @@ class SQSConsumer(Consumer):
         self.wait_time = self._receive.wait_time
         prepare(self._address.region, self.transport, self._access)
 
+    def learn_from(self, other: Consumer) -> None:
+        """Take over its URL and attributes from another one that is open."""
+        self._known = other._opened if isinstance(other, SQSConsumer) else None  # noqa: SLF001 - one of us
+
     async def open(self) -> SourceInfo:
         """Look the queue up and return what it is; leaves nothing open if that fails, and may be called again."""
         await self.close()
@@ -105,8 +111,12 @@ class SQSConsumer(Consumer):
 
     async def _open(self) -> SourceInfo:
         async with AsyncExitStack() as stack:
-            queue = await (await self._reached(stack)).found()
-            attributes = await self._attributes_of(queue)
+            queue = await self._reached(stack)
+            if self._known is None:
+                queue = await queue.found()
+                attributes = await self._attributes_of(queue)
+            else:
+                queue, attributes = attrs.evolve(queue, url=self._known.queue.url), self._known.attributes
             queue = await self._hastened(queue, stack)
             letters = self._dead_letters(attributes, queue)
             # The connections of the lean transport are enough for everything.
