@@ -18,6 +18,12 @@ from loafer.adapters.aws.bounds import (
     Excess,
 )
 
+READ = 64 * 1024
+"""Bytes that are read at once, into memory that is used again: asyncio would ask the system for 256 KiB each time."""
+
+_spare: list[memoryview] = []
+"""Memory that nothing is read into just now: one piece as a rule, for event loops hand over at once what they read."""
+
 _INFORMATIONAL = 200
 _LENGTHS = {b"content-length", b"transfer-encoding"}  # headers that tell where a body ends
 
@@ -41,7 +47,7 @@ class Answer:
 
 
 @attrs.define(eq=False, repr=False)
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection, which carries one request at a time.
 
     Attributes:
@@ -56,6 +62,7 @@ class Connection(asyncio.Protocol):
     usable: bool = False
     _transport: asyncio.Transport = attrs.field(init=False)
     _parser: httptools.HttpResponseParser = attrs.field(init=False)
+    _reading: memoryview | None = attrs.field(default=None, init=False)
     _answer: "asyncio.Future[Answer] | None" = attrs.field(default=None, init=False)
     _in_body: bool = attrs.field(default=False, init=False)
     _headers: list[tuple[bytes, bytes]] = attrs.field(factory=list, init=False)
@@ -95,7 +102,20 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self.usable = True
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - as the protocol has it
+        """Return where to put what comes; nobody else is given it until that is taken."""
+        if self._reading is None:
+            self._reading = _spare.pop() if _spare else memoryview(bytearray(READ))
+        return self._reading
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what has come."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            self.received(reading[:nbytes])
+            _spare.append(reading)
+
+    def received(self, data: bytes | memoryview) -> None:
         """Read on in the answer; what nobody asked for, is no HTTP or is too much ends the connection."""
         self.heard = True
         try:
@@ -162,7 +182,7 @@ class Connection(asyncio.Protocol):
             self._answer.set_result(Answer(status, self._headers, self._body))
         self._body = b""
 
-    def _read(self, data: bytes) -> None:
+    def _read(self, data: bytes | memoryview) -> None:
         """Give bytes to the parser; Excess where there were too many before."""
         self._room -= len(data)
         if self._room < 0:

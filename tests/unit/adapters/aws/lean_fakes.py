@@ -87,7 +87,7 @@ class FakeTransport:
             self.connection.eof_received()
             self.abort()
         else:
-            self.connection.data_received(data)
+            self.connection.received(data)
 
 
 @attrs.define(eq=False)

@@ -1,11 +1,12 @@
 """The lean transport's connections: kept where that is safe, replaced once, never too many."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from lean_fakes import GONE, FakeHost, answer, http_to
+from lean_fakes import GONE, FakeHost, FakeTransport, answer, http_to
 
-from loafer.adapters.aws.lean.connection import Lost
+from loafer.adapters.aws.lean.connection import Connection, Lost
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -155,3 +156,40 @@ async def test_closing_closes_what_is_idle_at_once_and_what_is_in_use_with_its_a
     assert (await asking).body == b"late"
     await asyncio.sleep(0)
     assert host.open == 0
+
+
+def connected() -> Connection:
+    connection = Connection()
+    transport: Any = FakeTransport(FakeHost([]), connection)
+    connection.connection_made(transport)
+    return connection
+
+
+async def test_an_answer_stays_what_it_was_though_the_next_one_is_read_into_the_same_memory() -> None:
+    connection = connected()
+    answers = []
+    for text in (b"one", b"two"):
+        asking = asyncio.ensure_future(connection.ask(b"request"))
+        await asyncio.sleep(0)
+        came, place = answer(text), connection.get_buffer(-1)
+        place[: len(came)] = came
+        connection.buffer_updated(len(came))
+        answers.append(await asking)
+    assert [each.body for each in answers] == [b"one", b"two"]
+    assert [each.headers["content-length"] for each in answers] == ["3", "3"]
+
+
+async def test_connections_that_are_read_at_the_same_time_have_memory_of_their_own() -> None:
+    one, other = connected(), connected()
+    asking = [asyncio.ensure_future(each.ask(b"request")) for each in (one, other)]
+    await asyncio.sleep(0)
+    came = [answer(b"one"), answer(b"other")]
+    places = [one.get_buffer(-1), other.get_buffer(-1)]
+    assert one.get_buffer(-1) is places[0]  # as where there was nothing to read
+    for place, data in zip(places, came, strict=True):
+        place[: len(data)] = data
+    for connection, data in zip((one, other), came, strict=True):
+        connection.buffer_updated(len(data))
+    assert [each.body for each in await asyncio.gather(*asking)] == [b"one", b"other"]
+    again = {id(one.get_buffer(-1)), id(other.get_buffer(-1))}
+    assert again == {id(place) for place in places}
