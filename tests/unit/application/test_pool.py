@@ -209,3 +209,13 @@ begun.wait()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "first\n", "")
+
+
+async def test_while_a_thread_is_on_its_way_no_other_one_is_woken() -> None:
+    pool, bells = ThreadPool(2), [threading.Lock(), threading.Lock()]
+    for bell in bells:
+        bell.acquire()
+    pool._idle.extend(bells)  # as of two threads that wait
+    calls = [pool.begin(print, ()) for _ in range(2)]
+    assert sorted(bell.locked() for bell in bells) == [False, True]
+    assert all(pool.withdraw(call) for call in calls)
