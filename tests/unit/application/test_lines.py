@@ -354,6 +354,13 @@ async def test_overtime_counts_while_a_function_runs_and_not_while_it_stands_in_
     TICKET.reset(token)
 
 
+async def test_overtime_of_what_never_stands_in_a_line_is_told_at_its_limit_once() -> None:
+    told: list[float] = []
+    Overtime(5, lambda: told.append(now()))
+    await asyncio.sleep(20)
+    assert told == pytest.approx([5], abs=0.01)
+
+
 def ticket_of(clock: Callable[[], float] = now) -> Ticket:
     lease = Lease(Message("1", "x", "r"), deadline=100, renew_at=50, ends_at=1000)
     return Ticket(lease, None, Threads(1), clock, 0.0, lambda _: None)

@@ -104,6 +104,18 @@ async def test_a_topic_sends_to_its_queues() -> None:
     assert [message.body for message in on(queue)] == [f'{{"order":{n},"customer":""}}' for n in (1, 2, 3)]
 
 
+async def test_what_a_fifo_topic_is_sent_has_its_group_and_its_deduplication_id() -> None:
+    app, broker = Loafer(), MemoryBroker()
+    events = app.publisher(topic="memory://events.fifo", content=Receipt)
+    queue = broker.queue("readers.fifo")
+    broker.topic("events.fifo").subscribe(queue, raw=True)
+    async with opened(app, broker):
+        await events.publish(Receipt(1), attributes={"a": "text"}, group="ann", deduplication_id="one")
+        await events.publish_batch([Receipt(2)], group="bob", deduplication_id=lambda _: "two")
+    told = [(message.group, message.deduplication_id, message.attributes) for message in on(queue)]
+    assert told == [("ann", "one", {"a": Attribute("text")}), ("bob", "two", {})]
+
+
 async def test_a_routers_publishers_are_those_of_the_application_that_includes_it() -> None:
     app, router, broker = Loafer(), Router(), MemoryBroker()
     app.include(router)
