@@ -44,7 +44,7 @@ def test_bodies_of_a_mebibyte_stay_under_the_bytes_that_may_be_held_whatever_the
     fill(strict, queue, (body(number, LARGEST_MESSAGE, character) for number in range(30)))
     held = str(6 * LARGEST_MESSAGE)
     with hire(tmp_path, "worker", queue, "takes_as_long_as_told", MUCH, LOAFER_HELD_BYTES=held) as worker:
-        wait_until(lambda: strict.left(queue) == 0, 30)
+        wait_until(lambda: strict.left(queue) == 0)
         assert worker.stop() == 0
     assert 2 <= most_in_flight(strict, queue) <= 6
     assert runs_of(tmp_path) == once(30)

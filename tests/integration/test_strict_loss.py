@@ -22,7 +22,7 @@ def numbers(strict: StrictEndpoint, queue: str) -> list[str]:
 def dead_lettered(strict: StrictEndpoint, folder: Path, name: str, queue: str) -> None:
     """Have everything on a queue fail until it is on the dead-letter queue."""
     with hire(folder, name, queue, "takes_as_long_as_told", FAILING, FAILS="1") as worker:
-        wait_until(lambda: strict.left(queue) == 0, 20)
+        wait_until(lambda: strict.left(queue) == 0)
         assert worker.stop() == 0
 
 
@@ -74,12 +74,12 @@ def test_nothing_is_dead_lettered_that_another_worker_has_done_meanwhile(
     queue, dead_letters = strict.create_redriven("orders.fifo", 2, VisibilityTimeout=2)
     strict.fill(queue, [json.dumps({"n": 0, "seconds": 1})], ["g"])
     with hire(tmp_path, "fails", queue, "takes_as_long_as_told", FAILING, FAILS="1") as fails:
-        wait_until(lambda: len(noted_of(tmp_path)) == 2, 20, every=0.01)
+        wait_until(lambda: len(noted_of(tmp_path)) == 2, every=0.01)
         fails.process.send_signal(signal.SIGSTOP)
         with hire(tmp_path, "succeeds", queue, "takes_as_long_as_told") as succeeds:
-            wait_until(lambda: strict.left(queue) == 0, 20)
+            wait_until(lambda: strict.left(queue) == 0)
             fails.process.send_signal(signal.SIGCONT)
-            wait_until(lambda: "failed" in fails.printed.rpartition("failed")[0], 20)
+            wait_until(lambda: "failed" in fails.printed.rpartition("failed")[0])
             assert succeeds.stop() == 0
         assert fails.stop() == 0
     assert strict.history(dead_letters) == []

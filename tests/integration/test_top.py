@@ -74,7 +74,7 @@ def rows(top: Top, name: str) -> list[list[str]]:
 
 
 async def until(pilot: Pilot[Any], holds: Any) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():
             await pilot.pause(0.02)
 
@@ -172,8 +172,13 @@ async def test_a_look_that_fails_ends_it_with_that_error() -> None:
         raise RuntimeError("no look")
 
     with pytest.raises(Exception, match="no look"):
-        async with Top(look).run_test() as pilot:
-            await pilot.pause(1)
+        await runs_to_its_end(Top(look))
+
+
+async def runs_to_its_end(top: Top) -> None:
+    async with top.run_test(), asyncio.timeout(60):
+        while top.is_running:
+            await asyncio.sleep(0.02)
 
 
 async def test_a_real_worker_is_seen_and_changed(fast_sqs: FastSQS, tmp_path: Path) -> None:
@@ -183,7 +188,7 @@ async def test_a_real_worker_is_seen_and_changed(fast_sqs: FastSQS, tmp_path: Pa
     with Worker(
         tmp_path, "orders", "never_ends", ("--grace-period", "0"), {"LOAFER_STATUS_FILE": str(setting)}
     ) as real:
-        wait_until(lambda: any(look.held for look in look_at([setting])), 30)
+        wait_until(lambda: any(look.held for look in look_at([setting])))
         [look] = look_at([setting])
         assert (look.worker["pid"], look.answers, look.held[0]["what"]) == (real.process.pid, True, "runs")
         assert "await asyncio.Event().wait()" in stack_of(look, look.held[0]["id"])
@@ -223,8 +228,8 @@ def on_a_terminal(*command: str, **environ: str) -> tuple[int, str]:
 
     reader = threading.Thread(target=read)
     reader.start()
-    status = process.wait(30)
-    reader.join(10)
+    status = process.wait(60)
+    reader.join(60)
     os.close(here)
     return status, written.decode()
 
