@@ -96,14 +96,14 @@ def running(request: pytest.FixtureRequest, strict: StrictEndpoint, tmp_path: Pa
 
 def test_all_of_them_agree(running: Running, strict: StrictEndpoint) -> None:
     wait_until(lambda: strict.left("orders") == 0 and sum(running.of_route("held")) == 0, 200, every=1)
-    wait_until(lambda: running.metric("loafer_messages_total", "outcome") == OUTCOMES, 20)
+    wait_until(lambda: running.metric("loafer_messages_total", "outcome") == OUTCOMES)
     assert sum(running.of_route("jobs")) == 0
     assert running.metric("shop_paid_total", "") == {"": 710}
 
     strict.fill("orders", [*[{"do": "done"}] * QUICK, *[{"do": "hold"}] * HELD])
     outcomes = {**OUTCOMES, "succeeded": OUTCOMES["succeeded"] + QUICK}
-    wait_until(lambda: sum(running.of_route("jobs")) == JOBS, 20)
-    wait_until(lambda: sum(running.of_route("waiting")) > 0, 30)
+    wait_until(lambda: sum(running.of_route("jobs")) == JOBS)
+    wait_until(lambda: sum(running.of_route("waiting")) > 0)
     time.sleep(2)
     asked = time.time()
     running.process.send_signal(signal.SIGTERM)
@@ -118,7 +118,7 @@ def test_all_of_them_agree(running: Running, strict: StrictEndpoint) -> None:
         told = sum(int(each.get("stop", 0)) for each in running.of_route("causes"))
         return stop.get("stop") == released() == told > 0
 
-    wait_until(stopped, 30, every=1)
+    wait_until(stopped, every=1)
     counts, causes = _summed(running.of_route("counts")), _summed(running.of_route("causes"))
     from_prometheus = {
         "outcomes": running.metric("loafer_messages_total", "outcome"),

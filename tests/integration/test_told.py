@@ -179,8 +179,8 @@ async def test_a_busy_worker_is_protected_and_systemd_knows_its_course(
         options = (*QUICK, "--grace-period", "0", "--processes", processes)
         environ |= {"WATCHDOG_USEC": "30000000", "XDG_RUNTIME_DIR": str(tmp_path)}
         with Worker(tmp_path, "orders", "never_ends", options, environ) as worker:
-            wait_until(lambda: bool(asked), 40)
-            wait_until(lambda: {"READY=1", "STATUS=receiving", "WATCHDOG=1"} <= set(notices.heard()), 20)
+            wait_until(lambda: bool(asked))
+            wait_until(lambda: {"READY=1", "STATUS=receiving", "WATCHDOG=1"} <= set(notices.heard()))
             assert worker.stop() == 0
         protected = ("/api/x/task-protection/v1/state", {"ProtectionEnabled": True, "ExpiresInMinutes": 15})
         given_up = ("/api/x/task-protection/v1/state", {"ProtectionEnabled": False})

@@ -44,6 +44,7 @@ def refused_by_pyright(samples: list[Path], _: Path) -> set[tuple[str, int]]:
     return {(Path(error["file"]).name, error["range"]["start"]["line"] + 1) for error in errors}
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("refused_by", [refused_by_mypy, refused_by_pyright])
 def test_a_type_checker_accepts_the_good_samples_and_refuses_the_bad_ones(refused_by, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     good, bad = HERE / "good.py", HERE / "bad.py"
