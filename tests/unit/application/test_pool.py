@@ -191,6 +191,14 @@ def test_the_usual_number_of_threads_is_pythons_own() -> None:
     assert 5 <= usual_threads() <= 32
 
 
+@pytest.mark.parametrize(("processors", "threads"), [(None, 5), (1, 5), (4, 8), (28, 32), (64, 32)])
+def test_it_is_four_more_than_processors_and_32_at_most(
+    processors: int | None, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loafer.application.pool.os", SimpleNamespace(cpu_count=lambda: processors))
+    assert usual_threads() == threads
+
+
 def test_the_end_of_a_process_waits_for_functions_and_starts_none() -> None:
     code = """
 import asyncio, threading, time
