@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -15,7 +16,7 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.handled import HANDLED
 from loafer.application.handler import ThreadHandler
 from loafer.application.holding import held_in
-from loafer.application.lines import STANDS_STILL
+from loafer.application.lines import STANDS_STILL, Lines
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.application.route import BatchCall
@@ -256,6 +257,17 @@ async def test_a_line_that_stands_still_keeps_no_coroutine_from_its_slot(
         await asyncio.sleep(3)
         assert [content for content, _ in ran] == ["x"]
         assert ran[0][1] - began < 2 * STANDS_STILL + 0.01
+
+
+async def test_a_line_is_watched_until_no_more_are_on_their_way_than_there_are_threads() -> None:
+    lane: Any = SimpleNamespace(route=SimpleNamespace(pool=None), clock=now)
+    lines, threads = Lines(cast("Any", None), lambda _: None), Threads(1, taken=2)
+    lines._watch(threads, lane)
+    await asyncio.sleep(STANDS_STILL * 2.5)
+    assert threads.watched
+    threads.taken = 1
+    await asyncio.sleep(STANDS_STILL)
+    assert not threads.watched
 
 
 async def test_whoever_may_not_stand_in_a_line_gets_the_next_thread(quick: Quick, gate: Gate, pool: ThreadPool) -> None:

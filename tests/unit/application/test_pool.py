@@ -227,3 +227,11 @@ async def test_while_a_thread_is_on_its_way_no_other_one_is_woken() -> None:
     calls = [pool.begin(print, ()) for _ in range(2)]
     assert sorted(bell.locked() for bell in bells) == [False, True]
     assert all(pool.withdraw(call) for call in calls)
+
+
+async def test_while_a_thread_is_on_its_way_no_other_one_is_started() -> None:
+    started: list[threading.Thread] = []
+    pool = ThreadPool(2, start=started.append)
+    calls = [pool.begin(print, ()) for _ in range(2)]
+    assert len(started) == 1
+    assert all(pool.withdraw(call) for call in calls)
