@@ -23,6 +23,8 @@ MESSAGE_FIELDS = {
 
 _USUAL = {*logging.makeLogRecord({}).__dict__, "message", "asctime", "taskName"}
 _DEEPEST = 8
+_ENCODED = json.JSONEncoder(allow_nan=False).encode
+"""Made once: `json.dumps` makes one for each line."""
 
 
 class JsonLines(logging.Formatter):
@@ -51,7 +53,7 @@ class JsonLines(logging.Formatter):
         for name in record.__dict__.keys() - _USUAL:
             fields.setdefault(MESSAGE_FIELDS.get(name, name), record.__dict__[name])
         plain = {_text(name): _plain(value) for name, value in fields.items() if value is not None}
-        return json.dumps(plain, allow_nan=False)
+        return _ENCODED(plain)
 
 
 def _text_of(record: logging.LogRecord) -> str:
@@ -76,7 +78,9 @@ def _error_of(record: logging.LogRecord) -> dict[str, object]:
 
 def _plain(value: object, depth: int = 0) -> object:
     """Return what JSON has for a value; its text, where JSON has nothing."""
-    if value is None or isinstance(value, bool | int):
+    if type(value) is str:  # which is what most are
+        return _text(value)
+    if value is None or isinstance(value, int):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
@@ -89,6 +93,8 @@ def _plain(value: object, depth: int = 0) -> object:
 
 def _text(value: object) -> str:
     """Return a value's text without halves of characters, which not every reader of JSON takes."""
+    if type(value) is str and value.isascii():
+        return value
     try:
         text = str(value)
     except Exception as error:  # noqa: BLE001 - as above
