@@ -49,7 +49,7 @@ def http(data: bytes) -> None:
         asking = asyncio.ensure_future(connection.ask(b"request", ROOM))
         await asyncio.sleep(0)
         for start in range(0, len(data), size):
-            connection.received(data[start : start + size])
+            connection.data_received(data[start : start + size])
         if size & 1:
             connection.eof_received()
             connection.connection_lost(None)

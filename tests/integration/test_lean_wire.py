@@ -20,6 +20,7 @@ from transports import check_consumer
 
 from loafer.adapters.aws import session
 from loafer.adapters.aws.consumer import SQSConsumer
+from loafer.adapters.aws.lean import connection
 from loafer.adapters.aws.publisher import SQSPublisher
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import ConsumerUnavailable
@@ -131,6 +132,20 @@ async def test_a_certificate_of_another_host_is_unavailable(
         connect_anew(consumer)
         with pytest.raises(ConsumerUnavailable, match="localhost"):
             await consumer.receive(1)
+
+
+async def test_asyncio_reads_answers_into_memory_that_is_used_again(aws_environ: pytest.MonkeyPatch) -> None:
+    places: set[int] = set()
+    get = connection.Connection.get_buffer
+
+    def noting(each: connection.Connection, sizehint: int) -> memoryview:
+        places.add(id(place := get(each, sizehint)))
+        return place
+
+    aws_environ.setattr(connection.Connection, "get_buffer", noting)
+    async with serving(aws_environ) as sqs:
+        await consume(sqs)
+    assert places
 
 
 async def test_the_session_token_is_sent(aws_environ: pytest.MonkeyPatch) -> None:

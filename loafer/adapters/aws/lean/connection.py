@@ -47,8 +47,11 @@ class Answer:
 
 
 @attrs.define(eq=False, repr=False)
-class Connection(asyncio.BufferedProtocol):
+class Connection(asyncio.BufferedProtocol, asyncio.Protocol):
     """One connection, which carries one request at a time.
+
+    Of the two ways to be given what comes, asyncio takes that with a buffer, and uvloop, which reads into memory of its
+    own, the other one.
 
     Attributes:
         idle_since: When its last answer was complete.
@@ -112,10 +115,10 @@ class Connection(asyncio.BufferedProtocol):
         """Take what has come."""
         reading, self._reading = self._reading, None
         if reading is not None:
-            self.received(reading[:nbytes])
+            self.data_received(reading[:nbytes])
             _spare.append(reading)
 
-    def received(self, data: bytes | memoryview) -> None:
+    def data_received(self, data: bytes | memoryview) -> None:
         """Read on in the answer; what nobody asked for, is no HTTP or is too much ends the connection."""
         self.heard = True
         try:

@@ -87,7 +87,7 @@ class FakeTransport:
             self.connection.eof_received()
             self.abort()
         else:
-            self.connection.received(data)
+            self.connection.data_received(data)
 
 
 @attrs.define(eq=False)
