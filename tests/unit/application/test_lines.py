@@ -373,6 +373,16 @@ async def test_overtime_of_what_never_stands_in_a_line_is_told_at_its_limit_once
     assert told == pytest.approx([5], abs=0.01)
 
 
+async def test_what_is_taken_out_of_a_line_stands_in_it_no_longer() -> None:
+    ticket, pool = ticket_of(), ThreadPool(1, start=lambda _: None)
+    token = TICKET.set(ticket)
+    pool.begin(print, ())
+    TICKET.reset(token)
+    assert ticket.lined_up
+    assert pool.take_back() == [ticket]
+    assert (ticket.lined_up, ticket.void) == (False, True)
+
+
 def ticket_of(clock: Callable[[], float] = now) -> Ticket:
     lease = Lease(Message("1", "x", "r"), deadline=100, renew_at=50, ends_at=1000)
     return Ticket(lease, None, Threads(1), clock, 0.0, lambda _: None)

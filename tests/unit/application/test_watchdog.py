@@ -46,11 +46,12 @@ async def test_a_loop_that_answers_is_not_blocked() -> None:
 async def test_the_stack_that_blocks_the_loop_is_logged_once_after_a_second(caplog: pytest.LogCaptureFixture) -> None:
     time = Time()
     watchdog = Watchdog(time, Lookout(time))
+    time.now = 10
     while_blocked(watchdog.blocked_for)
-    time.now = 0.9
-    assert while_blocked(watchdog.blocked_for) == 0.9
+    time.now = 10.9
+    assert while_blocked(watchdog.blocked_for) == pytest.approx(0.9)
     assert not caplog.records
-    for time.now in (1.1, 2.0):
+    for time.now in (11.1, 12.0):
         while_blocked(watchdog.blocked_for)
     [record] = caplog.records
     assert record.levelno == logging.WARNING
