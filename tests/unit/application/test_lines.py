@@ -239,7 +239,7 @@ async def test_what_stands_in_a_line_is_not_started_once_its_lease_has_ended(
 
 
 async def test_a_line_that_stands_still_keeps_no_coroutine_from_its_slot(
-    quick: Quick, gate: Gate, pool: ThreadPool
+    quick: Quick, gate: Gate, pool: ThreadPool, caplog: pytest.LogCaptureFixture
 ) -> None:
     ran: list[tuple[str, float]] = []
 
@@ -257,6 +257,7 @@ async def test_a_line_that_stands_still_keeps_no_coroutine_from_its_slot(
         await asyncio.sleep(3)
         assert [content for content, _ in ran] == ["x"]
         assert ran[0][1] - began < 2 * STANDS_STILL + 0.01
+    assert not [record for record in caplog.records if record.name == "asyncio"], "nothing that a timer calls raises"
 
 
 async def test_a_line_is_watched_until_no_more_are_on_their_way_than_there_are_threads() -> None:
