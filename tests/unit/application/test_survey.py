@@ -215,7 +215,7 @@ BROKEN: dict[str, tuple[World, Source, tuple[str, str, str]]] = {
     "envelopes that nobody opens": (
         world(BEHIND_A_TOPIC, DEAD, subscribed=[NEWS]),
         source(translating=JSON),
-        ("ERROR", "topic news", "in envelopes, and handlers get these from SQSMessageTranslator"),
+        ("ERROR", "topic news", "SQSMessageTranslator: use loafer.aws.message_translator.SNSMessageTranslator, or raw"),
     ),
     "raw delivery where envelopes are checked": (
         world(BEHIND_A_TOPIC, DEAD, subscribed=[attrs.evolve(NEWS, raw=True)]),

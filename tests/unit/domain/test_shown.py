@@ -1,11 +1,13 @@
 """What may be shown: one line of what others wrote, and no secrets of a URL."""
 
+from itertools import islice
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from loafer.domain.message import Message
-from loafer.domain.shown import printable, without_secrets
+from loafer.domain.shown import errors_in, printable, without_secrets
 
 SECRET = "t0p.s3cret"
 
@@ -50,3 +52,14 @@ def test_an_id_cannot_forge_a_line_of_the_log() -> None:
 )
 def test_a_source_is_shown_without_what_is_secret_in_a_url(source: str, shown: str) -> None:
     assert without_secrets(source) == shown
+
+
+def test_an_error_and_what_it_came_from_are_told_once_each_though_they_go_around_in_a_circle() -> None:
+    first, second, third = ValueError(), KeyError(), OSError()
+    group = ExceptionGroup("of three", [first, third])
+    group.__cause__ = group.__context__ = second
+    second.__context__ = group
+    told = list(islice(errors_in(group), 9))
+    assert told[0] is group
+    assert {id(error) for error in told} == {id(group), id(first), id(second), id(third)}
+    assert len(told) == 4
