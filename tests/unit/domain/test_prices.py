@@ -51,13 +51,13 @@ def receiving(**figures: float) -> Billed:
 
 def test_a_longer_wait_saves_empty_receives() -> None:
     [advice] = advice_for([receiving(empty=MANY, wait=5, messages=0)])
-    assert "WaitTimeSeconds 20 instead of 5" in advice.text
+    assert (advice.place, advice.text) == ("orders", "WaitTimeSeconds 20 instead of 5: fewer empty receives")
     assert advice.dollars == pytest.approx(3.0)
 
 
 def test_larger_batches_save_full_receives() -> None:
     [advice] = advice_for([receiving(most=5, messages=MANY * 5)])
-    assert "MaxNumberOfMessages 10 instead of 5" in advice.text
+    assert (advice.place, advice.text) == ("orders", "MaxNumberOfMessages 10 instead of 5: fewer full receives")
     assert advice.dollars == pytest.approx(2.0)
 
 
