@@ -106,7 +106,7 @@ def shell(tmp_path: Path, aws_environ: pytest.MonkeyPatch) -> Shell:
 
 
 def fails(shell: Shell, command: str, says: tuple[str, ...]) -> None:
-    done = shell.run(command, seconds=10)
+    done = shell.run(command, seconds=60)
     assert done.returncode == 1, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
     line = done.stderr.rstrip()
@@ -137,7 +137,7 @@ def test_a_sign_on_that_is_over_ends_a_worker_at_its_start_with_one_line(shell: 
 
 
 def test_tracebacks_of_the_sdk_are_there_for_who_asks(shell: Shell) -> None:
-    done = shell.run(f"{CASES['not signed on'].variables} loafer -vv --source orders", seconds=10)
+    done = shell.run(f"{CASES['not signed on'].variables} loafer -vv --source orders", seconds=60)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("loafer: queue 'orders': the profile 'sign-on' is not signed in")
