@@ -12,9 +12,16 @@ from loafer.application.tally import Tally
 from loafer.application.threads import Threads
 from loafer.domain.demand import Bounds, Pace
 from loafer.domain.lease import Lease
+from loafer.domain.limits import LARGEST_BATCH
 
 CATCHING_UP = 1.0
 """How much a lane that had nothing to start may catch up: one message, times its weight."""
+
+QUICK = 0.001
+"""Seconds that handlers take at most, as a mean, where a lane starts several messages in a row."""
+
+IN_A_ROW = LARGEST_BATCH
+"""Messages that it starts then: so they end together, and are deleted in one call. No other waits longer for that."""
 
 
 @attrs.define(eq=False)
@@ -48,6 +55,8 @@ class Slots:
     _tie: "count[int]" = attrs.field(factory=count, init=False)
     _passed: float = attrs.field(default=0.0, init=False)
     """What the lane had passed whose turn it was last."""
+    _row: int = attrs.field(default=0, init=False)
+    """Messages that it has started since."""
     seats: Seats = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -85,16 +94,27 @@ class Slots:
             tally = self._tallies[lane]
             lease = lane.order.next() if not tally.bounded or self._may_start(lane, tally) else None
             if lease is not None:
-                self._passed = tally.passed
+                if not self._row:
+                    self._passed = tally.passed
                 tally.take_turn()
-                if len(turns) > 1:  # a lane that is alone has every turn
+                if len(turns) > 1 and self._row_ends():  # a lane that is alone has every turn
                     heapq.heapreplace(turns, self._turn(lane, tally))
                 total.running += 1
                 self.seats.news[lane] = None
                 return lane, lease
             heapq.heappop(turns)
             tally.has_turn = False
+            self._row = 0
         return None
+
+    def _row_ends(self) -> bool:
+        """Count a start, and tell whether it is another lane's turn now."""
+        self._row += 1
+        quick = self.pace.last_end is not None and self.pace.mean <= QUICK
+        if quick and self._row < IN_A_ROW:
+            return False
+        self._row = 0
+        return True
 
     def _may_start(self, lane: Lane, tally: Tally) -> bool:
         """Tell whether a lane's own limits let it start a message; where its rate does not, `pauses` gets it."""

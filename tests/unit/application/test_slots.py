@@ -12,7 +12,7 @@ from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.application import seats as module
 from loafer.application.lane import Lane
 from loafer.application.route import Route
-from loafer.application.slots import Slots
+from loafer.application.slots import QUICK, Slots
 from loafer.domain.demand import Bounds, Room, demand
 from loafer.domain.message import Message
 
@@ -129,6 +129,34 @@ async def test_routes_take_turns_to_start_a_message_however_often_they_are_ready
     assert started[-1] is None, "there are seven slots"
     slots.free(lanes[0])
     assert slots.next() is not None
+
+
+@pytest.mark.parametrize(("seconds", "in_a_row"), [(QUICK, "aaaaaaaaaabbbbbbbbbbaaaaabbbbb"), (2 * QUICK, "ab" * 15)])
+async def test_quick_handlers_start_ten_in_a_row_so_that_they_end_and_are_deleted_together(
+    seconds: float, in_a_row: str
+) -> None:
+    lanes = [lane("a"), lane("b")]
+    slots = slots_of(100, lanes)
+    slots.pace.ended([seconds], 0.0)
+    for each in lanes:
+        each.order.add(each.take([Message(f"{each.route.name}{n}", "1", "r") for n in range(15)], 0.0))
+        slots.ready(each)
+    started = [slots.next() for _ in range(31)]
+    assert "".join(ready[0].route.name for ready in started if ready is not None) == in_a_row
+    assert started[-1] is None
+
+
+async def test_a_route_that_is_ready_late_waits_for_no_more_than_one_row_of_others() -> None:
+    lanes = [lane("a"), lane("b"), lane("late")]
+    slots = slots_of(100, lanes)
+    slots.pace.ended([0.0], 0.0)
+    for each in lanes[:2]:
+        each.order.add(each.take([Message(f"{each.route.name}{n}", "1", "r") for n in range(40)], 0.0))
+        slots.ready(each)
+    assert [slots.next() is not None for _ in range(25)] == [True] * 25
+    fill(slots, lanes[2])
+    names = [ready[0].route.name for ready in (slots.next() for _ in range(10)) if ready is not None]
+    assert "late" in names
 
 
 async def test_a_route_that_had_nothing_to_start_gets_its_turn_again() -> None:
