@@ -19,6 +19,16 @@ def handler_of(kind: str) -> Handler:
     return handle
 
 
+def publishing(publish: Callable[[Any], Awaitable[object]]) -> Handler:
+    """Return a handler that publishes what it is given, and waits until that is sent."""
+
+    async def handle(content: dict) -> None:  # type: ignore[type-arg]
+        await publish(content)
+        METER.count()
+
+    return handle
+
+
 def _dataclass() -> Any:
     from dataclasses import make_dataclass  # noqa: PLC0415 - what is not measured is not imported
 

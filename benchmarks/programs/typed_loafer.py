@@ -1,9 +1,9 @@
-"""Loafer with a handler that asks for a kind of type, or `batches` for one that takes a hundred messages a call."""
+"""Loafer with a handler that asks for a kind of type, one of `batches` of a hundred, or one that is `publishing`."""
 
 import sys
 
 from handlers import METER
-from kinds import handler_of
+from kinds import handler_of, publishing
 
 from loafer import Item, Loafer
 
@@ -20,6 +20,8 @@ async def handle_many(batch: list[Item[dict]]) -> None:  # type: ignore[type-arg
 
 if kind == "batches":
     app.batch(queue, size=100, wait=0.1, prefetch=500, options=HOW)(handle_many)
+elif kind == "publishing":
+    app.route(queue, options=HOW)(publishing(app.publisher(f"{queue}-receipts", dict).publish))
 else:
     app.route(queue, options=HOW)(handler_of(kind))
 app.run()
