@@ -28,9 +28,8 @@ HEARD = (*SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 @pytest.fixture(autouse=True)
 def own_signals() -> Iterator[None]:
-    """Give back the signals of the process, which a worker has for itself; SIGHUP counts even under nohup."""
+    """Give back the signals of the process, which a worker has for itself."""
     before = {number: signal.getsignal(number) for number in HEARD}
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
