@@ -15,7 +15,7 @@ from typing import Any
 
 import attrs
 
-from loafer.entrypoints.worker.ending import SIGNALS
+from loafer.entrypoints.worker.ending import SIGNALS, WRITING_THREAD
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def stop_signals() -> tuple[signal.Signals, ...]:
 def by_signals(stop: Callable[[], None], look: Callable[[], None] = nothing) -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP call `stop`, on another thread: each time, but for those within half a second.
 
-    SIGUSR1 calls `look`.
+    SIGUSR1 calls `look`, on a thread of its own.
     """
     signals = Signals()
 
@@ -80,12 +80,14 @@ def heard(hear: Callable[[], None], afterwards: Any = None, look: Callable[[], N
     Args:
         hear: What is called.
         afterwards: The action that the signals have in the end; None: the one they had before.
-        look: What SIGUSR1 calls; SIGUSR2 calls nothing, and would else end the process.
+        look: What SIGUSR1 calls, on a thread of its own and one at a time: for all that come during a look there is one
+            more. It may hang, and nothing waits for it. SIGUSR2 calls nothing, and would else end the process.
 
     """
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
-    ear = _Ear(hear, look, stop_signals(), readable, writable)
+    looks = _Looks(look)
+    ear = _Ear(hear, looks.ask, stop_signals(), readable, writable)
     before = {number: signal.signal(number, ear.pass_on) for number in (*ear.stops, *OTHERS)}
     ear.other = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     os.register_at_fork(after_in_child=partial(_forget, weakref.ref(ear)))
@@ -102,6 +104,7 @@ def heard(hear: Callable[[], None], afterwards: Any = None, look: Callable[[], N
             signal.set_wakeup_fd(now)
         os.write(writable, bytes([END]))
         thread.join()
+        looks.end()
         os.close(readable)
         os.close(writable)
 
@@ -127,7 +130,7 @@ class _Ear:
     """
 
     hear: Callable[[], None]
-    look: Callable[[], None]
+    ask_to_look: Callable[[], None]
     stops: tuple[signal.Signals, ...]
     readable: int
     writable: int
@@ -143,13 +146,7 @@ class _Ear:
             if any(number in self.stops for number in numbers):
                 self.hear()
             if signal.SIGUSR1 in numbers:
-                self._look()
-
-    def _look(self) -> None:
-        try:
-            self.look()
-        except Exception:  # whoever looks must not end the thread that hears what asks to stop
-            logger.exception("what is held could not be logged")
+                self.ask_to_look()
 
     def pass_on(self, number: int, _: FrameType | None) -> None:
         """Write the number of a signal to the pipe, unless the system does."""
@@ -157,3 +154,38 @@ class _Ear:
         if now != self.writable:
             signal.set_wakeup_fd(now)
             os.write(self.writable, bytes([number]))
+
+
+@attrs.define(eq=False, repr=False)
+class _Looks:
+    """Looks on a thread of its own, for what a look writes to may be full, and what it asks for may be locked."""
+
+    look: Callable[[], None]
+    _asked: threading.Event = attrs.field(factory=threading.Event, init=False)
+    _thread: threading.Thread | None = attrs.field(default=None, init=False)
+    _ended: bool = attrs.field(default=False, init=False)
+
+    def ask(self) -> None:
+        """Have a look begin, or one more where one is under way; wait for neither."""
+        self._asked.set()
+        if self._thread is None:
+            thread = threading.Thread(target=self._run, name=WRITING_THREAD, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # there can be no more threads
+                logger.error("what is held cannot be logged: %s", error)  # noqa: TRY400 - the stack is this line
+            else:
+                self._thread = thread
+
+    def end(self) -> None:
+        """Begin no look any more."""
+        self._ended = True
+        self._asked.set()
+
+    def _run(self) -> None:
+        while self._asked.wait() and not self._ended:
+            self._asked.clear()
+            try:
+                self.look()
+            except Exception:  # the next one may work
+                logger.exception("what is held could not be logged")

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from loafer.entrypoints.worker import signals
-from loafer.entrypoints.worker.ending import SIGNALS
+from loafer.entrypoints.worker.ending import SIGNALS, WRITING_THREAD
 from loafer.entrypoints.worker.signals import ONE_SIGNAL, Signals, by_signals, heard
 
 
@@ -121,3 +121,96 @@ def test_giving_signals_back_does_not_write_down_all_that_a_worker_has() -> None
 
     with heard(Heard(), look=Heard()):
         pass
+
+
+class HangingLook:
+    """Counts looks, and keeps each of them until it may end."""
+
+    def __init__(self) -> None:
+        self.began = threading.Semaphore(0)
+        self.may_end = threading.Semaphore(0)
+        self.threads: set[str] = set()
+
+    def __call__(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.began.release()
+        self.may_end.acquire(timeout=60)
+
+
+@contextmanager
+def asked_to_look(look: HangingLook) -> Iterator[threading.Semaphore]:
+    """Have a look begin and hang; count what is heard of signals that ask to stop meanwhile."""
+    counted = threading.Semaphore(0)
+    try:
+        with heard(counted.release, look=look):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert look.began.acquire(timeout=60)
+            yield counted
+    finally:
+        look.may_end.release(100)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_look_that_hangs_hides_no_signal_that_asks_to_stop(number: int) -> None:
+    look = HangingLook()
+    with asked_to_look(look) as counted:
+        os.kill(os.getpid(), number)
+        heard_it = counted.acquire(timeout=10)
+        look.may_end.release(100)
+    assert heard_it
+
+
+def test_a_look_that_hangs_keeps_nothing_from_ending_and_is_taken_for_a_thread_that_is_blocked() -> None:
+    look = HangingLook()
+    with asked_to_look(look):
+        pass
+    assert look.threads == {WRITING_THREAD}
+
+
+def test_looks_that_are_asked_for_while_one_is_under_way_are_one() -> None:
+    look = HangingLook()
+    with asked_to_look(look) as counted:
+        for _ in range(5):
+            os.kill(os.getpid(), signal.SIGUSR1)
+        for _ in range(2):  # the first may be read together with those, and is heard before they are
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert counted.acquire(timeout=60)
+        assert not look.began.acquire(blocking=False)
+        look.may_end.release()
+        assert look.began.acquire(timeout=60)
+        look.may_end.release()
+        assert not look.began.acquire(timeout=0.1)
+
+
+def test_a_look_that_fails_is_told_and_the_next_one_works(caplog: pytest.LogCaptureFixture) -> None:
+    looked = threading.Semaphore(0)
+    outcomes = iter([OSError("no room"), None])
+
+    def look() -> None:
+        failure = next(outcomes)
+        looked.release()
+        if failure is not None:
+            raise failure
+
+    with heard(lambda: None, look=look):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert looked.acquire(timeout=60)
+    assert [(record.message, str(record.exc_info[1])) for record in caplog.records if record.exc_info] == [
+        ("what is held could not be logged", "no room")
+    ]
+
+
+def test_that_no_thread_is_left_for_a_look_is_told_and_hides_no_signal(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with listening() as counted:
+        monkeypatch.setattr(threading.Thread, "start", none_left)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert counted.acquire(timeout=60)
+    assert [record.message for record in caplog.records] == ["what is held cannot be logged: can't start new thread"]
+
+
+def none_left(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
