@@ -1,10 +1,8 @@
 """The SQS consumer: one queue, received from by long polls and settled in batches."""
 
 import asyncio
-import logging
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -12,47 +10,22 @@ import attrs
 
 from loafer.adapters.aws.address import Address, queue_address
 from loafer.adapters.aws.answers import messages_in
-from loafer.adapters.aws.attributes import UNKNOWN, Attributes, attributes_of, depth_of
+from loafer.adapters.aws.attributes import Attributes, depth_of
 from loafer.adapters.aws.batches import Entry, settle
-from loafer.adapters.aws.calls import POLL_MARGIN, Access, Client, access_of
-from loafer.adapters.aws.dead_letters import DeadLetters
-from loafer.adapters.aws.errors import Unmended, consumer_error, sdk_errors
-from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, prepare
+from loafer.adapters.aws.calls import POLL_MARGIN, Access, access_of
+from loafer.adapters.aws.errors import Unmended
+from loafer.adapters.aws.lean.plain import prepare
+from loafer.adapters.aws.opening import Found, Opened, Opening
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
-from loafer.adapters.aws.queue import Queue
 from loafer.domain.batch import Failure
 from loafer.domain.depth import Depth
 from loafer.domain.limits import LONGEST_LEASE, LONGEST_VISIBILITY
 from loafer.domain.message import Message
 from loafer.domain.shown import without_secrets
-from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
+from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
 from loafer.ports.consumer import Consumer, SourceInfo
 
-logger = logging.getLogger(__name__)
-
 _ASSUMED_VISIBILITY = 30
-
-
-@attrs.define
-class _Opened:
-    """What there is between `open` and `close`.
-
-    Attributes:
-        stack: Closes the clients.
-        queue: The queue over the client for settlements.
-        attributes: What the queue's attributes say.
-        dead_letters: The queue of the redrive policy; None where there is none, or none that we may know of.
-        poller: The queue over the client for polls; None before the first poll.
-        lock: Held while the client for polls is created.
-
-    """
-
-    stack: AsyncExitStack
-    queue: Queue
-    attributes: Attributes
-    dead_letters: DeadLetters | None
-    poller: Queue | None = None
-    lock: asyncio.Lock = attrs.field(factory=asyncio.Lock)
 
 
 @attrs.define(eq=False)
@@ -81,8 +54,8 @@ class SQSConsumer(Consumer):
     _address: Address = attrs.field(init=False)
     _shown: str = attrs.field(init=False)
     _receive: ReceiveOptions = attrs.field(init=False)
-    _opened: _Opened | None = attrs.field(init=False, default=None)
-    _known: _Opened | None = attrs.field(init=False, default=None)
+    _opened: Opened | None = attrs.field(init=False, default=None)
+    _known: Found | None = attrs.field(init=False, default=None)
     """What another consumer of the queue has found."""
 
     def __attrs_post_init__(self) -> None:
@@ -98,66 +71,28 @@ class SQSConsumer(Consumer):
 
     def learn_from(self, other: Consumer) -> None:
         """Take over its URL and attributes from another one that is open."""
-        self._known = other._opened if isinstance(other, SQSConsumer) else None  # noqa: SLF001 - one of us
+        self._known = other.found() if isinstance(other, SQSConsumer) else None
+
+    def found(self) -> Found | None:
+        """Return what the queue was found to be; None: it is not open."""
+        return None if self._opened is None else self._opened.found
 
     async def open(self) -> SourceInfo:
         """Look the queue up and return what it is; leaves nothing open if that fails, and may be called again."""
         await self.close()
         try:
-            return await self._open()
+            self._opened = opened = await self._opening.open(self._known)
         except Unmended as error:
             told = ConsumerError(str(error))
+        else:
+            return self._info(opened.attributes)
         raise told
-
-    async def _open(self) -> SourceInfo:
-        async with AsyncExitStack() as stack:
-            queue = await self._reached(stack)
-            if self._known is None:
-                queue = await queue.found()
-                attributes = await self._attributes_of(queue)
-            else:
-                queue, attributes = attrs.evolve(queue, url=self._known.queue.url), self._known.attributes
-            queue = await self._hastened(queue, stack)
-            letters = self._dead_letters(attributes, queue)
-            # The connections of the lean transport are enough for everything.
-            poller = queue if queue.lean is not None else None
-            self._opened = _Opened(stack.pop_all(), queue, attributes, letters, poller)
-        return self._info(attributes)
-
-    async def _reached(self, stack: AsyncExitStack) -> Queue:
-        """Return the queue, over the lean transport alone where that needs no SDK, else over a client of the SDK's."""
-        plain = await enter_plain_transport(stack, self._address.region, self.max_polls, self.transport, **self._access)
-        if plain is not None:
-            return Queue(self._address, None, lean=plain)
-        from loafer.adapters.aws.session import shared_client  # noqa: PLC0415 - it imports the SDK
-
-        client = await self._enter(stack, shared_client("sqs", self._address.region, **self._access))
-        return Queue(self._address, client)
-
-    async def _hastened(self, queue: Queue, stack: AsyncExitStack) -> Queue:
-        """Return a queue that was found with the lean transport for its frequent calls, where that may carry them."""
-        if queue.lean is not None:
-            announce(queue.place, queue.lean)
-            return queue
-        from loafer.adapters.aws.lean.choice import enter_lean_transport  # noqa: PLC0415 - it imports the SDK
-
-        lean = await enter_lean_transport(
-            stack, queue.client, queue.place, self.max_polls, self.transport, **self._access
-        )
-        return attrs.evolve(queue, lean=lean)
 
     async def look_again(self) -> SourceInfo:
         """Ask for the queue's attributes again; what may not be asked for any more is taken as it was."""
         opened = self._need()
-        try:
-            found = await attributes_of(opened.queue)
-        except AccessDenied as error:
-            logger.debug("attributes are taken as they were: %s", error)
-            return self._info(opened.attributes)
-        if found.dead_letters != opened.attributes.dead_letters:
-            opened.dead_letters = self._dead_letters(found, opened.queue)
-        opened.attributes = found
-        return self._info(found)
+        await opened.look_again()
+        return self._info(opened.attributes)
 
     async def depth(self) -> Depth:
         """Ask for the queue's counts."""
@@ -166,7 +101,7 @@ class SQSConsumer(Consumer):
     async def receive(self, limit: int) -> Sequence[Message]:
         """Return what one long poll brings."""
         opened = self._need()
-        poller = opened.poller or await self._open_poller(opened)
+        poller = opened.poller or await self._opening.poller(opened)
         most = min(limit, self.batch_size)
         return await poller.read(
             partial(messages_in, source=self._shown, most=most),
@@ -223,36 +158,14 @@ class SQSConsumer(Consumer):
     def _access(self) -> Access:
         return access_of(self.endpoint, self.profile)
 
-    def _need(self) -> _Opened:
+    @property
+    def _opening(self) -> Opening:
+        return Opening(self._address, self.transport, self._access, self.wait_time, self.max_polls)
+
+    def _need(self) -> Opened:
         if self._opened is None:
             raise ConsumerError(f"queue {self._address.name!r}: the consumer is not open")
         return self._opened
-
-    async def _enter(self, stack: AsyncExitStack, client: AbstractAsyncContextManager[Client]) -> Client:
-        try:
-            return await stack.enter_async_context(client)
-        except sdk_errors() as error:
-            told = consumer_error(error, f"queue {self._address.name!r}", self._address.region)
-        raise told
-
-    async def _open_poller(self, opened: _Opened) -> Queue:
-        # Only when first needed: the consumer that extends leases on another thread never polls.
-        from loafer.adapters.aws.session import create_client, polling  # noqa: PLC0415 - it imports the SDK
-
-        async with opened.lock:
-            if opened.poller is None:
-                config = polling(self.wait_time, self.max_polls)
-                made = create_client("sqs", self._address.region, config, **self._access)
-                client = await self._enter(opened.stack, made)
-                opened.poller = attrs.evolve(opened.queue, client=client)
-            return opened.poller
-
-    async def _attributes_of(self, queue: Queue) -> Attributes:
-        try:
-            return await attributes_of(queue)
-        except AccessDenied as error:
-            logger.warning("attributes are unknown, so visibility timeout and redrive policy are assumed: %s", error)
-            return UNKNOWN
 
     def _info(self, attributes: Attributes) -> SourceInfo:
         return SourceInfo(
@@ -265,10 +178,6 @@ class SQSConsumer(Consumer):
     def _visibility_timeout(self, attributes: Attributes) -> int:
         # Every receive says it: a queue whose own is changed would else end leases that count on the one from before.
         return self._receive.visibility_timeout or attributes.visibility_timeout or _ASSUMED_VISIBILITY
-
-    @staticmethod
-    def _dead_letters(attributes: Attributes, queue: Queue) -> DeadLetters | None:
-        return DeadLetters(attributes.dead_letters, queue) if attributes.dead_letters else None
 
     async def _settle(self, operation: str, entries: Sequence[Entry]) -> list[Failure | None]:
         queue = self._need().queue

@@ -189,3 +189,22 @@ async def test_without_a_redrive_policy_nothing_is_moved(sqs: FakeSQS) -> None:
     failure = await (await opened()).dead_letter(MESSAGE)
     assert failure is not None
     assert not failure.retryable
+
+
+async def test_a_consumer_asks_nothing_that_another_one_has_found(sqs: FakeSQS) -> None:
+    info = await (first := await opened()).look_again()
+    other = SQSConsumer("orders")
+    other.learn_from(first)
+    await first.close()
+    asked = len(sqs.said("get_queue_url")), len(sqs.said("get_queue_attributes"))
+    assert await other.open() == info
+    assert (len(sqs.said("get_queue_url")), len(sqs.said("get_queue_attributes"))) == asked
+    await other.close()
+
+
+async def test_a_consumer_that_is_not_open_has_found_nothing_to_be_learned(sqs: FakeSQS) -> None:
+    other = SQSConsumer("orders")
+    other.learn_from(SQSConsumer("orders"))
+    await other.open()
+    assert len(sqs.said("get_queue_url")) == 1
+    await other.close()
