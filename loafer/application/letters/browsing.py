@@ -90,10 +90,11 @@ class Browsing:
             await self.keep()
             began = self.clock()
             letters = await self.inspector.browse(LARGEST_BATCH, self.seconds, WAIT)
-            fresh = [letter for letter in letters if letter.message.id not in self._held]
-            for letter in letters:
+            newest = {letter.message.id: letter for letter in letters}  # a receive may bring one twice
+            fresh = [letter for name, letter in newest.items() if name not in self._held]
+            for name, letter in newest.items():
                 bare = attrs.evolve(letter.message, body="", attributes=NO_ATTRIBUTES)
-                self._held[letter.message.id] = _Hold(bare, began + self.seconds)
+                self._held[name] = _Hold(bare, began + self.seconds)
             self._known.update(letter.message.id for letter in fresh)
             self.seen = len(self._known)
             if fresh or not letters:

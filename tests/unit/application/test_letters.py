@@ -101,6 +101,14 @@ async def test_a_look_brings_each_letter_once_and_ends_when_nothing_more_is_show
     assert inspector.of("browse") == [(10, 60, 2.0)] * 3
 
 
+async def test_a_letter_that_one_receive_brings_twice_is_brought_once_with_what_settles_it_now() -> None:
+    first, other, second = Letter(Message("m1", "body", "r1")), *letters(1, 2), Letter(Message("m1", "body", "r9"))
+    look = Browsing(Scripted([[first, other, second]]), 60, now)
+    assert await look.more() == [second, other]
+    assert look.seen == 2
+    assert look.is_valid(second.message)
+
+
 async def test_what_a_look_holds_takes_the_memory_of_neither_bodies_nor_attributes() -> None:
     given: list[Message] = []
 
@@ -297,12 +305,12 @@ async def test_what_was_begun_before_is_sent_again_only_where_that_makes_no_seco
     assert moved.wanted == 1
 
 
-async def test_a_letter_that_one_receive_brings_twice_is_sent_once_at_most_and_never_ends_the_move() -> None:
-    for noted, sent, deleted in ((None, 1, 1), (Noted(Step.SENT, 0.0, "copy"), 0, 2)):
-        twice = [Letter(Message("m1", "body", receipt)) for receipt in ("r1", "r2")]
-        to = Scripted()
-        moved = await moving(Scripted([twice]), to, MemoryJournal({"m1": noted} if noted else {})).run()
-        assert (len(to.sent), moved.deleted, moved.kept) == (sent, deleted, [])
+@pytest.mark.parametrize(("noted", "sent"), [(None, 1), (Noted(Step.SENT, 0.0, "copy"), 0)])
+async def test_a_letter_that_one_receive_brings_twice_is_moved_and_counted_once(noted: Noted | None, sent: int) -> None:
+    twice = [Letter(Message("m1", "body", receipt)) for receipt in ("r1", "r2")]
+    to = Scripted()
+    moved = await moving(Scripted([twice]), to, MemoryJournal({"m1": noted} if noted else {})).run()
+    assert (len(to.sent), moved.wanted, moved.deleted, moved.kept) == (sent, 1, 1, [])
 
 
 async def test_what_is_not_wanted_stays_and_on_a_fifo_queue_keeps_those_behind_it_unless_they_may_pass() -> None:
