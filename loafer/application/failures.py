@@ -63,4 +63,4 @@ def _is_of_users(frame: FrameType) -> bool:
     top = name.partition(".")[0]
     if top == _OURS:
         return name.startswith(_EXAMPLES)
-    return top not in sys.stdlib_module_names or top == "__main__"
+    return top not in sys.stdlib_module_names
