@@ -1,10 +1,11 @@
 """Many messages to one handler in one call, and what came of each of them."""
 
+import asyncio
 import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from loafer.application.delivery import Delivery, handle_within, outcome_on, translated_within
+from loafer.application.delivery import Delivery, handle_within, is_cancelled, outcome_on, translated_within
 from loafer.application.route import BatchCall, Route
 from loafer.domain.item import Item
 from loafer.domain.lifecycle import Outcome, content_of, message_with
@@ -23,7 +24,9 @@ async def deliver_batch(
     ended = [await _prepared(route, call, message, limit) for message in messages]
     items = [item for item in ended if isinstance(item, Item)]
     error: BaseException | None = None
-    if items:
+    if items and is_cancelled():
+        error = asyncio.CancelledError()  # while they were translated: nothing starts any more
+    elif items:
         given = (list(items), route.around.context_of_batch(messages)) if call.contextual else (list(items),)
         try:
             await handle_within(limit, call.handle, given, items[0].message)
@@ -35,6 +38,8 @@ async def deliver_batch(
 async def _prepared(route: Route, call: BatchCall, message: Message, limit: float | None) -> Item[Any] | Delivery:
     """Return a message as its handler sees it, or what became of it before."""
     content: object
+    if is_cancelled():
+        return Delivery(route.name, message, Outcome.UNTRANSLATED, asyncio.CancelledError())
     try:
         translated: Any = route.translate(message)
         if inspect.isawaitable(translated):
@@ -54,6 +59,6 @@ def _delivery(route: Route, item: Item[Any], error: BaseException | None) -> Del
     # What a handler that was cancelled rejected, it may have rejected because it was cancelled.
     rejected_in_vain = isinstance(error, HandlerTimeout) and item.outcome is Outcome.REJECTED
     if item.error is not None and not rejected_in_vain:
-        return Delivery(route.name, item.message, item.outcome, item.error, item.content)
+        return Delivery(route.name, item.message, item.outcome, item.error, item.content, call_error=error)
     outcome = Outcome.SUCCEEDED if error is None else outcome_on(route, item.content, error)
     return Delivery(route.name, item.message, outcome, error, item.content)

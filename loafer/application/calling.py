@@ -76,7 +76,7 @@ def translator_of(named: object, pool: ThreadPool) -> Translate:
         _check_takes_one(translate, "'translate' takes one, the body, or two, the body and the message")
     call: Translate = (lambda message: translate(message.body, message)) if wanted else lambda m: translate(m.body)
     blocks = getattr(translator, "blocking", False) is True and not inspect.iscoroutinefunction(code)
-    return ThreadHandler(call, pool) if blocks else call
+    return ThreadHandler(call, pool, prepares=True) if blocks else call
 
 
 def checked(call: Call, translator: object) -> Call:

@@ -29,11 +29,12 @@ def _is_amount(value: object) -> bool:
 
 
 def _are_errors(given: object) -> bool:
-    from loafer.application.delivery import ENDS  # noqa: PLC0415 - `import loafer` is to be quick, without asyncio
+    from loafer.application.delivery import KEEPS  # noqa: PLC0415 - `import loafer` is to be quick, without asyncio
 
     errors = given if isinstance(given, tuple) else (given,)
     return all(
-        isinstance(error, type) and issubclass(error, BaseException) and not issubclass(error, ENDS) for error in errors
+        isinstance(error, type) and issubclass(error, BaseException) and not issubclass(error, KEEPS)
+        for error in errors
     )
 
 
@@ -54,7 +55,11 @@ _CHECKS: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     ("rate", _is_amount, "give more than 0 a second"),
     ("timeout", _is_amount, "give more than 0 seconds"),
     ("retry", lambda retry: retry is None or isinstance(retry, Retry), "give a Retry, such as Retry(delay=5)"),
-    ("reject", _are_errors, "give a class of exceptions, or a tuple of them, none of which ends a handler"),
+    (
+        "reject",
+        _are_errors,
+        "give a class of exceptions, or a tuple of them, none of which ends a handler or keeps its message",
+    ),
     ("options", lambda options: isinstance(options, Mapping), "give a mapping such as {'WaitTimeSeconds': 5}"),
 )
 """What a route may be given, by the name of its field, and what would be right."""

@@ -10,17 +10,21 @@ from typing import Any
 import attrs
 
 from loafer.application.handler import pool_of
+from loafer.application.pool import NotStarted
 from loafer.application.route import Call, Handler, Route
 from loafer.application.ticket import Overtime
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
 from loafer.domain.retry import Retry
-from loafer.exceptions import HandlerTimeout
+from loafer.exceptions import HandlerTimeout, IgnoreMessage
 
 logger = logging.getLogger(__name__)
 
 ENDS = (SystemExit, KeyboardInterrupt, asyncio.CancelledError, HandlerTimeout)
 """What ends a handler or the program from outside."""
+
+KEEPS = (*ENDS, IgnoreMessage, NotStarted)
+"""What keeps its message whatever a route rejects: who raised it asked for that, or has not done its work."""
 
 
 @attrs.define(slots=True)
@@ -36,6 +40,7 @@ class Delivery:
             if there was nothing to give.
         retry: When it comes back, if it is kept; None: as its route says.
         undecided: Whether no handler was chosen, for a condition raised the error.
+        call_error: What the call of a whole batch raised, where the message had ended alone before.
 
     """
 
@@ -46,12 +51,14 @@ class Delivery:
     content: object = attrs.field(default=None, repr=False)
     retry: Retry | None = attrs.field(default=None, repr=False)
     undecided: bool = attrs.field(default=False, repr=False)
+    call_error: BaseException | None = attrs.field(default=None, repr=False)
 
     @property
     def fatal(self) -> BaseException | None:
         """What asks the program to end: SystemExit or KeyboardInterrupt. Whatever else is raised fails this message."""
         # Of its type: an error of the user's own may raise where it is asked what it is.
-        return self.error if issubclass(type(self.error), SystemExit | KeyboardInterrupt) else None
+        errors = (self.error, self.call_error)
+        return next((error for error in errors if issubclass(type(error), SystemExit | KeyboardInterrupt)), None)
 
 
 def ignore(_: Delivery) -> None:
@@ -98,10 +105,11 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
 def outcome_on(route: Route, content: object, error: BaseException) -> Outcome:
     """Return what is to become of a message whose handler raised: rejected too where its route says so of the error.
 
-    What ended it from outside is no error of the message, and keeps it whatever the route says.
+    What ended it from outside, or kept it from its start, is no error of the message, and keeps it whatever the route
+    says; so does IgnoreMessage, which asks for that.
     """
     try:
-        rejected = isinstance(error, route.reject) and not isinstance(error, ENDS)
+        rejected = isinstance(error, route.reject) and not isinstance(error, KEEPS)
         return Outcome.REJECTED if rejected else outcome_of(content, error)
     except Exception:  # noqa: BLE001 - a user's own error may raise where it is asked what it is
         return Outcome.FAILED
@@ -118,7 +126,15 @@ async def translated_within(limit: float | None, translating: Awaitable[object])
         raise
     if scope.expired():
         raise HandlerTimeout(f"its translator took longer than {limit:g} s")
+    if is_cancelled():
+        raise asyncio.CancelledError  # which it swallowed: no handler starts any more
     return translated
+
+
+def is_cancelled() -> bool:
+    """Tell whether this task is to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def handle_within(limit: float | None, handle: Handler, given: tuple[object, ...], message: Message) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import attrs
 
 from loafer.application.pool import ThreadPool
+from loafer.application.threaded import Call
 
 
 @attrs.frozen(slots=True)
@@ -19,15 +20,17 @@ class ThreadHandler:
     Attributes:
         function: An awaitable that it returns is awaited on the event loop.
         pool: Where it runs; closed by whoever made it.
+        prepares: Whether the work is another's that follows, as a translator's is: once cancelled, nothing follows.
 
     """
 
     function: Callable[..., object]
     pool: ThreadPool
+    prepares: bool = False
 
     async def __call__(self, *given: object) -> object:
         """Return what the function returned, when it has ended; raises whatever it raised."""
-        call = self.pool.begin(self.function, given)
+        call, cancelled = self.pool.begin(self.function, given), False
         try:
             await call.answer
         except asyncio.CancelledError:
@@ -36,8 +39,9 @@ class ThreadHandler:
             if not call.ended:
                 call.answer = asyncio.get_running_loop().create_future()
                 await call.answer
-            if (task := asyncio.current_task()) is not None:
-                task.uncancel()  # the function has done all of its work: what it came to counts
+            cancelled = True
+        if cancelled:
+            self._go_on(call)
         if (error := call.error) is not None:
             try:
                 raise error
@@ -47,6 +51,22 @@ class ThreadHandler:
         if returned is not None and inspect.isawaitable(returned):
             return await returned
         return returned
+
+    def _go_on(self, call: Call) -> None:
+        """Go on after a cancellation where the function has done all of the work: what it came to counts.
+
+        Raises:
+            CancelledError: there is more to do, which is not to start any more.
+
+        """
+        returned = call.returned
+        waits = returned is not None and inspect.isawaitable(returned)
+        if call.error is None and (waits or self.prepares):
+            if inspect.iscoroutine(returned):
+                returned.close()
+            raise asyncio.CancelledError
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
 
 
 def pool_of(handle: object) -> ThreadPool | None:

@@ -27,6 +27,10 @@ def usual_threads() -> int:
     return min(32, (count() or 1) + 4)
 
 
+class NotStarted(RuntimeError):
+    """A function for which no thread can be had: it has not run, and never does. Its message is kept, whatever else."""
+
+
 @attrs.define(eq=False)
 class ThreadPool:
     """Threads that run functions for event loops, in the order in which they come.
@@ -61,7 +65,8 @@ class ThreadPool:
         """Let a function run in a thread, with the context variables of now; where no thread can be had, it fails.
 
         Raises:
-            RuntimeError: the pool is closed, or no event loop runs here.
+            NotStarted: the pool is closed.
+            RuntimeError: no event loop runs here.
 
         """
         loop = asyncio.get_running_loop()
@@ -71,7 +76,7 @@ class ThreadPool:
         call = Call(function, given, answers, loop.create_future(), copy_context(), TICKET.get())
         with self._guard:
             if self._over:
-                raise RuntimeError("the threads for functions are closed")
+                raise NotStarted("the threads for functions are closed")
             if call.ticket is not None:
                 call.ticket.lined_up = True
             self._calls.append(call)
@@ -177,7 +182,7 @@ class ThreadPool:
             elif self._idle:
                 self._rouse()
         for call in failed:
-            refused = RuntimeError(f"no thread can be started to run it: {error}")
+            refused = NotStarted(f"no thread can be started to run it: {error}")
             refused.__cause__ = error
             call.fail(refused)
         if not self._short:

@@ -14,6 +14,7 @@ from loafer.application.failures import reason_for
 from loafer.application.gate import Gate
 from loafer.application.lane import Lane
 from loafer.application.outbox import Outbox, Results
+from loafer.application.pool import NotStarted
 from loafer.application.redrive import MOVES, Redrive
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
@@ -126,9 +127,15 @@ class Settlement:
 
     def _keep(self, lease: Lease, error: BaseException | None, now: float, retry: Retry) -> None:
         delay = retry_delay(retry, error, lease.attempts, random.random())
+        ran = not isinstance(error, NotStarted)
+        lease.runs -= not ran
         if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
             self.release([lease])
-        elif isinstance(error, Exception | None) and (retry.gives_up_after(lease.attempts) or self._explains(lease)):
+        elif (
+            ran
+            and isinstance(error, Exception | None)
+            and (retry.gives_up_after(lease.attempts) or self._explains(lease))
+        ):
             self._in_background(self._move_on(lease, delay, reason_for(error, lease, self.lane)))
         elif isinstance(self.lane.order, GroupOrder):
             self._keep_in_place(self.lane.order, lease, delay, now, error)
@@ -161,7 +168,7 @@ class Settlement:
             self.release([lease], delay or 0)
         elif not self.lane.info.redrive_known:
             self._give_back_in_order(order, lease, delay, now)
-        elif limit is not None and lease.attempts >= limit:
+        elif limit is not None and lease.attempts >= limit and lease.runs:
             self._in_background(self._move_on(lease, delay, reason_for(error, lease, self.lane)))
         else:
             wait = max(0.0, lease.deadline - now) if delay is None else delay

@@ -158,7 +158,7 @@ class Slots:
         tally = self._tallies[lane]
         tally.barred = True
         if tally.has_turn:
-            tally.has_turn = False
+            tally.has_turn, self._row = False, 0
             self._turns = [turn for turn in self._turns if turn[2] is not lane]
             heapq.heapify(self._turns)
         self.take_back(lane)

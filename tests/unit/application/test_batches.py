@@ -333,3 +333,32 @@ async def test_a_coroutine_that_translates_the_messages_of_a_batch_is_awaited_fo
     assert [contents for _, contents in batches] == [["1 s"]]
     told = {delivery.message.body: (delivery.outcome, str(delivery.error)) for delivery in world.deliveries}
     assert told == {"1": ("succeeded", "None"), "9": ("untranslated", "its translator took longer than 2 s")}
+
+
+async def test_a_batch_that_a_stop_cancels_while_it_is_translated_never_reaches_its_handler() -> None:
+    batches: Batches = []
+
+    async def translate(message: Message) -> object:
+        await asyncio.sleep(1)
+        return {"content": message.body}
+
+    source = queue("clicks", "one", "two", "three", visibility_timeout=600)
+    world = batching(source, noting(batches), 3, wait=0.1, translate=translate)
+    world.dispatcher.options = Options(grace_period=0)
+    await world.run_for(1.5)
+    assert batches == []
+    assert len(source.visible) == 3
+
+
+async def test_a_system_exit_is_heard_where_each_message_of_its_batch_had_ended_alone() -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        items[0].reject("no")
+        items[1].ignore(delay=60)
+        raise SystemExit(3)
+
+    source = queue("clicks", "one", "two", visibility_timeout=600)
+    world = batching(source, handle, 2)
+    with pytest.raises(SystemExit):
+        async with asyncio.timeout(60):
+            await world.dispatcher.run()
+    assert [message.body for message in source.messages.values()] == ["two"]

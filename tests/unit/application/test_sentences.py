@@ -381,7 +381,7 @@ def mistakes(register: Callable[[Any], object]) -> list[str]:
             lambda app: app.route("a", reject=(KeyError, HandlerTimeout))(handle),
             (
                 f"reject={(KeyError, HandlerTimeout)!r} cannot be; "
-                "give a class of exceptions, or a tuple of them, none of which ends a handler"
+                "give a class of exceptions, or a tuple of them, none of which ends a handler or keeps its message"
             ),
         ),
         (

@@ -11,10 +11,11 @@ from gate import Gate
 from world import Faults, World, now, queue
 
 from loafer.application.handler import ThreadHandler
+from loafer.application.middleware import through
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.domain.message import OutgoingMessage
-from loafer.exceptions import ConsumerUnavailable, HandlerTimeout, RejectMessage
+from loafer.exceptions import ConsumerUnavailable, HandlerTimeout, IgnoreMessage, RejectMessage
 
 
 async def takes_10_s(content: Any) -> None:
@@ -313,3 +314,26 @@ async def test_functions_that_would_wait_for_a_thread_are_not_received_for_a_las
         assert source.counts["received"] == pool.most == 1
         gate.go_on.set()
     assert len(source.dead_letters or []) == 0
+
+
+async def test_a_route_that_rejects_every_error_keeps_what_its_handler_ignores() -> None:
+    async def handle(content: str) -> None:
+        raise IgnoreMessage("later", delay=60)
+
+    world = World(queue("orders", "one", visibility_timeout=600), handle)
+    world.dispatcher.routes = [attrs.evolve(world.route(), reject=(Exception,))]
+    await world.run_for(3)
+    assert len(world.queue) == 1
+    assert world.dispatcher.counts["ignored"] == 1
+
+
+async def test_a_route_that_rejects_every_error_keeps_what_its_middleware_does_not_call_on_for() -> None:
+    async def closed(context: object, call_next: object) -> None: ...
+
+    world = World(queue("orders", "one", visibility_timeout=600), takes_10_s)
+    route = world.route()
+    world.dispatcher.routes = [
+        attrs.evolve(route, reject=(Exception,), call=through(route.call, [closed], route.around))
+    ]
+    await world.run_for(3)
+    assert len(world.queue) == 1

@@ -182,3 +182,18 @@ async def test_a_receive_that_was_cancelled_takes_no_seats() -> None:
     [next_one] = await hungry(slots, only)
     assert next_one.result() == PREFETCH
     assert slots._tallies[only].asked == PREFETCH
+
+
+async def test_a_route_that_comes_back_after_another_ran_alone_takes_turns_with_it() -> None:
+    lanes = [lane("a"), lane("b")]
+    slots = slots_of(1000, lanes)
+    slots.pace.ended([0.0], 0.0)
+    for each in lanes:
+        each.order.add(each.take([Message(f"{each.route.name}{n}", "1", "r") for n in range(200)], 0.0))
+        slots.ready(each)
+    assert [slots.next() is not None for _ in range(5)] == [True] * 5
+    slots.bar(lanes[1])  # in the middle of a row of the other
+    assert [slots.next() is not None for _ in range(100)] == [True] * 100
+    slots.unbar(lanes[1])
+    names = "".join(ready[0].route.name for ready in (slots.next() for _ in range(40)) if ready is not None)
+    assert {names.count("a"), names.count("b")} == {20}

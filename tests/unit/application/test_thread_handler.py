@@ -126,3 +126,24 @@ async def test_an_awaitable_that_a_function_returns_is_awaited_on_the_loop(pool:
         return "awaited"
 
     assert await ThreadHandler(coroutine, pool)() == "awaited"
+
+
+async def test_what_an_awaitable_of_a_cancelled_function_was_to_do_does_not_begin(pool: ThreadPool, gate: Gate) -> None:
+    begun: list[object] = []
+
+    async def more() -> None:
+        begun.append("more")
+
+    def function(content: object) -> object:
+        gate(content)
+        return more()
+
+    task = asyncio.ensure_future(ThreadHandler(function, pool)("gate"))
+    await asyncio.sleep(0)
+    assert gate.begun.wait(60)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert begun == []

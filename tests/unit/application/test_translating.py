@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from gate import Gate
 from world import World, queue
 
 from loafer.application.calling import translator_of
@@ -160,3 +161,44 @@ async def test_anything_else_that_a_translator_returns_changes_no_message(
             return {"content": message, **more}
 
     assert (await delivered(Telling, pool)).message is MESSAGE
+
+
+async def test_a_handler_whose_translator_was_in_its_thread_when_it_was_cancelled_never_starts() -> None:
+    started: list[object] = []
+    gate = Gate()
+
+    async def handle(content: object) -> None:
+        started.append(content)
+
+    class Held:
+        blocking = True
+
+        def translate(self, message: str) -> object:
+            return gate({"content": message})
+
+    with ThreadPool(1) as pool:
+        route = Route("r", "s", no_consumer, translator_of(Held(), pool), handle)
+        task = asyncio.ensure_future(deliver(route, MESSAGE, None))
+        await asyncio.sleep(0)
+        assert gate.begun.wait(60)
+        task.cancel()
+        await asyncio.sleep(0)
+        gate.go_on.set()
+        delivery = await task
+    assert (delivery.outcome, started) == (Outcome.UNTRANSLATED, [])
+    assert isinstance(delivery.error, asyncio.CancelledError)
+
+
+async def test_a_translator_that_swallows_the_cancellation_of_a_stop_lets_no_handler_start() -> None:
+    started: list[object] = []
+
+    async def handle(content: object) -> None:
+        started.append(content)
+
+    async def translate(message: Message) -> Mapping[str, Any]:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return {"content": message.body}
+
+    await World(queue("orders", "one"), handle, Options(grace_period=0), translate=translate).run_for(1)
+    assert started == []
