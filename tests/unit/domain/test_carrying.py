@@ -82,3 +82,28 @@ def test_no_context_makes_a_message_one_that_is_refused(
     message = OutgoingMessage("x" * max(1, QUEUE.size - size - room), attributes)
     before = mistake_in(message, QUEUE)
     assert mistake_in(with_context(message, context, QUEUE), QUEUE) == before
+
+
+@pytest.mark.parametrize(("flags", "sampled"), [("00", 0), ("01", 1), ("02", 0), ("ff", 1)])
+def test_what_is_not_sampled_is_not_said_to_be(flags: str, sampled: int) -> None:
+    parent = f"{PARENT[:-2]}{flags}"
+    assert sentry_trace_of(parent) == f"{TRACE}-{SPAN}-{sampled}"
+    assert trace_header_of({"traceparent": parent}) == f"{HEADER[:-1]}{sampled}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("baggage", "ü"),
+        ("baggage", "a\nb"),
+        ("baggage", ""),
+        ("", "a=b"),
+        ("a b", "a=b"),
+        ("a..b", "a=b"),
+        ("AWS.trace", "a=b"),
+        ("amazon.trace", "a=b"),
+    ],
+)
+def test_what_the_services_would_refuse_is_not_carried_and_nothing_behind_it(name: str, value: str) -> None:
+    context = {"traceparent": PARENT, name: value, "tracestate": "a=b"}
+    assert list(with_context(OutgoingMessage("x"), context, TOPIC).attributes) == ["traceparent"]

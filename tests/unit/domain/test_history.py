@@ -1,6 +1,6 @@
 import pytest
 
-from loafer.domain.history import BACK, CRASHED, HELD, MEANINGS, RAN, Note, reasons_of
+from loafer.domain.history import BACK, CRASHED, HELD, MEANINGS, RAN, Note, is_time, reasons_of
 from loafer.ports.observer import Cause
 
 
@@ -48,3 +48,14 @@ def test_that_it_ran_is_no_reason() -> None:
 def test_a_word_that_a_newer_worker_wrote_stands_for_itself() -> None:
     assert reasons_of([note(1, BACK, "stop")])[0].meaning == MEANINGS["stop"]
     assert reasons_of([note(1, BACK, "beamed away")])[0].meaning == "beamed away"
+
+
+def test_a_time_is_one_that_a_calendar_can_show() -> None:
+    assert [is_time(at) for at in (-1e-9, 0, 0.5, 99_999_999_999, 1e11, 1e12)] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]

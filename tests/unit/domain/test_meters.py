@@ -54,6 +54,8 @@ def test_rows_of_rates_are_added_up_from_their_ends() -> None:
         ([0, 1, 2, 4, 7], 5, "▁▂▃▅█"),
         ([9, 0, 7], 2, "▁█"),
         ([1], 0, ""),
+        ([1], -1, ""),
+        ([0, 7], 1, "█"),
     ],
 )
 def test_rates_are_drawn_against_the_highest(rates: list[float], width: int, line: str) -> None:

@@ -123,3 +123,8 @@ def test_what_a_translator_tells_of_a_notification_comes_with_the_message_and_no
 
 def test_any_mapping_is_a_translators_result() -> None:
     assert content_of(MappingProxyType({"content": 1})) == 1
+
+
+def test_what_succeeded_or_was_rejected_is_deleted_and_nothing_else() -> None:
+    assert [each for each in Outcome if each.acknowledged] == [Outcome.SUCCEEDED, Outcome.REJECTED]
+    assert {type(each.acknowledged) for each in Outcome} == {bool}

@@ -106,3 +106,10 @@ def test_a_key_of_a_queue_whose_region_is_not_known_has_no_condition_that_could_
     [_, statement] = policy_of(of_source(queue))["Statement"]
     assert statement["Resource"] == "arn:aws:kms:*:*:key/*"
     assert "StringEquals" not in statement["Condition"]
+
+
+def test_a_key_in_china_is_used_through_services_of_another_domain() -> None:
+    queue = QueueFacts(name="orders", arn="arn:aws-cn:sqs:cn-north-1:1:orders", key="1234")
+    [_, statement] = policy_of(of_source(queue))["Statement"]
+    assert statement["Resource"] == "arn:aws-cn:kms:cn-north-1:1:key/1234"
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "sqs.cn-north-1.amazonaws.com.cn"}}

@@ -67,3 +67,16 @@ def test_nothing_is_advised_where_it_would_save_nothing() -> None:
 
 def test_a_larger_batch_that_saves_next_to_nothing_is_not_advised() -> None:
     assert list(advice_for([receiving(most=5, calls=10, messages=50)])) == []
+
+
+def test_advice_is_of_the_receives_alone_whatever_stands_before_them() -> None:
+    start = Billed(operation="get_queue_url", place="orders", calls=1, chunks=1)
+    assert len(list(advice_for([start, receiving(empty=MANY, wait=5, messages=0)]))) == 1
+
+
+def test_a_shorter_wait_that_brings_something_each_time_is_right() -> None:
+    assert list(advice_for([receiving(wait=5)])) == []
+
+
+def test_a_longer_wait_is_no_use_where_it_is_the_longest() -> None:
+    assert list(advice_for([receiving(wait=20, empty=MANY)])) == []

@@ -104,3 +104,12 @@ def test_what_starts_soon_are_the_tokens_there_are_and_those_of_the_next_second(
     assert bucket.soon(0.0) == 8
     assert bucket.soon(0.1) == 8
     assert bucket.soon(0.2) == 9
+
+
+def test_what_started_along_is_owed_and_waited_for() -> None:
+    bucket = Bucket(2.0, 3, 0.0)
+    assert bucket.take(0.0)
+    bucket.owe(4)
+    assert bucket.wait(0.0) == 1.5
+    assert not bucket.take(1.0)
+    assert bucket.take(1.5)

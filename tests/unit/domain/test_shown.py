@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loafer.domain.message import Message
-from loafer.domain.shown import errors_in, printable, without_secrets
+from loafer.domain.shown import errors_in, of_the_sdk, printable, without_secrets
 
 SECRET = "t0p.s3cret"
 
@@ -42,6 +42,7 @@ def test_an_id_cannot_forge_a_line_of_the_log() -> None:
         (f"https://{SECRET}@host/1/orders?token={SECRET}#{SECRET}", "https://host/1/orders"),
         (f"HTTPS://user:{SECRET}@host/1/orders", "HTTPS://host/1/orders"),
         ("https://host/1/orders?mail=a@b", "https://host/1/orders"),
+        (f"https://host/1/orders?next=https://{SECRET}", "https://host/1/orders"),
         (f"https://user:p?{SECRET}@host/1/orders", "https://host/1/orders"),
         (f"https://user:p#{SECRET}@host/1/orders?a=b", "https://host/1/orders"),
         (f"https://user:p/{SECRET}@host/1/orders", "https://host/1/orders"),
@@ -63,3 +64,20 @@ def test_an_error_and_what_it_came_from_are_told_once_each_though_they_go_around
     assert told[0] is group
     assert {id(error) for error in told} == {id(group), id(first), id(second), id(third)}
     assert len(told) == 4
+
+
+class _OfTheSDK(Exception):
+    __module__ = "botocore.exceptions"
+
+
+class _LikeTheSDK(Exception):
+    __module__ = "mine.botocore"
+
+
+def test_errors_of_the_sdk_are_found_among_those_that_an_error_came_from() -> None:
+    root, like = _OfTheSDK("secret"), _LikeTheSDK()
+    ours = ValueError()
+    ours.__cause__, ours.__context__ = root, like
+    assert of_the_sdk(ours) == [root]
+    assert of_the_sdk(root) == [root]
+    assert of_the_sdk(like) == []
