@@ -119,14 +119,12 @@ def advice_for(lines: Iterable[Billed]) -> Iterator[Advice]:
     for line in lines:
         if line.operation != RECEIVE:
             continue
-        if line.wait < LONGEST_WAIT and line.empty:
-            saved = line.empty * (1 - max(line.wait, 1) / LONGEST_WAIT) * line.price / MILLION
-            if saved >= WORTH_SAYING:
-                text = f"WaitTimeSeconds {LONGEST_WAIT} instead of {line.wait:g}: fewer empty receives"
-                yield Advice(line.place, text, saved)
+        saved = line.empty * (1 - max(line.wait, 1) / LONGEST_WAIT) * line.price / MILLION
+        if saved >= WORTH_SAYING:
+            text = f"WaitTimeSeconds {LONGEST_WAIT} instead of {line.wait:g}: fewer empty receives"
+            yield Advice(line.place, text, saved)
         full = line.calls - line.empty
-        if 0 < line.most < LARGEST_BATCH and full and line.messages / full > 0.8 * line.most:
-            saved = full * (1 - line.most / LARGEST_BATCH) * line.price / MILLION
-            if saved >= WORTH_SAYING:
-                text = f"MaxNumberOfMessages {LARGEST_BATCH} instead of {line.most}: fewer full receives"
-                yield Advice(line.place, text, saved)
+        saved = full * (1 - line.most / LARGEST_BATCH) * line.price / MILLION
+        if line.most and saved >= WORTH_SAYING and line.messages > 0.8 * line.most * full:
+            text = f"MaxNumberOfMessages {LARGEST_BATCH} instead of {line.most}: fewer full receives"
+            yield Advice(line.place, text, saved)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from loafer.domain import choosing
 from loafer.domain.choosing import Chooser, in_turn, unreachable
 from loafer.domain.conditions import Condition, attribute, body, group, key_of, rule_of
 from loafer.domain.message import Message
@@ -174,3 +175,12 @@ def test_what_is_told_to_be_unreachable_is_just_what_no_message_reaches(conditio
     chooser = Chooser.of(rules)
     reached = {chooser.choose(seen) for seen in EVERYTHING}
     assert {number for number, _ in unreachable(rules)} == set(range(len(rules))) - reached
+
+
+def test_what_takes_a_message_is_seen_at_once_so_that_there_are_trials_left_for_what_takes_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fields = [attribute(name) for name in "abc"]
+    rules = [(fields[0] == each) & (fields[1] == each) & (fields[2] == each) for each in range(4)]
+    monkeypatch.setattr(choosing, "MOST_TRIALS", 400)  # 7 values of each of three fields are 343 messages
+    assert unreachable(numbered(*rules, rules[0])) == [(4, [0])]

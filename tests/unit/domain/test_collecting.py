@@ -101,3 +101,11 @@ def test_what_is_put_back_starts_first_again_and_waits_for_no_others() -> None:
     order.put_back(order.next() or two)
     order.add([two])
     assert (order.startable, order.next(), order.rest()) == (2, one, [two])
+
+
+def test_each_that_is_put_back_waits_for_no_others() -> None:
+    order = BatchOrder(3)
+    one, two = leases("1", "2")
+    order.put_back(two)
+    order.put_back(one)
+    assert (order.next(), order.startable, order.next()) == (one, 1, two)

@@ -80,3 +80,27 @@ def test_a_shorter_wait_that_brings_something_each_time_is_right() -> None:
 
 def test_a_longer_wait_is_no_use_where_it_is_the_longest() -> None:
     assert list(advice_for([receiving(wait=20, empty=MANY)])) == []
+
+
+@pytest.mark.parametrize(
+    ("wait", "dollars"), [(0, 3.8), (0.5, 3.8), (1, 3.8), (2, 3.6), (19, 0.2), (20, None), (21, None)]
+)
+def test_a_wait_saves_what_it_is_short_of_the_longest(wait: float, dollars: float | None) -> None:
+    found = [advice.dollars for advice in advice_for([receiving(empty=MANY, wait=wait, messages=0)])]
+    assert found == ([] if dollars is None else [pytest.approx(dollars)])
+
+
+@pytest.mark.parametrize(
+    ("most", "messages", "dollars"),
+    [(0, MANY, None), (1, MANY, 3.6), (1, 0.8 * MANY, None), (5, 4.1 * MANY, 2.0), (10, 10 * MANY, None)],
+)
+def test_a_batch_saves_what_it_is_short_of_the_largest_where_nearly_all_are_full(
+    most: int, messages: float, dollars: float | None
+) -> None:
+    found = [advice.dollars for advice in advice_for([receiving(most=most, messages=messages)])]
+    assert found == ([] if dollars is None else [pytest.approx(dollars)])
+
+
+def test_a_cent_a_month_is_worth_saying() -> None:
+    assert [advice.dollars for advice in advice_for([receiving(empty=50_000, wait=10, messages=0)])] == [0.01]
+    assert [advice.dollars for advice in advice_for([receiving(calls=50_000, most=5, messages=250_000)])] == [0.01]

@@ -30,20 +30,20 @@ RIGHT = "use loafer.aws.message_translator.SNSMessageTranslator, or raw delivery
 @pytest.mark.parametrize(
     ("raw", "does", "said"),
     [
-        (False, {"opens": True}, "OK topic news: in envelopes, read by Ours"),
-        (False, {"own": True}, "OK topic news: in envelopes, read by Ours"),
-        (False, {"opens": True, "insists": True}, "OK topic news: in envelopes, read by Ours"),
-        (False, {}, f"ERROR topic news: in envelopes, and handlers get these from Ours: {RIGHT}"),
-        (True, {}, "OK topic news: raw, read by Ours"),
+        (False, Translating(name="Ours", opens=True), "OK topic news: in envelopes, read by Ours"),
+        (False, Translating(name="Ours", own=True), "OK topic news: in envelopes, read by Ours"),
+        (False, Translating(name="Ours", opens=True, insists=True), "OK topic news: in envelopes, read by Ours"),
+        (False, OURS, f"ERROR topic news: in envelopes, and handlers get these from Ours: {RIGHT}"),
+        (True, OURS, "OK topic news: raw, read by Ours"),
         (
             True,
-            {"opens": True, "insists": True},
+            Translating(name="Ours", opens=True, insists=True),
             "ERROR topic news: raw, and Ours with topics or verify takes envelopes alone; switch raw delivery off",
         ),
     ],
 )
-def test_a_subscription_is_told_by_who_opens_its_envelopes(raw: bool, does: dict[str, bool], said: str) -> None:
-    found = of_subscription(QUEUE, Subscription(topic=NEWS, raw=raw), attrs.evolve(OURS, **does))
+def test_a_subscription_is_told_by_who_opens_its_envelopes(raw: bool, does: Translating, said: str) -> None:
+    found = of_subscription(QUEUE, Subscription(topic=NEWS, raw=raw), does)
     assert lines(found) == [said]
 
 
