@@ -103,7 +103,10 @@ async def test_a_body_over_the_limit_sends_nothing(aws: str) -> None:
 async def test_a_message_that_the_queue_refuses_is_a_publisher_error_in_one_line(on_ministack: str) -> None:
     url = await create_queue(unique("orders.fifo"))
     async with opened(url) as publisher:
-        with pytest.raises(PublisherError, match=r"^queue 'orders-.*the request was refused.*MessageDeduplicationId"):
+        with pytest.raises(
+            PublisherError,
+            match=r"^queue 'orders-.*the request was refused.*MessageDeduplicationId.*: give it a deduplication id$",
+        ):
             await publisher.publish(OutgoingMessage("x", group="g"))
 
 

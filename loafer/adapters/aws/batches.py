@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from loafer.adapters.aws.answers import POSITIONS, all_succeeded, placed
-from loafer.adapters.aws.errors import is_passing
+from loafer.adapters.aws.errors import advice_on, is_passing
 from loafer.adapters.aws.telling import told, told_code
 from loafer.domain.batch import Failure
 from loafer.domain.limits import LARGEST_BATCH
@@ -90,4 +90,5 @@ def failure_of(entry: Mapping[str, Any], sent: Iterable[str] = (), *, senders_fa
     code = told_code(said) or "no error code"
     lost = _bare(said) in _LEASE_LOST or bool(said and entry.get("SenderFault") and not senders_fault_passes)
     message = told(str(entry.get("Message") or ""), sent)
-    return Failure(f"{code}: {message}" if message else code, retryable=is_passing(said) or not lost)
+    text = f"{code}: {message}{advice_on(message)}" if message else code
+    return Failure(text, retryable=is_passing(said) or not lost)

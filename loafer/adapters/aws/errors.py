@@ -151,6 +151,11 @@ def is_passing(code: str) -> bool:
     return code in _PASSING or "Throttl" in code
 
 
+def advice_on(said: str) -> str:
+    """Return what ends a sentence about a refused message, by what the service said; nothing where that is no help."""
+    return ": give it a deduplication id" if "ContentBasedDeduplication" in said else ""
+
+
 def consumer_error(
     error: Exception, place: str, region: str | None = None, sent: Iterable[str] = ()
 ) -> AccessDenied | ConsumerError | ConsumerUnavailable:
@@ -196,4 +201,5 @@ def _diagnose_answer(error: sdk.ClientError, place: str, region: str | None, sen
     if code in _DENIED or code.startswith("AccessDenied"):
         advice = "correct the credentials or the policy"
         return Diagnosis(Kind.DENIED, f"{place}: access denied ({said_by_service(error, code, sent)}): {advice}")
-    return Diagnosis(Kind.FATAL, f"{place}: the request was refused ({said_by_service(error, code, sent)})")
+    said = said_by_service(error, code, sent)
+    return Diagnosis(Kind.FATAL, f"{place}: the request was refused ({said}){advice_on(said)}")

@@ -67,6 +67,8 @@ def publish_to_queue(queue: str, message: OutgoingMessage, settings: Settings) -
         PublisherError: it was not sent.
 
     """
+    if queue.startswith("memory://"):
+        raise PublisherError(f"{queue!r} is in the memory of one process, which no other reaches; give a queue on SQS")
     publisher = _container(settings).sqs_publisher(queue)
     _check_group("queue", queue, message)
     return asyncio.run(_publish(publisher, message))

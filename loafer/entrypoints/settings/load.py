@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from loafer.domain.shown import printable
-from loafer.entrypoints.settings.keys import did_you_mean, key_for, route_of
+from loafer.entrypoints.settings.keys import did_you_mean, key_for, keys_of_its_route, route_of
 from loafer.entrypoints.settings.mistakes import Layer, Mistake, Mistakes
 from loafer.entrypoints.settings.setting import Setting
 from loafer.entrypoints.settings.table import (
@@ -102,7 +102,7 @@ def unknown_keys(layers: Sequence[Layer]) -> list[str]:
     """Return one sentence for each LOAFER_ key that is no setting: where it is, and the nearest that is one."""
     known = {*KEYS, *(key for layer in layers for key in layer if route_of(key) is not None)}
     return [
-        printable(f"{key} ({given.origin}) is no setting{did_you_mean(key, sorted(known))}")
+        printable(f"{key} ({given.origin}) is no setting{did_you_mean(key, sorted({*known, *keys_of_its_route(key)}))}")
         for layer in layers
         for key, given in layer.items()
         if key not in known

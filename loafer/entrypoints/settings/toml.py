@@ -10,7 +10,7 @@ import attrs
 
 from loafer.domain.retry import Retry
 from loafer.domain.shown import printable
-from loafer.entrypoints.settings.keys import PREFIX, did_you_mean, key_for, key_of_name
+from loafer.entrypoints.settings.keys import PREFIX, key_for, key_of_name, no_setting
 from loafer.entrypoints.settings.load import Table
 from loafer.entrypoints.settings.mistakes import Given, Mistake
 from loafer.entrypoints.settings.said import Said
@@ -167,7 +167,7 @@ class _Reader:
     def _take(self, path: Path, value: object, known: "Mapping[str, _Known]", key_of: Callable[[Setting], str]) -> None:
         found = known.get(path[-1])
         if found is None:
-            self.wrong(path, f"no setting{did_you_mean(path[-1].lower(), known)}")
+            self.wrong(path, no_setting(path, known))
             return
         try:
             text = found.text_of(value)

@@ -65,8 +65,10 @@ class Application(Protocol):
 
 def load_application(named: str, mistakes: Mistakes) -> Application | None:
     """Return the application of a name such as `shop:app`; None with a mistake if there is none."""
-    if not {".", ":"} & set(named):
-        mistakes.tell(f"{named}: it names no application; give its module too, such as {named}:app")
+    module, _, name = named.partition(":")
+    if not module or not (name or "." in module):
+        right = f"{module or 'shop'}:{name or 'app'}"
+        mistakes.tell(f"{named or repr(named)}: it names no application; give a module and a name, such as {right}")
         return None
     try:
         found = import_name(named)

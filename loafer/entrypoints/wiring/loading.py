@@ -36,7 +36,7 @@ def import_name(dotted: str) -> object:
     _refuse_file(dotted)
     parts = dotted.replace(":", ".", 1).split(".")
     if len(parts) == 1 or not all(part.isidentifier() for part in parts):
-        raise ValueError("not a dotted name; give one such as package.module.name")
+        raise ValueError(_no_name(dotted, parts))
     make_working_directory_importable()
     found: object = _import(parts[0])
     if found is None:
@@ -46,6 +46,16 @@ def import_name(dotted: str) -> object:
     for place in range(1, len(parts)):
         found = _member(found, parts[:place], parts[place], last=place == len(parts) - 1)
     return found
+
+
+def _no_name(named: str, parts: list[str]) -> str:
+    """Return what is wrong with what is no dotted name, and the one that was meant, where one can tell."""
+    bare = named.removesuffix("()").replace("/", ".")
+    if len(parts) == 1 and bare.isidentifier():
+        return f"it names a module, and nothing in it; give that too, such as {bare}:NAME"
+    meant = bare.replace(":", ".", 1).split(".")
+    right = bare if all(part.isidentifier() for part in meant) else "one such as package.module.name"
+    return f"not a dotted name; give {right}"
 
 
 def _refuse_file(named: str) -> None:

@@ -35,6 +35,12 @@ def delivery(outcome: Outcome, error: BaseException | None = None, *, undecided:
             "message m-1 on route orders is deleted: rejected by its handler: no",
         ),
         (
+            delivery(Outcome.REJECTED, InvalidContent("$", "expected int")),
+            ALONE,
+            WARNING,
+            "message m-1 on route orders is deleted: its content does not fit: $: expected int",
+        ),
+        (
             delivery(Outcome.IGNORED, IgnoreMessage("busy", delay=1.5)),
             Company(1),
             INFO,

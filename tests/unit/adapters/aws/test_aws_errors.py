@@ -5,6 +5,7 @@ import pytest
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
+from loafer.adapters.aws.batches import failure_of
 from loafer.adapters.aws.errors import consumer_error, publisher_error
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, PublisherError
 
@@ -118,6 +119,16 @@ def test_a_missing_queue_is_named_with_its_region_and_what_to_do() -> None:
 
 def test_a_publisher_gets_a_publisher_error() -> None:
     assert isinstance(publisher_error(answer("NotFound", 404), "topic 'news'"), PublisherError)
+
+
+def test_a_message_that_wants_a_deduplication_id_is_told_so_whether_it_was_sent_alone_or_with_others() -> None:
+    said = (
+        "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
+    )
+    alone = publisher_error(answer("InvalidParameterValue", message=said), PLACE)
+    assert str(alone).endswith(f"{said}): give it a deduplication id")
+    with_others = failure_of({"Code": "InvalidParameterValue", "Message": said})
+    assert with_others.reason.endswith(f"{said}: give it a deduplication id")
 
 
 def test_a_refused_signature_is_told_without_the_signed_headers() -> None:

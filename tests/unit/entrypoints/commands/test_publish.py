@@ -133,6 +133,13 @@ def test_a_destination_and_a_message_are_needed() -> None:
     assert "--msg" in run("publish_sqs", "--queue", "orders").stderr
 
 
+def test_a_queue_in_the_memory_of_another_process_is_told_to_be_that() -> None:
+    done = run("publish_sqs", "--queue", "memory://orders", "--msg", "1")
+    assert done.exit_code == 1
+    why = "is in the memory of one process, which no other reaches; give a queue on SQS"
+    assert done.stderr == f"loafer: 'memory://orders' {why}\n"
+
+
 def test_a_refused_message_is_told_in_a_line(queue: MemoryQueue) -> None:
     done = run("publish_sqs", "--queue", "orders", "--msg", "", "--raw")
     assert (done.exit_code, done.stdout) == (1, "")

@@ -168,6 +168,13 @@ def test_an_unknown_key_is_told_with_the_nearest_known_one() -> None:
     ]
 
 
+def test_of_an_unknown_key_of_a_route_the_nearest_is_that_routes_own() -> None:
+    assert unknown_keys([layer(LOAFER_ORDERS_ROUTE_MAX_JOB="3", LOAFER_BIG_CONSUMER_OPTION="{}")]) == [
+        "LOAFER_ORDERS_ROUTE_MAX_JOB (environment variable) is no setting; did you mean LOAFER_ORDERS_ROUTE_MAX_JOBS?",
+        "LOAFER_BIG_CONSUMER_OPTION (environment variable) is no setting; did you mean LOAFER_BIG_CONSUMER_OPTIONS?",
+    ]
+
+
 def test_the_table_has_every_key_once_with_a_meaning_and_a_default_that_parses() -> None:
     assert len(set(KEYS)) == len(SETTINGS)
     for setting in SETTINGS:

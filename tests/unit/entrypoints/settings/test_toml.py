@@ -125,6 +125,11 @@ WRONG = {
     "loglevel = 2026-01-31": "loglevel (loafer.toml line 1): a value; give a string",
     "max_job = 5": "max_job (loafer.toml line 1): no setting; did you mean max_jobs?",
     "LOAFER_MAX_JOBS = 5": "LOAFER_MAX_JOBS (loafer.toml line 1): no setting; did you mean max_jobs?",
+    "[route.orders]\nmax_jobs = 5": "route (loafer.toml line 1): no setting; did you mean routes?",
+    "# all\n[loafer]\nmax_jobs = 5": (
+        "loafer (loafer.toml line 2): no setting; leave [loafer] out, for all that stands here is loafer's"
+    ),
+    "[routes.clicks]\nsize = 50": "routes.clicks.size (loafer.toml line 2): no setting, for code alone says it",
     "qqq = 5": "qqq (loafer.toml line 1): no setting",
     "routes = 5": "routes (loafer.toml line 1): a whole number; write [routes.NAME]",
     "[routes]\n\norders = 5": "routes.orders (loafer.toml line 3): a whole number; write [routes.orders]",

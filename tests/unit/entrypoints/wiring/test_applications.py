@@ -256,7 +256,8 @@ NO_APPLICATION = {
     "{}:router": "a Router is no application; include it in a Loafer, app.include(router), and name that",
     "{}.py": "it is the name of a file; give the module's, and what is in it: {}:NAME",
     "./{}.py:app": "it is the name of a file; give the module's, and what is in it: {}:app",
-    "{}": "it names no application; give its module too, such as {}:app",
+    "{}": "it names no application; give a module and a name, such as {}:app",
+    "{}:": "it names no application; give a module and a name, such as {}:app",
     "nowhere_at_all:app": "there is no module 'nowhere_at_all'",
     "{}_broken:app": "{}.py:7: Retry(first=-1) cannot be; give 0 to 43200 seconds",
 }
@@ -269,6 +270,14 @@ def test_what_is_no_application_is_told_with_what_would_be_one(module: str, name
     [mistake] = mistakes.found
     assert str(mistake).startswith(f"{named.format(module)}: ")
     assert NO_APPLICATION[named].format(module) in str(mistake)
+
+
+@pytest.mark.parametrize(("named", "said"), [("", "''"), (":web", ":web")])
+def test_a_name_without_a_module_is_told_with_one_that_has_it(named: str, said: str) -> None:
+    mistakes = Mistakes()
+    assert load_application(named, mistakes) is None
+    right = "shop:web" if named else "shop:app"
+    assert mistakes.found == [f"{said}: it names no application; give a module and a name, such as {right}"]
 
 
 def test_a_router_in_an_application_gives_it_its_routes() -> None:

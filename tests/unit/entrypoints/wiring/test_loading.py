@@ -1,5 +1,6 @@
 import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -68,10 +69,25 @@ def test_a_function_that_hides_its_module_is_found_under_both_names(here: Path) 
     assert import_name(f"{package.name}.run") is import_name(f"{package.name}.run.run")
 
 
-@pytest.mark.parametrize("dotted", ["", "json", "json.", ".json", "a b.c", "json..dumps", "a:b:c"])
+@pytest.mark.parametrize("dotted", ["", " ", "json.", ".json", "a b.c", "json..dumps", "a:b:c"])
 def test_what_is_no_dotted_name_is_refused(dotted: str) -> None:
     with pytest.raises(ValueError, match="not a dotted name; give one such as"):
         import_name(dotted)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("jobs", "it names a module, and nothing in it; give that too, such as jobs:NAME"),
+        ("jobs()", "it names a module, and nothing in it; give that too, such as jobs:NAME"),
+        ("jobs.greet()", "not a dotted name; give jobs.greet"),
+        ("jobs:greet()", "not a dotted name; give jobs:greet"),
+        ("jobs/greet", "not a dotted name; give jobs.greet"),
+    ],
+)
+def test_what_was_meant_is_told_where_one_can_tell(given: str, told: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        import_name(given)
 
 
 def test_a_colon_may_stand_between_the_module_and_the_name() -> None:
