@@ -111,7 +111,7 @@ def outcome_on(route: Route, content: object, error: BaseException) -> Outcome:
     try:
         rejected = isinstance(error, route.reject) and not isinstance(error, KEEPS)
         return Outcome.REJECTED if rejected else outcome_of(content, error)
-    except Exception:  # noqa: BLE001 - a user's own error may raise where it is asked what it is
+    except BaseException:  # noqa: BLE001 - a user's own error may raise where it is asked what it is
         return Outcome.FAILED
 
 

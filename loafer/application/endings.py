@@ -70,19 +70,19 @@ class Endings:
     def end(self, lane: Lane, lease: Lease, delivery: Delivery, seconds: float, company: Company = ALONE) -> None:
         """Tell what a delivery has come to, in its handler's context; it is settled once this turn of the loop ends."""
         told = delivery.route, delivery.message, delivery.outcome, delivery.error, seconds
-        for tell in lane.tell.ended:
-            tell(*told)
-        if delivery.error is not None or self._tells_all:
-            self._tell(delivery, company)
-        for tell in lane.tell.reported:
-            tell(delivery.message)
         if not self._ended:
             asyncio.get_running_loop().call_soon(self.settle, context=self.context)
         if lane.tell.handled:
             self._told[lane].append(told)
         outcome = delivery.outcome
         kept = None if outcome.acknowledged else (delivery.error, delivery.retry)
-        self._ended[lane].append((lease, outcome, seconds, kept))
+        self._ended[lane].append((lease, outcome, seconds, kept))  # first: whoever is told may end the program
+        for tell in lane.tell.ended:
+            tell(*told)
+        if delivery.error is not None or self._tells_all:
+            self._tell(delivery, company)
+        for tell in lane.tell.reported:
+            tell(delivery.message)
 
     def settle(self) -> None:
         """Count and settle what has ended, and let others start."""
@@ -118,7 +118,7 @@ class Endings:
         try:
             self.observe(delivery)
             report(delivery, self.options.tracebacks, company)
-        except Exception:  # whoever is told must not keep the message from its settlement
+        except BaseException:  # whoever is told must not keep the message from its settlement
             logger.exception("message %s: its end could not be told", delivery.message.id)
         if delivery.fatal is not None:
             self.stop.fail(delivery.fatal)
@@ -129,7 +129,7 @@ def _guarded(settlement: Settlement, leases: Sequence[Lease]) -> Iterator[None]:
     """Leave messages to their leases if settling them fails, as where a user's error raises when it is looked at."""
     try:
         yield
-    except Exception:
+    except BaseException:  # in no task that could be cancelled: whatever it is, it is the user's
         for lease in leases:
             logger.exception("message %s could not be settled: it is left to its lease", lease.message.id)
         settlement.let_go(leases, Cause.FAILED)

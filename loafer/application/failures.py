@@ -43,7 +43,7 @@ def place_of(error: BaseException) -> str:
             return ""
         package = _module(frames[0][0]).partition(".")[0]
         frame, line = [pair for pair in frames if _module(pair[0]).partition(".")[0] == package][-1]
-    except Exception:  # noqa: BLE001 - an error of the user's own may raise where it is looked at
+    except BaseException:  # noqa: BLE001 - an error of the user's own may raise where it is looked at
         return ""
     return f"{_module(frame)}:{frame.f_code.co_name}:{line}"
 

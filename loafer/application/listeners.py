@@ -66,7 +66,7 @@ def _wants(observer: Observer, event: str) -> bool:
 
 
 def _guarded(tell: Callable[P, R]) -> Callable[P, R | None]:
-    """Return what tells an observer, and goes on if it raises: the first time that is an error in the log."""
+    """Return what tells an observer, and goes on whatever it raises: the first time that is an error in the log."""
     failed = False
 
     @wraps(tell)
@@ -74,7 +74,9 @@ def _guarded(tell: Callable[P, R]) -> Callable[P, R | None]:
         nonlocal failed
         try:
             return tell(*args, **kwargs)
-        except Exception as error:  # whoever is told must not keep a message from its settlement
+        except KeyboardInterrupt:  # that is nobody's here: it asks the program to end
+            raise
+        except BaseException as error:  # whoever is told must not keep a message from its settlement
             if not failed:
                 failed = True
                 logger.exception("an observer failed, which is said once: %s", getattr(tell, "__qualname__", tell))

@@ -147,7 +147,7 @@ def _line(error: BaseException | None) -> str:
     """Return what an error says, on one line: it may be a user's."""
     try:
         text = " ".join(str(error).split())
-    except Exception:  # noqa: BLE001 - an error may be of a class of the user's, and say nothing
+    except BaseException:  # noqa: BLE001 - an error may be of a class of the user's, and say nothing
         text = ""
     said = "".join(character if character.isprintable() else "?" for character in text[: LONGEST_REASON + 1])
     return f"{said[:LONGEST_REASON]}…" if len(said) > LONGEST_REASON else said

@@ -261,6 +261,34 @@ async def test_an_observer_that_raises_harms_nobody_and_is_told_once(caplog: pyt
     assert errors == ["an observer failed, which is said once: Broken.ended"]
 
 
+class Unusual(BaseException):
+    """No Exception, and nothing that Python knows."""
+
+
+@pytest.mark.parametrize("raised", [asyncio.CancelledError, SystemExit, Unusual])
+@pytest.mark.parametrize(
+    "event", ["received", "started", "ended", "handled", "reported", "settled", "called", "extended", "comes_back"]
+)
+async def test_whatever_an_observer_raises_harms_nobody(
+    event: str, raised: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def tell(*_: object) -> None:
+        raise raised
+
+    world = observed(Notes(), "a", "b", "fail", "sleep 70", visibility_timeout=30)
+    world.dispatcher.observers = (type("Odd", (Observer,), {event: tell})(),)
+    async with world:
+        await asyncio.sleep(100)
+        assert [message.body for message in world.queue.messages.values()] == ["fail"]
+        assert world.dispatcher._slots.running == 0
+    assert world.dispatcher.counts["succeeded"] == 3
+    assert world.dispatcher.counts["leases_ended"] == 0
+    errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert [error for error in errors if "an observer failed" in error] == [
+        f"an observer failed, which is said once: {tell.__qualname__}"
+    ]
+
+
 async def test_an_observer_that_raises_on_every_route_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     world, other = World(queue("orders", "a"), handle), World(queue("clicks", "b"), handle)
     world.dispatcher.routes = [world.route(), other.route()]

@@ -348,7 +348,21 @@ class Faceless(IgnoreMessage):
     def __class__(self, value: type) -> None: ...
 
 
-@pytest.mark.parametrize("error", [Curt, Nasty, Faceless])
+class Speechless(IgnoreMessage):
+    """Raises what is no Exception wherever it is looked at."""
+
+    @property
+    def delay(self) -> float:
+        raise asyncio.CancelledError
+
+    @delay.setter
+    def delay(self, value: float | None) -> None: ...
+
+    def __str__(self) -> str:
+        raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("error", [Curt, Nasty, Faceless, Speechless])
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
 async def test_an_error_of_the_users_own_costs_neither_a_slot_nor_a_lease(
     error: type[IgnoreMessage], name: str
@@ -368,9 +382,12 @@ async def test_an_error_of_the_users_own_costs_neither_a_slot_nor_a_lease(
     assert world.dispatcher.held == 0
 
 
-async def test_an_observer_that_raises_keeps_no_message_from_its_settlement(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("raised", [KeyError, asyncio.CancelledError])
+async def test_an_observer_that_raises_keeps_no_message_from_its_settlement(
+    raised: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     def observe(delivery: Delivery) -> None:
-        raise KeyError(delivery.message.id)
+        raise raised(delivery.message.id)
 
     world = World(queue("orders", *"x" * 20), succeed, Options(max_jobs=2))
     world.dispatcher.observe = observe
