@@ -168,9 +168,9 @@ class Leases:
         return True
 
     def not_extended(self, lease: Lease, now: float) -> None:
-        """Note that an extension failed and may be tried again soon."""
+        """Note that an extension failed and may be tried again soon, at the next look where leases are short."""
         lease.extending = False
-        lease.renew_at = min(lease.renew_at, now + RETRY_AFTER)
+        lease.renew_at = min(lease.renew_at, now + min(RETRY_AFTER, self.interval / 8))
 
     def ended(self, now: float) -> list[Lease]:
         """Take note of the leases that have ended without an extension, and return them, each once."""

@@ -242,7 +242,7 @@ async def test_a_lease_is_counted_from_before_its_answer_lay_unread_and_extended
 
 
 async def test_a_lease_that_passes_its_deadline_unextended_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    faults = Faults(extending=[ConsumerUnavailable("gone")] * 8)
+    faults = Faults(extending=[ConsumerUnavailable("gone")] * 16)
     world = World(queue("orders", "one", visibility_timeout=9), takes_an_hour, faults=faults)
     async with world:
         await asyncio.sleep(40)

@@ -205,7 +205,7 @@ def test_what_never_worked_and_what_cannot_pass_is_raised_and_noted_nowhere(erro
 
 
 async def test_leases_that_are_lost_or_end_are_told_with_their_messages(caplog: pytest.LogCaptureFixture) -> None:
-    faults = Faults(extending=[NEVER, *[Failure("throttled")] * 99])
+    faults = Faults(extending=[NEVER, *[Failure("throttled")] * 199])
     world = World(queue("orders", *"x" * 12, visibility_timeout=9), takes_an_hour, Options(max_jobs=12), faults)
     async with world:
         await asyncio.sleep(11)

@@ -46,6 +46,18 @@ def test_an_extension_that_failed_is_tried_again_within_a_second() -> None:
     assert leases.next_renewal() == 13
 
 
+@pytest.mark.parametrize("visibility_timeout", [1, 2, 4, 30])
+def test_there_is_time_for_several_extensions_that_fail_before_a_lease_ends(visibility_timeout: float) -> None:
+    leases = Leases(visibility_timeout)
+    lease = held(leases)
+    tries, now = 0, leases.next_renewal()
+    while now is not None and lease.is_valid(now):
+        assert leases.due(now) == [lease]
+        leases.not_extended(lease, now)
+        tries, now = tries + 1, leases.next_renewal()
+    assert tries >= 8
+
+
 def test_a_lease_is_not_extended_past_twelve_hours_from_the_receipt() -> None:
     leases = Leases(3600)
     lease = held(leases)
