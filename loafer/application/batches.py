@@ -5,8 +5,9 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from loafer.application.delivery import Delivery, handle_within, is_cancelled, outcome_on, translated_within
+from loafer.application.delivery import Delivery, handle_within, outcome_on, translated_within
 from loafer.application.route import BatchCall, Route
+from loafer.application.tasks import is_stopped
 from loafer.domain.item import Item
 from loafer.domain.lifecycle import Outcome, content_of, message_with
 from loafer.domain.message import Message
@@ -24,7 +25,7 @@ async def deliver_batch(
     ended = [await _prepared(route, call, message, limit) for message in messages]
     items = [item for item in ended if isinstance(item, Item)]
     error: BaseException | None = None
-    if items and is_cancelled():
+    if items and is_stopped():
         error = asyncio.CancelledError()  # while they were translated: nothing starts any more
     elif items:
         given = (list(items), route.around.context_of_batch(messages)) if call.contextual else (list(items),)
@@ -38,7 +39,7 @@ async def deliver_batch(
 async def _prepared(route: Route, call: BatchCall, message: Message, limit: float | None) -> Item[Any] | Delivery:
     """Return a message as its handler sees it, or what became of it before."""
     content: object
-    if is_cancelled():
+    if is_stopped():
         return Delivery(route.name, message, Outcome.UNTRANSLATED, asyncio.CancelledError())
     try:
         translated: Any = route.translate(message)

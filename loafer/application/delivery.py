@@ -12,6 +12,7 @@ import attrs
 from loafer.application.handler import pool_of
 from loafer.application.pool import NotStarted
 from loafer.application.route import Call, Handler, Route
+from loafer.application.tasks import is_stopped
 from loafer.application.ticket import Overtime
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
@@ -126,15 +127,9 @@ async def translated_within(limit: float | None, translating: Awaitable[object])
         raise
     if scope.expired():
         raise HandlerTimeout(f"its translator took longer than {limit:g} s")
-    if is_cancelled():
+    if is_stopped():
         raise asyncio.CancelledError  # which it swallowed: no handler starts any more
     return translated
-
-
-def is_cancelled() -> bool:
-    """Tell whether this task is to end."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def handle_within(limit: float | None, handle: Handler, given: tuple[object, ...], message: Message) -> None:

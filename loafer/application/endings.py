@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import attrs
 
-from loafer.application.delivery import Delivery, ignore, is_cancelled
+from loafer.application.delivery import Delivery, ignore
 from loafer.application.lane import Lane
 from loafer.application.options import Options
 from loafer.application.report import ALONE, Company, report
@@ -137,6 +137,7 @@ def _guarded(settlement: Settlement, leases: Sequence[Lease]) -> Iterator[None]:
 
 def unless_cancelled(delivery: Delivery) -> Delivery:
     """Return what came of this task in a stop: a handler may swallow its cancellation, and has not done its work."""
-    if not (is_cancelled() and delivery.outcome.acknowledged):
+    task = asyncio.current_task()
+    if task is None or not task.cancelling() or not delivery.outcome.acknowledged:
         return delivery
     return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())

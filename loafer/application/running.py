@@ -8,6 +8,7 @@ from typing import TypeAlias
 import attrs
 
 from loafer.application.lane import Lane
+from loafer.application.tasks import STOPPED
 from loafer.application.ticket import Ticket
 from loafer.domain.lease import Lease
 from loafer.ports.observer import Cause
@@ -92,6 +93,7 @@ class Running:
         """Cancel what runs; a function that has started in its thread goes on."""
         self.cancelled = True
         for task in self._tasks:
+            STOPPED.add(task)
             task.cancel()
 
     def abandon(self) -> int:

@@ -19,7 +19,7 @@ from loafer.entrypoints.worker.ending import ends_within
 from loafer.entrypoints.worker.fields import add_fields
 from loafer.entrypoints.worker.logs import in_the_logs_format
 from loafer.entrypoints.worker.still import make_still, size_of
-from loafer.entrypoints.worker.writer import Writer, always
+from loafer.entrypoints.worker.writer import Writer, always, show_error
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +48,16 @@ def _tell(dropped: int) -> None:
     logger.warning("%s records of the log were dropped here: its handlers could not keep up", dropped)
 
 
+def _at_once(call_handlers: CallHandlers, logger: logging.Logger, record: logging.LogRecord) -> None:
+    """Call handlers on this thread; one that raises stops nothing of loafer, whose record it is then."""
+    try:
+        call_handlers(logger, record)
+    except Exception:
+        if record.name.partition(".")[0] != "loafer":
+            raise
+        show_error()
+
+
 def log_writer() -> Writer:
     """Return a writer for log records."""
     return Writer(_tell, may_wait=_by_others)
@@ -70,7 +80,7 @@ def queued_logs(chosen: Callable[[], bool] = always, new_writer: Callable[[], Wr
     def queue(logger: logging.Logger, record: logging.LogRecord) -> None:
         # What handlers log themselves goes to them at once, as it always does: queued, it would never end.
         if writer.gone or writer.is_current or not chosen():
-            call_handlers(logger, record)
+            _at_once(call_handlers, logger, record)
         else:
             add_fields(record)
             make_still(record)

@@ -148,6 +148,11 @@ def _do(act: Act) -> None:
     try:
         act()
     except BaseException:  # noqa: BLE001 - whatever it is, there is more to be done
-        if logging.raiseExceptions:
-            with suppress(Exception):
-                traceback.print_exc(file=sys.stderr)
+        show_error()
+
+
+def show_error() -> None:
+    """Show what was just raised as `logging` shows errors of its handlers."""
+    if logging.raiseExceptions:
+        with suppress(Exception):
+            traceback.print_exc(file=sys.stderr)

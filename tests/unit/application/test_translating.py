@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
+import attrs
 import pytest
 from gate import Gate
 from world import World, queue
@@ -15,7 +16,7 @@ from loafer.application.calling import translator_of
 from loafer.application.delivery import Delivery, deliver
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
-from loafer.application.route import Route
+from loafer.application.route import BatchCall, Route
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, Notification
 from loafer.exceptions import HandlerTimeout
@@ -202,3 +203,28 @@ async def test_a_translator_that_swallows_the_cancellation_of_a_stop_lets_no_han
 
     await World(queue("orders", "one"), handle, Options(grace_period=0), translate=translate).run_for(1)
     assert started == []
+
+
+@pytest.mark.parametrize("size", [1, 2])
+async def test_a_translator_that_leaves_its_task_counted_as_cancelled_keeps_no_handler_from_its_start(
+    size: int,
+) -> None:
+    started: list[object] = []
+
+    async def handle(content: Any) -> None:
+        started.append(content)
+
+    async def translate(message: Message) -> Mapping[str, Any]:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()  # and nobody uncancels it, as in a group of tasks whose last one fails, before Python 3.13
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(0)
+        return {"content": message.body}
+
+    world = World(queue("orders", "one", "two"), handle, translate=translate)
+    if size > 1:
+        world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=size, wait=0.1))]
+    await world.run_for(2)
+    assert len(started) * size == 2
+    assert len(world.queue) == 0

@@ -238,3 +238,17 @@ def test_of_two_that_overlap_nothing_is_left_whichever_ends_first() -> None:
     assert logging.Logger.callHandlers is not before
     second.__exit__(None, None, None)
     assert logging.Logger.callHandlers is before
+
+
+def test_a_handler_of_someone_elses_log_that_raises_stops_nothing_of_loafer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def raises(_: logging.LogRecord) -> object:
+        raise OSError("no space left")
+
+    with queued_logs(by_the_heartbeat):
+        logging.getLogger().addHandler(Noted(raises))
+        logging.getLogger("loafer.application.report").error("one")
+        with pytest.raises(OSError, match="no space left"):
+            logging.getLogger("theirs").error("two")
+    assert capsys.readouterr().err.count("OSError: no space left") == 1
