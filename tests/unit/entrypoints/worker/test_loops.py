@@ -94,6 +94,7 @@ def test_a_worker_whose_tasks_are_all_cancelled_ends_with_one_sentence(runner: a
     close(runner, deserted=False)
 
 
+@pytest.mark.usefixtures("complaints")
 def test_other_errors_of_tasks_are_complained_of_as_usual(
     runner: asyncio.Runner, caplog: pytest.LogCaptureFixture
 ) -> None:
