@@ -1,6 +1,7 @@
 """What an endpoint answers without end or measure is trouble, and its connection is closed: on real sockets."""
 
 import asyncio
+import gzip
 import json
 import time
 
@@ -18,9 +19,11 @@ from hostile import (
     XML,
     HostileEndpoint,
     answer,
+    filled,
     hostile,
     in_two,
     made,
+    messages,
     numbered,
 )
 from hostile_client import longest_pause
@@ -30,7 +33,7 @@ from loafer.adapters.aws import persistence
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.publisher import SNSPublisher, SQSPublisher
 from loafer.domain.message import OutgoingMessage
-from loafer.exceptions import ConsumerUnavailable, PublisherError
+from loafer.exceptions import ConsumerError, ConsumerUnavailable, PublisherError
 
 pytestmark = pytest.mark.usefixtures("aws_environ")
 QUICK = {"WaitTimeSeconds": 0, "MaxNumberOfMessages": 10}
@@ -149,6 +152,41 @@ async def test_an_honest_answer_is_read_however_large(kind: str, aws_environ: py
         bodies = await received(endpoint, aws_environ, PATIENT)
     assert len(bodies) == body.count(b'"MessageId"')
     assert all(len(text) <= MEGA for text in bodies)
+
+
+def compressed(body: bytes, status: int = 200) -> bytes:
+    """Return an answer as a proxy gives it that compresses what nobody asked it to."""
+    return answer(gzip.compress(body), status, "Content-Encoding: gzip")
+
+
+@pytest.mark.usefixtures("transport")
+async def test_an_answer_that_was_compressed_on_the_way_is_read(aws_environ: pytest.MonkeyPatch) -> None:
+    with hostile(lambda: iter([compressed(messages("x", "y"))])) as endpoint:
+        assert await received(endpoint, aws_environ) == ["x", "y"]
+    refusal = b'{"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "x"}'
+    with (
+        hostile(lambda: iter([compressed(refusal, 400)])) as endpoint,
+        pytest.raises(ConsumerError, match="does not exist"),
+    ):
+        await received(endpoint, aws_environ)
+
+
+@pytest.mark.usefixtures("transport")
+async def test_what_a_little_becomes_is_no_more_than_was_asked_for(aws_environ: pytest.MonkeyPatch) -> None:
+    with hostile(lambda: iter([compressed(filled(b'{"Messages":[', b" ", b"]}", 2 * ROOM))])) as endpoint:
+        with pytest.raises(ConsumerUnavailable, match="larger than what was asked for"):
+            await received(endpoint, aws_environ, PATIENT)
+        assert endpoint.closed.wait(60)
+
+
+async def test_xml_that_was_compressed_on_the_way_is_read(aws_environ: pytest.MonkeyPatch) -> None:
+    body = b"<PublishResponse><PublishResult><MessageId>m1</MessageId></PublishResult></PublishResponse>"
+    with hostile(lambda: iter([compressed(body)])) as endpoint:
+        aws_environ.setenv("AWS_ENDPOINT_URL", endpoint.url)
+        publisher = SNSPublisher("arn:aws:sns:eu-west-1:1:orders")
+        await publisher.open()
+        assert await publisher.publish(OutgoingMessage("x")) == "m1"
+        await publisher.close()
 
 
 async def test_a_head_is_not_read_to_its_end_before_it_is_refused(aws_environ: pytest.MonkeyPatch) -> None:

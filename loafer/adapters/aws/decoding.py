@@ -8,13 +8,14 @@ from loafer.adapters.aws.bounds import Excess
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.large_bodies import bodies_apart
 from loafer.adapters.aws.sieve import is_plain, sifted, value_of
+from loafer.adapters.aws.zipped import is_zipped, unzipped
 
 ON_LOOP = 1024 * 1024
 """Bytes of an answer that is decoded at once; a larger one is on a thread, so that the event loop goes on."""
 
 
-async def decoded(body: bytes | bytearray, entries: int) -> dict[str, Any]:
-    """Return the object that an answer is.
+async def decoded(body: bytes | bytearray, entries: int, room: int) -> dict[str, Any]:
+    """Return the object that an answer is; one that was compressed on the way may be so many bytes by itself.
 
     Raises:
         Excess: it has more than so many entries.
@@ -29,7 +30,9 @@ async def decoded(body: bytes | bytearray, entries: int) -> dict[str, Any]:
         else:
             found = await aside(partial(_looked_through, body, entries))
     except ValueError as error:
-        raise UnreadableAnswer("the answer is not JSON") from error
+        if not is_zipped(body):
+            raise UnreadableAnswer("the answer is not JSON") from error
+        return await decoded(await aside(partial(unzipped, body, room)), entries, room=0)  # nobody compresses it twice
     if not isinstance(found, dict):
         raise UnreadableAnswer("the answer is no JSON object")
     for value in found.values():

@@ -17,6 +17,7 @@ from loafer.adapters.aws.decoding import decoded
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.sdk_connection import BoundedHandler, Reading, current
 from loafer.adapters.aws.sdk_parser import Read, hand_over
+from loafer.adapters.aws.zipped import is_zipped, unzipped
 
 _LONGEST_LIST = 1_000  # SQS lists so many queues at most
 _MARKS = b"{", b"[", b",", b"<", b"="
@@ -116,11 +117,13 @@ class _Answer:
             body += part
             if len(body) > room:
                 raise Excess(TOO_LARGE)
+        if is_zipped(body):
+            return await aside(partial(unzipped, body, room))
         return body if len(body) > LARGEST_ANSWER else bytes(body)  # a copy of a large one takes a while
 
     async def _value_of(self, body: bytes | bytearray) -> dict[str, Any] | None:
         if self.entries is not None and self.status < REFUSAL:
-            return await decoded(body, self.entries)
+            return await decoded(body, self.entries, room=0)
         if sum(map(body.count, _MARKS)) > _MOST_MARKS or b"<!ENTITY" in body:
             raise Excess("the answer holds more than was asked for")
         return None

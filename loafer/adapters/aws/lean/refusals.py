@@ -6,9 +6,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from loafer.adapters.aws.bounds import LARGEST_REFUSAL, REFUSAL
+from loafer.adapters.aws.bounds import LARGEST_REFUSAL, REFUSAL, TOO_LARGE, Excess
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.lean.connection import Answer
+from loafer.adapters.aws.zipped import is_zipped, unzipped
 
 _OK, _MOVED, _SERVER_TROUBLE = 200, 301, 500
 _QUERY_ERROR = "x-amzn-query-error"  # the code that the service had in its former protocol, and whose fault it is
@@ -23,16 +24,16 @@ def refusal_in(answer: Answer, operation: str) -> ClientError | None:
     """
     if answer.status < REFUSAL:
         return None
-    if len(answer.body) > LARGEST_REFUSAL:
-        raise UnreadableAnswer(f"the answer, of status {answer.status}, is larger than an error of SQS")
     try:
         return ClientError(_response_of(answer), operation)
+    except Excess as error:
+        raise UnreadableAnswer(f"the answer, of status {answer.status}, is larger than an error of SQS") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableAnswer(f"the answer, of status {answer.status}, cannot be read") from error
 
 
 def _response_of(answer: Answer) -> Any:
-    headers, body = answer.headers, bytes(answer.body)
+    headers, body = answer.headers, _body_of(answer)
     metadata: dict[str, Any] = {"HTTPStatusCode": answer.status, "HTTPHeaders": headers}
     if "x-amzn-requestid" in headers:
         metadata["RequestId"] = headers["x-amzn-requestid"]
@@ -42,6 +43,13 @@ def _response_of(answer: Answer) -> Any:
         metadata.pop("RequestId", None)
         return {"Error": _said_by_nobody(answer.status), "ResponseMetadata": metadata}
     return {"Error": _said(_object_in(body), headers, str(answer.status)), "ResponseMetadata": metadata}
+
+
+def _body_of(answer: Answer) -> bytes:
+    body = bytes(answer.body)
+    if len(body) > LARGEST_REFUSAL:
+        raise Excess(TOO_LARGE)
+    return unzipped(body, LARGEST_REFUSAL) if is_zipped(body) else body
 
 
 def _said_by_nobody(status: int) -> dict[str, Any]:

@@ -87,7 +87,7 @@ class LeanTransport:
         if refusal is not None:
             raise refusal
         try:
-            return await decoded(answer.body, entries)
+            return await decoded(answer.body, entries, room)
         except Excess as error:
             self.http.close_idle()  # its connection among them
             raise UnreadableAnswer(str(error)) from error
