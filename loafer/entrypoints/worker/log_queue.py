@@ -18,6 +18,7 @@ from typing import TypeAlias
 from loafer.entrypoints.worker.ending import ends_within
 from loafer.entrypoints.worker.fields import add_fields
 from loafer.entrypoints.worker.logs import in_the_logs_format
+from loafer.entrypoints.worker.records import is_ours, records_guarded
 from loafer.entrypoints.worker.still import make_still, size_of
 from loafer.entrypoints.worker.writer import Writer, always, show_error
 
@@ -53,7 +54,7 @@ def _at_once(call_handlers: CallHandlers, logger: logging.Logger, record: loggin
     try:
         call_handlers(logger, record)
     except Exception:
-        if record.name.partition(".")[0] != "loafer":
+        if not is_ours(record.name):
             raise
         show_error()
 
@@ -91,7 +92,8 @@ def queued_logs(chosen: Callable[[], bool] = always, new_writer: Callable[[], Wr
     logging.Logger.callHandlers = queue  # type: ignore[method-assign, assignment]
     writer.start()
     try:
-        yield writer
+        with records_guarded():
+            yield writer
     finally:
         lost = writer.close()
         if lost:

@@ -252,3 +252,21 @@ def test_a_handler_of_someone_elses_log_that_raises_stops_nothing_of_loafer(
         with pytest.raises(OSError, match="no space left"):
             logging.getLogger("theirs").error("two")
     assert capsys.readouterr().err.count("OSError: no space left") == 1
+
+
+def test_a_record_that_the_programs_own_factory_cannot_make_is_made_for_loafer(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        raise LookupError("no request here")
+
+    before = logging.Logger.makeRecord
+    handler = noted()
+    with queued_logs(by_the_heartbeat), queued_logs():
+        monkeypatch.setattr(logging, "_logRecordFactory", factory)
+        logging.getLogger("loafer.application.report").error("message %s", "one")
+        with pytest.raises(LookupError):
+            logging.getLogger("theirs").error("two")
+    assert handler.seen == ["message one"]
+    assert capsys.readouterr().err.count("LookupError: no request here") == 1
+    assert logging.Logger.makeRecord is before
