@@ -82,7 +82,8 @@ def run(context: click.Context, /, application: str, only: tuple[str, ...], **ho
                 context.exit(run_reloading(arguments, partial(click.echo, err=True)))
             tell_imports(how["watched_by"])
             how["processes"] = "1"
-        context.exit(run_application(context, application, only, {name: how[name] for name in ("processes", "status")}))
+        options, watched = {name: how[name] for name in ("processes", "status")}, how["watched_by"] is not None
+        context.exit(run_application(context, application, only, options, watched=watched))
 
 
 @cli.command()

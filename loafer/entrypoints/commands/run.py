@@ -44,13 +44,18 @@ def run_routes(context: click.Context) -> int:
 
 
 def run_application(
-    context: click.Context, named: str, only: tuple[str, ...], options: Mapping[str, str | None]
+    context: click.Context,
+    named: str,
+    only: tuple[str, ...],
+    options: Mapping[str, str | None],
+    *,
+    watched: bool = False,
 ) -> int:
     """Run an application until stopped, and return the exit status.
 
     `options` are those of the command that are settings too; None is not given. The application is loaded by each
     worker. It is loaded here only where nobody but its code says how many workers there are: the supervisor of several
-    has none of the user's code in it.
+    has none of the user's code in it. Who is `watched` is stopped often, and so polls briefly.
 
     Raises:
         ConfigurationError: something is wrong with the settings or the application; all of it is said.
@@ -67,9 +72,10 @@ def run_application(
         if application is None:
             mistakes.raise_if_any()
             return 0
-        from loafer.entrypoints.wiring.configured import configured  # noqa: PLC0415 - what has no application needs none
+        from loafer.entrypoints.wiring.configured import configured, polling_briefly  # noqa: PLC0415 - none, none needed
 
         application, settings = configured(application, settings, mistakes)
+        application = polling_briefly(application) if watched else application
         if "processes" not in settings.origins:
             settings = _with_processes(application, settings)
     return run_worker(settings, mistakes, application, verbosity(context))

@@ -21,6 +21,9 @@ from loafer.entrypoints.wiring.loading import import_name
 _SAME = ("source", "translator", "consumer", "max_jobs", "weight", "retry", "timeout")
 """What a route has under the same name in code and in settings."""
 
+BRIEF = {"WaitTimeSeconds": 1}
+"""Options of a consumer whose polls are short."""
+
 
 @attrs.frozen(eq=False)
 class Configured:
@@ -88,6 +91,21 @@ def configured(application: Application, settings: Settings, mistakes: Mistakes)
     changes = tuple(route for route in settings.routes if route.key in keys and route.origins)
     own = routes_apart(apart, mistakes, names)
     return Configured(application, changed), attrs.evolve(own, changes=changes)
+
+
+def polling_briefly(application: Application) -> Application:
+    """Return an application whose polls are short where it does not say how long they are.
+
+    A worker that is stopped often then stops at once: its polls end by themselves. One that is aborted may yet be given
+    a message, which nobody else sees until its visibility timeout is over.
+    """
+    return Configured(application, tuple(_briefly(route) for route in application.routes()))
+
+
+def _briefly(route: Registered) -> Registered:
+    if not isinstance(route.options, Mapping):  # a mistake, which is told where all are
+        return route
+    return attrs.evolve(route, options={**BRIEF, **route.options})
 
 
 def _changed(route: Registered, said: RouteSettings | None, mistakes: Mistakes) -> Registered:

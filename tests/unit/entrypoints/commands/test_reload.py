@@ -12,6 +12,7 @@ import click.testing
 import pytest
 
 from loafer.entrypoints.cli import cli
+from loafer.entrypoints.commands import reload, run
 from loafer.entrypoints.commands.reload import Reloader, imported_files, tell_imports
 
 WORKER = """
@@ -151,3 +152,18 @@ def test_a_list_of_files_that_comes_in_parts_is_put_together() -> None:
         assert reloader._files == files
     os.close(here)
     os.close(there)
+
+
+def test_only_a_worker_that_is_watched_polls_briefly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "polls.py").write_text(
+        "from loafer import Loafer\napp = Loafer()\n@app.route('memory://orders')\nasync def handle(content): ...\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    ran: list[object] = []
+    monkeypatch.setattr(run, "run_worker", lambda _, __, application, ___: ran.append(application.routes()[0].options))
+    monkeypatch.setattr(reload, "tell_imports", lambda _: None)
+    for arguments in ([], ["--watched-by", "9"]):
+        done = click.testing.CliRunner().invoke(cli, ["run", "polls:app", *arguments], prog_name="loafer")
+        assert done.exit_code == 0, done.output
+    assert ran == [{}, {"WaitTimeSeconds": 1}]

@@ -17,7 +17,7 @@ from loafer.entrypoints.settings.table import Settings
 from loafer.entrypoints.settings.toml import read_loafer_toml
 from loafer.entrypoints.wiring.apart import routes_apart
 from loafer.entrypoints.wiring.applications import chosen_settings, settings_with, settings_without
-from loafer.entrypoints.wiring.configured import configured
+from loafer.entrypoints.wiring.configured import configured, polling_briefly
 from loafer.entrypoints.wiring.routes import Wiring
 
 here = Path(__file__).name
@@ -194,3 +194,21 @@ def test_a_source_that_is_a_list_is_a_mistake_like_any_other(app: Loafer[None]) 
     application, _ = configured(app, *settings_of())
     assert application.rejected() == {}
     assert "source=['orders', 'letters'] cannot be; give a queue's name, URL or ARN" in " ".join(application.mistakes())
+
+
+def test_what_is_stopped_often_polls_briefly_unless_it_says_how_long() -> None:
+    app = Loafer()
+    app.route("orders", options={"MaxNumberOfMessages": 3})(handle)
+    app.route("invoices", options={"WaitTimeSeconds": 7})(handle)
+    app.batch("clicks", size=5)(many)
+    settings, mistakes = settings_of()
+    application, settings = configured(app, settings, mistakes)
+    brief = polling_briefly(application)
+    assert configured(brief, settings, mistakes) == (brief, settings)
+    assert [route.options for route in brief.routes()] == [
+        {"WaitTimeSeconds": 1, "MaxNumberOfMessages": 3},
+        {"WaitTimeSeconds": 7},
+        {"WaitTimeSeconds": 1},
+    ]
+    app.route("wrong", options=5)(handle)  # type: ignore[arg-type, unused-ignore]
+    assert "options=5 cannot be" in "".join(polling_briefly(app).mistakes())
