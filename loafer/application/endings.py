@@ -73,7 +73,7 @@ class Endings:
         if not self._ended:
             asyncio.get_running_loop().call_soon(self.settle, context=self.context)
         if lane.tell.handled:
-            self._told[lane].append(told)
+            self._told[lane].append((delivery.route, delivery.message, delivery.outcome, delivery.error, seconds))
         outcome = delivery.outcome
         kept = None if outcome.acknowledged else (delivery.error, delivery.retry)
         self._ended[lane].append((lease, outcome, seconds, kept))  # first: whoever is told may end the program
