@@ -102,7 +102,7 @@ async def test_what_cannot_be_moved_is_said_to_be_kept_or_left_to_its_source(cap
     ).run_for(2)
     ordered = with_letters("one", name="orders.fifo", count=1)
     await World(ordered, fail, faults=Faults(dead_lettering=[NEVER] * 2)).run_for(2)
-    assert said(caplog, "settlement", "redrive") == [
+    assert said(caplog, "keeping", "redrive") == [
         (WARNING, "message orders-1: kept, not moved to the dead-letter queue: not allowed"),
         (WARNING, "message orders.fifo-1: left to the source's own redrive: not allowed"),
     ]
@@ -111,7 +111,7 @@ async def test_what_cannot_be_moved_is_said_to_be_kept_or_left_to_its_source(cap
 async def test_a_message_that_is_moved_is_told_with_its_attempts(caplog: pytest.LogCaptureFixture) -> None:
     options = Options(retry_delay=Retry(delay=1, dead_letter_after=3))
     await World(with_letters("one"), fail, options).run_for(5)
-    assert said(caplog, "settlement", "redrive") == [
+    assert said(caplog, "keeping", "redrive") == [
         (WARNING, "message orders-1: moved to the dead-letter queue at attempt 3, run 1 since its last receive"),
     ]
 
@@ -136,7 +136,7 @@ async def test_a_move_that_breaks_is_logged_with_its_traceback_and_not_tried_aga
     await World(with_letters("one"), fail, options, breaks).run_for(2)
     broke = (ERROR, "the consumer of 'orders' broke")
     kept = (WARNING, "message orders-1: kept, not moved to the dead-letter queue: KeyError: 'x'")
-    assert said(caplog, "redrive", "settlement") == [broke, broke, kept]  # the second time without a reason
+    assert said(caplog, "redrive", "keeping") == [broke, broke, kept]  # the second time without a reason
     assert isinstance((caplog.records[1].exc_info or (None, None))[1], KeyError)
 
 
