@@ -21,9 +21,9 @@ class Lookout:
         """Count from now on."""
         self._last = self._before = self.clock()
 
-    def looked(self) -> None:
-        """Note that the loop runs, and so has just looked."""
-        self._before, self._last = self._last, self.clock()
+    def looked(self, at: float | None = None) -> None:
+        """Note that the loop runs, and so has just looked, or has at the time `at`."""
+        self._before, self._last = self._last, self.clock() if at is None else at
 
     def earliest(self, asked: float) -> float:
         """Return when what is handled now was received at the earliest; it was asked for at the time `asked`."""

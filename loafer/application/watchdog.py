@@ -27,6 +27,9 @@ NOTICED_AFTER = 1.0
 OVERDUE_AFTER = 1.05
 """Seconds since the last look after which the other thread, which looks each second, waits for the interpreter."""
 
+TURNS = 3
+"""Turns of the loop after a look until it counts: what was read in its turn has been handed on by then."""
+
 MOMENT = 0.0001
 """Seconds in which it can have it."""
 
@@ -87,12 +90,19 @@ class Watchdog:
         return silence
 
     def _answer(self) -> None:
-        self.lookout.looked()
+        self._looked_at(self.clock(), TURNS)
         if self._logged and self._asked is not None:
             logger.warning("the event loop answers again after %.1f s", self.clock() - self._asked)
         if self._asked is not None:
             self.latency = self.clock() - self._asked
         self._asked, self._logged = None, False
+
+    def _looked_at(self, at: float, turns: int) -> None:
+        """Note a look once so many turns have passed."""
+        if turns:
+            self._loop.call_soon(self._looked_at, at, turns - 1)
+        else:
+            self.lookout.looked(at)
 
     def _log_stack(self, silence: float) -> None:
         frame = sys._current_frames().get(self.thread)  # noqa: SLF001 - the documented way to another thread's stack

@@ -43,6 +43,28 @@ async def test_a_loop_that_answers_is_not_blocked() -> None:
     assert while_blocked(watchdog.blocked_for) == 0
 
 
+async def test_what_is_read_in_the_turn_of_a_look_is_older_than_that_look() -> None:
+    time = Time()
+    lookout = Lookout(time)
+    watchdog = Watchdog(time, lookout)
+
+    async def turns_with_a_look(at: float, turns: int) -> None:
+        time.now = at
+        while_blocked(watchdog.blocked_for)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    for at in (10, 20):
+        await turns_with_a_look(at, 5)
+    await turns_with_a_look(50, 1)  # the process stood still since 20; in this turn an answer from then is read
+    await turns_with_a_look(50.4, 1)  # and handed on in this one, behind another look
+    assert lookout.earliest(15) == 15
+    assert lookout.earliest(0) == 10
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert lookout.earliest(0) == 50
+
+
 async def test_the_stack_that_blocks_the_loop_is_logged_once_after_a_second(caplog: pytest.LogCaptureFixture) -> None:
     time = Time()
     watchdog = Watchdog(time, Lookout(time))
