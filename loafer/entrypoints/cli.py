@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import redirect_stdout
-from copy import copy
 from functools import partial
 from io import TextIOWrapper
 from typing import Any, TextIO
@@ -14,7 +13,8 @@ from loafer.entrypoints.commands.display import errors_in_one_line
 from loafer.entrypoints.commands.dlq.group import dlq
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.operations import OPERATIONS
-from loafer.entrypoints.commands.options import message_options, setting_options, verbose_too
+from loafer.entrypoints.commands.options import setting_options, verbose_too
+from loafer.entrypoints.commands.publishing import PUBLISHING
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.worker.ending import FAILED, end_with
 
@@ -129,47 +129,6 @@ def top(context: click.Context, files: tuple[str, ...]) -> None:
     context.exit(show_top(files, partial(click.echo, err=True)))
 
 
-@cli.command("publish_sqs")
-@click.option("--queue", required=True, metavar="QUEUE", help="The queue's name, URL or ARN.")
-@message_options
-@click.option(
-    "--delay", type=click.IntRange(0, 900), metavar="SECONDS", help="Until the queue shows the message: 0 to 900."
-)
-@click.option("--group-id", metavar="ID", help="The message group id; FIFO queues need one.")
-@click.option("--deduplication-id", metavar="ID", help="The deduplication id, for FIFO queues.")
-@verbose_too
-@click.pass_context
-def publish_sqs(context: click.Context, /, queue: str, **options: Any) -> None:
-    """Publish a message to an SQS queue and print its id.
-
-    Text that is JSON is sent as it is, other text as a JSON string, so that the default translator can read it.
-    """
-    from loafer.entrypoints.commands.publish import outgoing, publish_to_queue  # noqa: PLC0415 - `--help` needs none
-
-    with errors_in_one_line(context):
-        settings = settings_alone(context)
-        click.echo(publish_to_queue(queue, outgoing(context, **options), settings))
-
-
-@cli.command("publish_sns")
-@click.option("--topic", required=True, metavar="TOPIC", help="The topic's name or ARN.")
-@message_options
-@click.option("--group-id", metavar="ID", help="The message group id; FIFO topics need one.")
-@click.option("--deduplication-id", metavar="ID", help="The deduplication id, for FIFO topics.")
-@verbose_too
-@click.pass_context
-def publish_sns(context: click.Context, /, topic: str, **options: Any) -> None:
-    """Publish a message to an SNS topic and print its id.
-
-    Text that is JSON is sent as it is, other text as a JSON string, so that the SNS translator can read it.
-    """
-    from loafer.entrypoints.commands.publish import outgoing, publish_to_topic  # noqa: PLC0415 - `--help` needs none
-
-    with errors_in_one_line(context):
-        settings = settings_alone(context)
-        click.echo(publish_to_topic(topic, outgoing(context, **options), settings))
-
-
 @cli.command()
 @click.option(
     "--messages", type=click.IntRange(1), default=600, show_default=True, metavar="N", help="How many to publish."
@@ -249,13 +208,8 @@ def guide() -> None:
     click.echo(files("loafer").joinpath("guide.md").read_text(encoding="utf-8"))
 
 
-for operation in (*OPERATIONS, dlq):
-    cli.add_command(operation)
-
-for documented, typed in ((publish_sqs, "publish-sqs"), (publish_sns, "publish-sns")):
-    alias = copy(documented)
-    alias.hidden = True
-    cli.add_command(alias, typed)
+for command in (*PUBLISHING, *OPERATIONS, dlq):
+    cli.add_command(command)
 
 
 def main() -> None:

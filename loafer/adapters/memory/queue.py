@@ -10,7 +10,7 @@ import attrs
 
 from loafer.adapters.memory.clock import steady_time
 from loafer.adapters.memory.deduplication import Deduplication, Scope
-from loafer.adapters.memory.shelves import Entry, FifoShelf, Shelf, StandardShelf
+from loafer.adapters.memory.shelves import Entry, FifoShelf, Shelf, StandardShelf, id_in
 from loafer.domain.limits import FIFO, LONGEST_VISIBILITY, QUEUE, mistake_in, mistake_in_queue
 from loafer.domain.message import Message, OutgoingMessage
 
@@ -148,7 +148,10 @@ class MemoryQueue:
         messages: list[Message] = []
         with self._lock:
             while not messages and (taken := self._shelf.take(now, limit)):
-                messages = [self._deliver(entry, now, hidden_for) for entry in taken if not self._redriven(entry)]
+                for entry in taken:
+                    if not self._redriven(entry):
+                        messages.append(entry.deliver(now, hidden_for, self.name))
+                        self._shelf.put(entry, now)
             self.counts["received"] += len(messages)
         return messages
 
@@ -159,7 +162,7 @@ class MemoryQueue:
         again.
         """
         with self._lock:
-            entry = self._entries.get(_message_of(receipt))
+            entry = self._entries.get(id_in(receipt))
             if entry is None:
                 return True
             if self.fifo and not (entry.receipt == receipt and entry.visible_at > self.clock()):
@@ -177,7 +180,7 @@ class MemoryQueue:
         """
         now = self.clock()
         with self._lock:
-            entry = self._entries.get(_message_of(receipt))
+            entry = self._entries.get(id_in(receipt))
             if entry is None or entry.receipt != receipt or entry.visible_at <= now:
                 return False
             if now + seconds > entry.received_at + LONGEST_VISIBILITY:
@@ -220,25 +223,6 @@ class MemoryQueue:
             waiter.get_loop().call_soon_threadsafe(_resolve, waiter)
         self._waiting.clear()
 
-    def _deliver(self, entry: Entry, now: float, hidden_for: float) -> Message:
-        entry.receive_count += 1
-        entry.receipt = f"{entry.id}#{entry.receive_count}"
-        entry.visible_at, entry.received_at = now + hidden_for, now
-        self._shelf.put(entry, now)
-        sent = entry.message
-        return Message(
-            id=entry.id,
-            body=sent.body,
-            receipt=entry.receipt,
-            receive_count=entry.receive_count,
-            group=sent.group,
-            deduplication_id=sent.deduplication_id,
-            sent_at=entry.sent_at,
-            attributes=sent.attributes,
-            source=self.name,
-            trace_header=sent.trace_header,
-        )
-
     def _redriven(self, entry: Entry) -> bool:
         limit, target = self.max_receive_count, self.dead_letters
         if limit is None or target is None or entry.receive_count < limit:
@@ -251,10 +235,6 @@ class MemoryQueue:
     def _drop(self, entry: Entry) -> None:
         self._shelf.remove(entry)
         del self._entries[entry.id]
-
-
-def _message_of(receipt: str) -> str:
-    return receipt.rpartition("#")[0]
 
 
 def _resolve(waiter: "asyncio.Future[None]") -> None:

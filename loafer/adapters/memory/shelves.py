@@ -6,7 +6,7 @@ from typing import Protocol
 
 import attrs
 
-from loafer.domain.message import OutgoingMessage
+from loafer.domain.message import Message, OutgoingMessage
 
 
 @attrs.define(eq=False)
@@ -39,6 +39,30 @@ class Entry:
     receive_count: int = 0
     moves: int = 0
     deleted: bool = False
+
+    def deliver(self, now: float, hidden_for: float, source: str) -> Message:
+        """Hide it, and return it as it is received from a queue of that name."""
+        self.receive_count += 1
+        self.receipt = f"{self.id}#{self.receive_count}"
+        self.visible_at, self.received_at = now + hidden_for, now
+        sent = self.message
+        return Message(
+            id=self.id,
+            body=sent.body,
+            receipt=self.receipt,
+            receive_count=self.receive_count,
+            group=sent.group,
+            deduplication_id=sent.deduplication_id,
+            sent_at=self.sent_at,
+            attributes=sent.attributes,
+            source=source,
+            trace_header=sent.trace_header,
+        )
+
+
+def id_in(receipt: str) -> str:
+    """Return the id of the message that a receipt is of."""
+    return receipt.rpartition("#")[0]
 
 
 class Shelf(Protocol):

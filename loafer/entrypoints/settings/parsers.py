@@ -2,16 +2,13 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from loafer.domain.limits import LONGEST_VISIBILITY
 from loafer.domain.retry import EXPONENTIAL, Retry
 
 Value = TypeVar("Value")
-
-_UNQUOTED = re.compile(r"([{,]\s*)([A-Za-z]\w*)(\s*:)")
-"""A key that a shell or a hurry has left without its quotes."""
 
 JSON = "json"
 """The log format that is no format of `logging`."""
@@ -213,42 +210,6 @@ def log_format(value: str) -> str:
         right = "give json, or one such as '%(levelname)s - %(message)s'"
         raise ValueError(f"no log format ({error}); {right}") from error
     return value
-
-
-def options(value: str) -> Mapping[str, Any]:
-    """Return the mapping that a JSON object or a Python dictionary literal says.
-
-    Raises:
-        ValueError: it is neither, a key is not a string, or a value is something that JSON does not have.
-
-    """
-    mapping = _structure(value)
-    if not isinstance(mapping, dict):
-        quoted = _UNQUOTED.sub(r"\1'\2'\3", value.strip())
-        if quoted != value.strip() and isinstance(_structure(quoted), dict):
-            raise ValueError(f"its keys want quotes; give {quoted}")
-        raise ValueError("not a mapping; give one such as {'WaitTimeSeconds': 5}")
-    if not all(isinstance(key, str) for key in mapping):
-        raise ValueError("a key is not a string; give a mapping such as {'WaitTimeSeconds': 5}")
-    import json  # noqa: PLC0415 - as for what is no JSON, below
-
-    try:
-        json.dumps(mapping, allow_nan=False)
-    except (ValueError, TypeError) as error:
-        raise ValueError("only finite numbers, strings, booleans, null, lists and mappings may be in it") from error
-    return mapping
-
-
-def _structure(value: str) -> object:
-    import ast  # noqa: PLC0415 - only for options, which `--help` has none of
-    import json  # noqa: PLC0415 - as above
-
-    for read in (json.loads, ast.literal_eval):
-        try:
-            return read(value.strip())
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-    return None
 
 
 count = optional(whole_number(1))

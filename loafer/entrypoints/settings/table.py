@@ -9,6 +9,7 @@ import attrs
 from loafer.domain.retry import Retry
 from loafer.domain.shown import without_secrets
 from loafer.entrypoints.settings import parsers
+from loafer.entrypoints.settings.mappings import mapping
 from loafer.entrypoints.settings.setting import Setting, setting
 
 SOURCE_EXAMPLE = "a queue's name, URL or ARN"
@@ -70,7 +71,7 @@ class RouteSettings:
     options: Mapping[str, Any] = setting(
         "LOAFER_DEFAULT_CONSUMER_OPTIONS",
         "{'WaitTimeSeconds': 5, 'MaxNumberOfMessages': 5}",
-        parsers.options,
+        mapping,
         "Options of the consumer, as JSON or as a Python dictionary.",
         "--consumer-opts",
     )

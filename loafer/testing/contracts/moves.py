@@ -18,8 +18,9 @@ from loafer.application.letters.purging import Purging
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.ports.inspector import Inspector, Letter, QueueState, Unsure
-from loafer.ports.journal import Journal, Noted, Step, noted_came, noted_sending
+from loafer.ports.journal import Step
 from loafer.testing.contracts.behaviour import Contract
+from loafer.testing.contracts.journal import MemoryJournal
 from loafer.testing.contracts.world import Queue, World, Worlds, emptied, in_group
 
 SECONDS = 12
@@ -51,26 +52,6 @@ PLANS = st.builds(
     st.lists(st.sampled_from("gh"), min_size=1, max_size=8),
     st.dictionaries(st.integers(0, 24), st.sampled_from(HAPPENS), max_size=8),
 )
-
-
-@attrs.define(eq=False)
-class MemoryJournal(Journal):
-    """Survives what the tests call the end of a process."""
-
-    _noted: dict[str, Noted] = attrs.field(factory=dict)
-
-    @property
-    def noted(self) -> Mapping[str, Noted]:
-        """What is known."""
-        return self._noted
-
-    def sending(self, messages: Sequence[Message], at: float) -> None:
-        """Remember it."""
-        self._noted.update({message.id: noted_sending(self._noted.get(message.id), at) for message in messages})
-
-    def came(self, steps: Sequence[tuple[str, Step, str]]) -> None:
-        """Remember it."""
-        self._noted.update({name: noted_came(self._noted.get(name), step, detail) for name, step, detail in steps})
 
 
 @attrs.define

@@ -20,7 +20,7 @@ from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.exceptions import ConsumerError, ConsumerUnavailable
 from loafer.ports.inspector import Inspector, Letter, QueueState, Unsure
 from loafer.ports.journal import Noted, Step
-from loafer.testing.contracts.moves import MemoryJournal
+from loafer.testing.contracts.journal import MemoryJournal
 
 AGAIN, NEVER = Failure("not now"), Failure("not allowed", retryable=False)
 

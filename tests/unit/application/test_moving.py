@@ -9,7 +9,7 @@ from loafer.adapters.memory.inspector import MemoryInspector
 from loafer.application.letters.browsing import browsing
 from loafer.application.letters.moving import Moving
 from loafer.application.letters.order import Moved, Order
-from loafer.testing.contracts.moves import MemoryJournal
+from loafer.testing.contracts.journal import MemoryJournal
 from loafer.testing.contracts.world import plain, send_all
 
 
