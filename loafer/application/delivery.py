@@ -5,7 +5,7 @@ import inspect
 import logging
 from collections.abc import Awaitable
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -62,6 +62,10 @@ class Delivery:
         return next((error for error in errors if issubclass(type(error), SystemExit | KeyboardInterrupt)), None)
 
 
+Prepared: TypeAlias = tuple[Message, object, tuple[object, ...]]
+"""A message, its content, and what its handler is given."""
+
+
 def ignore(_: Delivery) -> None:
     """Want to know nothing."""
 
@@ -73,27 +77,18 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
     it is waited for, and what it comes to counts. What was `translated` before is not translated again.
     """
     call: Call = route.call  # type: ignore[assignment]  # a batch is delivered in another way
-    content: object
     try:
-        if translated is not None:
-            content = translated["content"]
-        elif call.translated:
+        if translated is None and call.translated:
             translated = route.translate(message)
             if translated.__class__ is not dict and inspect.isawaitable(translated):  # the usual case, at once
                 translated = await translated_within(limit, translated)
-            content = content_of(translated)
-            if len(translated) > 1:
-                message = message_with(translated.get("notification"), message)
-        else:
-            content = message.body
-            if call.notice is not None:
-                message = message_with(call.notice(message.body), message)
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
         return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
+    prepared = prepare(route, call, message, translated)
+    if isinstance(prepared, Delivery):
+        return prepared
+    message, content, given = prepared
     try:
-        if call.decode is not None:
-            content = call.decode(content)
-        given = (content,) if call.arguments is None else call.arguments(content, message)
         if limit is None:
             await call.handle(*given)
         else:
@@ -101,6 +96,31 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
         return Delivery(route.name, message, outcome_on(route, content, error), error, content)
     return Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
+
+
+def prepare(route: Route, call: Call, message: Message, translated: Any) -> Delivery | Prepared:
+    """Return a message as its translator's answer makes it, with its content and what the handler is given.
+
+    Where nothing was `translated`, the content is the body. If that fails, what has come of the message is returned.
+    """
+    content: object
+    try:
+        if translated is not None or call.translated:
+            content = content_of(translated)
+            if len(translated) > 1:
+                message = message_with(translated.get("notification"), message)
+        else:
+            content = message.body
+            if call.notice is not None:
+                message = message_with(call.notice(message.body), message)
+    except BaseException as error:  # noqa: BLE001 - as above
+        return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
+    try:
+        if call.decode is not None:
+            content = call.decode(content)
+        return message, content, (content,) if call.arguments is None else call.arguments(content, message)
+    except BaseException as error:  # noqa: BLE001 - as what a handler raises
+        return Delivery(route.name, message, outcome_on(route, content, error), error, content)
 
 
 def outcome_on(route: Route, content: object, error: BaseException) -> Outcome:

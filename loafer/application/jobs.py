@@ -11,13 +11,14 @@ import attrs
 from loafer.application.batches import deliver_batch
 from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, unless_cancelled
+from loafer.application.errands import Errands, begun, tell_started
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.lines import Lines, when_it_began
 from loafer.application.options import Options
 from loafer.application.report import companies
-from loafer.application.route import BatchCall
+from loafer.application.route import BatchCall, Route
 from loafer.application.running import Running
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
@@ -55,6 +56,7 @@ class Jobs:
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
     _endings: Endings = attrs.field(init=False)
     _lines: Lines = attrs.field(init=False)
+    _errands: Errands = attrs.field(init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _starting: bool = attrs.field(default=False, init=False)
@@ -77,6 +79,7 @@ class Jobs:
             self._settlements, self.slots, self.stop, self.options, self.observe, self.start, self._context
         )
         self._lines = Lines(self.slots, self.start)
+        self._errands = Errands(self.running, self._endings, self._not_started)
 
     @property
     def waiting(self) -> int:
@@ -182,9 +185,12 @@ class Jobs:
             return
         context = self._context.copy()
         ticket = None if lane.route.pool is None else self._lines.ticket(lane, lease, now)
-        if ticket is not None:
-            context.run(TICKET.set, ticket)
         self.running.starting = lane, (lease,), now
+        if ticket is not None:
+            if self._limit(lane.route) is None:
+                self._errands.start(ticket, now, context)
+                return
+            context.run(TICKET.set, ticket)
         task = start_task(self._run(lane, lease, now, ticket), context)
         self.running.add(task, lane, (lease,), now, ticket)
 
@@ -210,17 +216,10 @@ class Jobs:
 
     async def _run(self, lane: Lane, lease: Lease, began: float, ticket: Ticket | None) -> None:
         """Run a handler; its lease is looked at here, for a task may begin late, as when the process stood still."""
-        message = lease.message
         if not lease.is_valid(lane.clock()):
             self._not_started(lane, lease)
             return
-        lease.runs += 1
-        if lease.runs > 1:
-            message = attrs.evolve(message, runs_before=lease.runs - 1)
-        HANDLED.set((lane, message, began))
-        if lane.tell.started:
-            _tell_started(lane, (message,))
-        route = lane.route
+        message, route = begun(lane, lease, began), lane.route
         limit = self.options.handler_timeout if route.timeout is None else route.timeout
         depth = FORKS.depth
         if route.branching is None:
@@ -242,6 +241,9 @@ class Jobs:
             began = when_it_began(ticket, began)
         self._endings.end(lane, lease, delivery, now - began)
 
+    def _limit(self, route: Route) -> float | None:
+        return self.options.handler_timeout if route.timeout is None else route.timeout
+
     def _came_to_nothing(self, ticket: Ticket) -> bool:
         """Tell whether a message was not started: it waits again, or its lease has ended."""
         if ticket.late and not ticket.void:
@@ -258,7 +260,7 @@ class Jobs:
     async def _run_batch(self, lane: Lane, leases: Sequence[Lease], began: float) -> None:
         route = lane.route
         assert isinstance(route.call, BatchCall)  # noqa: S101 - which is why its lane collects batches
-        limit = self.options.handler_timeout if route.timeout is None else route.timeout
+        limit = self._limit(route)
         valid = self._valid(lane, leases, lane.clock())  # as above
         self.slots.more(lane, max(1, len(valid)) - len(leases))
         if not valid:
@@ -270,7 +272,7 @@ class Jobs:
             lease.runs += 1
         messages = [lease.message for lease in leases]
         if lane.tell.started:
-            _tell_started(lane, messages)
+            tell_started(lane, messages)
         depth = FORKS.depth
         deliveries = await deliver_batch(route, route.call, messages, limit)
         if FORKS.depth != depth:
@@ -285,8 +287,3 @@ class Jobs:
         for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
             HANDLED.set((lane, delivery.message, began))
             self._endings.end(lane, lease, delivery, now - began, company)
-
-
-def _tell_started(lane: Lane, messages: Sequence[Message]) -> None:
-    for tell in lane.tell.started:
-        tell(messages)

@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 import attrs
 
-from loafer.application.threaded import Answers, Call
+from loafer.application.threaded import Answers, AwaitedCall, Call
 from loafer.application.threads import Threads
 from loafer.application.ticket import TICKET, Ticket
 
@@ -35,8 +35,8 @@ class NotStarted(RuntimeError):
 class ThreadPool:
     """Threads that run functions for event loops, in the order in which they come.
 
-    One thread is woken at a time: it wakes the next when it has taken something and more is there. So quick functions
-    run one after another in a thread that is awake, and those that block are not waited for.
+    One thread is woken at a time: it wakes the next when it has taken something and more is there. So functions that
+    block are not waited for. Where they are quick, it wakes nobody: it has done them before another one would be awake.
 
     Attributes:
         most: The number of threads; they are started when they are needed.
@@ -61,7 +61,7 @@ class ThreadPool:
     _short: bool = attrs.field(default=False, init=False)
     _answers: Answers | None = attrs.field(default=None, init=False)
 
-    def begin(self, function: Callable[..., object], given: tuple[object, ...]) -> Call:
+    def begin(self, function: Callable[..., object], given: tuple[object, ...]) -> AwaitedCall:
         """Let a function run in a thread, with the context variables of now; where no thread can be had, it fails.
 
         Raises:
@@ -69,22 +69,39 @@ class ThreadPool:
             RuntimeError: no event loop runs here.
 
         """
+        answers = self.answers()
+        call = AwaitedCall(function, given, answers, copy_context(), TICKET.get(), answer=answers.loop.create_future())
+        self.put(call)
+        return call
+
+    def answers(self) -> Answers:
+        """Return what tells the ends of calls to the event loop that runs here; RuntimeError if none does."""
         loop = asyncio.get_running_loop()
-        answers = self._answers
-        if answers is None or answers.loop is not loop:
-            answers = self._answers = Answers(loop)
-        call = Call(function, given, answers, loop.create_future(), copy_context(), TICKET.get())
+        if self._answers is None or self._answers.loop is not loop:
+            self._answers = Answers(loop)
+        return self._answers
+
+    def put(self, call: Call) -> None:
+        """Let a call run in a thread, on its event loop, where it will be told; NotStarted if the pool is closed."""
         with self._guard:
             if self._over:
                 raise NotStarted("the threads for functions are closed")
             if call.ticket is not None:
                 call.ticket.lined_up = True
             self._calls.append(call)
-            thread = None if self._waking else self._rouse()
-        answers.awaited += 1
+        call.answers.awaited += 1
+        if self.threads.quick:
+            call.answers.expect(self.rouse)
+        else:
+            self.rouse()
+
+    def rouse(self) -> bool:
+        """Wake or start a thread, on the event loop, if anything waits for one; tell whether it does."""
+        with self._guard:
+            waits, thread = bool(self._calls), self._rouse()
         if thread is not None:
             self._start(thread)
-        return call
+        return waits
 
     def withdraw(self, call: Call) -> bool:
         """Keep a call from its start, on its event loop; False if it is too late for that."""
@@ -109,8 +126,8 @@ class ThreadPool:
         for call, ticket in back:
             ticket.void, ticket.lined_up = True, False
             call.answers.awaited -= 1
-            call.answer.cancel()
             call.withdrawn = True
+            call.told()
         return [ticket for _, ticket in back]
 
     def close(self) -> None:
@@ -200,7 +217,7 @@ class ThreadPool:
                     self._waking = False
                 if self._calls:
                     call = self._calls.popleft()
-                    thread = None if self._waking else self._rouse()
+                    thread = None if self._waking or self.threads.quick else self._rouse()
                 elif self._over:
                     return
                 else:
@@ -213,6 +230,7 @@ class ThreadPool:
             if thread is not None:
                 self._start(thread)
             call.run()
+            call.answers.add(call, more=bool(self._calls) and self.threads.quick)
             del call, thread  # nothing of them is held while this thread waits
 
 

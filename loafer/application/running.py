@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import attrs
 
+from loafer.application.errand import Errand
 from loafer.application.lane import Lane
 from loafer.application.tasks import STOPPED
 from loafer.application.ticket import Ticket
@@ -18,13 +19,13 @@ logger = logging.getLogger(__name__)
 Had: TypeAlias = tuple[Lane, Sequence[Lease], float]
 """What a task has: messages of a lane, and since when."""
 
-Tasks: TypeAlias = "dict[asyncio.Task[None], tuple[Lane, Sequence[Lease], float, Ticket | None]]"
-"""What tasks have; one with a ticket that stands in a line has nothing yet."""
+Tasks: TypeAlias = "dict[asyncio.Task[None] | Errand, tuple[Lane, Sequence[Lease], float, Ticket | None]]"
+"""What tasks and errands have; one with a ticket that stands in a line has nothing yet."""
 
 
 @attrs.define(eq=False)
 class Running:
-    """The tasks that have not ended, and which messages were left when the stop was over.
+    """The tasks and errands that have not ended, and which messages were left when the stop was over.
 
     Attributes:
         starting: What a task has that is being started, and since when: where tasks start at once, it runs already.
@@ -53,16 +54,30 @@ class Running:
         self.starting = None
         if not task.done():
             self._tasks[task] = lane, leases, began, ticket
-            task.add_done_callback(self._forget)
+            task.add_done_callback(self.forget)
+
+    def set_out(self, errand: Errand, began: float) -> None:
+        """Keep an errand, which `began` then, until `forget`."""
+        self.starting = None
+        self._tasks[errand] = errand.ticket.lane, (errand.ticket.lease,), began, errand.ticket
+
+    def forget(self, task: "asyncio.Task[None] | Errand") -> None:
+        """Keep what has ended no longer."""
+        self._tasks.pop(task, None)
+        if isinstance(task, Errand) and task.over is not None and not task.over.done():
+            task.over.set_result(None)
 
     def now(self) -> "list[tuple[asyncio.Task[None] | None, Had]]":
-        """Return the tasks with what they have and when they began; on any thread; None is being started."""
+        """Return the tasks with what they have and when they began; on any thread.
+
+        None stands for one that is being started, and for an errand: where that is, its thread knows.
+        """
         starting, tasks = self.starting, list(self._tasks.items())
         found: list[tuple[asyncio.Task[None] | None, Had]] = [] if starting is None else [(None, starting)]
         for task, (lane, leases, began, ticket) in tasks:
             since = began if ticket is None else ticket.since_when(began)
             if since is not None:
-                found.append((task, (lane, leases, since)))
+                found.append((None if isinstance(task, Errand) else task, (lane, leases, since)))
         return found
 
     def lined_up(self, lane: Lane) -> int:
@@ -83,17 +98,18 @@ class Running:
     async def ended(self) -> None:
         """Wait until no task runs."""
         while self._tasks:
-            await asyncio.wait(self._tasks)
+            await self.some_ended()
 
     async def some_ended(self) -> None:
         """Wait until all that run now have ended; there must be one."""
-        await asyncio.wait(self._tasks)
+        await asyncio.wait([task.until_over() if isinstance(task, Errand) else task for task in self._tasks])
 
     def cancel(self) -> None:
         """Cancel what runs; a function that has started in its thread goes on."""
         self.cancelled = True
-        for task in self._tasks:
-            STOPPED.add(task)
+        for task in list(self._tasks):
+            if not isinstance(task, Errand):
+                STOPPED.add(task)
             task.cancel()
 
     def abandon(self) -> int:
@@ -109,6 +125,3 @@ class Running:
         abandoned = len(self._tasks)
         self._tasks = {}
         return abandoned
-
-    def _forget(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.pop(task, None)

@@ -11,10 +11,16 @@ import attrs
 from loafer.application.forks import FORKS, leave
 from loafer.application.ticket import Ticket
 
+SOON = 0.001
+"""Seconds until an event loop looks by itself what has ended, where functions are quick."""
+
 
 @attrs.define(eq=False)
 class Answers:
     """What has ended in threads and is to be told to an event loop, which is woken once for all that is there.
+
+    A thread that wakes the loop loses the interpreter to it. So where functions are quick, it wakes the loop when it
+    has nothing more to do; should it not come to that for a while, the loop looks by itself.
 
     Attributes:
         loop: The event loop.
@@ -27,27 +33,59 @@ class Answers:
     ended: "deque[Call]" = attrs.field(factory=deque, init=False)
     awaited: int = attrs.field(default=0, init=False)
     _woken: bool = attrs.field(default=False, init=False)
+    _begins: bool = attrs.field(default=False, init=False)
+    """Whether threads are to be woken as soon as this turn of the loop is over."""
+    _looks: bool = attrs.field(default=False, init=False)
+    """Whether the loop is going to look by itself."""
 
-    def add(self, call: "Call") -> None:
-        """Tell the end of a call, from any thread; nobody is told when the loop is closed."""
+    def add(self, call: "Call", *, more: bool = False) -> None:
+        """Tell the end of a call, from any thread, where `more` are expected to end at once.
+
+        Nobody is told when the loop is closed.
+        """
         self.ended.append(call)
-        if not self._woken:
+        if not (self._woken or (more and self._looks)):
             self._woken = True
             with suppress(RuntimeError):  # the loop is closed
                 self.loop.call_soon_threadsafe(self._hand_over)
 
+    def expect(self, rouse: Callable[[], bool]) -> None:
+        """Wake a thread once this turn of the loop is over, which may bring it more, and look what ends, on the loop.
+
+        `rouse` wakes one thread for what waits, and tells whether anything does; it is asked again as often as the loop
+        looks: then a thread has been in one function for long.
+        """
+        if not self._begins:
+            self._begins = True
+            self.loop.call_soon(self._begin, rouse)
+
+    def _begin(self, rouse: Callable[[], bool]) -> None:
+        self._begins = False
+        rouse()
+        self._look_soon(rouse)
+
+    def _look_soon(self, rouse: Callable[[], bool]) -> None:
+        if not self._looks:
+            self._looks = True
+            self.loop.call_later(SOON, self._look, rouse)
+
+    def _look(self, rouse: Callable[[], bool]) -> None:
+        goes_on = rouse() or bool(self.ended)
+        self._looks = False  # before looking: what is added from now on wakes the loop
+        self._hand_over()
+        if goes_on:
+            self._look_soon(rouse)
+
     def _hand_over(self) -> None:
         self._woken = False  # before looking: what is added from now on wakes the loop again
-        while True:
-            try:
+        try:
+            while self.ended:
                 call = self.ended.popleft()
-            except IndexError:
-                return
-            self.awaited -= 1
-            if call.withdrawn:
-                call.answer.cancel()
-            elif not call.answer.done():
-                call.answer.set_result(None)
+                self.awaited -= 1
+                call.told()
+        finally:
+            if self.ended:  # telling one has raised: the others are told all the same
+                self.loop.call_soon(self._hand_over)
 
 
 @attrs.define(eq=False)
@@ -58,11 +96,10 @@ class Call:
         function: The function.
         given: Its arguments.
         answers: Tells its end to the event loop that waits for it.
-        answer: Done when the loop knows of the end.
         context: The context variables that it sees.
         ended: Whether it has returned or raised.
         returned: What it returned.
-        error: What it raised; not in `answer`, for a future takes no StopIteration.
+        error: What it raised.
         ticket: The message that it handles, if that may have to wait for its thread; None: it is started in any case.
         withdrawn: Whether the pool was closed before it started: it never runs.
 
@@ -71,7 +108,6 @@ class Call:
     function: Callable[..., object]
     given: tuple[object, ...]
     answers: Answers
-    answer: "asyncio.Future[None]"
     context: Context
     ticket: Ticket | None = None
     ended: bool = False
@@ -80,7 +116,7 @@ class Call:
     withdrawn: bool = False
 
     def run(self) -> None:
-        """Run the function in this thread, and tell its end."""
+        """Run the function in this thread; its end is still to be told."""
         depth = FORKS.depth
         try:
             if self.ticket is None:
@@ -92,9 +128,30 @@ class Call:
         if FORKS.depth != depth:
             leave(self.error)
         self.ended = True
-        self.answers.add(self)
 
     def fail(self, error: BaseException) -> None:
         """Tell that it could not be started."""
         self.error, self.ended = error, True
         self.answers.add(self)
+
+    def told(self) -> None:
+        """Take note, on the event loop, that it has ended or is withdrawn."""
+
+
+@attrs.define(eq=False)
+class AwaitedCall(Call):
+    """A function that somebody waits for.
+
+    Attributes:
+        answer: Done when the loop knows of the end; what it came to is not in it, for a future takes no StopIteration.
+
+    """
+
+    answer: "asyncio.Future[None]" = attrs.field(kw_only=True)
+
+    def told(self) -> None:
+        """Let go on who waits for it."""
+        if self.withdrawn:
+            self.answer.cancel()
+        elif not self.answer.done():
+            self.answer.set_result(None)

@@ -49,6 +49,11 @@ class Threads:
         """Whether whoever needs one would have to wait."""
         return self.taken >= self.most
 
+    @property
+    def quick(self) -> bool:
+        """Whether functions are so quick that one thread has done many before another one would be awake."""
+        return self.line >= MOST * self.most
+
     def refuses(self, *, lines_up: bool) -> bool:
         """Tell whether a job may not start: there is no thread for it, and no place in the line, if it `lines_up`."""
         refused = self.taken >= self.most + (self.line if lines_up and not self._reserved else 0)

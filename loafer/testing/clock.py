@@ -171,25 +171,25 @@ def threads_stop_the_time() -> Iterator[None]:
 @contextmanager
 def _pools_noticed() -> Iterator[None]:
     """Let virtual event loops know what begins and ends in the threads of loafer's own pools."""
-    begin, add = ThreadPool.begin, Answers.add
+    put, add = ThreadPool.put, Answers.add
 
-    def begun(pool: ThreadPool, function: Callable[..., object], given: tuple[object, ...]) -> Call:
-        call = begin(pool, function, given)
+    def begun(pool: ThreadPool, call: Call) -> None:
+        put(pool, call)
         if isinstance(call.answers.loop, VirtualLoop):
+            pool.rouse()
             call.answers.loop.call_begins(call, pool._threads)  # noqa: SLF001 - nobody else may know them
-        return call
 
-    def added(answers: Answers, call: Call) -> None:
+    def added(answers: Answers, call: Call, *, more: bool = False) -> None:
         if isinstance(answers.loop, VirtualLoop):
             answers.loop.call_ends(call, partial(add, answers))
         else:
-            add(answers, call)
+            add(answers, call, more=more)
 
-    ThreadPool.begin, Answers.add = begun, added  # type: ignore[method-assign,assignment]
+    ThreadPool.put, Answers.add = begun, added  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
-        ThreadPool.begin, Answers.add = begin, add  # type: ignore[method-assign]
+        ThreadPool.put, Answers.add = put, add  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """How a process ends, and what it says, that a handler forked and that comes back out of its handler."""
 
-import asyncio
 from contextvars import copy_context
 from types import SimpleNamespace
 from typing import Any, cast
@@ -114,8 +113,7 @@ async def test_one_that_a_function_in_a_thread_forked_ends_in_that_thread(monkey
 
     left = Left()
     monkeypatch.setattr("loafer.application.threaded.leave", left)
-    loop = asyncio.get_running_loop()
     answers = Answers(cast("Any", SimpleNamespace(call_soon_threadsafe=lambda *_: None)))
     for each in (function, len):
-        Call(each, (), answers, loop.create_future(), copy_context()).run()
+        Call(each, (), answers, copy_context()).run()
     assert left.errors == [ERROR]

@@ -2,6 +2,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+from contextvars import copy_context
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from loafer.application.handler import ThreadHandler
 from loafer.application.pool import ThreadPool, usual_threads
-from loafer.application.threaded import Answers, Call
+from loafer.application.threaded import Answers, AwaitedCall
 from loafer.testing.clock import run
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def test_a_function_that_outlives_its_event_loop_ends_in_peace(gate: Gate, monke
     monkeypatch.setattr(threading, "excepthook", raised.append)
     pool, loop = ThreadPool(1), asyncio.new_event_loop()
 
-    async def main() -> Call:
+    async def main() -> AwaitedCall:
         return pool.begin(gate, ("gate",))
 
     call = loop.run_until_complete(main())
@@ -147,7 +148,8 @@ def test_the_event_loop_is_woken_once_for_all_that_has_ended() -> None:
     woken: list[Callable[[], None]] = []
     loop = asyncio.new_event_loop()
     answers = Answers(cast("Any", SimpleNamespace(call_soon_threadsafe=woken.append)))
-    calls = [Call(print, (), answers, loop.create_future(), cast("Any", None)) for _ in range(4)]
+    context = copy_context()
+    calls = [AwaitedCall(print, (), answers, context, answer=loop.create_future()) for _ in range(4)]
     for call in calls[:3]:
         answers.add(call)
     [hand_over] = woken

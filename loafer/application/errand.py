@@ -1,0 +1,53 @@
+"""A message whose handler is a plain function, and no more is asked of it: a thread calls it, and no task waits."""
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from loafer.application.threaded import Call
+from loafer.application.ticket import Ticket
+from loafer.domain.message import Message
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+
+@attrs.define(eq=False, kw_only=True)
+class Errand(Call):
+    """A call that handles a message, and ends its handling itself; its context is that of the whole handling.
+
+    Attributes:
+        ticket: Its message.
+        message: The message as it was translated.
+        content: What it is handled as.
+        started: When its handling was started.
+        end: Ends its handling, on the event loop.
+        withdraw: Keeps it from its start; False if it is too late for that.
+        over: Done when it is over; None: nobody waits for that.
+
+    """
+
+    ticket: Ticket
+    message: Message
+    content: object
+    started: float
+    end: "Callable[[Errand], None]"
+    withdraw: "Callable[[Errand], bool]"
+    over: "asyncio.Future[None] | None" = None
+
+    def told(self) -> None:
+        """End its handling."""
+        self.context.run(self.end, self)
+
+    def cancel(self) -> None:
+        """Keep it from its start; if it has started, it is waited for, and what it comes to counts."""
+        if not self.withdrawn and self.withdraw(self):
+            self.withdrawn = True
+            self.answers.loop.call_soon(self.told)
+
+    def until_over(self) -> "asyncio.Future[None]":
+        """Return what is done once it is over."""
+        if self.over is None:
+            self.over = self.answers.loop.create_future()
+        return self.over

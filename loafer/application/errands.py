@@ -1,0 +1,173 @@
+"""Functions that need no task: they are handed to a thread and heard of when they end, which costs half as much."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context, copy_context
+from typing import Any
+
+import attrs
+
+from loafer.application.delivery import Delivery, outcome_on, prepare, translated_within
+from loafer.application.endings import Endings, unless_cancelled
+from loafer.application.errand import Errand
+from loafer.application.forks import FORKS, leave
+from loafer.application.handled import HANDLED
+from loafer.application.lane import Lane
+from loafer.application.lines import when_it_began
+from loafer.application.pool import NotStarted
+from loafer.application.running import Running
+from loafer.application.tasks import start_task
+from loafer.application.ticket import Ticket
+from loafer.domain.lease import Lease
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
+
+
+@attrs.frozen(eq=False)
+class Errands:
+    """Handles messages whose handler is a plain function without a time limit, from their start to their end.
+
+    Attributes:
+        running: What runs.
+        endings: Ends their deliveries.
+        not_started: Called for a message whose lease has ended before its function began.
+
+    """
+
+    running: Running
+    endings: Endings
+    not_started: Callable[[Lane, Lease], None]
+    _depth: int = attrs.field(factory=lambda: FORKS.depth, init=False)
+    """Of the process that this is: children that a handler forks end where they come back out of it."""
+
+    def start(self, ticket: Ticket, now: float, context: Context) -> None:
+        """Translate a message, in the context of its handling, and let its function have a thread."""
+        errand = context.run(self._errand, ticket, now, context)
+        if errand is None:
+            self.running.starting = None
+        else:
+            self._set_out(errand, now)
+
+    def _errand(self, ticket: Ticket, now: float, context: Context) -> Errand | None:
+        """Return what is to be done; None if it has ended already, or its translator is still to be awaited."""
+        lane = ticket.lane
+        route, message = lane.route, begun(lane, ticket.lease, now)
+        try:
+            translated = route.translate(message) if route.call.translated else None
+        except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
+            self._end(ticket, now, Delivery(route.name, message, Outcome.UNTRANSLATED, error))
+            return None
+        if translated.__class__ is not dict and inspect.isawaitable(translated):
+            task = start_task(self._translate(ticket, now, message, translated))
+            self.running.add(task, lane, (ticket.lease,), now, ticket)
+            return None
+        return self._prepared(ticket, now, message, translated, context)
+
+    async def _translate(self, ticket: Ticket, now: float, message: Message, translated: Awaitable[object]) -> None:
+        """Await a translator; afterwards it goes on without this task."""
+        try:
+            content = await translated_within(None, translated)
+        except BaseException as error:  # noqa: BLE001 - as above
+            self._end(ticket, now, Delivery(ticket.lane.route.name, message, Outcome.UNTRANSLATED, error))
+            return
+        errand = self._prepared(ticket, now, message, content, copy_context())
+        if errand is not None:
+            self._set_out(errand, now)
+
+    def _prepared(
+        self, ticket: Ticket, now: float, message: Message, translated: Any, context: Context
+    ) -> Errand | None:
+        route = ticket.lane.route
+        call = route.call
+        prepared = prepare(route, call, message, translated)
+        if isinstance(prepared, Delivery):
+            self._end(ticket, now, prepared)
+            return None
+        message, content, given = prepared
+        pool = route.pool
+        return Errand(
+            function=call.handle.function,
+            given=given,
+            answers=pool.answers(),
+            context=context,
+            ticket=ticket,
+            message=message,
+            content=content,
+            started=now,
+            end=self._ended,
+            withdraw=pool.withdraw,
+        )
+
+    def _set_out(self, errand: Errand, now: float) -> None:
+        if FORKS.depth != self._depth:
+            leave(None)
+        self.running.set_out(errand, now)
+        try:
+            errand.ticket.lane.route.pool.put(errand)
+        except NotStarted as error:
+            errand.error = error
+            errand.told()
+
+    def _ended(self, errand: Errand) -> None:
+        """Take note that a function has ended, or never runs, in the context of its handling."""
+        self.running.forget(errand)
+        ticket = errand.ticket
+        if ticket.void:
+            return
+        if ticket.late:
+            self.not_started(ticket.lane, ticket.lease)
+        elif errand.withdrawn:
+            self._came_to(errand, asyncio.CancelledError())
+        elif errand.returned is None or not inspect.isawaitable(errand.returned):
+            self._came_to(errand, errand.error)
+        elif self.running.cancelled:  # what is still to be done does not begin
+            if inspect.iscoroutine(errand.returned):
+                errand.returned.close()
+            self._came_to(errand, asyncio.CancelledError())
+        else:
+            task = start_task(self._await(errand, errand.returned))
+            self.running.add(task, ticket.lane, (ticket.lease,), errand.started, ticket)
+
+    async def _await(self, errand: Errand, returned: Awaitable[object]) -> None:
+        """Await what a function has returned, as it would be after a coroutine function."""
+        error = None
+        try:
+            await returned
+        except BaseException as raised:  # noqa: BLE001 - whatever it raises is a value from here on
+            error = raised
+        self._came_to(errand, error)
+
+    def _came_to(self, errand: Errand, error: BaseException | None) -> None:
+        route, message, content = errand.ticket.lane.route, errand.message, errand.content
+        outcome = Outcome.SUCCEEDED if error is None else outcome_on(route, content, error)
+        self._end(errand.ticket, errand.started, Delivery(route.name, message, outcome, error, content))
+        errand.error = None  # its traceback holds the frame that holds the errand
+
+    def _end(self, ticket: Ticket, started: float, delivery: Delivery) -> None:
+        if FORKS.depth != self._depth:
+            leave(delivery.error)
+        if self.running.cancelled:
+            if self.running.is_abandoned(ticket.lease):
+                return  # the stop is over, and nothing can be settled any more
+            delivery = unless_cancelled(delivery)
+        began = when_it_began(ticket, started)
+        self.endings.end(ticket.lane, ticket.lease, delivery, ticket.lane.clock() - began)
+
+
+def begun(lane: Lane, lease: Lease, now: float) -> Message:
+    """Let it be known, in the context of its handling, that a message is handled from now on; return the message."""
+    message = lease.message
+    lease.runs += 1
+    if lease.runs > 1:
+        message = attrs.evolve(message, runs_before=lease.runs - 1)
+    HANDLED.set((lane, message, now))
+    if lane.tell.started:
+        tell_started(lane, (message,))
+    return message
+
+
+def tell_started(lane: Lane, messages: Sequence[Message]) -> None:
+    """Tell whoever wants to know that messages are handled from now on."""
+    for tell in lane.tell.started:
+        tell(messages)
