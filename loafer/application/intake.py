@@ -14,7 +14,7 @@ from loafer.application.stop import Stop
 from loafer.application.trouble import Trouble
 from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
-from loafer.ports.consumer import SourceInfo
+from loafer.ports.consumer import ANSWER_BEGINS, SourceInfo
 from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
@@ -159,6 +159,8 @@ class Intake:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         self._receiving[task] = asked = self.lookout.clock()
+        since: list[float] = []
+        ANSWER_BEGINS.set(lambda: since.append(self.lookout.earliest(asked)))
         self.lane.wide_polls += seats > 1
         try:
             messages = await self.lane.consumer.receive(seats)
@@ -170,7 +172,7 @@ class Intake:
             if messages:
                 self.slots.seats.received(self.lane, asked)
             self._tell(seats, messages, asked)
-            self.admit(self.lane, messages, self.lookout.earliest(asked))
+            self.admit(self.lane, messages, min(since, default=self.lookout.earliest(asked)))
             return messages
         finally:
             del self._receiving[task]

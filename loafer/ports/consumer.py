@@ -1,13 +1,17 @@
 """Where messages come from and where they are settled."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 
 import attrs
 
 from loafer.domain.batch import Failure
 from loafer.domain.depth import Depth
 from loafer.domain.message import Message
+
+ANSWER_BEGINS: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_answer_begins", default=None)
+"""What `receive` calls, if it can, when it has read the first bytes of an answer: large ones come in many pieces."""
 
 
 @attrs.frozen(slots=True)

@@ -15,6 +15,7 @@ from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import AccessDenied, ConsumerUnavailable
+from loafer.ports.consumer import ANSWER_BEGINS
 
 
 async def takes_an_hour(content: Any) -> None:
@@ -223,6 +224,45 @@ async def test_a_message_whose_answer_lay_unread_for_longer_than_its_lease_is_no
         await asyncio.sleep(0.5)  # the poll has waited since before the message was sent
         world.queue.send(OutgoingMessage("one"))
         await asyncio.sleep(7.1)
+        assert handled == []
+        assert "it is not started" in caplog.text
+        world.dispatcher.stop()
+
+
+@attrs.define(eq=False)
+class Slow(FlakyConsumer):
+    """A consumer whose answers lie in the socket for 7 s, and are read then in many pieces, for a second."""
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        messages = await super().receive(limit)
+        if messages:
+            block(7)
+            begins = ANSWER_BEGINS.get()
+            assert begins is not None
+            begins()
+            await asyncio.sleep(2)
+        return messages
+
+
+@attrs.define(eq=False)
+class ReadingSlowly(World):
+    def consumer(self) -> FlakyConsumer:
+        return Slow(self.queue, self.wait_time, self.batch_size, self.faults)
+
+
+async def test_an_answer_that_is_read_in_many_pieces_is_as_old_as_the_first_of_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handled: list[str] = []
+
+    async def handle(content: str) -> None:
+        handled.append(content)
+
+    world = ReadingSlowly(queue("orders", visibility_timeout=6), handle)
+    async with world:
+        await asyncio.sleep(0.5)
+        world.queue.send(OutgoingMessage("one"))
+        await asyncio.sleep(9.2)
         assert handled == []
         assert "it is not started" in caplog.text
         world.dispatcher.stop()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import attrs
@@ -17,6 +17,7 @@ from loafer.adapters.aws.bounds import (
     TOO_LARGE,
     Excess,
 )
+from loafer.ports.consumer import ANSWER_BEGINS
 
 READ = 64 * 1024
 """Bytes that are read at once, into memory that is used again: asyncio would ask the system for 256 KiB each time."""
@@ -66,6 +67,7 @@ class Connection(asyncio.BufferedProtocol, asyncio.Protocol):
     _transport: asyncio.Transport = attrs.field(init=False)
     _parser: httptools.HttpResponseParser = attrs.field(init=False)
     _reading: memoryview | None = attrs.field(default=None, init=False)
+    _began: "Callable[[], object] | None" = attrs.field(default=None, init=False)  # to be told that an answer has begun
     _answer: "asyncio.Future[Answer] | None" = attrs.field(default=None, init=False)
     _in_body: bool = attrs.field(default=False, init=False)
     _headers: list[tuple[bytes, bytes]] = attrs.field(factory=list, init=False)
@@ -84,7 +86,7 @@ class Connection(asyncio.BufferedProtocol, asyncio.Protocol):
 
         """
         self.heard, self._most, self._room, self._patience, self._informational = False, room, room, LARGEST_HEAD, 0
-        self._answer = asyncio.get_running_loop().create_future()
+        self._answer, self._began = asyncio.get_running_loop().create_future(), ANSWER_BEGINS.get()
         self._transport.write(request)
         try:
             return await self._answer
@@ -92,7 +94,7 @@ class Connection(asyncio.BufferedProtocol, asyncio.Protocol):
             self.close()
             raise
         finally:
-            self._answer = None
+            self._answer = self._began = None
 
     def close(self) -> None:
         """End the connection, whatever it carries."""
@@ -121,6 +123,9 @@ class Connection(asyncio.BufferedProtocol, asyncio.Protocol):
     def data_received(self, data: bytes | memoryview) -> None:
         """Read on in the answer; what nobody asked for, is no HTTP or is too much ends the connection."""
         self.heard = True
+        if self._began is not None:
+            self._began()
+            self._began = None
         try:
             self._read(data)
         except Excess as error:

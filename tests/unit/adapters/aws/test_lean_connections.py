@@ -7,6 +7,7 @@ import pytest
 from lean_fakes import GONE, FakeHost, FakeTransport, answer, http_to
 
 from loafer.adapters.aws.lean.connection import Connection, Lost
+from loafer.ports.consumer import ANSWER_BEGINS
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -16,6 +17,19 @@ async def test_a_connection_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     http = http_to(host, monkeypatch)
     assert [(await http.post(b"a")).body, (await http.post(b"b")).body] == [b"1", b"2"]
     assert [transport.written for transport in host.transports] == [[b"a", b"b"]]
+
+
+async def test_whoever_wants_to_know_is_told_once_that_an_answer_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pieces = [bytes([byte]) for byte in answer(b"1")]
+    http = http_to(FakeHost([pieces, [answer(b"2")], [answer(b"3")]]), monkeypatch)
+    begun: list[str] = []
+    token = ANSWER_BEGINS.set(lambda: begun.append("begun"))
+    assert [(await http.post(b"a")).body, (await http.post(b"b")).body] == [b"1", b"2"]
+    ANSWER_BEGINS.reset(token)
+    await http.post(b"c")
+    assert begun == ["begun"] * 2
 
 
 @pytest.mark.parametrize(
