@@ -49,16 +49,19 @@ class Connection:
         """Tell whether it is open in this event loop."""
         return self.loop is asyncio.get_running_loop()
 
-    async def publish(self, message: OutgoingMessage) -> str:
+    def publish(self, message: OutgoingMessage) -> Awaitable[str]:
         """Send one message and return its id; PublisherError if it was not sent."""
         if self.told is None:
-            return await self._in_its_loop(self.publisher.publish(message))
-        [identity] = await self.told.send([message], self._send_one)
-        return str(identity)
+            return self._in_its_loop(self.publisher.publish(message))
+        return self._publish_told(message, self.told)
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
         """Send many; per message its id, or why it was not sent."""
         return await (self._send(messages) if self.told is None else self.told.send(messages, self._send))
+
+    async def _publish_told(self, message: OutgoingMessage, told: ToldSends) -> str:
+        [identity] = await told.send([message], self._send_one)
+        return str(identity)
 
     async def _send_one(self, messages: Sequence[OutgoingMessage]) -> Results:
         return [await self._in_its_loop(self.publisher.publish(messages[0]))]

@@ -56,6 +56,9 @@ FIFO = ".fifo"
 """How the name of a FIFO queue or topic ends: the services demand it."""
 
 
+_PRINTABLE_ASCII = bytes(range(0x20, 0x7F))
+
+
 @cache
 def _forbidden() -> re.Pattern[str]:
     """Return what finds a character that no message may hold; it takes milliseconds to compile."""
@@ -148,7 +151,12 @@ def _is_plain(message: "OutgoingMessage", limits: Limits) -> bool:
     """Tell whether it is nothing but a body that any queue takes, as most are; nothing printable is forbidden."""
     alone = not (message.attributes or message.group or message.deduplication_id or message.trace_header)
     free = message.delay is None and not limits.ordered
-    return alone and free and message.body.isprintable() and size_of(message) <= limits.size
+    return alone and free and _is_printable(message.body) and size_of(message) <= limits.size
+
+
+def _is_printable(text: str) -> bool:
+    """Tell whether a text is printable, as `isprintable` does, which takes four times as long."""
+    return not text.encode().translate(None, _PRINTABLE_ASCII) if text.isascii() else text.isprintable()
 
 
 def _too_much(message: "OutgoingMessage", limits: Limits) -> str | None:

@@ -1,6 +1,5 @@
 """What calls cost, by list prices, and what would cost less."""
 
-import math
 from collections.abc import Iterable, Iterator
 
 import attrs
@@ -33,7 +32,7 @@ WORTH_SAYING = 0.01
 
 def chunks_in(size: int) -> int:
     """Return as how many requests a call with so many bytes of messages is billed."""
-    return max(1, math.ceil(size / CHUNK))
+    return -(-size // CHUNK) or 1
 
 
 @attrs.frozen(kw_only=True)

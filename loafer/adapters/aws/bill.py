@@ -39,11 +39,7 @@ class Bill:
         if operation == RECEIVE:
             self._add_receive(place, parameters, answer)
             return
-        chunks, grouped = 1, False
-        if operation in _SENDING:
-            messages = parameters.get("Entries") or parameters.get("PublishBatchRequestEntries") or (parameters,)
-            chunks = chunks_in(sum([_size(message) for message in messages]))
-            grouped = any("MessageGroupId" in message for message in messages)
+        chunks, grouped = _sent(parameters) if operation in _SENDING else (1, False)
         with self._lock:
             line = self._lines[operation, place]
             line.calls += 1
@@ -84,6 +80,14 @@ BILL = Bill()
 """That of this process."""
 
 
+def _sent(parameters: Mapping[str, Any]) -> tuple[int, bool]:
+    """Return as how many requests a call that sends is billed, and whether one of its messages has a group."""
+    messages = parameters.get("Entries") or parameters.get("PublishBatchRequestEntries")
+    if not messages:  # it is one
+        return chunks_in(_size(parameters)), "MessageGroupId" in parameters
+    return chunks_in(sum([_size(message) for message in messages])), any("MessageGroupId" in each for each in messages)
+
+
 def _received(messages: Any) -> tuple[int, bool]:
     """Return as how many requests a receive is billed, and whether its messages have groups: all have, or none."""
     try:
@@ -96,9 +100,8 @@ def _received(messages: Any) -> tuple[int, bool]:
 
 def _size(message: Mapping[str, Any]) -> int:
     """Return about how large a message is: its body, in characters, and its attributes."""
-    body = message.get("MessageBody") or message.get("Message") or ""
-    attributes = message.get("MessageAttributes")
-    return len(body) + (len(str(attributes)) if attributes else 0)
+    size = len(message.get("MessageBody") or message.get("Message") or "")
+    return size + len(str(message["MessageAttributes"])) if "MessageAttributes" in message else size
 
 
 def _grouped(message: Mapping[str, Any]) -> bool:

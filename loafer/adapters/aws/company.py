@@ -22,11 +22,13 @@ class Company:
     event loop. Whatever was not sent in company goes by itself as well, and that says what became of it.
 
     Attributes:
+        check: Raises PublisherError for what would be refused.
         alone: Sends one, and returns its id; raises what becomes of it else.
         together: Sends some in one call, once, and returns of each its id or why it was not sent.
 
     """
 
+    check: Callable[[OutgoingMessage], None]
     alone: Callable[[OutgoingMessage], Awaitable[str]]
     together: Callable[[Sequence[OutgoingMessage]], Awaitable[Sequence[str | Failure]]]
     _on_their_way: int = attrs.field(default=0, init=False)
@@ -34,7 +36,8 @@ class Company:
     _calls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     async def publish(self, message: OutgoingMessage) -> str:
-        """Send a message and return its id; raises what `alone` raises."""
+        """Send a message and return its id; raises what `check` and `alone` raise."""
+        self.check(message)
         identity = await self._joined(message) if self._on_their_way else None
         if identity is not None:
             return identity

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import attrs
 
@@ -11,29 +11,31 @@ T = TypeVar("T")
 
 @attrs.define(eq=False)
 class Deadlines:
-    """The deadlines of calls that are under way in one event loop.
+    """The deadlines of calls that are under way in one event loop, one of a task at once.
 
-    A timer of its own, as `asyncio.timeout` sets, costs a call a twentieth of its CPU.
+    A timer of its own, as `asyncio.timeout` sets, costs a call a twentieth of its CPU, and its scope another one.
     """
 
-    _ends: dict[asyncio.Timeout, float] = attrs.field(factory=dict, init=False)
+    _ends: "dict[asyncio.Task[Any], float]" = attrs.field(factory=dict, init=False)
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
     async def within(self, seconds: float, call: Awaitable[T]) -> T:
         """Return what a call comes to; TimeoutError after so many seconds, when it is cancelled."""
-        scope = asyncio.Timeout(None)
-        try:
-            async with scope:
-                self._set(scope, seconds)
-                return await call
-        finally:
-            self._ends.pop(scope, None)
-
-    def _set(self, scope: asyncio.Timeout, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        end = self._ends[scope] = loop.time() + seconds
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - it is what runs this
+        end = self._ends[task] = loop.time() + seconds
         if self._timer is None or end < self._timer.when():
             self._look_at(end)
+        cancelled_before = task.cancelling()
+        try:
+            return await call
+        except asyncio.CancelledError as error:
+            if task in self._ends or task.cancelling() > cancelled_before + 1:
+                raise  # somebody else has cancelled it
+            raise TimeoutError from error
+        finally:
+            if self._ends.pop(task, None) is None:
+                task.uncancel()
 
     def _look_at(self, when: float) -> None:
         if self._timer is not None:
@@ -44,8 +46,8 @@ class Deadlines:
         """End what is due, and look again when the next one is."""
         self._timer = None
         now = asyncio.get_running_loop().time()
-        for scope in [scope for scope, end in self._ends.items() if end <= now]:
-            del self._ends[scope]
-            scope.reschedule(now)
+        for task in [task for task, end in self._ends.items() if end <= now]:
+            del self._ends[task]
+            task.cancel()
         if self._ends:
             self._look_at(min(self._ends.values()))

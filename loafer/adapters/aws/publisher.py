@@ -1,6 +1,7 @@
 """The publishers: to an SQS queue, and to an SNS topic."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import attrs
 
@@ -65,9 +66,9 @@ class SQSPublisher(Publisher):
         """Look the queue up; PublisherError within 10 seconds if that fails."""
         await self._channel.open(self._find)
 
-    async def publish(self, message: OutgoingMessage) -> str:
+    def publish(self, message: OutgoingMessage) -> Coroutine[Any, Any, str]:
         """Send one message and return its id."""
-        return await self._channel.publish(message)
+        return self._channel.publish(message)
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
         """Send many; PublisherError before any is sent if one of them breaks a limit."""
@@ -111,9 +112,9 @@ class SNSPublisher(Publisher):
         """Look the topic up by its whole name; PublisherError within 10 seconds if that fails."""
         await self._channel.open(self.find)
 
-    async def publish(self, message: OutgoingMessage) -> str:
+    def publish(self, message: OutgoingMessage) -> Coroutine[Any, Any, str]:
         """Send one message and return its id."""
-        return await self._channel.publish(message)
+        return self._channel.publish(message)
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
         """Send many; PublisherError before any is sent if one of them breaks a limit."""

@@ -1,7 +1,7 @@
 """What publishing to SQS and to SNS has in common: one channel, told by a dialect how a service names things."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
@@ -56,6 +56,7 @@ class Channel:
     Attributes:
         transport: What carries the frequent calls, `lean` or `aiobotocore`; None: what LOAFER_SQS_TRANSPORT says.
         access: How its service is reached, where the environment is not to say it.
+        place: How an error message names it.
 
     """
 
@@ -63,6 +64,7 @@ class Channel:
     address: Address
     transport: str | None = None
     access: Access = attrs.field(factory=Access)
+    place: str = attrs.field(init=False)
     _limits: Limits = attrs.field(init=False)
     _stack: AsyncExitStack | None = attrs.field(init=False, default=None)
     _client: Client = attrs.field(init=False, default=None)
@@ -73,17 +75,13 @@ class Channel:
 
     def __attrs_post_init__(self) -> None:
         """Import the SDK where it will be needed."""
+        self.place = f"{self.dialect.noun} {self.address.name!r}"
         self._limits = self.dialect.limits.of(self.address.name)
-        self._company = Company(self._publish_alone, partial(self._publish_chunk, attempts=1))
+        self._company = Company(self._check, self._publish_alone, partial(self._publish_chunk, attempts=1))
         if self.dialect.lean:
             prepare(self.address.region, self.transport, self.access)
         else:
             import_sdk()
-
-    @property
-    def place(self) -> str:
-        """How an error message names it."""
-        return f"{self.dialect.noun} {self.address.name!r}"
 
     async def open(self, find: Callable[[Client], Awaitable[str]]) -> None:
         """Have `find` say the URL or ARN, given the client if one is needed; PublisherError after 8 seconds at most."""
@@ -124,18 +122,21 @@ class Channel:
 
             self._lean = await enter_lean_transport(stack, self._client, self.place, 0, self.transport, **self.access)
 
-    async def ask(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, operation: str, parameters: dict[str, Any]) -> Awaitable[dict[str, Any]]:
         """Return the answer to an operation, asked for once; raises what the SDK raises, and UnreadableAnswer."""
         BILL.add(operation, self.address.name, parameters, None)
         if self._lean is None or operation not in OPERATIONS:
-            return await called(self._client, operation, parameters)
-        return await self._deadlines.within(CALL_TIMEOUT, self._lean.call(operation, parameters))
+            return called(self._client, operation, parameters)
+        return self._deadlines.within(CALL_TIMEOUT, self._lean.call(operation, parameters))
 
-    async def publish(self, message: OutgoingMessage) -> str:
+    def publish(self, message: OutgoingMessage) -> Coroutine[Any, Any, str]:
         """Send one message and return its id; PublisherError if it breaks a limit (then before any call) or fails."""
-        self._check(message)
         if self.dialect.lean and not self._limits.ordered:
-            return await self._company.publish(message)
+            return self._company.publish(message)
+        return self._publish_checked(message)
+
+    async def _publish_checked(self, message: OutgoingMessage) -> str:
+        self._check(message)
         return await self._publish_alone(message)
 
     async def _publish_alone(self, message: OutgoingMessage) -> str:
@@ -199,11 +200,11 @@ class Channel:
             results[position] = failure_of(failed, texts_in(entries[position]))
         return results
 
-    async def _call(self, operation: str, parameters: dict[str, Any], attempts: int = ATTEMPTS) -> dict[str, Any]:
+    def _call(self, operation: str, parameters: dict[str, Any], attempts: int = ATTEMPTS) -> Awaitable[dict[str, Any]]:
         if self._stack is None:
             raise PublisherError(f"{self.place}: the publisher is not open")
         parameters = {self.dialect.target: self._target, **parameters}
-        return await persistent(partial(self.ask, operation, parameters), self.place, attempts)
+        return persistent(partial(self.ask, operation, parameters), self.place, attempts)
 
     def _entry(self, message: OutgoingMessage) -> dict[str, Any]:
         entry: dict[str, Any] = {self.dialect.body: message.body}

@@ -27,7 +27,8 @@ class MemoryPublisher(Publisher):
         try:
             return self.queue.send(message)
         except ValueError as error:
-            raise PublisherError(str(error)) from error
+            told = PublisherError(str(error))
+        raise told
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
         """Put many on the queue."""

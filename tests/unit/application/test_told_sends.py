@@ -131,6 +131,17 @@ async def test_what_was_not_sent_is_an_error_of_the_span_and_counted_as_such(err
     assert {wrong: number for (_, _, wrong), number in measures.sends.items()} == truth
 
 
+async def test_of_a_single_message_that_breaks_a_limit_nobody_is_told() -> None:
+    app, told = Loafer(), Told()
+    receipts = app.publisher("receipts.fifo")
+    publisher = Refuses(PublisherError("no"))
+    async with opened(app, MemoryBroker(), told.observer(), publisher=publisher):
+        with pytest.raises(PublisherError, match=r"^queue 'receipts.fifo' does not take the message: it has no group"):
+            await receipts.publish(1)
+    assert not told.spans
+    assert not publisher.got
+
+
 class Breaks(Observer):
     """Raises, or wants what cannot be to go with messages."""
 

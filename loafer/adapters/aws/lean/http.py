@@ -11,6 +11,7 @@ import attrs
 
 from loafer.adapters.aws.bounds import LARGEST_ANSWER
 from loafer.adapters.aws.lean.connection import Answer, Connection, Lost
+from loafer.adapters.aws.lean.places import Places
 from loafer.adapters.aws.names import LookUp
 
 IDLE_LIMIT = 12
@@ -51,12 +52,12 @@ class Http:
     limit: int
     _idle: deque[Connection] = attrs.field(factory=deque, init=False)
     _closed: bool = attrs.field(default=False, init=False)
-    _places: asyncio.Semaphore = attrs.field(init=False)
+    _places: Places = attrs.field(init=False)
     _look_up: LookUp = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the places."""
-        self._places = asyncio.Semaphore(self.limit)
+        self._places = Places(self.limit)
         self._look_up = LookUp(self.url.hostname or "", self.url.port or (443 if self.tls else 80))
 
     async def post(self, request: bytes, room: int = LARGEST_ANSWER) -> Answer:
@@ -68,20 +69,26 @@ class Http:
             Excess: it was closed, for what it brought.
 
         """
-        await self._places.acquire()
+        if not self._places.take():
+            await self._places.turn()
+        connection: Connection | None = None
         try:
-            kept = self._take_idle()
-            if kept is not None:
+            connection = self._take_idle()
+            if connection is not None:
                 try:
-                    return self._answered(kept, await kept.ask(request, room))
+                    return self._answered(connection, await connection.ask(request, room))
                 except Lost:
-                    if kept.heard:
+                    if connection.heard:
                         raise
                     # It was closed from the other side while it lay idle: that says nothing about a new one.
-            made = await self._connect()
-            return self._answered(made, await made.ask(request, room))
+            connection = await self._connect()
+            return self._answered(connection, await connection.ask(request, room))
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            raise
         finally:
-            self._places.release()
+            self._places.leave()
 
     def close(self) -> None:
         """Close what is idle, and what is in use once it has its answer."""

@@ -30,6 +30,26 @@ class Credentials(Protocol):
     def token(self) -> str | None: ...  # noqa: D102
 
 
+@attrs.frozen
+class _Form:
+    """A request's head, and what is signed of it, as far as neither depends on the body.
+
+    Attributes:
+        made_for: The second of Unix time and the credentials that it is good for.
+        canonical: What comes before the body's hash in what is hashed.
+        text: What comes before that hash in what is signed.
+        head: What comes before the signature.
+        mac: Signs.
+
+    """
+
+    made_for: tuple[int | str | None, ...] = attrs.field(repr=False)
+    canonical: str = attrs.field(repr=False)
+    text: str
+    head: str = attrs.field(repr=False)
+    mac: hmac.HMAC = attrs.field(repr=False)
+
+
 @attrs.define(eq=False)
 class Signer:
     """Writes the heads of signed POST requests to one endpoint.
@@ -46,7 +66,7 @@ class Signer:
     path: str
     region: str
     user_agent: str
-    _second: tuple[int, str] = attrs.field(default=(-1, ""), init=False)
+    _forms: dict[str, _Form] = attrs.field(factory=dict, init=False, repr=False)
     _key_of: tuple[str | None, ...] = attrs.field(default=(), init=False, repr=False)
     _mac: hmac.HMAC = attrs.field(init=False, repr=False)
 
@@ -59,31 +79,38 @@ class Signer:
             UnusableCredentials: the credentials would break the headers.
 
         """
-        date = self._date(int(now))
-        mac, token = self._mac_of(credentials, date[:8]).copy(), credentials.token
+        form = self._form(target, credentials, int(now))
+        canonical = form.canonical + sha256(body).hexdigest()
+        mac = form.mac.copy()
+        mac.update((form.text + sha256(canonical.encode()).hexdigest()).encode())
+        rest = f"{mac.hexdigest()}\r\nAccept-Encoding: identity\r\nContent-Length: {len(body)}\r\n\r\n"
+        return (form.head + rest).encode()
+
+    def _form(self, target: str, credentials: Credentials, second: int) -> _Form:
+        """Return the form of an operation's requests, which is made once a second."""
+        access_key, token = credentials.access_key, credentials.token
+        made_for = second, access_key, credentials.secret_key, token
+        form = self._forms.get(target)
+        if form is not None and form.made_for == made_for:
+            return form
+        date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        mac = self._mac_of(credentials, date[:8])
         names = _SIGNED_WITH_TOKEN if token else _SIGNED
+        scope = f"{date[:8]}/{self.region}/sqs/aws4_request"
         canonical = (
             f"POST\n{self.path}\n\ncontent-type:{CONTENT_TYPE}\nhost:{self.host}\nx-amz-date:{date}\n"
             + (f"x-amz-security-token:{token}\n" if token else "")
-            + f"x-amz-target:{target}\nx-amzn-query-mode:true\n\n{names}\n{sha256(body).hexdigest()}"
+            + f"x-amz-target:{target}\nx-amzn-query-mode:true\n\n{names}\n"
         )
-        scope = f"{date[:8]}/{self.region}/sqs/aws4_request"
-        text = f"{_ALGORITHM}\n{date}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        mac.update(text.encode())
-        return (
+        head = (
             f"POST {self.path} HTTP/1.1\r\nHost: {self.host}\r\nUser-Agent: {self.user_agent}\r\n"
             f"Content-Type: {CONTENT_TYPE}\r\nX-Amz-Date: {date}\r\n"
             + (f"X-Amz-Security-Token: {token}\r\n" if token else "")
             + f"X-Amz-Target: {target}\r\nX-Amzn-Query-Mode: true\r\n"
-            f"Authorization: {_ALGORITHM} Credential={credentials.access_key}/{scope}, "
-            f"SignedHeaders={names}, Signature={mac.hexdigest()}\r\n"
-            f"Accept-Encoding: identity\r\nContent-Length: {len(body)}\r\n\r\n"
-        ).encode()
-
-    def _date(self, second: int) -> str:
-        if self._second[0] != second:
-            self._second = second, time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-        return self._second[1]
+            f"Authorization: {_ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={names}, Signature="
+        )
+        form = self._forms[target] = _Form(made_for, canonical, f"{_ALGORITHM}\n{date}\n{scope}\n", head, mac)
+        return form
 
     def _mac_of(self, credentials: Credentials, day: str) -> hmac.HMAC:
         """Return what signs with the key of a day; it is made once, when the credentials are looked at too."""

@@ -76,16 +76,23 @@ class LeanTransport:
             ParamValidationError: the parameters are not what can be sent.
 
         """
-        body, skew = _body_of(parameters), self._skew
+        name, body = OPERATIONS[operation], _body_of(parameters)
         entries, room = asked_for(parameters)
         room = room if operation == "receive_message" else LARGEST_ANSWER
-        answer = await self._post(operation, body, skew, room)
-        refusal = refusal_in(answer, OPERATIONS[operation])
-        if refusal is not None and self._corrects_skew(refusal, _date_of(answer), skew):
-            answer = await self._post(operation, body, self._skew, room)
-            refusal = refusal_in(answer, OPERATIONS[operation])
-        if refusal is not None:
-            raise refusal
+        for first in (True, False):  # what is refused for its date is sent once more, with a better one
+            skew = self._skew
+            head = self.signer.head("AmazonSQS." + name, body, await self.credentials(), time.time() + skew)
+            try:
+                answer = await self.http.post(head + body, room)
+            except TimeoutError:
+                raise
+            except (Excess, OSError, RuntimeError) as error:  # uvloop has been seen to raise the last of them
+                raise self._in_the_sdks_words(error) from error
+            refusal = refusal_in(answer, name)
+            if refusal is None:
+                break
+            if not first or not self._corrects_skew(refusal, _date_of(answer), skew):
+                raise refusal
         try:
             return await decoded(answer.body, entries, room)
         except Excess as error:
@@ -96,21 +103,17 @@ class LeanTransport:
         """Let go of connections."""
         self.http.close()
 
-    async def _post(self, operation: str, body: bytes, skew: float, room: int) -> Answer:
-        now = time.time() + skew
-        head = self.signer.head("AmazonSQS." + OPERATIONS[operation], body, await self.credentials(), now)
-        try:
-            return await self.http.post(head + body, room)
-        except TimeoutError:
-            raise
-        except Excess as error:
-            raise UnreadableAnswer(str(error)) from error
-        except Lost as error:
-            raise sdk.ConnectionClosedError(endpoint_url=self.endpoint, error=error) from error
-        except SSLError as error:
-            raise sdk.SSLError(endpoint_url=self.endpoint, error=error) from error
-        except (OSError, RuntimeError) as error:  # uvloop has been seen to raise the latter for a failed connection
-            raise sdk.EndpointConnectionError(endpoint_url=self.endpoint, error=error) from error
+    def _in_the_sdks_words(self, error: Exception) -> Exception:
+        """Return what the SDK raises where no answer comes."""
+        if isinstance(error, Excess):
+            return UnreadableAnswer(str(error))
+        kind = sdk.EndpointConnectionError
+        if isinstance(error, Lost):
+            kind = sdk.ConnectionClosedError
+        elif isinstance(error, SSLError):
+            kind = sdk.SSLError
+        told: Exception = kind(endpoint_url=self.endpoint, error=error)
+        return told
 
     def _corrects_skew(self, refusal: sdk.ClientError, date: float | None, used: float) -> bool:
         """Set our clock by the server's where a request was refused for its date; tell whether that changed it.

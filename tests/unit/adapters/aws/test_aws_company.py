@@ -27,7 +27,7 @@ class Calls:
         self.alone: list[str] = []
         self.together: list[list[str]] = []
         self.answered = asyncio.Event()
-        self.company = Company(self.send_alone, self.send_together)
+        self.company = Company(lambda _: None, self.send_alone, self.send_together)
 
     async def send_alone(self, message: OutgoingMessage) -> str:
         self.alone.append(message.body)

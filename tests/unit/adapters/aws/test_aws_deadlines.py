@@ -66,3 +66,66 @@ async def test_a_call_that_sets_an_earlier_deadline_is_not_kept_waiting_and_all_
     await asyncio.gather(*(call.run(deadlines) for call in calls))
     assert [call.timed_out for call in calls] == [False] * 6 + [True]
     assert set_at == pytest.approx([30, 10, 5, 30], abs=1e-6)
+
+
+async def a_call_until(end: asyncio.Event, *, swallows: bool = False) -> str:
+    """Return when `end` is set; what swallows its cancellation returns then."""
+    try:
+        await end.wait()
+    except asyncio.CancelledError:
+        if not swallows:
+            raise
+    return "answer"
+
+
+def cancellations() -> int:
+    task = asyncio.current_task()
+    assert task is not None
+    return task.cancelling()
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+def test_a_deadline_that_has_come_leaves_nothing_of_its_cancelling_behind(swallows: bool) -> None:
+    async def main() -> tuple[object, int]:
+        deadlines = Deadlines()
+        ended: object
+        try:
+            ended = await deadlines.within(5, a_call_until(asyncio.Event(), swallows=swallows))
+        except TimeoutError as error:
+            ended = type(error.__cause__)
+        return ended, cancellations()
+
+    assert run(main()) == ("answer" if swallows else asyncio.CancelledError, 0)
+
+
+@pytest.mark.parametrize("after", [1, 5])
+def test_what_somebody_else_cancels_before_its_deadline_or_with_it_is_cancelled(after: int) -> None:
+    async def main() -> BaseException | None:
+        deadlines = Deadlines()
+        called = asyncio.create_task(deadlines.within(5, a_call_until(asyncio.Event())))
+        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(after, called.cancel)
+        await asyncio.wait([called])
+        assert not deadlines._ends
+        return asyncio.CancelledError() if called.cancelled() else called.exception()
+
+    assert isinstance(run(main()), asyncio.CancelledError)
+
+
+def test_an_outer_timeout_and_a_deadline_keep_out_of_each_others_way() -> None:
+    async def main() -> tuple[str, float, int]:
+        loop, deadlines = asyncio.get_running_loop(), Deadlines()
+        began, said = loop.time(), ""
+        try:
+            async with asyncio.timeout(3):
+                await deadlines.within(5, a_call_until(asyncio.Event()))
+        except TimeoutError:
+            said = "outer"
+        async with asyncio.timeout(9):
+            with pytest.raises(TimeoutError):
+                await deadlines.within(2, a_call_until(asyncio.Event()))
+        return said, loop.time() - began, cancellations()
+
+    said, seconds, left = run(main())
+    assert (said, left) == ("outer", 0)
+    assert seconds == pytest.approx(5, abs=1e-6)
