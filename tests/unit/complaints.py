@@ -16,7 +16,7 @@ _complain = asyncio.BaseEventLoop.call_exception_handler
 
 
 def _hear(loop: asyncio.BaseEventLoop, context: dict[str, Any]) -> None:
-    if not context["message"].endswith(_OF_GARBAGE):
+    if not context.get("message", "").endswith(_OF_GARBAGE):
         _heard.append(context)
     _complain(loop, context)
 
@@ -36,7 +36,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Let a test fail for what an event loop complains of."""
     result = yield
     if _heard and "complaints" not in getattr(item, "fixturenames", ()):
-        heard, cause = [context["message"] for context in _heard], _heard[0].get("exception")
+        heard, cause = [context.get("message", "") for context in _heard], _heard[0].get("exception")
         _heard.clear()
         raise AssertionError(f"an event loop complained: {'; '.join(heard)}") from cause
     return result
