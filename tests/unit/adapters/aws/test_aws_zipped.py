@@ -1,6 +1,7 @@
 """What is read of an answer that something on the way has compressed, unasked."""
 
 import gzip
+import io
 import json
 import zlib
 
@@ -33,6 +34,13 @@ async def answer_to_a_receive(body: bytes, status: int = 200) -> object:
 @pytest.mark.parametrize("body", [RECEIVED, RECEIVED + b" " * 2 * MEGA, b"{}"], ids=["small", "large", "empty"])
 async def test_an_answer_that_was_compressed_on_the_way_is_read(body: bytes) -> None:
     assert await answer_to_a_receive(gzip.compress(body)) == json.loads(body)
+
+
+async def test_nothing_is_counted_in_what_is_compressed() -> None:
+    file = io.BytesIO()
+    with gzip.GzipFile("[," * 100_000, "wb", 0, file) as zipped:  # the name stands before what is compressed
+        zipped.write(RECEIVED + b" " * 2 * MEGA)
+    assert await answer_to_a_receive(file.getvalue()) == json.loads(RECEIVED)
 
 
 async def test_a_refusal_that_was_compressed_on_the_way_is_read() -> None:
