@@ -24,7 +24,7 @@ from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, repr=False)
 class Errands:
     """Handles messages whose handler is a plain function without a time limit, from their start to their end.
 

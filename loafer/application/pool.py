@@ -106,10 +106,9 @@ class ThreadPool:
     def withdraw(self, call: Call) -> bool:
         """Keep a call from its start, on its event loop; False if it is too late for that."""
         with self._guard:
-            try:
-                self._calls.remove(call)
-            except ValueError:
+            if call not in self._calls:
                 return False
+            self._calls.remove(call)
         call.answers.awaited -= 1
         return True
 

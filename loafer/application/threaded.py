@@ -88,9 +88,11 @@ class Answers:
                 self.loop.call_soon(self._hand_over)
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class Call:
     """A function that is to run in a thread, or runs, or has ended.
+
+    Whoever writes it out, as an error of Python's or asyncio's own may, must not write all that it leads to.
 
     Attributes:
         function: The function.
@@ -138,7 +140,7 @@ class Call:
         """Take note, on the event loop, that it has ended or is withdrawn."""
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class AwaitedCall(Call):
     """A function that somebody waits for.
 
