@@ -92,6 +92,11 @@ class _Translating:
     result: Mapping[str, Any] | None = None
     error: BaseException | None = None
 
+    @property
+    def seen(self) -> object:
+        """The content, or the body where no condition wanted it translated."""
+        return self.message.body if self.result is None else content_of(self.result)
+
     async def __call__(self) -> Mapping[str, Any] | None:
         try:
             translated: Any = self.route.translate(self.message)
@@ -116,11 +121,12 @@ async def deliver_to_one(route: Route, branching: Branching, message: Message, l
         if taker is None and translating.error is None:
             branching.unmatched(sight)
     except BaseException as error:  # noqa: BLE001 - a user's own condition may raise anything; the message is kept
-        return Delivery(route.name, message, Outcome.FAILED, error, undecided=True)
+        return Delivery(route.name, message, Outcome.FAILED, error, translating.seen, undecided=True)
     if translating.error is not None:
         return Delivery(route.name, message, Outcome.UNTRANSLATED, translating.error)
     if taker is None:
-        return Delivery(route.name, message, Outcome.REJECTED if branching.reject else Outcome.IGNORED)
+        outcome = Outcome.REJECTED if branching.reject else Outcome.IGNORED
+        return Delivery(route.name, message, outcome, content=translating.seen)
     TAKER.set(taker.name)
     limit = limit if taker.timeout is None else taker.timeout
     pool = pool_of(taker.call.handle) if branching.partly_threaded else None

@@ -13,7 +13,7 @@ from loafer.entrypoints.commands.display import errors_in_one_line
 from loafer.entrypoints.commands.dlq.group import dlq
 from loafer.entrypoints.commands.given import read_settings, settings_alone, verbosity
 from loafer.entrypoints.commands.operations import OPERATIONS
-from loafer.entrypoints.commands.options import setting_options, verbose_too
+from loafer.entrypoints.commands.options import BesideGlobalOptions, setting_options, verbose_too
 from loafer.entrypoints.commands.publishing import PUBLISHING
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.worker.ending import FAILED, end_with
@@ -56,7 +56,7 @@ def start(context: click.Context) -> None:
     context.exit(run_routes(context))
 
 
-@cli.command()
+@cli.command(cls=BesideGlobalOptions)
 @click.argument("application", metavar="MODULE:APP")
 @click.option("--only", multiple=True, metavar="ROUTE", help="Run this route alone; can be repeated.")
 @click.option("--processes", metavar="N", help="Worker processes, each with all of this.")

@@ -65,6 +65,21 @@ def verbose_too(command: Command) -> Command:
     )
 
 
+class BesideGlobalOptions(click.Command):
+    """A command that answers an option of loafer itself, given behind it, with where that stands."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse its own options, as any command does."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name, root = error.option_name, ctx.find_root()
+            if any(name in parameter.opts for parameter in root.command.params):
+                right = f"{root.info_name} {name} … {ctx.info_name} …"
+                raise click.UsageError(f"{name} stands before the command: {right}", ctx) from None
+            raise
+
+
 def _say_more(context: click.Context, _: click.Parameter, value: int) -> None:
     context.find_root().params["verbose"] += value
 

@@ -97,6 +97,23 @@ async def test_each_message_goes_to_the_first_route_that_takes_it(app: Loafer[No
     assert len(shop.queue("events")) == 0
 
 
+@pytest.mark.parametrize(
+    ("when", "shown"),
+    [
+        (body("kind") == "b", {"kind": "a"}),
+        (attribute("type") == "b", '{"kind": "a"}'),
+        ((body("kind") == "a") & (lambda _: bool(1 / 0)), {"kind": "a"}),
+    ],
+    ids=["decoded", "not looked at", "a condition raised"],
+)
+async def test_what_no_handler_got_is_shown_as_it_was_looked_at(app: Loafer[None], when: Any, shown: object) -> None:
+    app.route("memory://events", when=when, options=QUICK)(handle)
+    shop = Shop(app)
+    shop.send({"kind": "a"})
+    await shop.run()
+    assert shop.ended[0].content == shown
+
+
 async def test_each_route_has_its_own_content_retry_and_errors_that_reject(app: Loafer[None]) -> None:
     times: list[float] = []
 

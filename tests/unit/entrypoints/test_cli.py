@@ -141,6 +141,20 @@ def test_an_unknown_command_is_wrong_usage() -> None:
     assert "publish_sqss" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ("run shop:app --max-jobs 5", "--max-jobs stands before the command: loafer --max-jobs … run …"),
+        ("run shop:app --handler x", "--handler stands before the command: loafer --handler … run …"),
+        ("run shop:app --onyl x", "No such option '--onyl'"),
+    ],
+)
+def test_an_option_of_loafer_itself_behind_run_is_told_to_stand_before_it(arguments: str, complaint: str) -> None:
+    done = click.testing.CliRunner().invoke(cli_module.cli, shlex.split(arguments), prog_name="loafer")
+    assert done.exit_code == 2
+    assert f"Error: {complaint}" in done.stderr
+
+
 @pytest.mark.parametrize("option", ["--help", "--version"])
 def test_the_help_imports_nothing_that_is_slow(option: str) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "loafer", option]
