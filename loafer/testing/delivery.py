@@ -37,7 +37,7 @@ class Delivery:
         message: The message as it was received.
         outcome: What becomes of the message.
         error: What the translator or the handler raised; None if it returned.
-        at: When it ended, in virtual seconds.
+        at: When it ended, in seconds of the world from its beginning.
         route: The name of its route.
 
     """

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -45,6 +46,11 @@ class Skipped:
 
     seconds: float = 0.0
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
+
+    @property
+    def ahead(self) -> float:
+        """Seconds by which time since the epoch is ahead of it; none where time is virtual."""
+        return 0.0 if isinstance(self._loop, VirtualLoop) else time.time() - self.now()
 
     def now(self) -> float:
         """Return the time, in any thread."""
@@ -188,8 +194,10 @@ async def in_memory(
     clock, chance = Skipped(), Chance(Faults(), random.Random())
     places = Places(clock.now)
     add_places(places, application, max_receive_count)
+    for queue in places.queues.values():
+        queue.ahead = clock.ahead
     sources = dict.fromkeys(name_in(route.source) for route in chosen(application.routes(), only))
-    journal, post = Journal(clock.now, places.queues), Post(places, chance)
+    journal, post = Journal(clock.now, places.queues, clock.now()), Post(places, chance)
     settings = settings_in_memory({"grace_period": 0.0, "poll_grace": 0.0, **options}, only)
     hiring = Hiring(journal, chance)
     wait = None if isinstance(asyncio.get_running_loop(), VirtualLoop) else POLLING

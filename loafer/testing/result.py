@@ -83,12 +83,14 @@ class Journal:
     Attributes:
         clock: Virtual seconds.
         queues: All queues, by name.
+        zero: The time from which deliveries are counted.
         turn: Set whenever something happened, for whoever waits for the end.
 
     """
 
     clock: Callable[[], float]
     queues: Mapping[str, MemoryQueue]
+    zero: float = 0.0
     deliveries: list[Delivery] = attrs.field(factory=list, init=False)
     delayed: list[tuple[object, float]] = attrs.field(factory=list, init=False)
     crashes: int = attrs.field(default=0, init=False)
@@ -108,7 +110,7 @@ class Journal:
 
     def ended(self, delivery: application.Delivery) -> None:
         """Note that a delivery has ended."""
-        self.deliveries.append(seen(delivery, self.clock()))
+        self.deliveries.append(seen(delivery, self.clock() - self.zero))
         self.turn.set()
 
     def released(self, message: Message, delay: float) -> None:

@@ -28,6 +28,7 @@ class MemoryQueue:
         dead_letters: The dead-letter queue; without one a message stays, however often it is delivered.
         clock: Seconds; everything on the queue happens by this time.
         deduplication_scope: Within what a FIFO queue looks for a deduplication id: the `queue` or the `messageGroup`.
+        ahead: Seconds by which time since the epoch, in which messages say when they were sent, is ahead of the clock.
         counts: What happened so far: `sent`, `received`, `deleted`, `released`, `dead_lettered`.
         changes: How often something was sent, released, deleted or extended.
 
@@ -39,6 +40,7 @@ class MemoryQueue:
     dead_letters: "MemoryQueue | None" = None
     clock: Callable[[], float] = steady_time
     deduplication_scope: Scope = "queue"
+    ahead: float = attrs.field(default=0.0, init=False)
     counts: Counter[str] = attrs.field(factory=Counter, init=False)
     changes: int = attrs.field(default=0, init=False)
     _shelf: Shelf = attrs.field(init=False)
@@ -134,7 +136,7 @@ class MemoryQueue:
             entry_id = message_id or f"{self.name}-{sequence}"
             if self.fifo and (first := self._deduplication.first_of(message, entry_id, now)) != entry_id:
                 return first
-            entry = Entry(entry_id, sequence, message, now, now + (message.delay or 0), origin)
+            entry = Entry(entry_id, sequence, message, self.ahead + now, now + (message.delay or 0), origin)
             self._entries[entry.id] = entry
             self._shelf.put(entry, now)
             self.counts["sent"] += 1

@@ -17,7 +17,7 @@ class Entry:
         id: The message id.
         sequence: Its place in the order of sending.
         message: What was sent.
-        sent_at: When it was sent.
+        sent_at: When it was sent, as its messages say it.
         visible_at: When it can be received (again).
         received_at: When its newest delivery was received.
         origin: The name of the queue whose redrive policy moved it here; None: none did.

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import time as epoch
 from typing import Any
 
 import attrs
@@ -386,3 +387,19 @@ def test_an_application_whose_worker_dies_again_and_again_loses_nothing(loafer_w
     assert (result.left["orders"], result.left["clicks"]) == ([], [])
     assert {receipt["order"] for receipt in result.left["receipts"]} == set(range(1, 21))
     assert len(state.opened) >= result.crashes
+
+
+def test_where_time_is_real_messages_were_sent_now_and_deliveries_are_counted_from_the_beginning() -> None:
+    app = Loafer()
+
+    @app.route("orders")
+    async def handle(message: Message) -> None: ...
+
+    async def test() -> None:
+        async with in_memory(app) as world:
+            world.publish("orders", {})
+            [delivery] = (await world.settle()).deliveries
+            assert delivery.message.sent_at == pytest.approx(epoch(), abs=600)
+            assert 0 <= delivery.at < 600
+
+    in_real_time(test())
