@@ -93,7 +93,8 @@ def _of_one_name(routes: Sequence[Registered]) -> Iterator[str]:
     for route in routes:
         other = first.setdefault(route.key, route)
         if other is not route:
-            yield f"{route.line}: route {route.name!r}: {other.name!r} ({other.line}) is there already; give name="
+            same = "is there already" if other.name == route.name else "has the same name in variables"
+            yield f"{route.line}: route {route.name!r}: {other.name!r} ({other.line}) {same}; give name="
 
 
 def _never_reached(routes: Sequence[Registered]) -> Iterator[str]:

@@ -223,7 +223,7 @@ def test_two_routes_of_one_name_are_a_mistake_that_names_both() -> None:
     app.route("shop-orders")(handle)
     [mistake] = app.mistakes()
     assert "route 'shop-orders': 'shop.orders' (" in mistake
-    assert mistake.endswith(") is there already; give name=")
+    assert mistake.endswith(") has the same name in variables; give name=")
 
 
 def test_a_condition_that_can_never_be_reached_names_the_routes_before_it() -> None:

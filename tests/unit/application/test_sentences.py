@@ -420,7 +420,9 @@ def test_two_routes_of_one_name_are_told_with_the_line_of_the_first() -> None:
     app.route("shop-orders")(handle)
     first, second = app.routes()
     [mistake] = app.mistakes()
-    assert mistake == (f"{second.line}: route 'shop-orders': 'shop.orders' ({first.line}) is there already; give name=")
+    assert mistake == (
+        f"{second.line}: route 'shop-orders': 'shop.orders' ({first.line}) has the same name in variables; give name="
+    )
 
 
 @pytest.mark.parametrize(
