@@ -93,9 +93,9 @@ class RouteOptions(TypedDict, total=False):
     consumer: object
 
 
-def check_options(called: str, given: Mapping[str, object], known: type = RouteOptions) -> None:
-    """Raise TypeError, as Python would, for what is no option; with the nearest that is one."""
-    names = known.__annotations__
+def check_options(called: str, given: Mapping[str, object], *more: str, known: type = RouteOptions) -> None:
+    """Raise TypeError, as Python would, for what is no option; with the nearest that is one, or is one of `more`."""
+    names = [*known.__annotations__, *more]
     for name in given:
         if name not in names:
             from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it

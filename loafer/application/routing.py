@@ -67,14 +67,14 @@ class Router(Generic[State]):
         """Return what registers a handler of the messages of a source, and gives it back unchanged."""
         if callable(source):
             raise TypeError('route() takes the name of a queue: write @app.route("orders"), with parentheses')
-        check_options("route", options)
+        check_options("route", options, "name")
         return cast("Register[State]", self._registering(Line.of_caller(1), source, name, None, options))
 
     def batch(
         self, source: str, *, size: int, wait: float = 1.0, name: str | None = None, **options: Unpack[RouteOptions]
     ) -> RegisterBatch[State]:
         """Return what registers a handler of many messages: up to `size`, the first of which waited `wait` seconds."""
-        check_options("batch", options)
+        check_options("batch", options, "name", "size", "wait")
         batching = Batching(size, wait)
         return cast("RegisterBatch[State]", self._registering(Line.of_caller(1), source, name, batching, options))
 

@@ -61,7 +61,7 @@ class Loafer(Router[State]):
         Written by hand, for only overloads tell type checkers that without a lifespan the state is None.
         """
         super().__init__()
-        check_options("Loafer", settings, AppOptions)
+        check_options("Loafer", settings, "lifespan", known=AppOptions)
         self.lifespan = lifespan
         self.settings: Mapping[str, object] = settings
         self.line = Line.of_caller(1)

@@ -63,7 +63,7 @@ def banner(settings: Settings, registered: "Sequence[Registered]" = ()) -> str:
     for each in registered:
         lines += [
             f"route {each.name!r}:",
-            f"  source:     {without_secrets(each.source)}",
+            f"  source:     {without_secrets(str(each.source))}",
             f"  handler:    {each.handler_name}",
         ]
     for route in settings.routes:

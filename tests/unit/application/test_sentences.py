@@ -436,6 +436,14 @@ def test_two_routes_of_one_name_are_told_with_the_line_of_the_first() -> None:
             lambda app: app.route("a", max_job=3),
             "route() got an unexpected keyword argument 'max_job'; did you mean max_jobs?",
         ),
+        (
+            lambda app: app.route("a", nme="x"),
+            "route() got an unexpected keyword argument 'nme'; did you mean name?",
+        ),
+        (
+            lambda app: type(app)(lifspan=None),
+            "Loafer() got an unexpected keyword argument 'lifspan'; did you mean lifespan?",
+        ),
         (lambda app: app.route("a", x=3), "route() got an unexpected keyword argument 'x'"),
         (
             lambda app: app.batch("a", size=1, max_job=3),

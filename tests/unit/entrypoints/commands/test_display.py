@@ -1,4 +1,6 @@
-from loafer import __version__
+import os
+
+from loafer import Loafer, __version__
 from loafer.entrypoints.commands.display import banner
 from loafer.entrypoints.settings.table import RouteSettings, Settings
 
@@ -27,6 +29,12 @@ def test_a_banner_shows_no_secret_of_a_source() -> None:
     shown = banner(Settings(routes=(RouteSettings(source="https://me:TOPSECRET@host/1/orders?token=TOPSECRET"),)))
     assert "  source:     https://host/1/orders\n" in shown
     assert "TOPSECRET" not in shown
+
+
+def test_a_banner_of_a_route_whose_source_is_a_mistake_can_be_made_too() -> None:
+    app = Loafer()
+    app.route(os.environ.get("NOT_SET_ANYWHERE"))(print)  # type: ignore[arg-type]
+    assert "  source:     None\n" in banner(Settings(application="shop:app"), app.routes())
 
 
 def test_a_banner_says_how_many_processes_there_are_if_there_are_several() -> None:
