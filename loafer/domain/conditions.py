@@ -1,7 +1,7 @@
 """Which messages of a source a route takes: `attribute("type") == "order.created"`, combined with `&`, `|` and `~`."""
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
@@ -78,7 +78,9 @@ class Field:
         """Return that the value is one of these."""
         if isinstance(values, str | bytes) or not isinstance(values, Collection) or not values:
             raise ConfigurationError(f"{self.place}.isin({values!r}): give a set of one value or more")
-        return self._is(f"{self.place}.isin({values!r})", values)
+        ordered = isinstance(values, Sequence)  # a set has another order each time, and is shown in one
+        shown = repr(values) if ordered else f"{{{', '.join(sorted(map(repr, values)))}}}"
+        return self._is(f"{self.place}.isin({shown})", values)
 
     def startswith(self, prefix: str) -> Condition:
         """Return that the value is a text that begins so."""

@@ -16,7 +16,7 @@ HEAD = ("route", "source", "handler", "when", "max jobs", "weight", "rate", "bat
 
 
 def routes_of(context: click.Context, named: str) -> tuple[Sequence[str], list[Sequence[object]]]:
-    """Return the head and the rows of the table; nothing is opened.
+    """Return the head and the rows of the table, without columns that are empty; nothing is opened.
 
     Raises:
         ConfigurationError: something is wrong with the settings or the application; all of it is said.
@@ -28,7 +28,8 @@ def routes_of(context: click.Context, named: str) -> tuple[Sequence[str], list[S
         assert manager.application is not None  # noqa: S101 - it would have been a mistake
         rows = [_row(route) for route in manager.application.routes()]
         rows += [_row_of_settings(route) for route in manager.settings.routes]
-        return HEAD, rows
+    said = [place for place in range(len(HEAD)) if any(row[place] != "" for row in rows)]
+    return [HEAD[place] for place in said], [[row[place] for place in said] for row in rows]
 
 
 def _row(route: Registered) -> Sequence[object]:

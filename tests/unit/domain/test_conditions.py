@@ -251,3 +251,10 @@ def test_what_is_combined_with_what_is_combined_is_one_list_with_what_costs_leas
 def test_a_float_is_compared_with_a_number_attribute_as_it_is_written() -> None:
     [key] = (kind == 0.1).rule.keys  # type: ignore[union-attr]
     assert (key, type(key)) == (Decimal("0.1"), Decimal)
+
+
+def test_a_set_is_shown_in_one_order_and_a_list_in_its_own() -> None:
+    assert (
+        str(attribute("kind").isin({"void", "refund", 3, "a"})) == "attribute('kind').isin({'a', 'refund', 'void', 3})"
+    )
+    assert str(attribute("kind").isin(["void", "a"])) == "attribute('kind').isin(['void', 'a'])"

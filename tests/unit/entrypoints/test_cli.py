@@ -131,6 +131,12 @@ def test_only_the_documented_spelling_is_listed() -> None:
     assert "publish-sqs" not in shown
 
 
+def test_routes_are_shown_without_what_none_of_them_says() -> None:
+    head, row = run("routes", "test_cli:app").stdout.splitlines()
+    assert head.split() == ["route", "source", "handler", "line"]
+    assert row.split()[:3] == ["orders", "orders", "odd"]
+
+
 def test_the_version_is_printed() -> None:
     assert run("--version").stdout == f"loafer {__version__}\n"
 
