@@ -56,9 +56,6 @@ FIFO = ".fifo"
 """How the name of a FIFO queue or topic ends: the services demand it."""
 
 
-_PRINTABLE_ASCII = bytes(range(0x20, 0x7F))
-
-
 @cache
 def _forbidden() -> re.Pattern[str]:
     """Return what finds a character that no message may hold; it takes milliseconds to compile."""
@@ -95,7 +92,7 @@ def mistake_in(message: "OutgoingMessage", limits: Limits) -> str | None:
     """Return in one line why a queue or topic would refuse a message; None: it takes it."""
     if not message.body:
         return "the body is empty; give it one character at least"
-    if _is_plain(message, limits):
+    if message.is_plain and not limits.ordered and size_of(message) <= limits.size:
         return None
     return (
         _forbidden_character(message)
@@ -145,18 +142,6 @@ def split(messages: Sequence["OutgoingMessage"], largest: int) -> Iterator[list[
         taken += size
     if batch:
         yield batch
-
-
-def _is_plain(message: "OutgoingMessage", limits: Limits) -> bool:
-    """Tell whether it is nothing but a body that any queue takes, as most are; nothing printable is forbidden."""
-    alone = not (message.attributes or message.group or message.deduplication_id or message.trace_header)
-    free = message.delay is None and not limits.ordered
-    return alone and free and _is_printable(message.body) and size_of(message) <= limits.size
-
-
-def _is_printable(text: str) -> bool:
-    """Tell whether a text is printable, as `isprintable` does, which takes four times as long."""
-    return not text.encode().translate(None, _PRINTABLE_ASCII) if text.isascii() else text.isprintable()
 
 
 def _too_much(message: "OutgoingMessage", limits: Limits) -> str | None:
