@@ -163,3 +163,10 @@ def test_a_body_is_taken_exactly_if_it_holds_only_what_sqs_allows(body: str, gro
         for each in body
     )
     assert (mistake_in(OutgoingMessage(body, group=group), QUEUE) is None) == allowed
+
+
+@given(st.text())
+def test_a_body_by_itself_is_plain_where_all_of_it_is_printable(body: str) -> None:
+    assert OutgoingMessage(body).is_plain == body.isprintable()
+    for more in ({"delay": 0}, {"group": "g"}, {"trace_header": "Root=1"}, {"attributes": {"a": Attribute("x")}}):
+        assert not OutgoingMessage(body, **more).is_plain
