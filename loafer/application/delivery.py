@@ -127,13 +127,20 @@ def outcome_on(route: Route, content: object, error: BaseException) -> Outcome:
     """Return what is to become of a message whose handler raised: rejected too where its route says so of the error.
 
     What ended it from outside, or kept it from its start, is no error of the message, and keeps it whatever the route
-    says; so does IgnoreMessage, which asks for that.
+    says; so does IgnoreMessage, which asks for that, also within a group of errors.
     """
     try:
-        rejected = isinstance(error, route.reject) and not isinstance(error, KEEPS)
+        rejected = isinstance(error, route.reject) and not _keeps(error)
         return Outcome.REJECTED if rejected else outcome_of(content, error)
     except BaseException:  # noqa: BLE001 - a user's own error may raise where it is asked what it is
         return Outcome.FAILED
+
+
+def _keeps(error: BaseException) -> bool:
+    """Tell whether an error, or one in a group of errors, keeps its message whatever its route rejects."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_keeps, error.exceptions))
+    return isinstance(error, KEEPS)
 
 
 async def translated_within(limit: float | None, translating: Awaitable[object]) -> object:

@@ -1,0 +1,139 @@
+"""What middleware makes of what comes out of `call_next` deletes no message whose handler has not run to its end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import pytest
+from world import World, queue
+
+from loafer.application.handler import ThreadHandler
+from loafer.application.middleware import through
+from loafer.application.pool import ThreadPool
+from loafer.application.route import Handler
+from loafer.domain.message import OutgoingMessage
+from loafer.domain.retry import Retry
+from loafer.exceptions import IgnoreMessage, RejectMessage
+
+Next = Callable[[], Awaitable[None]]
+Middleware = Callable[[Any, Next], Awaitable[None]]
+
+
+def world(handle: Handler, *wraps: Middleware, name: str = "orders", retry: Retry | None = None) -> World:
+    """Return a world with one message, on a route that rejects every error."""
+    letters = queue(name.replace("orders", "dead"))
+    source = queue(name, visibility_timeout=600, max_receive_count=2, dead_letters=letters)
+    source.send(OutgoingMessage("one", group="g" if source.fifo else None))
+    made = World(source, handle)
+    route = made.route()
+    call = through(route.call, wraps, route.around)
+    made.dispatcher.routes = [attrs.evolve(route, reject=(Exception,), retry=retry, call=call)]
+    return made
+
+
+async def swallows(_: object, call_next: Next) -> None:
+    with suppress(Exception):
+        await call_next()
+
+
+async def makes_another_error(_: object, call_next: Next) -> None:
+    try:
+        await call_next()
+    except Exception as error:
+        raise ValueError("it failed") from error
+
+
+async def rejects(_: object, call_next: Next) -> None:
+    try:
+        await call_next()
+    except Exception as error:
+        raise RejectMessage("it failed") from error
+
+
+async def never_calls_on(_: object, call_next: Next) -> None: ...
+
+
+def refuses(_: object) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+@pytest.mark.parametrize("wrap", [swallows, makes_another_error, rejects])
+async def test_a_function_that_no_thread_was_started_for_is_kept_whatever_middleware_makes_of_that(
+    wrap: Middleware, name: str
+) -> None:
+    ran: list[object] = []
+    handle = ThreadHandler(ran.append, ThreadPool(1, start=refuses))
+    made = world(handle, wrap, name=name, retry=Retry(dead_letter_after=1))
+    await made.run_for(3)
+    assert (len(made.queue), len(made.queue.dead_letters or []), ran) == (1, 0, [])
+
+
+async def test_a_function_that_runs_when_middleware_calls_on_again_is_done() -> None:
+    refusals, ran = [True], list[object]()
+
+    def start(thread: Any) -> None:
+        if refusals:
+            refusals.pop()
+            refuses(thread)
+        thread.start()
+
+    async def tries_twice(_: object, call_next: Next) -> None:
+        await swallows(_, call_next)
+        await call_next()
+
+    with ThreadPool(1, start=start) as pool:
+        made = world(ThreadHandler(ran.append, pool), tries_twice)
+        await made.run_for(3)
+    assert (len(made.queue), ran) == (0, ["one"])
+
+
+async def test_a_message_that_inner_middleware_does_not_call_on_for_is_kept_though_another_swallows_that() -> None:
+    ran: list[object] = []
+
+    async def handle(content: object) -> None:
+        ran.append(content)
+
+    made = world(handle, swallows, never_calls_on)
+    await made.run_for(3)
+    assert (len(made.queue), ran) == (1, [])
+    assert made.dispatcher.counts["ignored"] == 1
+
+
+@pytest.mark.parametrize("ends_well", [True, False])
+async def test_a_handler_that_middleware_does_not_wait_for_is_waited_for_before_its_message_is_deleted(
+    ends_well: bool,
+) -> None:
+    running: list[asyncio.Task[None]] = []
+    there: list[int] = []
+
+    async def handle(_: object) -> None:
+        await asyncio.sleep(5)
+        there.append(len(made.queue))
+        if not ends_well:
+            raise IgnoreMessage("later", delay=60)
+
+    async def goes_ahead(_: object, call_next: Next) -> None:
+        running.append(asyncio.ensure_future(call_next()))
+        await asyncio.sleep(1)
+
+    made = world(handle, goes_ahead)
+    await made.run_for(10)
+    assert (there, len(made.queue)) == ([1], 0 if ends_well else 1)
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_a_group_of_errors_with_one_that_keeps_its_message_is_not_rejected(name: str) -> None:
+    async def handle(_: object) -> None:
+        async def later() -> None:
+            raise IgnoreMessage("later", delay=60)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(later())
+
+    made = world(handle, name=name)
+    await made.run_for(3)
+    assert made.dispatcher.counts["rejected"] == 0
+    assert len(made.queue) == 1
