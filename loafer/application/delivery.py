@@ -1,7 +1,6 @@
 """One message to its handler, and what came of it, as a value: whoever acts on it does so once."""
 
 import asyncio
-import inspect
 import logging
 from collections.abc import Awaitable
 from functools import partial
@@ -9,7 +8,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from loafer.application.handler import pool_of
+from loafer.application.handler import is_awaitable, pool_of
 from loafer.application.pool import NotStarted
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
@@ -74,14 +73,14 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
     """Translate a message, give it to the handler, and return what came of it; raises nothing.
 
     After `limit` seconds a coroutine is cancelled, which is an error like any other. A thread cannot be cancelled:
-    it is waited for, and what it comes to counts. What was `translated` before is not translated again.
+    it is waited for, and what it comes to counts. What was `translated` before, or is to be awaited, is not again.
     """
     call: Call = route.call  # type: ignore[assignment]  # a batch is delivered in another way
     try:
         if translated is None and call.translated:
             translated = route.translate(message)
-            if translated.__class__ is not dict and inspect.isawaitable(translated):  # the usual case, at once
-                translated = await translated_within(limit, translated)
+        if translated is not None and type(translated) is not dict and is_awaitable(translated):  # the usual, at once
+            translated = await translated_within(limit, translated)
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
         return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
     prepared = prepare(route, call, message, translated)

@@ -38,7 +38,7 @@ class Errand(Call):
 
     def told(self) -> None:
         """End its handling."""
-        self.context.run(self.end, self)
+        self.end(self)
 
     def cancel(self) -> None:
         """Keep it from its start; if it has started, it is waited for, and what it comes to counts."""

@@ -2,26 +2,30 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
-from contextvars import Context, copy_context
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextvars import Context
+from typing import Any, TypeAlias
 
 import attrs
 
-from loafer.application.delivery import Delivery, outcome_on, prepare, translated_within
+from loafer.application.delivery import Delivery, deliver, outcome_on, prepare
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errand import Errand
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
+from loafer.application.handler import is_awaitable
 from loafer.application.lane import Lane
 from loafer.application.lines import when_it_began
 from loafer.application.pool import NotStarted
 from loafer.application.running import Running
 from loafer.application.tasks import start_task
-from loafer.application.ticket import Ticket
+from loafer.application.ticket import TICKET, Ticket
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
+
+Awaiting: TypeAlias = Coroutine[object, object, None]
+"""What is left to do for a message, in a task."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -46,11 +50,18 @@ class Errands:
         errand = context.run(self._errand, ticket, now, context)
         if errand is None:
             self.running.starting = None
-        else:
+        elif isinstance(errand, Errand):
             self._set_out(errand, now)
+        else:
+            context.run(TICKET.set, ticket)
+            self._start_task(errand, context, ticket, now)
 
-    def _errand(self, ticket: Ticket, now: float, context: Context) -> Errand | None:
-        """Return what is to be done; None if it has ended already, or its translator is still to be awaited."""
+    def _start_task(self, awaiting: Awaiting, context: Context, ticket: Ticket, began: float) -> None:
+        """Go on in a task; it has the context itself, for in a copy nobody can give back a token of it."""
+        self.running.add(start_task(awaiting, context), ticket.lane, (ticket.lease,), began, ticket)
+
+    def _errand(self, ticket: Ticket, now: float, context: Context) -> Errand | Awaiting | None:
+        """Return what is to be done; None if it has ended already."""
         lane = ticket.lane
         route, message = lane.route, begun(lane, ticket.lease, now)
         try:
@@ -58,22 +69,21 @@ class Errands:
         except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
             self._end(ticket, now, Delivery(route.name, message, Outcome.UNTRANSLATED, error))
             return None
-        if translated.__class__ is not dict and inspect.isawaitable(translated):
-            task = start_task(self._translate(ticket, now, message, translated))
-            self.running.add(task, lane, (ticket.lease,), now, ticket)
-            return None
+        if type(translated) is not dict and is_awaitable(translated):
+            return self._translate(ticket, now, message, translated)
         return self._prepared(ticket, now, message, translated, context)
 
     async def _translate(self, ticket: Ticket, now: float, message: Message, translated: Awaitable[object]) -> None:
-        """Await a translator; afterwards it goes on without this task."""
-        try:
-            content = await translated_within(None, translated)
-        except BaseException as error:  # noqa: BLE001 - as above
-            self._end(ticket, now, Delivery(ticket.lane.route.name, message, Outcome.UNTRANSLATED, error))
-            return
-        errand = self._prepared(ticket, now, message, content, copy_context())
-        if errand is not None:
-            self._set_out(errand, now)
+        """Await a translator, and the function."""
+        delivery = await deliver(ticket.lane.route, message, None, translated)
+        if not self.came_to_nothing(ticket):
+            self._end(ticket, now, delivery)
+
+    def came_to_nothing(self, ticket: Ticket) -> bool:
+        """Tell whether a function was not started: its message waits again, or its lease has ended."""
+        if ticket.late and not ticket.void and not self.running.is_abandoned(ticket.lease):
+            self.not_started(ticket.lane, ticket.lease)
+        return ticket.late or ticket.void
 
     def _prepared(
         self, ticket: Ticket, now: float, message: Message, translated: Any, context: Context
@@ -110,24 +120,28 @@ class Errands:
             errand.told()
 
     def _ended(self, errand: Errand) -> None:
-        """Take note that a function has ended, or never runs, in the context of its handling."""
+        """Take note that a function has ended, or never runs."""
         self.running.forget(errand)
         ticket = errand.ticket
-        if ticket.void:
+        if self.came_to_nothing(ticket):
             return
-        if ticket.late:
-            self.not_started(ticket.lane, ticket.lease)
-        elif errand.withdrawn:
+        awaiting = errand.context.run(self._rest, errand)
+        if awaiting is not None:
+            self._start_task(awaiting, errand.context, ticket, errand.started)
+
+    def _rest(self, errand: Errand) -> Awaiting | None:
+        """End a message's handling, in its context, or return what is left to do."""
+        if errand.withdrawn:
             self._came_to(errand, asyncio.CancelledError())
-        elif errand.returned is None or not inspect.isawaitable(errand.returned):
+        elif not is_awaitable(errand.returned):
             self._came_to(errand, errand.error)
         elif self.running.cancelled:  # what is still to be done does not begin
             if inspect.iscoroutine(errand.returned):
                 errand.returned.close()
             self._came_to(errand, asyncio.CancelledError())
         else:
-            task = start_task(self._await(errand, errand.returned))
-            self.running.add(task, ticket.lane, (ticket.lease,), errand.started, ticket)
+            return self._await(errand, errand.returned)
+        return None
 
     async def _await(self, errand: Errand, returned: Awaitable[object]) -> None:
         """Await what a function has returned, as it would be after a coroutine function."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeGuard
 
 import attrs
 
@@ -48,9 +49,7 @@ class ThreadHandler:
             finally:
                 del call, error  # the traceback of the error holds this frame: no circle
         returned = call.returned
-        if returned is not None and inspect.isawaitable(returned):
-            return await returned
-        return returned
+        return await returned if is_awaitable(returned) else returned
 
     def _go_on(self, call: Call) -> None:
         """Go on after a cancellation where the function has done all of the work: what it came to counts.
@@ -60,13 +59,20 @@ class ThreadHandler:
 
         """
         returned = call.returned
-        waits = returned is not None and inspect.isawaitable(returned)
-        if call.error is None and (waits or self.prepares):
+        if call.error is None and (is_awaitable(returned) or self.prepares):
             if inspect.iscoroutine(returned):
                 returned.close()
             raise asyncio.CancelledError
         if (task := asyncio.current_task()) is not None:
             task.uncancel()
+
+
+def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:
+    """Tell whether an answer is to be awaited; what raises where it is asked what it is, as a proxy may, is not."""
+    try:
+        return answer is not None and inspect.isawaitable(answer)
+    except BaseException:  # noqa: BLE001 - whatever it is, it is the user's
+        return False
 
 
 def pool_of(handle: object) -> ThreadPool | None:

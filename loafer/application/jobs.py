@@ -236,19 +236,13 @@ class Jobs:
             delivery = unless_cancelled(delivery)
         now = lane.clock()
         if ticket is not None:
-            if self._came_to_nothing(ticket):
+            if self._errands.came_to_nothing(ticket):
                 return
             began = when_it_began(ticket, began)
         self._endings.end(lane, lease, delivery, now - began)
 
     def _limit(self, route: Route) -> float | None:
         return self.options.handler_timeout if route.timeout is None else route.timeout
-
-    def _came_to_nothing(self, ticket: Ticket) -> bool:
-        """Tell whether a message was not started: it waits again, or its lease has ended."""
-        if ticket.late and not ticket.void:
-            self._not_started(ticket.lane, ticket.lease)
-        return ticket.late or ticket.void
 
     def _not_started(self, lane: Lane, lease: Lease) -> None:
         logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)

@@ -216,7 +216,8 @@ class ThreadPool:
                     self._waking = False
                 if self._calls:
                     call = self._calls.popleft()
-                    thread = None if self._waking or self.threads.quick else self._rouse()
+                    # What came before they were known as quick, nobody looks after but the threads themselves.
+                    thread = None if self._waking or (self.threads.quick and call.answers.looks) else self._rouse()
                 elif self._over:
                     return
                 else:

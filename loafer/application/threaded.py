@@ -49,6 +49,11 @@ class Answers:
             with suppress(RuntimeError):  # the loop is closed
                 self.loop.call_soon_threadsafe(self._hand_over)
 
+    @property
+    def looks(self) -> bool:
+        """Whether the loop looks by itself, or is going to; on any thread."""
+        return self._looks or self._begins
+
     def expect(self, rouse: Callable[[], bool]) -> None:
         """Wake a thread once this turn of the loop is over, which may bring it more, and look what ends, on the loop.
 
@@ -60,9 +65,9 @@ class Answers:
             self.loop.call_soon(self._begin, rouse)
 
     def _begin(self, rouse: Callable[[], bool]) -> None:
+        self._look_soon(rouse)  # before waking: a thread that finds that nobody looks wakes the next one itself
         self._begins = False
         rouse()
-        self._look_soon(rouse)
 
     def _look_soon(self, rouse: Callable[[], bool]) -> None:
         if not self._looks:

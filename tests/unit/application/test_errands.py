@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import closing
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, Token
 from functools import partial
 from typing import Any, cast
 
@@ -14,12 +14,15 @@ from world import World, queue
 
 from loafer.application.delivery import Delivery
 from loafer.application.errand import Errand
+from loafer.application.errands import Errands
 from loafer.application.handled import HANDLED, handled
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
+from loafer.application.running import Running
 from loafer.application.threaded import SOON, Answers, Call
 from loafer.application.threads import MOST, Threads
+from loafer.application.ticket import Ticket
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.exceptions import IgnoreMessage, RejectMessage
@@ -184,6 +187,54 @@ async def test_a_message_has_one_context_from_its_start_to_its_end_and_no_other_
 _IDS = (("a", "orders-1"), ("b", "orders-2"))
 
 
+@pytest.mark.parametrize("more", [{"translate": translated}, {}], ids=["translator", "function"])
+async def test_what_is_awaited_for_a_message_has_its_one_context_too(more: dict[str, Any], pool: ThreadPool) -> None:
+    """Whoever follows a message with a token, as OpenTelemetry and Sentry do, can give it back in no copy."""
+    tokens: list[Token[str]] = []
+    seen: list[str] = []
+
+    class Follows(Observer):
+        def started(self, _: object) -> None:
+            tokens.append(COLOUR.set("started"))
+
+        def ended(self, *_: Any) -> None:
+            COLOUR.reset(tokens.pop())
+            seen.append(COLOUR.get())
+
+    def function(_: object) -> object:
+        return asyncio.sleep(1)
+
+    world = World(queue("orders", "a"), ThreadHandler(function, pool), **more)
+    world.dispatcher.observers = [Follows()]
+    async with world:
+        await asyncio.sleep(5)
+    assert seen == ["none"]
+
+
+class Unknowable:
+    """An object that raises where it is asked what it is, as a proxy for what is not there."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        raise RuntimeError("working outside of a request")
+
+
+async def test_what_a_function_returns_need_not_tell_what_it_is(pool: ThreadPool) -> None:
+    deliveries = await come_of(lambda _: Unknowable(), pool, "a")
+    assert [each.outcome for each in deliveries] == [Outcome.SUCCEEDED]
+    assert isinstance(await ThreadHandler(Unknowable, pool)(), object)
+
+
+async def test_a_translator_whose_answer_raises_where_it_is_looked_at_keeps_the_message(pool: ThreadPool) -> None:
+    ran: list[object] = []
+    [delivery] = await come_of(ran.append, pool, "a", translate=lambda _: Unknowable())
+    assert (delivery.outcome, str(delivery.error), ran) == (
+        Outcome.UNTRANSLATED,
+        "working outside of a request",
+        [],
+    )
+
+
 async def test_what_a_stop_abandons_is_settled_by_nobody_when_it_ends(pool: ThreadPool, gate: Gate) -> None:
     cast("Any", asyncio.get_running_loop()).virtual.waits_for_threads = False
     source = queue("orders", "a")
@@ -196,6 +247,19 @@ async def test_what_a_stop_abandons_is_settled_by_nobody_when_it_ends(pool: Thre
     await asyncio.sleep(1)
     assert world.deliveries == []
     assert source.counts["deleted"] == 0
+
+
+async def test_nobody_is_told_that_what_a_stop_has_abandoned_was_not_started() -> None:
+    late: list[object] = []
+    running = Running()
+    errands = Errands(running, cast("Any", None), lambda _, lease: late.append(lease))
+    for lease in ("held", "left"):
+        ticket = Ticket(cast("Any", lease), None, Threads(1), float, 0.0, lambda _: None, late=True)
+        errand = errand_of(Answers(asyncio.get_running_loop()), errands._ended, bool)
+        errand.ticket = ticket
+        running._abandoned.add(cast("Any", "left"))
+        errand.told()
+    assert late == ["held"]
 
 
 async def test_in_a_closed_pool_a_message_fails(pool: ThreadPool) -> None:
@@ -353,6 +417,30 @@ def test_where_functions_are_quick_one_thread_is_woken_once_the_turn_is_over() -
         assert all(pool.withdraw(call) for call in calls)
 
     really(main())
+
+
+def test_functions_that_came_before_they_were_known_as_quick_wait_for_none_that_blocks() -> None:
+    go_on, ran = threading.Event(), threading.Event()
+    started: list[threading.Thread] = []
+
+    async def main() -> object:
+        with ThreadPool(2, start=started.append) as pool:
+            slow = asyncio.ensure_future(ThreadHandler(lambda: go_on.wait(60), pool)())
+            quick = asyncio.ensure_future(ThreadHandler(ran.set, pool)())
+            await asyncio.sleep(0)
+            pool.threads.ended(QUICK)
+            pool.threads.learn(0.0)
+            assert pool.threads.quick
+            pool.start = threading.Thread.start
+            started[0].start()
+            try:
+                async with asyncio.timeout(30):
+                    await quick
+            finally:
+                go_on.set()
+            return await slow
+
+    assert really(main()) is True
 
 
 def test_functions_are_quick_where_the_line_is_as_long_as_it_may_be() -> None:
