@@ -13,8 +13,8 @@ from loafer.application.route import BatchCall, Call, Surroundings
 from loafer.application.signature import name_of
 from loafer.domain.context import Context
 from loafer.domain.item import Item
+from loafer.domain.lifecycle import NotCalledOn
 from loafer.domain.message import Message
-from loafer.exceptions import IgnoreMessage
 
 Wraps = Sequence[Callable[..., Awaitable[None]]]
 """Middleware, the outermost first."""
@@ -90,7 +90,7 @@ class Chain:
         A handler that they do not wait for is waited for here: its message is neither deleted nor given back before.
 
         Raises:
-            IgnoreMessage: one of them returned and had not called on, whatever the others made of that.
+            NotCalledOn: one of them returned and had not called on, whatever the others made of that.
             NotStarted: there was no thread for the handler, whatever they made of that.
 
         """
@@ -104,7 +104,7 @@ class Chain:
         if late is not None:
             raise late
         if not turn.begun:
-            raise IgnoreMessage(turn.not_called)
+            raise NotCalledOn(turn.not_called)
 
     async def _step(self, place: int, context: Context[Any], turn: _Turn) -> None:
         if place == len(self.wraps):
@@ -120,7 +120,7 @@ class Chain:
         await self.wraps[place](context, call_next)
         if not called_on:
             turn.not_called = f"the middleware {name_of(self.wraps[place])} did not call on"
-            raise IgnoreMessage(turn.not_called)
+            raise NotCalledOn(turn.not_called)
 
 
 @attrs.frozen(eq=False)

@@ -10,7 +10,7 @@ import attrs
 
 from loafer.application.delivery import Delivery
 from loafer.application.options import Tracebacks
-from loafer.domain.lifecycle import InvalidTranslation, Outcome
+from loafer.domain.lifecycle import InvalidTranslation, NotCalledOn, Outcome
 from loafer.domain.retry import asked_delay
 from loafer.exceptions import HandlerTimeout, InvalidContent
 
@@ -84,8 +84,7 @@ def report(delivery: Delivery, tracebacks: Tracebacks, company: Company = ALONE)
         case Outcome.REJECTED:
             logger.warning("message %s on route %s is deleted: rejected by its handler%s", message, route, _why(error))
         case Outcome.IGNORED:
-            text = "message %s on route %s is kept%s: ignored by its handler%s%s"
-            logger.info(text, message, route, company, _why(error), _when(error))
+            _report_ignored(delivery, company)
         case Outcome.UNTRANSLATED:
             _report_failure(delivery, "not translated", tracebacks, company)
         case Outcome.FAILED if isinstance(error, InvalidContent):  # which says all there is to say
@@ -93,6 +92,16 @@ def report(delivery: Delivery, tracebacks: Tracebacks, company: Company = ALONE)
             logger.warning(text, message, route, company, error)
         case Outcome.FAILED:
             _report_failure(delivery, _what_failed(delivery), tracebacks, company)
+
+
+def _report_ignored(delivery: Delivery, company: Company) -> None:
+    message, route, error = delivery.message.id, delivery.route, delivery.error
+    if isinstance(error, NotCalledOn):  # a mistake: who means it raises IgnoreMessage
+        text = "message %s on route %s is kept%s: %s; await call_next(), or raise IgnoreMessage"
+        logger.warning(text, message, route, company, error)
+    else:
+        text = "message %s on route %s is kept%s: ignored by its handler%s%s"
+        logger.info(text, message, route, company, _why(error), _when(error))
 
 
 def _what_failed(delivery: Delivery) -> str:

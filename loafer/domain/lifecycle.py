@@ -26,6 +26,10 @@ class Outcome(StrEnum):
         self.acknowledged = value in {"succeeded", "rejected"}
 
 
+class NotCalledOn(IgnoreMessage):
+    """A middleware returned and had not called on: no handler has seen the message."""
+
+
 class InvalidTranslation(ValueError):
     """A translator's result that is no mapping with a `content` that is not None."""
 

@@ -9,13 +9,15 @@ from test_report import MESSAGE, raised
 from loafer.application.delivery import Delivery
 from loafer.application.options import Tracebacks
 from loafer.application.report import ALONE, LONGEST_REASON, Company, companies, report
-from loafer.domain.lifecycle import InvalidTranslation, Outcome
+from loafer.domain.lifecycle import InvalidTranslation, NotCalledOn, Outcome
 from loafer.domain.message import Message
 from loafer.exceptions import HandlerTimeout, IgnoreMessage, InvalidContent, RejectMessage
 
 DEBUG, INFO, WARNING, ERROR = "DEBUG", "INFO", "WARNING", "ERROR"
 KEPT = "message m-1 on route orders is kept"
 NO_VALUE = ValueError()
+
+CALL_ON = "; await call_next(), or raise IgnoreMessage"
 
 
 def delivery(outcome: Outcome, error: BaseException | None = None, *, undecided: bool = False) -> Delivery:
@@ -39,6 +41,12 @@ def delivery(outcome: Outcome, error: BaseException | None = None, *, undecided:
             ALONE,
             WARNING,
             "message m-1 on route orders is deleted: its content does not fit: $: expected int",
+        ),
+        (
+            delivery(Outcome.IGNORED, NotCalledOn("the middleware x did not call on")),
+            Company(1),
+            WARNING,
+            f"{KEPT}, with 1 other of its batch: the middleware x did not call on{CALL_ON}",
         ),
         (
             delivery(Outcome.IGNORED, IgnoreMessage("busy", delay=1.5)),
