@@ -17,16 +17,16 @@ def test_no_more_are_taken_than_there_are_and_each_is_left_again(
     limit: int, calls: list[tuple[int, int, int | None]]
 ) -> None:
     places, taken = Places(limit), set[int]()
-    asked: list[int] = []
+    waiting: list[int] = []
     served: list[int] = []
 
     async def call(number: int, after: int, takes: int) -> None:
         await asyncio.sleep(after)
-        asked.append(number)
         if not places.take():
+            waiting.append(number)
             await places.turn()
-        try:
             served.append(number)
+        try:
             taken.add(number)
             assert len(taken) <= limit
             await asyncio.sleep(takes)
@@ -46,7 +46,7 @@ def test_no_more_are_taken_than_there_are_and_each_is_left_again(
 
     run(main())
     assert places.free == limit
-    assert served == [number for number in asked if number in served]
+    assert served == [number for number in waiting if number in served]
 
 
 async def test_a_place_that_is_handed_to_somebody_who_is_cancelled_goes_to_the_next() -> None:
