@@ -262,6 +262,32 @@ async def test_nobody_is_told_that_what_a_stop_has_abandoned_was_not_started() -
     assert late == ["held"]
 
 
+async def test_in_a_stop_nothing_begins_of_what_a_function_has_returned(pool: ThreadPool, gate: Gate) -> None:
+    begun: list[object] = []
+    loop = cast("Any", asyncio.get_running_loop())
+
+    async def more() -> None:
+        begun.append("more")
+
+    def function(content: object) -> object:
+        gate(content)
+        return more()
+
+    def go_on() -> None:
+        loop.virtual.waits_for_threads = True
+        gate.go_on.set()
+
+    source = queue("orders", "a")
+    loop.virtual.waits_for_threads = False
+    async with World(source, ThreadHandler(function, pool), Options(grace_period=1)) as world:
+        while not gate.begun.is_set():
+            await asyncio.sleep(0)
+        loop.call_later(2, go_on)
+    assert begun == []
+    assert [type(delivery.error) for delivery in world.deliveries] == [asyncio.CancelledError]
+    assert [message.body for message in source.visible] == ["a"]
+
+
 async def test_in_a_closed_pool_a_message_fails(pool: ThreadPool) -> None:
     pool.close()
     [delivery] = await come_of(print, pool, "a")

@@ -10,7 +10,10 @@ from test_batches import batching
 from world import World, queue
 
 from loafer.application.forks import FORKS, Forks, leave
+from loafer.application.handler import ThreadHandler
+from loafer.application.pool import ThreadPool
 from loafer.application.threaded import Answers, Call
+from loafer.domain.message import Message
 
 
 class EndedError(Exception):
@@ -104,6 +107,23 @@ async def test_a_child_ends_as_its_handler_ended(make: Any, monkeypatch: pytest.
     monkeypatch.setattr("loafer.application.jobs.leave", left)
     await make(queue("orders", "one"), forks).run_for(5)
     assert left.errors == [ERROR]
+
+
+@pytest.mark.parametrize("raises", [False, True])
+async def test_one_that_a_translator_forked_ends_before_its_function(
+    raises: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def translate(message: Message) -> object:
+        FORKS.deeper()
+        if raises:
+            raise ERROR
+        return {"content": message.body}
+
+    left = Left()
+    monkeypatch.setattr("loafer.application.errands.leave", left)
+    with ThreadPool(1) as pool:
+        await World(queue("orders", "one"), ThreadHandler(print, pool), translate=translate).run_for(5)
+    assert left.errors[0] is (ERROR if raises else None)
 
 
 async def test_one_that_a_function_in_a_thread_forked_ends_in_that_thread(monkeypatch: pytest.MonkeyPatch) -> None:
