@@ -48,10 +48,10 @@ def summed(rows: Iterable[Sequence[float]]) -> list[float]:
 
 
 def sparkline(rates: Sequence[float], width: int) -> str:
-    """Return the latest of some rates as so many bars at most, drawn against the highest of them."""
+    """Return the latest of some rates, none of them negative, as so many bars at most, against the highest of them."""
     shown = list(rates)[-width:] if width > 0 else []
     highest = max(shown, default=0.0)
     if highest <= 0:
         return BARS[0] * len(shown)
     last = len(BARS) - 1
-    return "".join(BARS[min(last, int(max(0.0, rate) / highest * last + 0.5))] for rate in shown)
+    return "".join(BARS[int(rate / highest * last + 0.5)] for rate in shown)

@@ -66,13 +66,13 @@ def of_endpoint(endpoint: str, region: str) -> Finding:
     """Return what is found of how a queue is reached."""
     address = urlsplit(endpoint)
     text = f"region {region}, {endpoint}"
-    if address.scheme == "http" and not _is_here(address.hostname or ""):
+    if address.scheme == "http" and not _is_here(address.hostname):
         return Finding(Level.WARN, "endpoint", f"{text}: messages and tokens can be read on the way; use https://")
     return Finding(Level.OK, "endpoint", text)
 
 
-def _is_here(host: str) -> bool:
-    return host in {"localhost", "::1"} or host.startswith("127.")
+def _is_here(host: str | None) -> bool:
+    return host is not None and (host in {"localhost", "::1"} or host.startswith("127."))
 
 
 @attrs.frozen

@@ -58,7 +58,9 @@ def test_the_header_says_the_same_as_the_context() -> None:
     )
 
 
-@pytest.mark.parametrize("wrong", ["", "Root=1-x", f"Parent={SPAN}", HEADER.partition(";")[0], "=;=;;"])
+@pytest.mark.parametrize(
+    "wrong", ["", "Root=1-x", f"Parent={SPAN}", HEADER.partition(";")[0], f"{HEADER};Root", "=;=;;"]
+)
 def test_a_header_that_tells_no_span_is_none(wrong: str) -> None:
     assert traceparent_of(wrong) is None
 
