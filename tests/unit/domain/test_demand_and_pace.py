@@ -229,3 +229,9 @@ def test_nothing_more_has_a_seat_while_settlements_wait_to_their_bound(
     seats: int, seated: int, settling: int, room: int
 ) -> None:
     assert Bounds(seats).headroom(seated, settling) == room
+
+
+def test_of_handlers_that_take_no_time_a_billion_may_start_soon_and_no_more() -> None:
+    pace = Pace()
+    pace.ended([0.0], 0)
+    assert (pace.starts_soon(10, 0), pace.starts_soon(100, 0)) == (10**9, 10**9)
