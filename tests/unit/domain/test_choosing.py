@@ -184,3 +184,17 @@ def test_what_takes_a_message_is_seen_at_once_so_that_there_are_trials_left_for_
     rules = [(fields[0] == each) & (fields[1] == each) & (fields[2] == each) for each in range(4)]
     monkeypatch.setattr(choosing, "MOST_TRIALS", 400)  # 7 values of each of three fields are 343 messages
     assert unreachable(numbered(*rules, rules[0])) == [(4, [0])]
+
+
+def test_rules_that_are_asked_before_the_one_that_holds_count_as_trials_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = numbered(*(kind == str(number) for number in range(50)), kind == "49")
+    assert unreachable(rules) == [(50, [49])]
+    monkeypatch.setattr(choosing, "MOST_TRIALS", 1000)  # to find the fifty that can be first takes 1275
+    assert unreachable(rules) == []
+
+
+def test_one_look_is_enough_for_rules_of_several_values_however_many_there_are() -> None:
+    conditions = [(kind == f"a{number}") | (kind == f"b{number}") for number in range(9)]
+    seen = Seen({str(kind): "b8"})
+    assert chosen(conditions, seen) == 8
+    assert seen.looked == [Where.ATTRIBUTE]

@@ -59,3 +59,7 @@ def test_a_time_is_one_that_a_calendar_can_show() -> None:
         False,
         False,
     ]
+
+
+def test_what_a_worker_said_at_the_very_time_at_which_it_was_last_seen_counts_too() -> None:
+    assert causes(note(1, HELD), note(1, BACK, "failed")) == ["failed"]
