@@ -181,7 +181,7 @@ def _takes_one(function: Callable[..., object]) -> bool:
 def key_of(value: object) -> object:
     """Return what a value of a body is compared by: in JSON, unlike in Python, true is not 1."""
     if isinstance(value, bool):
-        return "true", value
+        return bool, value
     if value is None or isinstance(value, str | int | float | bytes | Decimal):
         return value
     return _OTHER

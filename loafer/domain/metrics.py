@@ -132,7 +132,10 @@ def _escaped(value: str) -> str:
     return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
+_INFINITE = {math.inf: "+Inf", -math.inf: "-Inf"}
+
+
 def _number(value: float) -> str:
     if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+        return _INFINITE.get(value, "NaN")
     return str(int(value)) if value == int(value) else repr(value)

@@ -21,9 +21,9 @@ def without_secrets(source: str) -> str:
     scheme, found, rest = source.partition("://")
     if not found:
         return source
-    place = _AFTER_PATH.split(rest, maxsplit=1)[0]
+    place = _AFTER_PATH.split(rest)[0]
     if "/" not in place:  # it has no path, or a password that is not quoted as it should be
-        place = _AFTER_PATH.split(rest.rpartition("@")[2], maxsplit=1)[0]
+        place = _AFTER_PATH.split(rest.rpartition("@")[2])[0]
     return f"{scheme}://{place.rpartition('@')[2]}"
 
 

@@ -198,3 +198,13 @@ def test_one_look_is_enough_for_rules_of_several_values_however_many_there_are()
     seen = Seen({str(kind): "b8"})
     assert chosen(conditions, seen) == 8
     assert seen.looked == [Where.ATTRIBUTE]
+
+
+@pytest.mark.parametrize(("trials", "found"), [(0, []), (1, [1]), (6, [1]), (7, [1, 2])])
+def test_each_message_that_is_imagined_is_a_trial(
+    monkeypatch: pytest.MonkeyPatch, trials: int, found: list[int]
+) -> None:
+    monkeypatch.setattr(choosing, "MOST_TRIALS", trials)
+    # One message shows that the first is reached, five that nothing is both, and one that the last comes too late.
+    rules = numbered(kind == "a", (kind == "a") & (kind == "b"), kind == "a")
+    assert [number for number, _ in unreachable(rules)] == found

@@ -109,3 +109,6 @@ def test_each_that_is_put_back_waits_for_no_others() -> None:
     order.put_back(two)
     order.put_back(one)
     assert (order.next(), order.startable, order.next()) == (one, 1, two)
+    order.put_back(one)
+    order.add([two])
+    assert (order.startable, order.next(), order.startable) == (2, one, 0)

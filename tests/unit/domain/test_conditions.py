@@ -1,14 +1,13 @@
 """Conditions of routes: how they are written, what they say of a message, and what is no condition."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 
 import attrs
 import pytest
 
 from loafer.domain.conditions import Condition, Constant, Field, attribute, body, group, key_of, rule_of, subject, topic
 from loafer.domain.message import Message
-from loafer.domain.rules import ALWAYS, MISSING, Ask, Either, Every, Place, Where, cost, either, together
+from loafer.domain.rules import ALWAYS, MISSING, Ask, Place, Where, cost
 from loafer.exceptions import ConfigurationError
 
 MESSAGE = Message("1", "{}", "receipt")
@@ -240,17 +239,6 @@ def test_what_would_change_nothing_is_left_out_of_a_condition() -> None:
 
 def test_a_function_that_tells_no_signature_may_be_a_condition() -> None:
     assert str(rule_of(max)) == "max"  # type: ignore[arg-type]  # any callable is taken
-
-
-def test_what_is_combined_with_what_is_combined_is_one_list_with_what_costs_least_first() -> None:
-    cheap, dear, mean = (kind == "a").rule, (deep == 1).rule, (subject == "x").rule
-    for both, one in ((together, Every), (either, Either)):
-        assert both((both((dear, cheap)), mean)) == both((mean, both((cheap, dear)))) == one((cheap, mean, dear))
-
-
-def test_a_float_is_compared_with_a_number_attribute_as_it_is_written() -> None:
-    [key] = (kind == 0.1).rule.keys  # type: ignore[union-attr]
-    assert (key, type(key)) == (Decimal("0.1"), Decimal)
 
 
 def test_a_set_is_shown_in_one_order_and_a_list_in_its_own() -> None:

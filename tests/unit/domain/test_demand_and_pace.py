@@ -219,19 +219,3 @@ def test_what_goes_ahead_is_a_whole_receive_at_least_and_two_where_they_are_done
 
     assert [ahead(1, 0.01), ahead(30, 0.01), ahead(40, 0.01), ahead(1000, 0.001)] == [10, 15, 20, 20]
     assert [ahead(1000, 0.02), ahead(1000, 0.4), ahead(1000, 3)] == [40, 800, 1000]
-
-
-@pytest.mark.parametrize(
-    ("seats", "seated", "settling", "room"),
-    [(30, 10, 0, 20), (30, 10, 30, 20), (30, 10, 31, 0), (30, 0, 61, 0), (4, 1, 36, 3), (4, 1, 37, 0)],
-)
-def test_nothing_more_has_a_seat_while_settlements_wait_to_their_bound(
-    seats: int, seated: int, settling: int, room: int
-) -> None:
-    assert Bounds(seats).headroom(seated, settling) == room
-
-
-def test_of_handlers_that_take_no_time_a_billion_may_start_soon_and_no_more() -> None:
-    pace = Pace()
-    pace.ended([0.0], 0)
-    assert (pace.starts_soon(10, 0), pace.starts_soon(100, 0)) == (10**9, 10**9)

@@ -170,3 +170,8 @@ def test_a_body_by_itself_is_plain_where_all_of_it_is_printable(body: str) -> No
     assert OutgoingMessage(body).is_plain == body.isprintable()
     for more in ({"delay": 0}, {"group": "g"}, {"trace_header": "Root=1"}, {"attributes": {"a": Attribute("x")}}):
         assert not OutgoingMessage(body, **more).is_plain
+
+
+def test_of_a_character_that_is_forbidden_it_is_told_where_it_is() -> None:
+    said = mistake_in(OutgoingMessage("x", trace_header="Root=\0"), QUEUE)
+    assert said == "the trace header holds U+0000 at character 5, which no message may hold; encode it"

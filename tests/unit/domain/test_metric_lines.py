@@ -55,6 +55,7 @@ def test_bounds_are_those_of_a_worker_that_has_some() -> None:
     nothing = attrs.evolve(timed(0), samples=(), bounds=())
     assert merged([[nothing], [timed(1.5, 1, 2, 3)]]) == [timed(1.5, 1, 2, 3)]
     assert merged([[timed(1.5, 1, 2, 3)], [nothing]]) == [timed(1.5, 1, 2, 3)]
+    assert merged([[attrs.evolve(nothing, bounds=(9.0,))], [timed(1.5, 1, 2, 3)]]) == [timed(1.5, 1, 2, 3)]
 
 
 def test_buckets_of_two_versions_are_never_added_up_wrongly() -> None:

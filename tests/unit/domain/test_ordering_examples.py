@@ -215,3 +215,14 @@ def test_what_is_put_back_starts_first_again(order: ArrivalOrder | GroupOrder, n
     assert (len(order), order.startable) == before
     started = [order.next(), order.next()]
     assert [lease.message.id for lease in started if lease is not None] == next_ones
+
+
+def test_at_their_last_receive_messages_of_a_group_are_not_spared_nor_what_is_before_them_and_all_others_are() -> None:
+    order = GroupOrder()
+    counts = {"g1": 1, "g2": 3, "g3": 2, "h1": 2, "i1": 3}
+    leases = [Lease(message(name, name[:-1], count), 30, 10, 43_200) for name, count in counts.items()]
+    order.add(leases)
+    assert order.spare(3) == [leases[2], leases[3]]
+    assert (len(order), order.startable, order.next(), order.next()) == (3, 2, leases[0], leases[4])
+    order.finished([leases[0]])
+    assert order.next() is leases[1]

@@ -113,3 +113,8 @@ def test_a_key_in_china_is_used_through_services_of_another_domain() -> None:
     [_, statement] = policy_of(of_source(queue))["Statement"]
     assert statement["Resource"] == "arn:aws-cn:kms:cn-north-1:1:key/1234"
     assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "sqs.cn-north-1.amazonaws.com.cn"}}
+
+
+def test_what_a_short_arn_does_not_say_of_a_key_is_any() -> None:
+    [_, statement] = policy_of(of_source(QueueFacts(name="orders", arn="orders", key="1234")))["Statement"]
+    assert statement == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": "arn:*:kms:*:*:key/1234"}

@@ -67,7 +67,7 @@ def test_an_error_and_what_it_came_from_are_told_once_each_though_they_go_around
 
 
 class _OfTheSDK(Exception):
-    __module__ = "botocore.exceptions"
+    __module__ = "aiobotocore.one.two"
 
 
 class _LikeTheSDK(Exception):
