@@ -138,7 +138,7 @@ class Bounds:
         left = max(self.part, largest) - size
         if size:
             left = max(0.0, left) + max(0.0, self.size / 2 - shared)
-        return int(left // largest)
+        return int(left / largest)
 
 
 @attrs.frozen(slots=False)

@@ -211,6 +211,12 @@ def test_a_standard_dead_letter_queue_keeps_longer_than_its_queue(kept: str, dea
     assert lines(of_redrive(queue, dead, None, None))[2:] == [sentence]
 
 
+def test_what_is_left_of_a_short_retention_is_told_in_whole_seconds() -> None:
+    queue, dead = attrs.evolve(ORDERS, retention=61), attrs.evolve(DEAD, retention=61)
+    [line] = lines(of_redrive(queue, dead, None, None))[2:]
+    assert f"a message that dies after 45 s has 16 s {FIRST}" in line
+
+
 def test_a_fifo_dead_letter_queue_counts_anew() -> None:
     queue, dead = attrs.evolve(PAY, retention=4 * DAY), attrs.evolve(PAY_DEAD, retention=DAY)
     assert lines(of_redrive(queue, dead, None, None))[2:] == ["OK retention: pay.fifo 4 d, dead.fifo 1 d"]
