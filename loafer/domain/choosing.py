@@ -67,9 +67,9 @@ class Chooser(Generic[Target]):
                 entry = _Entry(turn, rest, target)
                 if comparison is None:
                     others.append(entry)
-                    continue
-                for key in comparison.keys:
-                    tables[comparison.place][key].append(entry)
+                else:
+                    for key in comparison.keys:
+                        tables[comparison.place][key].append(entry)
         inside = {place: table for place, table in tables.items() if place.where is Where.BODY}
         outside = {place: table for place, table in tables.items() if place.where is not Where.BODY}
         turns = (entry.turn for table in inside.values() for entries in table.values() for entry in entries)

@@ -160,7 +160,7 @@ def rule_of(when: "Condition | Ask | None") -> Rule:
             return rule
         case Field():
             raise ConfigurationError(f"{when} alone is no condition; compare it, or ask whether it is .present")
-    if not callable(when) or isinstance(when, type) or inspect.iscoroutinefunction(when) or not _takes_one(when):
+    if isinstance(when, type) or inspect.iscoroutinefunction(when) or not _takes_one(when):
         raise ConfigurationError(
             f"{when!r} is no condition; give one, or a function that takes a Message, without async"
         )

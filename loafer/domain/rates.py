@@ -50,8 +50,7 @@ def summed(rows: Iterable[Sequence[float]]) -> list[float]:
 def sparkline(rates: Sequence[float], width: int) -> str:
     """Return the latest of some rates, none of them negative, as so many bars at most, against the highest of them."""
     shown = list(rates)[-width:] if width > 0 else []
-    highest = max(shown, default=0.0)
-    if highest <= 0:
+    if not any(shown):
         return BARS[0] * len(shown)
-    last = len(BARS) - 1
+    highest, last = max(shown), len(BARS) - 1
     return "".join(BARS[int(rate / highest * last + 0.5)] for rate in shown)

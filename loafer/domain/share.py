@@ -16,8 +16,8 @@ SOON = 1.0
 """Seconds ahead for which a route with a rate asks for messages."""
 
 
-def _is_number(value: object, least: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= least
+def _is_positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value > 0
 
 
 def _is_whole(value: object) -> bool:
@@ -50,7 +50,7 @@ class Share:
             if value is not None and not _is_whole(value):
                 raise ConfigurationError(f"{name}={value!r} cannot be; give a whole number, 1 or more")
         for name, value in (("weight", self.weight), ("rate", self.rate)):
-            if value is not None and not (_is_number(value, 0) and value > 0):
+            if value is not None and not _is_positive(value):
                 raise ConfigurationError(f"{name}={value!r} cannot be; give a number above 0")
         if self.burst is not None and self.rate is None:
             raise ConfigurationError(f"burst={self.burst} without rate; give the messages a second too")

@@ -208,3 +208,13 @@ def test_each_message_that_is_imagined_is_a_trial(
     # One message shows that the first is reached, five that nothing is both, and one that the last comes too late.
     rules = numbered(kind == "a", (kind == "a") & (kind == "b"), kind == "a")
     assert [number for number, _ in unreachable(rules)] == found
+
+
+@pytest.mark.parametrize(("trials", "found"), [(6, []), (7, [2])])
+def test_what_a_rule_does_not_name_is_imagined_as_what_no_other_takes(
+    monkeypatch: pytest.MonkeyPatch, trials: int, found: list[int]
+) -> None:
+    monkeypatch.setattr(choosing, "MOST_TRIALS", trials)
+    # One message for each of the first two, with a look at the first for the second, and four that the last would take.
+    rules = numbered(kind == "a", version == "b", kind == "a")
+    assert [number for number, _ in unreachable(rules)] == found

@@ -177,6 +177,7 @@ def test_a_condition_has_no_truth_before_there_is_a_message(mistake: str) -> Non
         ("rule_of(kind)", "attribute('kind') alone is no condition; compare it, or ask whether it is .present"),
         ("rule_of(True)", "True is no condition; give one, or a function that takes a Message, without async"),
         ("rule_of(Message)", "is no condition; give one, or a function that takes a Message, without async"),
+        ("rule_of(str)", "is no condition; give one, or a function that takes a Message, without async"),
         ("(kind == 'a') & 1", "1 is no condition; give one, or a function"),
         ("rule_of(lambda: True)", "is no condition; give one, or a function that takes a Message, without async"),
         ("rule_of(lambda a, b: True)", "is no condition; give one, or a function that takes a Message, without async"),

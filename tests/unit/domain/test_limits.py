@@ -120,6 +120,7 @@ def test_a_queue_that_cannot_be_is_told(
 
 def test_the_size_counts_the_body_and_the_name_type_and_value_of_every_attribute_in_bytes() -> None:
     assert size_of(OutgoingMessage("é", {"a": Attribute("bé"), "c": Attribute(b"d", "Binary.png")})) == 2 + 10 + 12
+    assert size_of(OutgoingMessage("x", {"a": Attribute(b"\xff\xfe", "Binary")})) == 1 + 9
 
 
 @given(sizes=st.lists(st.integers(1, 100), max_size=40))

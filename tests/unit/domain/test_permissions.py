@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from loafer.domain.facts import QueueFacts, TopicFacts
 from loafer.domain.permissions import of_queue_published_to, of_source, of_topic_published_to, policy_of
@@ -115,6 +116,17 @@ def test_a_key_in_china_is_used_through_services_of_another_domain() -> None:
     assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "sqs.cn-north-1.amazonaws.com.cn"}}
 
 
-def test_what_a_short_arn_does_not_say_of_a_key_is_any() -> None:
-    [_, statement] = policy_of(of_source(QueueFacts(name="orders", arn="orders", key="1234")))["Statement"]
-    assert statement == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": "arn:*:kms:*:*:key/1234"}
+@pytest.mark.parametrize(("arn", "partition"), [("orders", "*"), ("arn:aws", "aws"), ("arn:aws:sqs:*", "aws")])
+def test_what_a_short_arn_does_not_say_of_a_key_is_any(arn: str, partition: str) -> None:
+    [_, statement] = policy_of(of_source(QueueFacts(name="orders", arn=arn, key="1234")))["Statement"]
+    assert statement == {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": f"arn:{partition}:kms:*:*:key/1234"}
+
+
+def test_an_encrypted_topic_needs_its_key_through_sns_alone() -> None:
+    [_, _, statement] = policy_of(of_topic_published_to(attrs.evolve(NEWS, key=KEY)))["Statement"]
+    assert (statement["Action"], statement["Resource"]) == (["kms:Decrypt", "kms:GenerateDataKey"], KEY)
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "sns.eu-west-1.amazonaws.com"}}
+
+
+def test_what_needs_nothing_has_an_empty_policy() -> None:
+    assert policy_of([]) == {"Version": "2012-10-17", "Statement": []}

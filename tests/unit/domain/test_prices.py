@@ -104,3 +104,8 @@ def test_a_batch_saves_what_it_is_short_of_the_largest_where_nearly_all_are_full
 def test_a_cent_a_month_is_worth_saying() -> None:
     assert [advice.dollars for advice in advice_for([receiving(empty=50_000, wait=10, messages=0)])] == [0.01]
     assert [advice.dollars for advice in advice_for([receiving(calls=50_000, most=5, messages=250_000)])] == [0.01]
+
+
+def test_receives_that_brought_nothing_are_none_that_a_larger_batch_saves() -> None:
+    [advice] = advice_for([receiving(most=5, empty=MANY / 2, messages=MANY * 2.5)])
+    assert advice.dollars == pytest.approx(1.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loafer.domain.share import Bucket, Share
+from loafer.domain.share import NEARLY, Bucket, Share
 from loafer.exceptions import ConfigurationError
 
 
@@ -113,3 +113,10 @@ def test_what_started_along_is_owed_and_waited_for() -> None:
     assert bucket.wait(0.0) == 1.5
     assert not bucket.take(1.0)
     assert bucket.take(1.5)
+
+
+def test_a_token_may_lack_a_rounding_error() -> None:
+    for lacks, there in ((NEARLY, True), (2 * NEARLY, False)):
+        bucket = Bucket(1.0, 1, 0.0)
+        assert bucket.take(0.0)
+        assert bucket.take(1 - lacks) is there

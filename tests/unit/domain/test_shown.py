@@ -22,6 +22,7 @@ def test_what_is_shown_is_one_line_of_printable_characters(text: str) -> None:
 
 def test_what_is_printable_in_any_script_stays() -> None:
     assert printable("Zürich 東京 🙂") == "Zürich 東京 🙂"
+    assert printable("Zürich\n東京\\🙂") == "Zürich\\n東京\\🙂"
     assert printable("a\nb\x1b[2J\u2028\u202ec\ud800") == "a\\nb\\x1b[2J\\u2028\\u202ec\\ud800"
 
 
