@@ -2,7 +2,7 @@
 
 import asyncio
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from aiohttp import ClientError, ClientPayloadError
@@ -17,6 +17,10 @@ from loafer.adapters.aws.bounds import (
     TOO_LARGE,
     Excess,
 )
+from loafer.ports.consumer import ANSWER_BEGINS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _INFORMATIONAL = 200
 
@@ -51,6 +55,7 @@ class BoundedHandler(ResponseHandler):
     """A connection of aiohttp, which by itself bounds headers alone: how large one is, and how many there are."""
 
     reading: Reading | None = None
+    _began: "Callable[[], object] | None" = None  # to be told that an answer has begun
     _left = LARGEST_ANSWER  # bytes that may still come
     _of_head = LARGEST_HEAD  # those of them that may come before the head of the answer has ended
     _informational = 0
@@ -64,7 +69,7 @@ class BoundedHandler(ResponseHandler):
 
     def set_response_params(self, **options: Any) -> None:
         """Begin to read an answer."""
-        self.reading, self._left = current.get(), LARGEST_ANSWER
+        self.reading, self._left, self._began = current.get(), LARGEST_ANSWER, ANSWER_BEGINS.get()
         if self.reading is not None:
             self.reading.connection, self._left = self, self.reading.room
         self._of_head, self._informational, self._in_body = LARGEST_HEAD, 0, False
@@ -74,6 +79,9 @@ class BoundedHandler(ResponseHandler):
 
     def data_received(self, data: bytes) -> None:
         """Read on in the answer; what is too much ends the connection."""
+        if self._began is not None:
+            self._began()
+            self._began = None
         self._left -= len(data)
         if self._left < 0:
             self._refuse(TOO_LARGE)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -15,25 +15,34 @@ def is_ours(name: str) -> bool:
     return name.partition(".")[0] == "loafer"
 
 
+Make: TypeAlias = Callable[..., logging.LogRecord]
+
+
 @attrs.define(eq=False)
 class _Making:
-    """How records were made before, and by how many workers of this process that is guarded."""
+    """How records are made and were made before, and by how many workers of this process that is guarded."""
 
-    before: Callable[..., logging.LogRecord] = logging.Logger.makeRecord
+    now: Make = logging.Logger.makeRecord
+    before: Make = logging.Logger.makeRecord
     guards: int = 0
 
 
 _MAKING = _Making()
 
 
-def _make(self: logging.Logger, name: str, *args: Any, **kwargs: Any) -> logging.LogRecord:
-    try:
-        return _MAKING.before(self, name, *args, **kwargs)
-    except Exception:
-        if not is_ours(name):
-            raise
-        show_error()
-        return logging.LogRecord(name, *args[:6])
+def _guarded(before: Make) -> Make:
+    """Return what makes records; it calls no other than `before`, for that may be what somebody has made of ours."""
+
+    def make(self: logging.Logger, name: str, *args: Any, **kwargs: Any) -> logging.LogRecord:
+        try:
+            return before(self, name, *args, **kwargs)
+        except Exception:
+            if not is_ours(name):
+                raise
+            show_error()
+            return logging.LogRecord(name, *args[:6])
+
+    return make
 
 
 @contextmanager
@@ -41,11 +50,11 @@ def records_guarded() -> Iterator[None]:
     """Make plain records for loafer meanwhile, where a factory that the program has set raises: it may stop nothing."""
     if not _MAKING.guards:
         _MAKING.before = logging.Logger.makeRecord
-        logging.Logger.makeRecord = _make  # type: ignore[method-assign]
+        _MAKING.now = logging.Logger.makeRecord = _guarded(_MAKING.before)  # type: ignore[method-assign]
     _MAKING.guards += 1
     try:
         yield
     finally:
         _MAKING.guards -= 1
-        if not _MAKING.guards and logging.Logger.makeRecord is _make:
+        if not _MAKING.guards and logging.Logger.makeRecord is _MAKING.now:
             logging.Logger.makeRecord = _MAKING.before  # type: ignore[method-assign]

@@ -270,3 +270,23 @@ def test_a_record_that_the_programs_own_factory_cannot_make_is_made_for_loafer(
     assert handler.seen == ["message one"]
     assert capsys.readouterr().err.count("LookupError: no request here") == 1
     assert logging.Logger.makeRecord is before
+
+
+def test_whoever_changed_how_records_are_made_meanwhile_is_left_in_its_place_and_called_once_by_the_next_worker(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[str] = []
+    handler = noted()
+    monkeypatch.setattr(logging.Logger, "makeRecord", logging.Logger.makeRecord)
+    with queued_logs():
+        inner: Callable[..., logging.LogRecord] = logging.Logger.makeRecord
+
+        def make(logger: logging.Logger, *args: Any, **kwargs: Any) -> logging.LogRecord:
+            made.append("made")
+            return inner(logger, *args, **kwargs)
+
+        logging.Logger.makeRecord = make  # type: ignore[method-assign, assignment]
+    with queued_logs():
+        logging.getLogger("loafer.application.report").error("one")
+    assert logging.Logger.makeRecord is make
+    assert (made, handler.seen) == (["made"], ["one"])
