@@ -12,7 +12,7 @@ import attrs
 from loafer.application.delivery import Delivery, deliver, translated_within
 from loafer.application.handled import TAKER
 from loafer.application.handler import pool_of
-from loafer.application.route import Branching, Route
+from loafer.application.route import Branching, LeftOut, Route
 from loafer.application.sight import MessageSight, chosen
 from loafer.domain.lifecycle import Outcome, content_of
 from loafer.domain.message import Message
@@ -118,12 +118,14 @@ async def deliver_to_one(route: Route, branching: Branching, message: Message, l
     sight, translating = MessageSight(message, branching.enveloped), _Translating(route, message, limit)
     try:
         taker = await chosen(branching.chooser, sight, translating)
-        if taker is None and translating.error is None:
+        if (taker is None or isinstance(taker, LeftOut)) and translating.error is None:
             branching.unmatched(sight)
     except BaseException as error:  # noqa: BLE001 - a user's own condition may raise anything; the message is kept
         return Delivery(route.name, message, Outcome.FAILED, error, translating.seen, undecided=True)
     if translating.error is not None:
         return Delivery(route.name, message, Outcome.UNTRANSLATED, translating.error)
+    if isinstance(taker, LeftOut):
+        return Delivery(route.name, message, Outcome.IGNORED, content=translating.seen, left_out=True)
     if taker is None:
         outcome = Outcome.REJECTED if branching.reject else Outcome.IGNORED
         return Delivery(route.name, message, outcome, content=translating.seen)

@@ -75,7 +75,9 @@ class Endings:
         if lane.tell.handled:
             self._told[lane].append((delivery.route, delivery.message, delivery.outcome, delivery.error, seconds))
         outcome = delivery.outcome
-        kept = None if outcome.acknowledged else (delivery.error, delivery.retry)
+        kept = None
+        if not outcome.acknowledged:
+            kept, lease.left_out = (delivery.error, delivery.retry), delivery.left_out
         self._ended[lane].append((lease, outcome, seconds, kept))  # first: whoever is told may end the program
         for tell in lane.tell.ended:
             tell(*told)

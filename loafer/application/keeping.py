@@ -76,6 +76,8 @@ class Keeping:
         lease.runs -= not ran
         if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
             self.settling.release([lease])
+        elif lease.left_out:
+            self._leave_to_others(lease, delay, now)
         elif (
             ran
             and isinstance(error, Exception | None)
@@ -100,6 +102,14 @@ class Keeping:
             self.lane.finished([lease])
         else:
             self.settling.release([lease], delay)
+
+    def _leave_to_others(self, lease: Lease, delay: float | None, now: float) -> None:
+        """Give back a message for a route that runs on other workers: this was no attempt at it."""
+        order = self.lane.order
+        if isinstance(order, GroupOrder):
+            self._give_back_in_order(order, lease, delay, now)
+        else:
+            self._leave(lease, delay)
 
     def _keep_in_place(
         self, order: GroupOrder, lease: Lease, delay: float | None, now: float, error: BaseException | None

@@ -102,6 +102,10 @@ def _call(given: Call | BatchCall | Handler) -> Call | BatchCall:
     return given if isinstance(given, Call | BatchCall) else Call(given)
 
 
+class LeftOut:
+    """Stands for a route of the source that does not run here, as with `--only`: other workers have it."""
+
+
 @attrs.frozen(eq=False)
 class Branching:
     """The routes of one source, of which each message goes to one.
@@ -118,7 +122,7 @@ class Branching:
     """
 
     routes: "tuple[Route, ...]"
-    chooser: "Chooser[Route]"
+    chooser: "Chooser[Route | LeftOut]"
     unmatched: Callable[[Any], None]
     ended: Callable[[], None]
     reject: bool = False

@@ -31,6 +31,7 @@ class Lease:
         extending: True while an extension is under way; a release waits for it, for the last call wins.
         settling: True once it is to be acknowledged: an extension that is refused then crossed the deletion.
         kept_for: Why its last run keeps it, in a word; empty where it does not.
+        left_out: True once it was seen to be for a route that does not run here.
         overdue: True once its deadline has passed without an extension.
 
     """
@@ -47,6 +48,7 @@ class Lease:
     extending: bool = False
     settling: bool = False
     overdue: bool = False
+    left_out: bool = False
     kept_for: str = ""
 
     def is_valid(self, now: float) -> bool:

@@ -7,21 +7,32 @@ import attrs
 
 from loafer.application.branching import Unmatched
 from loafer.application.registered import Registered
-from loafer.application.route import Branching, Call, Route, Surroundings
+from loafer.application.route import Branching, Call, LeftOut, Route, Surroundings
 from loafer.domain.choosing import Chooser
 from loafer.domain.rules import Asked, leaves
 from loafer.domain.share import JOBS, Share
 
 
-def joined(group: Sequence[Registered], branches: tuple[Route, ...], *, reject: bool, enveloped: bool) -> Route:
-    """Return a route that receives for all of these, and gives each message to the first that takes it."""
+def joined(
+    group: Sequence[Registered],
+    branches: tuple[Route, ...],
+    every: Sequence[Registered],
+    *,
+    reject: bool,
+    enveloped: bool,
+) -> Route:
+    """Return a route that receives for all of a group, and gives each message to the first that takes it.
+
+    That is the first of `every` route of the source: what one takes that does not run here is left to other workers.
+    """
     first = branches[0]
-    rules = [each.rule for each in group]
+    rules = [each.rule for each in every]
+    made = {id(each): branch for each, branch in zip(group, branches, strict=True)}
     looked_at = [leaf.place for rule in rules for leaf in leaves(rule) if not isinstance(leaf, Asked)]
     unmatched = Unmatched(first.source, reject, tuple(dict.fromkeys(looked_at)))
     branching = Branching(
         branches,
-        Chooser.of(list(zip(rules, branches, strict=True))),
+        Chooser.of([(rule, made.get(id(each)) or LeftOut()) for rule, each in zip(rules, every, strict=True)]),
         unmatched.note,
         unmatched.tell_rest,
         reject,

@@ -62,29 +62,37 @@ class Registrations:
     changes: Mapping[str, RouteSettings] = attrs.field(factory=dict)
     retry: Retry = attrs.field(factory=Retry)
 
-    def routes(self, registered: Sequence[Registered], translators: list[Translator | None]) -> list[Route]:
-        """Return a route for each that can be one; adds their translators."""
+    def routes(
+        self, registered: Sequence[Registered], translators: list[Translator | None], every: Sequence[Registered] = ()
+    ) -> list[Route]:
+        """Return a route for each that can be one; adds their translators.
+
+        They are some of `every` route: what others of their source take is left to other workers.
+        """
         by_source: dict[str, list[Registered]] = {}
         for each in registered:
             if not mistakes_in([each]):
                 by_source.setdefault(each.source, []).append(each)
-        made = [self._of_source(group, translators) for group in by_source.values()]
+        made = [self._of_source(group, translators, every) for group in by_source.values()]
         return [route for route in made if route is not None]
 
-    def _of_source(self, group: Sequence[Registered], translators: list[Translator | None]) -> Route | None:
+    def _of_source(
+        self, group: Sequence[Registered], translators: list[Translator | None], every: Sequence[Registered]
+    ) -> Route | None:
         """Return the route that receives from a source: its only one, or one for all of them."""
         first, of_group = group[0], list[Translator | None]()
         made = [self._route(each, of_group) for each in group]
         translators += of_group
-        agreements = [self._agree(first, each) for each in group]
+        beside = [each for each in every if _have_one_queue(first, each)] or group
+        agreements = [self._agree(first, each) for each in {id(each): each for each in (*group, *beside)}.values()]
         branches = tuple(route for route in made if route is not None)
         if len(branches) < len(group) or not all(agreements):
             return None
-        if len(group) == 1 and first.when is None:
+        if len(beside) == 1 and first.when is None:
             return branches[0]
         translator = of_group[0]
         enveloped = translator is not None and callable(getattr(translator.made, "notification", None))
-        return joined(group, branches, reject=self.rejected.get(first.source, False), enveloped=enveloped)
+        return joined(group, branches, beside, reject=self.rejected.get(first.source, False), enveloped=enveloped)
 
     def _agree(self, first: Registered, each: Registered) -> bool:
         """Tell whether two routes of one source can have one consumer; adds a mistake for what keeps them from it."""
@@ -173,6 +181,10 @@ class Registrations:
 
     def _tell(self, registered: Registered, what: str) -> None:
         self.mistakes.tell(f"{_origin(registered)}: {what}")
+
+
+def _have_one_queue(one: Registered, other: Registered) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in ("source", "region", "endpoint", "profile"))
 
 
 def _origin(registered: Registered) -> str:

@@ -77,7 +77,8 @@ class Wiring:
             {route.key: route for route in shared.changes},
             shared.retry_delay,
         )
-        return making.routes(chosen(application.routes(), shared.only), translators)
+        every = application.routes()
+        return making.routes(chosen(every, shared.only), translators, every if shared.only else ())
 
     @property
     def _for_translators(self) -> Mapping[str, object]:

@@ -18,7 +18,7 @@ from loafer.application.handled import handled
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
-from loafer.application.route import Branching, Call, Route
+from loafer.application.route import Branching, Call, LeftOut, Route
 from loafer.domain.choosing import Chooser
 from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.domain.rules import ALWAYS
@@ -43,6 +43,7 @@ class Shop:
 
     app: Loafer[Any]
     settings: Settings = attrs.field(factory=Settings)
+    options: Options = attrs.field(factory=Options)
     broker: MemoryBroker = attrs.field(factory=lambda: MemoryBroker(now))
     ended: list[Delivery] = attrs.field(factory=list)
     dispatcher: Dispatcher | None = None
@@ -61,7 +62,7 @@ class Shop:
         with ThreadPool(1) as pool:
             routes = Wiring(mistakes, pool, self.broker, None, self.settings).routes((), self.app)
             mistakes.raise_if_any()
-            self.dispatcher = Dispatcher(routes, Options(), self.ended.append, now, threaded_heartbeat=False)
+            self.dispatcher = Dispatcher(routes, self.options, self.ended.append, now, threaded_heartbeat=False)
             running = asyncio.create_task(self.dispatcher.run())
             await asyncio.sleep(seconds)
             self.dispatcher.stop()
@@ -218,7 +219,7 @@ async def test_content_that_was_translated_for_a_condition_is_translated_once(pa
     with ThreadPool(1) as pool:
         takes = Route("takes", "events", consumer, translate, Call(ThreadHandler(seen.append, pool)))
         other = attrs.evolve(takes, call=Call(handle)) if partly else takes
-        chooser = Chooser.of([((body("kind") == "a").rule, takes), (ALWAYS, other)])
+        chooser: Chooser[Route | LeftOut] = Chooser.of([((body("kind") == "a").rule, takes), (ALWAYS, other)])
         branching = Branching((takes, other), chooser, lambda _: None, lambda: None)
         assert branching.partly_threaded is partly
         delivery = await deliver_to_one(takes, branching, Message("1", '{"kind": "a"}', "r"), None)
@@ -275,6 +276,44 @@ async def test_where_only_some_routes_run_nothing_is_deleted_for_the_others(app:
     shop.send({"kind": "b"})
     await shop.run()
     assert len(shop.queue("events")) == 1
+
+
+async def test_where_only_some_routes_run_one_without_a_condition_leaves_the_others_their_messages(
+    app: Loafer[None],
+) -> None:
+    app.route("memory://events", when=attribute("type") == "a", name="a", options=QUICK)(handle)
+    app.route("memory://events", when=attribute("type").startswith("b"), name="b", options=QUICK)(handle)
+    app.route("memory://events", when=attribute("type").isin({"b1", "c"}), name="c", options=QUICK)(handle)
+    app.route("memory://events", name="rest", options=QUICK)(handle)
+    for only, taken in {"rest": ["d"], "c": ["c"], "b": ["b1", "b2"]}.items():
+        shop = Shop(app, Settings(only=(only,)))
+        for kind in ("a", "b1", "b2", "c", "d"):
+            shop.send({}, kind)
+        await shop.run()
+        handled = [each.message.attributes["type"].value for each in shop.ended if each.outcome == "succeeded"]
+        assert (sorted(map(str, handled)), len(shop.queue("events"))) == (taken, 5 - len(taken))
+
+
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+async def test_where_only_some_routes_run_no_message_of_the_others_is_given_up_or_run_in_its_place(
+    app: Loafer[None], suffix: str
+) -> None:
+    app.route(f"memory://events{suffix}", when=attribute("type") == "a", name="a", options=QUICK)(handle)
+    app.route(f"memory://events{suffix}", when=attribute("type") == "b", name="b", options=QUICK)(handle)
+    letters = MemoryQueue(f"dead{suffix}", clock=now)
+    source = MemoryQueue(f"events{suffix}", clock=now, max_receive_count=5, dead_letters=letters, visibility_timeout=30)
+    shop = Shop(app, Settings(only=("a",)), Options(retry_delay=Retry(dead_letter_after=1)))
+    shop.broker.queues[source.name] = source
+    for number, kind in enumerate("aba"):
+        shop.send({"n": number}, kind, source.name, "g" if suffix else None)
+    await shop.run(20)
+    left = 2 if suffix else 1  # what is behind another worker's message waits for that
+    assert (len(source), len(letters)) == (left, 0)
+    assert [each.message.receive_count for each in shop.ended if each.outcome == "ignored"] == [1]
+    both = Shop(app, broker=shop.broker)
+    await both.run(90)
+    assert (len(source), len(letters)) == (0, 0)
+    assert [json.loads(each.message.body)["n"] for each in both.ended] == ([1, 2] if suffix else [1])
 
 
 async def test_what_cannot_be_translated_is_kept_where_a_condition_needs_it(app: Loafer[None]) -> None:

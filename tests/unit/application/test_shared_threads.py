@@ -14,7 +14,7 @@ from loafer.application.handler import ThreadHandler
 from loafer.application.middleware import through
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
-from loafer.application.route import BatchCall, Branching, Call, Route, Surroundings
+from loafer.application.route import BatchCall, Branching, Call, LeftOut, Route, Surroundings
 from loafer.domain.choosing import Chooser
 from loafer.domain.conditions import attribute
 from loafer.domain.message import Attribute, OutgoingMessage
@@ -137,7 +137,9 @@ async def test_where_one_of_a_sources_handlers_is_a_function_its_messages_wait_f
     source = queue("mixed", max_receive_count=1, dead_letters=queue("dead"))
     world = World(source, note, Options(grace_period=0))
     function, coroutine = attrs.evolve(world.route(), call=ThreadHandler(gate, pool)), world.route()
-    chooser = Chooser.of([((attribute("kind") == "function").rule, function), (ALWAYS, coroutine)])
+    chooser: Chooser[Route | LeftOut] = Chooser.of(
+        [((attribute("kind") == "function").rule, function), (ALWAYS, coroutine)]
+    )
     whole = attrs.evolve(
         world.route(), branching=Branching((function, coroutine), chooser, lambda _: None, lambda: None)
     )
