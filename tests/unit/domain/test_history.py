@@ -63,3 +63,7 @@ def test_a_time_is_one_that_a_calendar_can_show() -> None:
 
 def test_what_a_worker_said_at_the_very_time_at_which_it_was_last_seen_counts_too() -> None:
     assert causes(note(1, HELD), note(1, BACK, "failed")) == ["failed"]
+
+
+def test_what_a_worker_said_of_an_earlier_delivery_does_not_explain_how_it_lost_a_later_one() -> None:
+    assert causes(note(1, BACK, "failed"), note(5, HELD, receives=2)) == ["failed", CRASHED]

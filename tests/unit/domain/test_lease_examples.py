@@ -178,6 +178,8 @@ def test_a_lease_that_was_overdue_is_told_again_when_it_ends_once_more() -> None
     assert leases.ended(31) == []
     leases.extended(lease, FIRST, 61)
     assert (leases.ended(60.9), leases.ended(61)) == ([], [lease])
+    leases.take([SECOND], 62)
+    assert (leases.ended(91.9), leases.ended(92)) == ([], [lease])
 
 
 @pytest.mark.parametrize("state", [{"lost": True}, {"release_delay": 0.0}, {"settling": True}, {"overdue": True}])
