@@ -46,7 +46,7 @@ class Phase(Enum):
 
 @attrs.define(eq=False)
 class Jobs:
-    """Runs the handlers of all lanes: each message in a task of its own, never more at once than there are slots."""
+    """Runs the handlers of all lanes, in tasks or as errands, never more at once than there are slots."""
 
     slots: Slots
     stop: Stop
