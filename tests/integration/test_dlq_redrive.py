@@ -89,3 +89,26 @@ def test_what_was_sent_and_not_deleted_is_only_deleted_afterwards(
     again = dlq("redrive", dead, "--resume", journal.name)
     assert (again.exit_code, again.stdout) == (0, "sent 0   deleted 3   (3 seen of ~3)\n")
     assert sorted(bodies(strict, queue)) == [0, 1, 2]
+
+
+def test_who_begins_anew_where_a_redrive_has_not_ended_doubles_nothing_and_is_told_to_go_on_with_it(
+    strict: StrictEndpoint, dlq: Dlq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, dead = dead_letters(strict, 3)
+    with monkeypatch.context() as patched:
+        patched.setattr("loafer.application.letters.moving.TRIES", 1)
+        strict.faults({"DeleteMessageBatch": {"failed": 1.0}})
+        assert dlq("redrive", dead, "--yes").exit_code == 3
+        strict.faults({})
+    [journal] = tmp_path.glob("*.journal")
+    refused = dlq("redrive", dead, "--yes")
+    assert refused.exit_code not in (0, 3)
+    assert f"3 messages of {dead} were sent, or may have been, and are not deleted" in refused.stderr
+    assert f"go on with --resume {journal.name}, or move that file away" in refused.stderr
+    assert untouched(strict, dead, 3)
+    assert sorted(bodies(strict, queue)) == [0, 1, 2]
+    assert list(tmp_path.glob("*.journal")) == [journal]
+    assert dlq("redrive", dead, "--resume", journal.name).exit_code == 0
+    strict.numbers(dead, 1, start=3)
+    assert dlq("redrive", dead, "--yes").exit_code == 0
+    assert sorted(bodies(strict, queue)) == [0, 1, 2, 3]

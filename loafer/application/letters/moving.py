@@ -152,7 +152,6 @@ class Moving:
 
     async def _send(self, message: Message) -> bool:
         self.journal.sending([message], self.now())
-        at = self.journal.noted[message.id].at
         outgoing = OutgoingMessage(
             message.body,
             without_reason(message.attributes),
@@ -166,7 +165,7 @@ class Moving:
                 self.journal.came([(message.id, Step.REFUSED, str(error))])
                 raise
             passing = isinstance(result, Failure) and result.retryable
-            again = passing or (isinstance(result, Unsure) and self._is_known(at))
+            again = passing or (isinstance(result, Unsure) and self._is_known(self.journal.noted[message.id].at))
             if not again or attempt == TRIES or self.look.stopped() or not self.look.is_valid(message):
                 break
             await asyncio.sleep(backoff(attempt, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
@@ -235,10 +234,11 @@ class Moving:
     async def _miss(self) -> None:
         """Tell of those that the journal knows to be unfinished, and that somebody else hides."""
         ended = (Step.DELETED, *((Step.SENDING, Step.UNSURE) if self.order.unsure is False else ()))
-        left = [name for name, noted in self.journal.noted.items() if noted.step not in ended]
-        names = [name for name in left if not self.look.has_seen(name)]
+        names = [n for n, said in self.journal.noted.items() if said.step not in ended and not self.look.has_seen(n)]
         if names and (await self.look.inspector.look()).total > self.look.holds:
             self.done.unseen = names
+        elif gone := [name for name in names if self.journal.noted[name].step is Step.SENT]:
+            self.journal.came([(name, Step.DELETED, "") for name in gone])
 
     async def _watch(self) -> None:
         """Stop where more is on the queue than there can be: what is sent may come back at once."""

@@ -466,6 +466,13 @@ async def test_what_was_begun_before_and_does_not_come_though_more_is_there_is_t
     assert moved.unseen == unseen
 
 
+async def test_what_was_sent_before_and_is_gone_is_noted_as_deleted() -> None:
+    steps = {"unsure": Step.UNSURE, "sent": Step.SENT}
+    journal = MemoryJournal({name: Noted(step, 0.0, "copy") for name, step in steps.items()})
+    await moving(Scripted(totals=[0, 0]), Scripted(), journal).run()
+    assert {name: noted.step for name, noted in journal.noted.items()} == {**steps, "sent": Step.DELETED}
+
+
 async def test_what_cannot_be_given_back_for_its_queue_fails_is_counted_with_why() -> None:
     class Gone(Scripted):
         async def release(self, messages: Sequence[Message]) -> Sequence[Failure | None]:

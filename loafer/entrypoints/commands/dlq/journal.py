@@ -126,6 +126,29 @@ class FileJournal(Journal):
         append(self._descriptor, "".join(json.dumps(line) + "\n" for line in lines).encode("ascii"))
 
 
+def require_ended(folder: Path, name: str, queue: str) -> None:
+    """Look into the newest journal of a queue in a folder: who would begin anew would double what was sent by it.
+
+    Raises:
+        ConfigurationError: it has messages that were sent, or may have been, and are not known to be deleted.
+
+    """
+    for path in sorted(folder.glob(f"{name}.*.journal"), key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            with os.fdopen(opened(path), "rb") as file:
+                data = file.read()
+            head, noted = _read(data[: data.rfind(b"\n") + 1], path)
+        except (ConfigurationError, OSError):
+            continue  # it is none, or not to be believed
+        if head.queue == queue:
+            left = sum(each.step not in (Step.DELETED, Step.REFUSED) for each in noted.values())
+            if left:
+                what = f"{left} messages of {name} were sent, or may have been, and are not deleted"
+                right = f"go on with --resume {path.name}, or move that file away: then they are sent again"
+                raise ConfigurationError(f"{path.name}: {what}; {right}")
+            return
+
+
 def _detail(step: Step, detail: str) -> dict[str, str]:
     if step is Step.SENT:
         return {"copy": detail}

@@ -5,7 +5,7 @@ from pathlib import Path
 import attrs
 
 from loafer.entrypoints.commands.dlq.filters import filter_of
-from loafer.entrypoints.commands.dlq.journal import FileJournal
+from loafer.entrypoints.commands.dlq.journal import FileJournal, require_ended
 from loafer.entrypoints.commands.dlq.locks import held_alone
 from loafer.entrypoints.commands.dlq.looking import Stop, Talk, run_until_stopped
 from loafer.entrypoints.commands.dlq.run import Run
@@ -33,6 +33,8 @@ def redrive(wish: Wish, talk: Talk) -> int:
             if journal is None and not wish.yes:
                 return await run.dry()
             with held_alone(way.state):
+                if journal is None:
+                    require_ended(Path.cwd(), way.state.name, way.state.place)
                 return await run.move(journal)
 
     return run_until_stopped(work, talk.tell)
