@@ -33,6 +33,9 @@ LOOK = 0.05
 REAL_PATIENCE = 10.0
 """Seconds after which what does not settle counts as endless where time is real."""
 
+TURNS = 50
+"""Turns of the event loop, many more than a message takes from its queue to the dispatcher."""
+
 POLLING = 0.02
 """Seconds that a poll waits for messages where time is real: one that began before a jump knows nothing of it."""
 
@@ -127,7 +130,7 @@ class InMemory:
             elapsed = loop.time() - began
             if self._count() - self._received > at_most or elapsed > (longest if patience is None else patience):
                 raise StillRunning(self._what_goes_on(elapsed))
-            if not await self._something_happens():
+            if not await self._something_happens() and await self._nothing_is_on_its_way():
                 self._skip()
         if self._worker.error is not None:
             raise self._worker.error
@@ -150,6 +153,13 @@ class InMemory:
         waits = [seconds for queue in self._sources if (seconds := queue.next_visible()) is not None]
         if waits and min(waits) > 0 and not any(queue.visible for queue in self._sources):
             self._clock.seconds += min(waits)
+
+    async def _nothing_is_on_its_way(self) -> bool:
+        """Tell whether nothing is received now; what was received before has come to the dispatcher by then."""
+        before = self._count()
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        return self._count() == before
 
     async def _something_happens(self) -> bool:
         self._journal.turn.clear()
