@@ -77,7 +77,7 @@ class Channel:
         """Import the SDK where it will be needed."""
         self.place = f"{self.dialect.noun} {self.address.name!r}"
         self._limits = self.dialect.limits.of(self.address.name)
-        self._company = Company(self._check, self._publish_alone, partial(self._publish_chunk, attempts=1))
+        self._company = self._new_company()
         if self.dialect.lean:
             prepare(self.address.region, self.transport, self.access)
         else:
@@ -86,7 +86,7 @@ class Channel:
     async def open(self, find: Callable[[Client], Awaitable[str]]) -> None:
         """Have `find` say the URL or ARN, given the client if one is needed; PublisherError after 8 seconds at most."""
         await self.close()
-        self._deadlines = Deadlines()  # of this event loop
+        self._deadlines, self._company = Deadlines(), self._new_company()  # of this event loop
         async with AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(OPEN_TIMEOUT):
@@ -99,6 +99,9 @@ class Channel:
             except sdk_errors() as error:
                 told = publisher_error(error, self.place, self._region())
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
+
+    def _new_company(self) -> Company:
+        return Company(self._check, self._publish_alone, partial(self._publish_chunk, attempts=1))
 
     async def _open_plainly(self, stack: AsyncExitStack) -> bool:
         """Tell whether the lean transport carries every call, and no client is needed."""

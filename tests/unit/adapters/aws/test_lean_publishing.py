@@ -60,6 +60,32 @@ async def test_what_met_with_passing_trouble_is_sent_again(trouble: Answer | Exc
     assert sdk.calls == []
 
 
+def test_a_publisher_that_is_opened_again_waits_for_nothing_of_an_event_loop_that_ended_in_the_midst(
+    aws_environ: pytest.MonkeyPatch,
+) -> None:
+    made, _ = publisher(FakeSQS())
+    left: list[Any] = []
+
+    async def leave_in_the_midst() -> None:
+        made._channel._company._on_their_way = 1  # as of a call that is under way
+        left.append(asyncio.ensure_future(made.publish(OutgoingMessage("body"))))  # joins in the last turn
+
+    async def open_again() -> str:
+        await made.open()
+        transport, _ = lean(SENT)
+        made._channel._lean = transport
+        async with asyncio.timeout(60):
+            return await made.publish(OutgoingMessage("body"))
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(leave_in_the_midst())
+    loop.close()
+    aws_environ.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert run(open_again()) == "1"
+    assert not left[0].done()
+    left[0]._log_destroy_pending = False  # else another test would find that in its log
+
+
 async def test_a_refusal_is_not_sent_again() -> None:
     refused = answered(b'{"__type": "com.amazonaws.sqs#InvalidMessageContents", "message": "no"}', 400)
     made, http = publisher(FakeSQS(), refused)
