@@ -243,3 +243,8 @@ def test_a_message_is_held_with_the_bytes_of_its_body_and_attributes(message: Me
     assert leases.size == size
     leases.drop([again])
     assert leases.size == 0
+
+
+def test_a_short_lease_whose_extension_failed_is_tried_again_soon() -> None:
+    (leases := Leases(2.4)).not_extended(held(leases), 0.0)
+    assert leases.next_renewal() == pytest.approx(0.1)

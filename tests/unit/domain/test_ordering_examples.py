@@ -226,3 +226,10 @@ def test_at_their_last_receive_messages_of_a_group_are_not_spared_nor_what_is_be
     assert (len(order), order.startable, order.next(), order.next()) == (3, 2, leases[0], leases[4])
     order.finished([leases[0]])
     assert order.next() is leases[1]
+
+
+def test_followers_that_are_taken_wait_no_longer() -> None:
+    order = GroupOrder()
+    first, second, third = waiting(order, "g1", "g2", "g3")
+    assert order.next() is first
+    assert (len(order), order.followers(first), len(order)) == (2, [second, third], 0)
