@@ -90,7 +90,10 @@ def heard(hear: Callable[[], None], afterwards: Any = None, look: Callable[[], N
     ear = _Ear(hear, looks.ask, stop_signals(), readable, writable)
     before = {number: signal.signal(number, ear.pass_on) for number in (*ear.stops, *OTHERS)}
     ear.other = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    os.register_at_fork(after_in_child=partial(_forget, weakref.ref(ear)))
+    there = weakref.ref(ear)
+    os.register_at_fork(
+        before=partial(_hold, there), after_in_parent=partial(_let_go, there), after_in_child=partial(_forget, there)
+    )
     thread = threading.Thread(target=ear.listen, name="loafer-signals", daemon=True)
     thread.start()
     try:
@@ -109,6 +112,20 @@ def heard(hear: Callable[[], None], afterwards: Any = None, look: Callable[[], N
         os.close(writable)
 
 
+def _hold(there: "weakref.ref[_Ear]") -> None:
+    """Hold signals back in a thread that is about to fork: one that the child is sent at once waits until `_forget`."""
+    ear = there()
+    if ear is not None and ear.listens:
+        ear.before_fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, (*ear.stops, *OTHERS))
+
+
+def _let_go(there: "weakref.ref[_Ear]") -> None:
+    """Let the signals come that were held back for a fork."""
+    ear = there()
+    if ear is not None and (mask := ear.before_fork.__dict__.pop("mask", None)) is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
 def _forget(there: "weakref.ref[_Ear]") -> None:
     """Give signals their default actions in a process that was forked: it would write them to the pipe of this one."""
     ear = there()
@@ -116,6 +133,7 @@ def _forget(there: "weakref.ref[_Ear]") -> None:
         signal.set_wakeup_fd(-1)
         for number in (*ear.stops, *OTHERS):
             signal.signal(number, signal.SIG_DFL)
+    _let_go(there)
 
 
 @attrs.define(eq=False, repr=False)  # Python shows a signal's handler where nobody sees it, and all that it refers to
@@ -126,6 +144,7 @@ class _Ear:
         stops: The signals that ask to stop.
         other: Where an event loop wants to read them too; -1: nowhere.
         listens: Whether signals are heard here.
+        before_fork: The mask of signals that a thread had before it began to fork.
 
     """
 
@@ -136,6 +155,7 @@ class _Ear:
     writable: int
     other: int = -1
     listens: bool = True
+    before_fork: threading.local = attrs.field(factory=threading.local)
 
     def listen(self) -> None:
         """Hear signals until the end."""

@@ -112,6 +112,35 @@ assert counted == []
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_signal_to_a_process_at_the_moment_it_is_forked_ends_that_one_and_is_not_heard_here() -> None:
+    code = """
+import os, signal, threading, time
+from loafer.entrypoints.worker.signals import heard
+os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))  # before what is registered later
+counted, ends, masks = [], [], []
+def fork():
+    child = os.fork()
+    if not child:
+        time.sleep(60)
+        os._exit(0)
+    masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with heard(lambda: counted.append(1)):
+    fork()
+    thread = threading.Thread(target=fork)
+    thread.start()
+    thread.join()
+    time.sleep(0.1)
+    assert (counted, ends, masks) == ([], [-signal.SIGTERM] * 2, [set()] * 2), (counted, ends, masks)
+    os.kill(os.getpid(), signal.SIGTERM)
+    while not counted:
+        time.sleep(0.01)
+"""
+    command = [sys.executable, "-W", "ignore:This process:DeprecationWarning", "-c", code]  # there are threads
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_giving_signals_back_does_not_write_down_all_that_a_worker_has() -> None:
     class Heard:
         def __call__(self) -> None: ...
