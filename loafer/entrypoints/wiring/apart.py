@@ -1,7 +1,8 @@
 """The routes that configuration makes by itself, and what is said of those that it does not."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -56,3 +57,20 @@ def _warn(route: RouteSettings, keys: Sequence[str]) -> None:
             lacking = " and ".join(key_for(route.key, settings[each]) for each in _lacking(route))
             right = f"a route of its own needs {lacking} too"
         logger.warning("%s", printable(f"{key_for(route.key, settings[field])} ({origin}) is of no route; {right}"))
+
+
+def warn_of_shared_queues(receiving: Iterable[tuple[str, str]]) -> None:
+    """Warn of each that receives from a queue that another one, before it, receives from, by their names and sources.
+
+    A name, and a URL or ARN that ends with it, are taken for one queue.
+    """
+    before: dict[str, list[tuple[str, str]]] = {}
+    for name, source in receiving:
+        queue = re.split("[/:]", source)[-1]
+        others = before.setdefault(queue, [])
+        for other in (other for other, elsewhere in others if source in (elsewhere, queue) or elsewhere == queue):
+            text = "routes %s and %s both receive from %s, and each of its messages comes to either of them; %s"
+            right = "give the routes in code conditions, `when=`, or keep one of them"
+            logger.warning(text, printable(other), printable(name), printable(queue), right)
+            break
+        others.append((name, source))

@@ -15,6 +15,7 @@ from loafer.domain.share import Share
 from loafer.entrypoints.settings.load import mistake_in
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.settings.table import RouteSettings, Settings
+from loafer.entrypoints.wiring.apart import warn_of_shared_queues
 from loafer.entrypoints.wiring.applications import Application, chosen
 from loafer.entrypoints.wiring.decoding import RouteDecoder
 from loafer.entrypoints.wiring.loading import (
@@ -58,7 +59,9 @@ class Wiring:
         made += [self._route(route, translators) for route in settings]
         if None not in translators:  # one that is missing might have taken it
             self._check_taken({name for each in translators if each is not None for name in each.took})
-        return [route for route in made if route is not None]
+        routes = [route for route in made if route is not None]
+        warn_of_shared_queues((route.name, route.source) for route in routes)
+        return routes
 
     def _registered(self, application: Application, translators: list[Translator | None]) -> list[Route]:
         from loafer.entrypoints.wiring.registrations import Registrations  # noqa: PLC0415 - what is in code alone has it

@@ -185,3 +185,23 @@ def test_a_mistake_that_two_routes_share_is_told_once(wiring: Wiring) -> None:
     wrong = attrs.evolve(ROUTE, handler="no.such")
     assert wiring.routes((wrong, attrs.evolve(wrong, name="again"), ROUTE))[0].name == "orders"
     assert len(wiring.mistakes.found) == 1
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["orders", "https://sqs.eu-west-1.amazonaws.com/1/orders", "arn:aws:sqs:eu-west-1:1:orders"]
+)
+def test_two_routes_that_would_take_each_others_messages_are_told(
+    wiring: Wiring, caplog: pytest.LogCaptureFixture, elsewhere: str
+) -> None:
+    second = attrs.evolve(ROUTE, name="second", source=elsewhere)
+    assert len(wiring.routes((ROUTE, second))) == len(wiring.routes((second, ROUTE))) == 2
+    for names in ("orders and second", "second and orders"):
+        assert (
+            f"routes {names} both receive from orders, and each of its messages comes to either of them" in caplog.text
+        )
+
+
+def test_routes_of_queues_of_their_own_are_not_told_of(wiring: Wiring, caplog: pytest.LogCaptureFixture) -> None:
+    sources = ("orders", "orders.fifo", "https://sqs.eu-west-1.amazonaws.com/1/bills", "https://a.b/2/bills")
+    wiring.routes(tuple(attrs.evolve(ROUTE, name=source[-8:], source=source) for source in sources))
+    assert caplog.text == ""
