@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import itertools
+import secrets
 import time
 from collections import deque
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import attrs
 
 Answer = dict[str, Any]
+
+LIFE = secrets.token_hex(60)
+"""What receipts of this process bear: after a restart those of before delete nothing."""
 
 
 @attrs.define(eq=False)
@@ -133,7 +137,7 @@ class LeanQueue:
         taken: list[Answer] = []
         while len(taken) < limit and (message := self._next()) is not None:
             message.receive_count += 1
-            receipt = f"{message.id}#{message.receive_count}#{'r' * 120}"
+            receipt = f"{message.id}#{message.receive_count}#{LIFE}"
             self.in_flight[receipt] = Lease(message, deadline)
             taken.append(message.as_received(receipt))
         if not taken:
