@@ -172,9 +172,9 @@ class Errands:
 def begun(lane: Lane, lease: Lease, now: float) -> Message:
     """Let it be known, in the context of its handling, that a message is handled from now on; return the message."""
     message = lease.message
-    lease.runs += 1
-    if lease.runs > 1:
-        message = attrs.evolve(message, runs_before=lease.runs - 1)
+    lease.begin()
+    if lease.attempt > message.receive_count:
+        message = attrs.evolve(message, runs_before=lease.attempt - message.receive_count)
     HANDLED.set((lane, message, now))
     if lane.tell.started:
         tell_started(lane, (message,))

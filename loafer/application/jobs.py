@@ -263,7 +263,7 @@ class Jobs:
             return
         leases = valid
         for lease in leases:
-            lease.runs += 1
+            lease.begin()
         messages = [lease.message for lease in leases]
         if lane.tell.started:
             tell_started(lane, messages)

@@ -73,7 +73,8 @@ class Keeping:
         """Let a message whose handling has ended now, with `error` if it raised, go the way that it is to go."""
         delay = retry_delay(retry, error, lease.attempts, random.random())
         ran = not isinstance(error, NotStarted)
-        lease.runs -= not ran
+        if not ran:
+            lease.not_begun()
         if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
             self.settling.release([lease])
         elif lease.left_out:

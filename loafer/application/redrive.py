@@ -63,7 +63,8 @@ class Redrive:
 
     def _moved(self, lease: Lease) -> None:
         text = "message %s: moved to the dead-letter queue at attempt %d, run %d since its last receive"
-        logger.warning(text, lease.message.id, lease.attempts, lease.runs)
+        message, attempts = lease.message, lease.attempts
+        logger.warning(text, message.id, attempts, attempts - message.receive_count + 1)
         self.lane.counts["dead_lettered"] += 1
         self.lane.settled([lease.message], Operation.DEAD_LETTER)
 

@@ -186,7 +186,7 @@ class Slots:
             return
         pool.threads.line = 0
         for ticket in reversed(pool.take_back()):
-            ticket.lease.runs -= 1
+            ticket.lease.not_begun()
             ticket.lane.order.put_back(ticket.lease)
             self._tallies[ticket.lane].take_turn_back()
             self.free(ticket.lane)

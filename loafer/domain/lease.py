@@ -25,6 +25,7 @@ class Lease:
         ends_at: When the queue stops extending it.
         size: Bytes of the message's body and attributes.
         runs: How often its handler was started under this lease.
+        attempt: Which attempt the last of these is or was; 0 before the first.
         lost: True once the source refused to extend it.
         release_delay: Seconds after which the message is to be visible again, once it is to be given back; None before.
         failures: How often settling it has failed.
@@ -42,6 +43,7 @@ class Lease:
     ends_at: float
     size: int = 0
     runs: int = 0
+    attempt: int = 0
     lost: bool = False
     release_delay: float | None = None
     failures: int = 0
@@ -69,10 +71,20 @@ class Lease:
         """Tell whether it is at its last receive, the `last`, and has not run: given back, it would be moved unrun."""
         return last is not None and self.runs == 0 and self.message.receive_count >= last
 
+    def begin(self) -> None:
+        """Note that a handler starts on it: a run in place is one attempt more, and so is a delivery, but not both."""
+        self.runs += 1
+        self.attempt = max(self.attempt + 1, self.message.receive_count)
+
+    def not_begun(self) -> None:
+        """Note that the handler that was to start did not."""
+        self.runs -= 1
+        self.attempt -= 1
+
     @property
     def attempts(self) -> int:
         """Deliveries of the message, with its further runs in place counted like deliveries."""
-        return self.message.receive_count + max(0, self.runs - 1)
+        return max(self.attempt, self.message.receive_count)
 
 
 @attrs.define

@@ -370,6 +370,21 @@ async def test_a_handler_sees_which_attempt_it_is_where_a_message_runs_again_in_
     assert seen == [(1, 1), (2, 1), (3, 1)]
 
 
+async def test_a_head_that_is_delivered_again_while_it_waits_for_its_next_run_loses_no_run_by_that() -> None:
+    source = fifo("a1", max_receive_count=3, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    handler = Handler(a1=99)
+    world = World(source, handler, Options(retry_delay=5))
+    async with world:
+        await asyncio.sleep(1)
+        [head] = source._entries.values()
+        source.change_visibility(head.receipt, 0)
+        await asyncio.sleep(1)
+        assert (handler.ran, head.receive_count) == (["a1"], 2)
+        await asyncio.sleep(20)
+    assert handler.ran == ["a1"] * 3
+    assert [delivery.message.attempt for delivery in world.deliveries] == [1, 2, 3]
+
+
 async def test_a_head_that_its_source_does_not_move_is_given_back_less_and_less_often() -> None:
     source = fifo("a1", "b1", visibility_timeout=30, max_receive_count=2)  # whose dead-letter queue is gone
     world = World(source, Handler(a1=999), Options(retry_delay=0.1), Faults(dead_lettering=[NOT_ALLOWED] * 9))

@@ -126,10 +126,13 @@ def test_a_released_lease_is_replaced_by_the_next_delivery_and_its_end_does_not_
 def test_further_runs_in_place_count_as_attempts() -> None:
     lease = held(Leases(30), SECOND)
     assert lease.attempts == 2
-    lease.runs = 1
+    lease.begin()
     assert lease.attempts == 2
-    lease.runs = 3
+    lease.begin()
+    lease.begin()
     assert lease.attempts == 4
+    lease.not_begun()
+    assert lease.attempts == 3
 
 
 def test_the_bodies_that_are_held_are_counted_once_each_whatever_comes_again() -> None:
