@@ -88,7 +88,9 @@ def ministack() -> contextlib.AbstractContextManager[str]:
 
 def moto() -> contextlib.AbstractContextManager[str]:
     port = free_port()
-    return running([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], port, "/moto-api/")
+    return running(
+        [sys.executable, str(HERE / "locked_moto.py"), "-H", "127.0.0.1", "-p", str(port)], port, "/moto-api/"
+    )
 
 
 def lean_sqs() -> contextlib.AbstractContextManager[str]:
