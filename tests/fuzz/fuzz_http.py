@@ -58,7 +58,10 @@ def http(data: bytes) -> None:
             asking.cancel()
         try:
             return await asking
-        except (Lost, Excess, asyncio.CancelledError):
+        except (Lost, Excess):
+            return None
+        except asyncio.CancelledError:
+            connection.close()  # as whoever no longer waits for an answer has to
             return None
 
     answer = loop().run_until_complete(asked())
