@@ -21,7 +21,7 @@ class Publisher(ABC):
 
     @abstractmethod
     async def publish(self, message: OutgoingMessage) -> str:
-        """Send one message and return its id.
+        """Send one message and return its id; nobody has looked before whether it is within the destination's limits.
 
         Raises:
             PublisherError: it was not sent; one sentence says why.
