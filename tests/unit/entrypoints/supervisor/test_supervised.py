@@ -25,14 +25,7 @@ from loafer.exceptions import ConsumerError
 SOURCE = "memory://worked"
 HEARD = (*SIGNALS, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
-
-@pytest.fixture(autouse=True)
-def own_signals() -> Iterator[None]:
-    """Give back the signals of the process, which a worker has for itself."""
-    before = {number: signal.getsignal(number) for number in HEARD}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("own_signals")
 
 
 class NoDeadline:

@@ -12,7 +12,7 @@ import pytest
 
 from loafer.entrypoints.worker import signals
 from loafer.entrypoints.worker.ending import SIGNALS, WRITING_THREAD
-from loafer.entrypoints.worker.signals import ONE_SIGNAL, Signals, by_signals, heard
+from loafer.entrypoints.worker.signals import ONE_SIGNAL, OTHERS, Signals, by_signals, heard, stop_signals
 
 
 def test_signals_within_half_a_second_of_one_that_counted_are_one() -> None:
@@ -66,16 +66,15 @@ def test_other_signals_still_reach_the_event_loop() -> None:
     asyncio.run(other())
 
 
+@pytest.mark.usefixtures("own_signals")
 @pytest.mark.parametrize("afterwards", [None, signal.SIG_IGN])
 def test_in_the_end_signals_have_the_action_that_they_are_to_have(afterwards: object) -> None:
-    before = [signal.getsignal(number) for number in SIGNALS]
-    try:
-        with heard(lambda: None, afterwards):
-            assert [signal.getsignal(number) for number in SIGNALS] != before
-        assert [signal.getsignal(number) for number in SIGNALS] == (before if afterwards is None else [afterwards] * 2)
-    finally:
-        for number, action in zip(SIGNALS, before, strict=True):
-            signal.signal(number, action)
+    numbers = (*stop_signals(), *OTHERS)
+    before = [signal.getsignal(number) for number in numbers]
+    with heard(lambda: None, afterwards):
+        during = [signal.getsignal(number) for number in numbers]
+        assert not any(one == other for one, other in zip(during, before, strict=True))
+    assert [signal.getsignal(number) for number in numbers] == (before if afterwards is None else [afterwards] * 5)
     assert signal.set_wakeup_fd(-1) == -1
 
 
