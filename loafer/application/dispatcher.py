@@ -164,9 +164,9 @@ class Dispatcher:
             BaseException: what a handler raised that is no `Exception` (SystemExit, for one).
 
         """
-        retry, guards = self.options.retry_delay, Guards()
+        retry, guards, places = self.options.retry_delay, Guards(), dict[str, list[Lane]]()
         self._lanes = [
-            Lane(route, route.consumer(), self.clock, self.observers, retry, guards) for route in self.routes
+            Lane(route, route.consumer(), self.clock, self.observers, retry, guards, places) for route in self.routes
         ]
         summaries = summaries_of(self._lanes, self.clock())
         slots = self._slots = Slots(

@@ -89,9 +89,14 @@ class Jobs:
     def admit(self, lane: Lane, messages: Sequence[Message], since: float) -> None:
         """Take in what a receive brought, at the time `since` at the earliest; once loafer stops, it is given back.
 
-        While a stop has time, that is but for messages at their last receive.
+        While a stop has time, that is but for messages at their last receive. What another lane of the same queue
+        holds, or belongs behind in its order, is that lane's.
         """
-        leases = self._settlements[lane].sorted_out(lane.take(messages, since))
+        for owner, theirs in lane.owners(messages):
+            self._admit(owner, theirs, since, lane.info.visibility_timeout)
+
+    def _admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
+        leases = self._settlements[lane].sorted_out(lane.take(messages, since, hidden_for))
         lane.order.add(leases)
         if leases and isinstance(lane.order, BatchOrder) and isinstance(lane.route.call, BatchCall):
             asyncio.get_running_loop().call_later(lane.route.call.wait, self._ripen, lane, lane.order, leases[-1])

@@ -1,6 +1,7 @@
 """What a route holds while it runs; the one place that its polls, its jobs, its settlement and the heartbeat share."""
 
 import asyncio
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -37,6 +38,7 @@ class Lane:
         observers: Whom to tell what happens here, beside the counts.
         retry: When a kept message comes back, where its route does not say.
         guards: Go on where an observer raises.
+        by_place: The lanes of this process by the queue that they receive from, however they name it.
         events: What happened so far.
         tell: Whom to tell of each event.
         heard: When a receive was answered last; None: none was.
@@ -51,8 +53,11 @@ class Lane:
     observers: Sequence[Observer] = ()
     retry: Retry = attrs.field(factory=Retry)
     guards: Guards = attrs.field(factory=Guards)
+    by_place: "dict[str, list[Lane]]" = attrs.field(factory=dict)
     info: SourceInfo = attrs.field(default=UNKNOWN, init=False)
     leases: Leases = attrs.field(factory=lambda: Leases(UNKNOWN.visibility_timeout), init=False)
+    place: str = attrs.field(init=False)
+    """What names its queue, however its route does."""
     order: ArrivalOrder | GroupOrder | BatchOrder = attrs.field(init=False)
     singles: Singles = attrs.field(factory=Singles, init=False)
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
@@ -69,6 +74,7 @@ class Lane:
 
     def __attrs_post_init__(self) -> None:
         """Begin without an order of groups: whether there is one shows when the consumer opens."""
+        self.place = self.route.source
         self.order = BatchOrder(self.route.batch) if isinstance(self.route.call, BatchCall) else ArrivalOrder()
         self.tell = Listeners.of((self.events,), self.observers, self.guards)
 
@@ -95,6 +101,8 @@ class Lane:
 
         """
         self.info = info
+        self.place = info.place or self.route.source
+        self.by_place.setdefault(self.place, []).append(self)
         self.leases = Leases(info.visibility_timeout)
         if info.ordered:
             self.order = GroupOrder()
@@ -119,13 +127,30 @@ class Lane:
         """How many messages were received and are held no longer."""
         return self.counts["received"] - self.counts["duplicates"] - len(self.leases)
 
-    def take(self, messages: Sequence[Message], since: float) -> list[Lease]:
-        """Hold messages that were received at the time `since` at the earliest.
+    def owners(self, messages: Sequence[Message]) -> "Iterable[tuple[Lane, Sequence[Message]]]":
+        """Return of the lanes of this queue which messages are whose: where one, or its group, is held, it belongs."""
+        lanes = self.by_place.get(self.place, ())
+        if len(lanes) < 2:  # noqa: PLR2004 - only this one
+            return ((self, messages),)
+        owned: dict[Lane, list[Message]] = {}
+        for message in messages:
+            owned.setdefault(next((lane for lane in lanes if lane.has(message)), self), []).append(message)
+        return owned.items()
+
+    def has(self, message: Message) -> bool:
+        """Tell whether a message, or one of its group where there is an order, is held here."""
+        if isinstance(self.order, GroupOrder) and self.order.has_group(message):
+            return True
+        with self.lock:
+            return self.leases.holds(message)
+
+    def take(self, messages: Sequence[Message], since: float, hidden_for: float = math.inf) -> list[Lease]:
+        """Hold messages that were received at the time `since` at the earliest, and are hidden for so many seconds.
 
         Those that are held already take over the newer receipt and are left out.
         """
         with self.lock:
-            leases = self.leases.take(messages, since)
+            leases = self.leases.take(messages, since, hidden_for)
         self.counts["duplicates"] += len(messages) - len(leases)
         for lease in leases:
             if lease.message.receive_count > 1 and self._returned.pop(lease.message.id, self) is self:

@@ -118,7 +118,7 @@ class Shutdown:
         """End the receives of all sources, each for itself: an idle one is not to delay what another gives back."""
         by_source: dict[str, list[Intake]] = defaultdict(list)
         for intake in self.intakes:
-            by_source[intake.lane.route.source].append(intake)
+            by_source[intake.lane.place].append(intake)
         until = min(self.clock() + self.options.poll_grace, latest)
         aborted = sum(await asyncio.gather(*(self._end_source(each, until) for each in by_source.values())))
         if aborted:

@@ -1,5 +1,6 @@
 """How long a received message is ours, when to renew that, and when it is lost."""
 
+import math
 from collections.abc import Sequence
 
 import attrs
@@ -111,12 +112,19 @@ class Leases:
         """Seconds between two renewals: one may fail, and there is still time for another."""
         return self.visibility_timeout / 3
 
-    def take(self, messages: Sequence[Message], since: float) -> list[Lease]:
+    def holds(self, message: Message) -> bool:
+        """Tell whether a message is held, and a newer delivery only brings a newer receipt."""
+        held = self._held.get(message.id)
+        return held is not None and not held.released
+
+    def take(self, messages: Sequence[Message], since: float, hidden_for: float = math.inf) -> list[Lease]:
         """Hold messages received at the time `since`, and return the new leases.
 
-        What is held already only takes the newer receipt over.
+        What is held already only takes the newer receipt over. They are hidden for `hidden_for` seconds, where another
+        one has received them for less than ours.
         """
-        deadline, renew_at = since + self.visibility_timeout, since + self.interval
+        lasts = min(self.visibility_timeout, hidden_for)
+        deadline, renew_at = since + lasts, since + lasts / 3
         ends_at = since + LONGEST_LEASE
         taken, largest = [], 1
         for message in messages:

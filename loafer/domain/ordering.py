@@ -191,6 +191,10 @@ class GroupOrder:
         group = self._groups.get(group_of(lease.message))
         return group is not None and group.started is lease and bool(group.waiting)
 
+    def has_group(self, message: Message) -> bool:
+        """Tell whether messages of a message's group are here."""
+        return group_of(message) in self._groups
+
     def followers(self, lease: Lease) -> list[Lease]:
         """Take those that wait behind a started message."""
         group = self._groups.get(group_of(lease.message))

@@ -24,6 +24,7 @@ class SourceInfo:
         max_receive_count: After how many deliveries the source moves a message to its dead-letter queue; None: never,
             or nobody knows.
         redrive_known: False if that could not be found out: None then does not say that there is no limit.
+        place: What names it, however it was named to the consumer; None: nobody knows.
 
     """
 
@@ -31,6 +32,7 @@ class SourceInfo:
     ordered: bool = False
     max_receive_count: int | None = None
     redrive_known: bool = True
+    place: str | None = attrs.field(default=None, eq=False, repr=False)
 
 
 class Consumer(ABC):

@@ -12,7 +12,7 @@ from loafer.domain.limits import LONGEST_VISIBILITY
 _COUNTS = [
     "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed",
 ]  # fmt: skip
-_NAMES = ["VisibilityTimeout", "RedrivePolicy"]
+_NAMES = ["VisibilityTimeout", "RedrivePolicy", "QueueArn"]
 
 
 @attrs.frozen
@@ -24,6 +24,7 @@ class Attributes:
         max_receive_count: After how many deliveries SQS moves a message on; None: never, or nobody knows.
         dead_letters: The ARN of the queue to which it is moved.
         redrive_known: False if the redrive policy could not be read.
+        arn: Its own ARN; None: nobody knows.
 
     """
 
@@ -31,6 +32,7 @@ class Attributes:
     max_receive_count: int | None = None
     dead_letters: str | None = None
     redrive_known: bool = True
+    arn: str | None = None
 
 
 UNKNOWN = Attributes(redrive_known=False)
@@ -47,6 +49,7 @@ async def attributes_of(queue: Queue) -> Attributes:
         attempts or None,
         target,
         redrive_known=bool(attempts and target) or not said.get("RedrivePolicy"),
+        arn=arn if isinstance(arn := said.get("QueueArn"), str) else None,
     )
 
 

@@ -173,6 +173,7 @@ class SQSConsumer(Consumer):
             self._address.ordered,
             attributes.max_receive_count,
             attributes.redrive_known,
+            attributes.arn,
         )
 
     def _visibility_timeout(self, attributes: Attributes) -> int:

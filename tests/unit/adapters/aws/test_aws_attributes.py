@@ -47,6 +47,19 @@ async def test_the_visibility_option_goes_before_what_is_found_when_looking_agai
     assert await consumer.look_again() == SourceInfo(7)
 
 
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ("arn:aws:sqs:eu-west-1:000000000000:orders", "arn:aws:sqs:eu-west-1:000000000000:orders"),
+        (None, None),
+        (7, None),
+    ],
+)
+async def test_a_queue_is_known_by_its_arn_however_it_was_named(sqs: FakeSQS, said: object, place: str | None) -> None:
+    sqs.answers["get_queue_attributes"] = {"Attributes": {"VisibilityTimeout": "20", "QueueArn": said}}
+    assert (await SQSConsumer("orders").open()).place == place
+
+
 async def test_a_redrive_policy_that_comes_or_goes_is_taken_over(sqs: FakeSQS) -> None:
     consumer = await opened()
     there, gone = sqs.answers["get_queue_attributes"], {"Attributes": {"VisibilityTimeout": "45"}}

@@ -1,0 +1,111 @@
+"""Routes that receive from one queue, each by itself, under the same name or another: they share what is held."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import pytest
+from world import FlakyConsumer, now, queue
+
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.dispatcher import Dispatcher
+from loafer.application.options import Options
+from loafer.application.route import Route
+from loafer.domain.message import OutgoingMessage
+from loafer.ports.consumer import SourceInfo
+
+URL = "https://sqs.eu-west-1.amazonaws.com/000000000000/orders"
+
+NAMES = [("orders", "orders"), ("orders", URL)]
+
+
+@attrs.define(eq=False)
+class KnowingConsumer(FlakyConsumer):
+    """A consumer that knows its queue, however it was named."""
+
+    async def open(self) -> SourceInfo:
+        return attrs.evolve(await super().open(), place=self.queue.name)
+
+
+@attrs.define
+class Handler:
+    """Notes what starts and what ends; each takes so many seconds."""
+
+    seconds: float
+    noted: list[str] = attrs.field(factory=list)
+
+    async def __call__(self, content: str) -> None:
+        self.noted.append(content)
+        await asyncio.sleep(self.seconds)
+        self.noted.append(f"{content} ends")
+
+
+def on(source: MemoryQueue, names: Sequence[str], handle: Any, options: Options) -> Dispatcher:
+    """Return a dispatcher with a route from one queue for each of its names."""
+    routes = [
+        Route(
+            f"route-{number}",
+            name,
+            lambda: KnowingConsumer(source, 20.0),
+            lambda message: {"content": message.body},
+            handle,
+        )
+        for number, name in enumerate(names)
+    ]
+    return Dispatcher(routes, options, clock=now, threaded_heartbeat=False)
+
+
+def shown_again(source: MemoryQueue, body: str) -> None:
+    """Show a message that is in flight again, as if its lease had ended."""
+    [entry] = [entry for entry in source._entries.values() if entry.message.body == body]
+    source.change_visibility(entry.receipt, 0)
+
+
+@pytest.mark.parametrize("names", NAMES)
+async def test_what_is_delivered_to_another_route_of_its_queue_while_it_is_held_does_not_run_a_second_time(
+    names: Sequence[str],
+) -> None:
+    source, handler = queue("orders", "m"), Handler(10)
+    dispatcher = on(source, names, handler, Options())
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    shown_again(source, "m")
+    await asyncio.sleep(20)
+    dispatcher.stop()
+    await running
+    assert handler.noted == ["m", "m ends"]
+    assert dispatcher.counts["duplicates"] == 1
+    assert len(source) == 0
+
+
+@pytest.mark.parametrize("names", NAMES)
+async def test_what_comes_to_another_route_of_its_queue_waits_behind_its_group(names: Sequence[str]) -> None:
+    source, handler = MemoryQueue("orders.fifo", clock=now), Handler(10)
+    source.send(OutgoingMessage("a1", group="a"))
+    dispatcher = on(source, names, handler, Options())
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    source.send(OutgoingMessage("a2", group="a"))
+    shown_again(source, "a1")
+    await asyncio.sleep(30)
+    dispatcher.stop()
+    await running
+    assert handler.noted == ["a1", "a1 ends", "a2", "a2 ends"]
+    assert len(source) == 0
+
+
+@pytest.mark.parametrize("names", NAMES)
+async def test_what_a_stop_gives_back_waits_for_the_polls_of_all_routes_of_its_queue(names: Sequence[str]) -> None:
+    source = MemoryQueue("orders.fifo", clock=now)
+    dispatcher = on(source, names, Handler(30), Options(poll_grace=25, grace_period=0))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    for number in range(3):
+        source.send(OutgoingMessage(f"a{number}", group="a"))
+    await asyncio.sleep(19.5)
+    dispatcher.stop()  # a poll of the one ends in half a second, one of the other in 19.5
+    await running
+    await asyncio.sleep(21)
+    assert [entry.receive_count for entry in source._entries.values()] == [1, 1, 1]
+    assert len(source.visible) == 3
