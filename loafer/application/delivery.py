@@ -175,8 +175,9 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
         try:
             async with asyncio.timeout(limit) as scope:
                 await handle(*given)
-        except Exception as error:
-            if scope.expired():  # also where it made another error of its cancellation, which might reject the message
+        except BaseException as error:
+            # Also where it made another error of its cancellation, which might reject the message.
+            if scope.expired() and not issubclass(type(error), ENDS):
                 raise HandlerTimeout(f"it took longer than {limit:g} s") from error
             raise
         if scope.expired():  # it swallowed its cancellation, and has not done what it was to do

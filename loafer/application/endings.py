@@ -19,6 +19,7 @@ from loafer.application.route import BatchCall
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
+from loafer.application.tasks import is_stopped
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.retry import Retry
@@ -139,7 +140,6 @@ def _guarded(settlement: Settlement, leases: Sequence[Lease]) -> Iterator[None]:
 
 def unless_cancelled(delivery: Delivery) -> Delivery:
     """Return what came of this task in a stop: a handler may swallow its cancellation, and has not done its work."""
-    task = asyncio.current_task()
-    if task is None or not task.cancelling() or not delivery.outcome.acknowledged:
+    if not delivery.outcome.acknowledged or not is_stopped():
         return delivery
     return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())

@@ -8,6 +8,7 @@ from typing import TypeGuard
 import attrs
 
 from loafer.application.pool import ThreadPool
+from loafer.application.tasks import STOPPED
 from loafer.application.threaded import Call
 
 
@@ -65,6 +66,7 @@ class ThreadHandler:
             raise asyncio.CancelledError
         if (task := asyncio.current_task()) is not None:
             task.uncancel()
+            STOPPED.discard(task)
 
 
 def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:

@@ -133,7 +133,7 @@ class Keeping:
 
     def _give_back_in_order(self, order: GroupOrder, lease: Lease, delay: float | None, now: float) -> None:
         """Give a head and its followers back: how many runs it has only the source knows, which counts receives."""
-        self.lane.singles.add(lease.message, now, spent=False)
+        self.lane.singles.add(lease.message, now)
         followers = order.followers(lease)
         if delay is None:
             self.lane.comes_back([lease], Cause.FAILED)
@@ -175,7 +175,7 @@ class Keeping:
             self.settling.let_go([lease], Cause.LEASE_LOST)
         elif ordered:
             logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
-            self.lane.singles.add(message, self.lane.clock(), spent=True)
+            self.lane.singles.add(message, self.lane.clock(), spent=self.lane.info.max_receive_count)
             self._release_alone([lease, *order.followers(lease)])
         else:
             logger.warning("message %s: kept, not moved to the dead-letter queue: %s", message.id, failure.reason)

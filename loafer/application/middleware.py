@@ -8,9 +8,10 @@ from typing import Any
 import attrs
 
 from loafer.application.handler import pool_of
-from loafer.application.pool import NotStarted, ThreadPool
+from loafer.application.pool import ThreadPool
 from loafer.application.route import BatchCall, Call, Surroundings
 from loafer.application.signature import name_of
+from loafer.application.walk import Walk
 from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.lifecycle import NotCalledOn
@@ -18,59 +19,6 @@ from loafer.domain.message import Message
 
 Wraps = Sequence[Callable[..., Awaitable[None]]]
 """Middleware, the outermost first."""
-
-
-@attrs.define(eq=False)
-class _Turn:
-    """The handler at the end of one walk through middleware: whether it ran, and whether it still does.
-
-    Attributes:
-        handle: The handler, with what it is given.
-        begun: Whether somebody called on as far as that.
-        not_started: Why it did not run when it was called last, for there was no thread; None: it did.
-        not_called: Which middleware did not call on, as a sentence; empty where none did that.
-
-    """
-
-    handle: Callable[[], Awaitable[object]]
-    begun: bool = False
-    not_started: NotStarted | None = None
-    not_called: str = ""
-    _running: int = 0
-    _over: "asyncio.Future[BaseException | None] | None" = None
-
-    async def __call__(self) -> None:
-        self.begun, self.not_started = True, None
-        self._running += 1
-        late: BaseException | None = None
-        try:
-            await self.handle()
-        except NotStarted as error:
-            self.not_started = late = error
-            raise
-        except BaseException as error:
-            late = error if self._over is not None else None
-            raise
-        finally:
-            self._running -= 1
-            if self._over is not None and not (self._running or self._over.done()):
-                self._over.set_result(late)
-            del late  # its traceback holds this frame: no circle
-
-    async def ended(self) -> BaseException | None:
-        """Wait until it has ended, where nobody has; return what it has raised since.
-
-        Raises:
-            NotStarted: there was no thread for it: it never runs, whatever somebody has made of that.
-
-        """
-        late = None
-        if self._running:
-            self._over = asyncio.get_running_loop().create_future()
-            late = await self._over
-        if self.not_started is not None:
-            raise self.not_started
-        return late
 
 
 @attrs.frozen(eq=False)
@@ -88,39 +36,48 @@ class Chain:
         """Call the middleware, and through it the handler; raises what they raise.
 
         A handler that they do not wait for is waited for here: its message is neither deleted nor given back before.
+        Where they are cancelled, so is what they have called on to in a task of its own.
 
         Raises:
             NotCalledOn: one of them returned and had not called on, whatever the others made of that.
             NotStarted: there was no thread for the handler, whatever they made of that.
 
         """
-        turn = _Turn(handle)
+        walk = Walk(handle)
         try:
-            await self._step(0, context, turn)
-        except Exception:
-            await turn.ended()
+            await self._step(0, context, walk)
+        except BaseException as error:
+            await walk.failed(error)
             raise
-        late = await turn.ended()
-        if late is not None:
-            raise late
-        if not turn.begun:
-            raise NotCalledOn(turn.not_called)
+        await walk.returned()
+        if not walk.begun:
+            raise NotCalledOn(walk.not_called)
 
-    async def _step(self, place: int, context: Context[Any], turn: _Turn) -> None:
+    async def _step(self, place: int, context: Context[Any], walk: Walk) -> None:
         if place == len(self.wraps):
-            await turn()
+            await walk.arrive()
             return
         called_on = False
 
         async def call_next() -> None:
             nonlocal called_on
-            called_on = True
-            await self._step(place + 1, context, turn)
+            walk.enter()
+            called_on, error = True, None
+            try:
+                await self._step(place + 1, context, walk)
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                walk.leave(error)
+                del error  # its traceback holds this frame: no circle
 
         await self.wraps[place](context, call_next)
         if not called_on:
-            turn.not_called = f"the middleware {name_of(self.wraps[place])} did not call on"
-            raise NotCalledOn(turn.not_called)
+            await asyncio.sleep(0)  # a task that was made of it begins now
+        if not called_on:
+            walk.not_called = f"the middleware {name_of(self.wraps[place])} did not call on"
+            raise NotCalledOn(walk.not_called)
 
 
 @attrs.frozen(eq=False)

@@ -109,7 +109,8 @@ class Settlement:
         now = self.lane.clock()
         if not self.lane.singles.any(now):
             return leases
-        back = self.lane.singles.given_back([lease.message for lease in leases], now)
+        limit = self.lane.info.max_receive_count
+        back = self.lane.singles.given_back([lease.message for lease in leases], now, limit)
         for lease in leases:
             if lease.message.id in back:
                 self.release([lease], self.lane.singles.pause(lease.message.id))

@@ -20,22 +20,23 @@ FORGOTTEN_AFTER = 60.0
 class Singles:
     """Messages that must be received one at a time until they are through, so that followers' counts do not burn.
 
-    Those without runs left are given back each time, until their source has moved them. Where nobody knows how many
-    runs there are, they run once a receive, and the source counts. A message that nobody saw for `FORGOTTEN_AFTER`
-    seconds has been moved by another consumer.
+    Those without runs left are given back each time, until their source has moved them, or grants more runs. Where
+    nobody knows how many runs there are, they run once a receive, and the source counts. A message that nobody saw for
+    `FORGOTTEN_AFTER` seconds has been moved by another consumer.
     """
 
     _ids: dict[str, str] = attrs.field(factory=dict, init=False)
-    _spent: set[str] = attrs.field(factory=set, init=False)
+    _spent: dict[str, int] = attrs.field(factory=dict, init=False)
+    """How many runs the source granted each of those that have none left."""
     _returns: dict[str, int] = attrs.field(factory=dict, init=False)
     """How often each has been given back."""
     _until: float = attrs.field(default=0.0, init=False)
 
-    def add(self, message: Message, now: float, *, spent: bool) -> None:
-        """Remember a message; `spent`: it has no runs left."""
+    def add(self, message: Message, now: float, spent: int | None = None) -> None:
+        """Remember a message; `spent`: it has no runs left, of as many as its source grants."""
         self._ids[group_of(message)] = message.id
-        if spent:
-            self._spent.add(message.id)
+        if spent is not None:
+            self._spent[message.id] = spent
         self._until = now + FORGOTTEN_AFTER
 
     def any(self, now: float) -> bool:
@@ -52,20 +53,22 @@ class Singles:
             if lease.settling and self._ids.get(group_of(lease.message)) == lease.message.id:
                 self._forget(lease.message)
 
-    def given_back(self, messages: Sequence[Message], now: float) -> set[str]:
+    def given_back(self, messages: Sequence[Message], now: float, limit: int | None) -> set[str]:
         """Return the ids of those that go back in their order: the spent, and what was received behind any of these.
 
-        Where others of its group come without it, the message is gone.
+        Where others of its group come without it, the message is gone. `limit` is how many runs its source grants by
+        now; None: that is not limited, or nobody knows.
         """
         if not self.any(now):
             return set()
+        self._spent = {name: runs for name, runs in self._spent.items() if limit is not None and limit <= runs}
         present = {group_of(message) for message in messages if self._ids.get(group_of(message)) == message.id}
         for message in messages:
             if group_of(message) not in present:
                 self._forget(message)
         if present:
             self._until = now + FORGOTTEN_AFTER
-        running = set(self._ids.values()) - self._spent
+        running = set(self._ids.values()) - self._spent.keys()
         return {message.id for message in messages if group_of(message) in present} - running
 
     def pause(self, message_id: str) -> float:
@@ -81,5 +84,5 @@ class Singles:
     def _forget(self, message: Message) -> None:
         gone = self._ids.pop(group_of(message), None)
         if gone is not None:
-            self._spent.discard(gone)
+            self._spent.pop(gone, None)
             self._returns.pop(gone, None)

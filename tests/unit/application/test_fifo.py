@@ -196,6 +196,20 @@ async def test_where_moving_is_not_allowed_the_source_moves_the_head_and_its_fol
     assert len(world.queue) == 0
 
 
+@pytest.mark.parametrize("limit", [None, 99])
+async def test_a_head_without_runs_left_runs_again_once_its_source_grants_more(limit: int | None) -> None:
+    handler = Handler(a1=5)
+    source = fifo("a1", "a2", max_receive_count=3, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    async with World(source, handler, Options(retry_delay=1), Faults(dead_lettering=[NOT_ALLOWED] * 9)):
+        await asyncio.sleep(0.5)
+        source.max_receive_count = limit  # which is asked for every five minutes
+        if limit is None:
+            source.dead_letters = None
+        await asyncio.sleep(900)
+    assert handler.ran == ["a1", "a1", "a1", "a1", "a1", "a1", "a2"]
+    assert len(source) == 0
+
+
 async def test_messages_of_blocked_groups_do_not_keep_other_groups_waiting() -> None:
     handler = Handler(a1=99)
     source = fifo("a1", *[f"a{n}" for n in range(2, 9)], "b1", "c1", "d1")

@@ -226,17 +226,39 @@ async def test_a_handler_that_swallows_its_cancellation_is_not_acknowledged() ->
     assert isinstance(world.deliveries[0].error, HandlerTimeout)
 
 
-@pytest.mark.parametrize("error", [RejectMessage("no"), ConnectionError("closed meanwhile"), TimeoutError()])
-async def test_a_handler_that_makes_another_error_of_its_cancellation_is_not_acknowledged(error: Exception) -> None:
+class OwnError(BaseException):
+    """What is no Exception."""
+
+
+@pytest.mark.parametrize("taken_back", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        None,
+        RejectMessage("no"),
+        ConnectionError("closed meanwhile"),
+        TimeoutError(),
+        OwnError(),
+        GeneratorExit(),
+        BaseExceptionGroup("several", [OwnError()]),
+    ],
+    ids=repr,
+)
+async def test_a_handler_that_makes_something_else_of_its_cancellation_is_not_acknowledged(
+    error: BaseException | None, taken_back: bool
+) -> None:
     async def handle(content: str) -> None:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            raise error from None
+            if taken_back and (task := asyncio.current_task()) is not None:
+                task.uncancel()  # as asyncio asks of whoever swallows it
+            if error is not None:
+                raise error from None
 
     for options in (Options(handler_timeout=1), Options(grace_period=1)):
         world = World(queue("orders", "one", visibility_timeout=600), handle, options)
-        world.dispatcher.routes = [attrs.evolve(world.route(), reject=(Exception,))]
+        world.dispatcher.routes = [attrs.evolve(world.route(), reject=(BaseException,))]
         await world.run_for(3)
         assert len(world.queue) == 1
         assert world.dispatcher.counts["failed"] == 1

@@ -92,56 +92,66 @@ def test_what_was_drained_while_it_backed_off_does_not_start() -> None:
 def test_a_message_without_runs_left_is_known_when_it_comes_again() -> None:
     singles = Singles()
     assert not singles.any(0)
-    singles.add(message("1", "g"), 0, spent=True)
+    singles.add(message("1", "g"), 0, spent=5)
     assert singles.any(1)
-    assert singles.given_back([message("8", "h"), message("1", "g"), message("9")], 1) == {"1"}
+    assert singles.given_back([message("8", "h"), message("1", "g"), message("9")], 1, 5) == {"1"}
     assert singles.any(1)
 
 
 def test_its_followers_that_come_with_it_go_back_with_it() -> None:
     singles = Singles()
-    singles.add(message("1", "g"), 0, spent=True)
-    assert singles.given_back([message("1", "g"), message("2", "g"), message("3", "h")], 1) == {"1", "2"}
+    singles.add(message("1", "g"), 0, spent=5)
+    assert singles.given_back([message("1", "g"), message("2", "g"), message("3", "h")], 1, 5) == {"1", "2"}
 
 
 def test_followers_that_come_without_it_show_that_it_is_gone() -> None:
     singles = Singles()
-    singles.add(message("1", "g"), 0, spent=True)
-    singles.add(message("7", "h"), 0, spent=True)
-    assert singles.given_back([message("2", "g")], 1) == set()
-    assert singles.given_back([message("1", "g"), message("7", "h")], 1) == {"7"}
+    singles.add(message("1", "g"), 0, spent=5)
+    singles.add(message("7", "h"), 0, spent=5)
+    assert singles.given_back([message("2", "g")], 1, 5) == set()
+    assert singles.given_back([message("1", "g"), message("7", "h")], 1, 5) == {"7"}
 
 
 def test_messages_of_other_groups_do_not_keep_it_known() -> None:
     singles = Singles()
-    singles.add(message("1", "g"), 0, spent=True)
-    assert singles.given_back([message("7", "h")], FORGOTTEN_AFTER - 1) == set()
+    singles.add(message("1", "g"), 0, spent=5)
+    assert singles.given_back([message("7", "h")], FORGOTTEN_AFTER - 1, 5) == set()
     assert not singles.any(FORGOTTEN_AFTER)
 
 
 def test_nothing_is_held_back_while_every_message_has_runs_left() -> None:
-    assert Singles().given_back([message("1", "g")], 0) == set()
+    assert Singles().given_back([message("1", "g")], 0, 5) == set()
+
+
+@pytest.mark.parametrize(("limit", "spent"), [(5, True), (4, True), (6, False), (None, False)])
+def test_a_message_without_runs_left_runs_again_once_its_source_grants_more(limit: int | None, spent: bool) -> None:
+    singles = Singles()
+    singles.add(message("1", "g"), 0, spent=5)
+    behind = message("2", "g")
+    assert singles.given_back([message("1", "g"), behind], 1, limit) == ({"1", "2"} if spent else {"2"})
+    assert singles.given_back([message("1", "g"), behind], 1, 5) == ({"1", "2"} if spent else {"2"})
+    assert singles.any(1)
 
 
 @pytest.mark.parametrize("group", ["g", None])
 def test_a_message_that_nobody_saw_for_a_minute_has_been_moved(group: str | None) -> None:
     singles = Singles()
-    singles.add(message("1", group), 0, spent=True)
-    assert singles.given_back([message("1", group)], FORGOTTEN_AFTER - 1) == {"1"}
+    singles.add(message("1", group), 0, spent=5)
+    assert singles.given_back([message("1", group)], FORGOTTEN_AFTER - 1, 5) == {"1"}
     assert singles.any(2 * FORGOTTEN_AFTER - 2)
-    assert singles.given_back([message("1", group)], 2 * FORGOTTEN_AFTER) == set()
+    assert singles.given_back([message("1", group)], 2 * FORGOTTEN_AFTER, 5) == set()
     assert not singles.any(0)
 
 
 def test_where_nobody_knows_its_runs_it_may_run_and_only_what_came_behind_it_goes_back() -> None:
     singles = Singles()
-    singles.add(message("1", "g"), 0, spent=False)
-    assert singles.given_back([message("1", "g"), message("2", "g"), message("3", "h")], 1) == {"2"}
+    singles.add(message("1", "g"), 0)
+    assert singles.given_back([message("1", "g"), message("2", "g"), message("3", "h")], 1, 5) == {"2"}
 
 
 def test_a_message_that_is_deleted_is_received_alone_no_longer() -> None:
     singles = Singles()
-    singles.add(message("1", "g"), 0, spent=False)
+    singles.add(message("1", "g"), 0)
     kept, deleted = (Lease(message("1", "g"), 30, 10, 100, settling=settling) for settling in (False, True))
     singles.through([kept])
     assert singles.any(1)
@@ -172,15 +182,15 @@ def test_only_a_started_head_with_others_behind_it_has_followers() -> None:
 
 def test_a_spent_message_goes_back_at_once_a_few_times_and_then_ever_less_often() -> None:
     singles = Singles()
-    singles.add(message("1"), 0.0, spent=True)
+    singles.add(message("1"), 0.0, spent=5)
     assert [singles.pause("1") for _ in range(12)] == [0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 30, 30]
-    singles.add(message("2"), 0.0, spent=False)
+    singles.add(message("2"), 0.0)
     assert {singles.pause("2") for _ in range(12)} == {0}
 
 
 def test_a_message_that_is_through_is_forgotten_with_its_returns() -> None:
     singles = Singles()
-    singles.add(message("1"), 0.0, spent=True)
+    singles.add(message("1"), 0.0, spent=5)
     for _ in range(8):
         singles.pause("1")
     lease = Lease(message("1"), 30, 10, 43_200)
@@ -189,19 +199,19 @@ def test_a_message_that_is_through_is_forgotten_with_its_returns() -> None:
     lease.settling = True
     singles.through([lease])
     assert not singles.any(1.0)
-    singles.add(message("1"), 2.0, spent=False)
-    assert singles.given_back([message("1")], 2.0) == set(), "it is not spent any more"
-    singles.add(message("1"), 2.0, spent=True)
+    singles.add(message("1"), 2.0)
+    assert singles.given_back([message("1")], 2.0, 5) == set(), "it is not spent any more"
+    singles.add(message("1"), 2.0, spent=5)
     assert singles.pause("1") == 0.0
 
 
 def test_when_the_last_one_is_forgotten_after_a_minute_so_are_its_returns() -> None:
     singles = Singles()
-    singles.add(message("1"), 0.0, spent=True)
+    singles.add(message("1"), 0.0, spent=5)
     for _ in range(8):
         singles.pause("1")
     assert not singles.any(FORGOTTEN_AFTER)
-    singles.add(message("1"), FORGOTTEN_AFTER, spent=True)
+    singles.add(message("1"), FORGOTTEN_AFTER, spent=5)
     assert singles.pause("1") == 0.0
 
 

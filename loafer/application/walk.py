@@ -1,0 +1,107 @@
+"""One walk through middleware to a handler: what of it runs, what was raised where nobody listens, when it is over."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import attrs
+
+from loafer.application.pool import NotStarted
+
+TOO_LATE = "call_next() came too late: the middleware had returned, and its message is settled"
+
+
+@attrs.define(eq=False)
+class Walk:
+    """A walk, which is over once the middleware has ended, and whatever it called on to.
+
+    Attributes:
+        handle: The handler, with what it is given.
+        begun: Whether somebody called on as far as that.
+        not_started: Why it did not run when it was called last, for there was no thread; None: it did.
+        not_called: Which middleware did not call on, as a sentence; empty where none did that.
+
+    """
+
+    handle: Callable[[], Awaitable[object]]
+    _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
+    begun: bool = False
+    not_started: NotStarted | None = None
+    not_called: str = ""
+    _tasks: "list[asyncio.Task[object] | None]" = attrs.field(factory=list)
+    """Whose are the steps that have not ended; one may have several, one within the other."""
+    _errors: "dict[asyncio.Task[object] | None, BaseException]" = attrs.field(factory=dict)
+    """What the last step of a task has raised that is not the walk's own."""
+    _none_runs: "asyncio.Future[None] | None" = None
+    _over: bool = False
+
+    async def arrive(self) -> None:
+        """Call the handler."""
+        self.begun, self.not_started = True, None
+        try:
+            await self.handle()
+        except NotStarted as error:
+            self.not_started = error
+            raise
+
+    def enter(self) -> None:
+        """Begin a step; RuntimeError where the walk is over."""
+        if self._over:
+            raise RuntimeError(TOO_LATE)
+        self._tasks.append(asyncio.current_task())
+
+    def leave(self, error: BaseException | None) -> None:
+        """End a step, which has raised this."""
+        task = asyncio.current_task()
+        self._tasks.remove(task)
+        self._errors.pop(task, None)
+        if error is not None and task is not self._own:
+            self._errors[task] = error
+        if not self._tasks and self._none_runs is not None and not self._none_runs.done():
+            self._none_runs.set_result(None)
+
+    async def failed(self, error: BaseException) -> None:
+        """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `ended`."""
+        await self._ended(cancel=isinstance(error, asyncio.CancelledError))
+        self._errors.clear()  # their tracebacks lead here: no circle
+
+    async def returned(self) -> None:
+        """Wait until what still runs has ended, for nobody else does.
+
+        Raises:
+            NotStarted: there was no thread for the handler: it never runs, whatever somebody has made of that.
+            BaseException: what a step in a task of its own has raised, which nobody has heard of.
+
+        """
+        unheard = [error for task, error in self._errors.items() if _is_unheard(task)]
+        self._errors.clear()
+        await self._ended()
+        unheard += self._errors.values()
+        self._errors.clear()
+        if unheard:
+            raise unheard[0]
+
+    async def _ended(self, *, cancel: bool = False) -> None:
+        cancelled: asyncio.CancelledError | None = None
+        while self._tasks:
+            if cancel or cancelled is not None:
+                self._cancel()
+            self._none_runs = asyncio.get_running_loop().create_future()
+            try:
+                await self._none_runs
+            except asyncio.CancelledError as error:  # of the walk: it means what still runs of it
+                cancelled = error
+        self._over = True
+        if cancelled is not None:
+            raise cancelled
+        if self.not_started is not None:
+            raise self.not_started
+
+    def _cancel(self) -> None:
+        for task in self._tasks:
+            if task is not None:
+                task.cancel()
+
+
+def _is_unheard(task: "asyncio.Task[object] | None") -> bool:
+    """Tell whether nobody has been told what a task raised: it goes on, or asyncio would log that at its end."""
+    return task is not None and (not task.done() or getattr(task, "_log_traceback", False))

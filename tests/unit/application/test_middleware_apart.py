@@ -1,0 +1,212 @@
+"""What middleware calls on to in a task of its own belongs to its message: it is waited for, cancelled and heard."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import pytest
+from world import World, queue
+
+from loafer.application.middleware import through
+from loafer.application.options import Options
+from loafer.application.route import Handler
+from loafer.application.walk import TOO_LATE
+from loafer.domain.message import OutgoingMessage
+from loafer.domain.retry import Retry
+
+Next = Callable[[], Awaitable[None]]
+Middleware = Callable[[Any, Next], Awaitable[None]]
+KEPT: list[object] = []
+"""Tasks that are referred to until their test has ended."""
+
+names = pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+
+
+def apart(call_next: Next) -> "asyncio.Task[None]":
+    task = asyncio.ensure_future(call_next())
+    KEPT.append(task)
+    return task
+
+
+def world(handle: Handler, *wraps: Middleware, name: str = "orders", bodies: str = "1", **options: Any) -> World:
+    """Return a world with a message a letter, all of one group."""
+    letters = queue(name.replace("orders", "dead"))
+    source = queue(name, visibility_timeout=600, max_receive_count=2, dead_letters=letters)
+    for body in bodies:
+        source.send(OutgoingMessage(body, group="g" if source.fifo else None))
+    made = World(source, handle, Options(**options))
+    route = made.route()
+    call = through(route.call, wraps, route.around)
+    made.dispatcher.routes = [attrs.evolve(route, retry=Retry(delay=1), call=call)]
+    return made
+
+
+async def returns_at_once(_: object, call_next: Next) -> None:
+    apart(call_next)
+
+
+async def starts_what_starts_it(_: object, call_next: Next) -> None:
+    async def later() -> None:
+        await asyncio.sleep(1)
+        await call_next()
+
+    apart(later)
+    await asyncio.sleep(0.5)
+
+
+async def shields(_: object, call_next: Next) -> None:
+    await asyncio.shield(apart(call_next))
+
+
+async def raises(_: object, call_next: Next) -> None:
+    apart(call_next)
+    await asyncio.sleep(0)
+    raise SystemError("a bug")
+
+
+@names
+@pytest.mark.parametrize("wraps", [(returns_at_once,), (returns_at_once, returns_at_once), (returns_at_once, shields)])
+async def test_a_handler_that_middleware_only_makes_a_task_of_runs_once_and_is_done(
+    wraps: tuple[Middleware, ...], name: str
+) -> None:
+    there: list[int] = []
+
+    async def handle(_: object) -> None:
+        await asyncio.sleep(5)
+        there.append(len(made.queue))
+
+    made = world(handle, *wraps, name=name)
+    await made.run_for(30)
+    assert (there, len(made.queue), made.dispatcher.counts["succeeded"]) == ([1], 0, 1)
+
+
+@names
+async def test_what_calls_on_once_its_message_is_settled_is_told_so_and_the_handler_does_not_run(name: str) -> None:
+    ran: list[object] = []
+
+    async def handle(content: object) -> None:
+        ran.append(content)
+
+    made = world(handle, starts_what_starts_it, name=name)
+    KEPT.clear()
+    await made.run_for(0.9)
+    await asyncio.sleep(5)
+    assert (ran, len(made.queue), made.dispatcher.counts["ignored"]) == ([], 1, 1)
+    [late] = KEPT
+    assert isinstance(late, asyncio.Task)
+    assert str(late.exception()) == TOO_LATE
+
+
+@names
+@pytest.mark.parametrize("wrap", [shields, returns_at_once, raises])
+async def test_a_handler_in_a_task_of_middlewares_own_is_cancelled_by_a_time_limit_before_it_runs_again(
+    wrap: Middleware, name: str
+) -> None:
+    running: list[object] = []
+    beside: list[list[object]] = []
+
+    async def handle(content: object) -> None:
+        running.append(content)
+        beside.append(list(running))
+        try:
+            await asyncio.sleep(3 if beside[1:] else 20)
+        finally:
+            running.remove(content)
+
+    made = world(handle, wrap, name=name, handler_timeout=5, max_jobs=1)
+    await made.run_for(30)
+    assert (len(beside), max(map(len, beside))) == (2, 1)
+
+
+@names
+@pytest.mark.parametrize("wrap", [shields, returns_at_once])
+async def test_a_handler_in_a_task_of_middlewares_own_is_cancelled_by_a_stop_before_its_message_is_given_back(
+    wrap: Middleware, name: str
+) -> None:
+    ends: list[tuple[str, int]] = []
+
+    async def handle(_: object) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(1)
+            ends.append(("cancelled", len(made.queue.visible)))
+            raise
+
+    made = world(handle, wrap, name=name, grace_period=2)
+    await made.run_for(3)
+    assert (ends, len(made.queue.visible)) == ([("cancelled", 0)], 1)
+
+
+@names
+@pytest.mark.parametrize("after", [0, 0.5, 2])
+async def test_what_a_handler_raises_that_nobody_listens_to_keeps_its_message(after: float, name: str) -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(after)
+        raise ValueError("unheard of")
+
+    async def goes_ahead(_: object, call_next: Next) -> None:
+        apart(call_next)
+        await asyncio.sleep(1)
+
+    made = world(handle, goes_ahead, name=name)
+    await made.run_for(2.5)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
+
+
+async def test_of_two_runs_apart_the_one_that_fails_counts_though_the_other_ends_later() -> None:
+    runs: list[float] = [1, 2]
+
+    async def handle(_: object) -> None:
+        await asyncio.sleep(runs.pop(0))
+        if runs:
+            return
+        raise ValueError("unheard of")
+
+    async def twice(_: object, call_next: Next) -> None:
+        apart(call_next)
+        apart(call_next)
+
+    made = world(handle, twice)
+    await made.run_for(2.5)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
+
+
+async def hears_and_swallows(_: object, call_next: Next) -> None:
+    with suppress(ValueError):
+        await apart(call_next)
+
+
+async def tries_again_apart(_: object, call_next: Next) -> None:
+    async def tries() -> None:
+        with suppress(ValueError):
+            await call_next()
+        await call_next()
+
+    apart(tries)
+    await asyncio.sleep(0)
+
+
+async def has_it_swallowed_apart(_: object, call_next: Next) -> None:
+    async def swallows() -> None:
+        with suppress(ValueError):
+            await call_next()
+
+    apart(swallows)
+    await asyncio.sleep(2)
+
+
+@pytest.mark.parametrize("wrap", [hears_and_swallows, tries_again_apart, has_it_swallowed_apart])
+async def test_what_middleware_swallows_in_a_task_of_its_own_has_the_message_deleted(wrap: Middleware) -> None:
+    errors = [ValueError("once")]
+
+    async def handle(_: object) -> None:
+        await asyncio.sleep(0)
+        if errors:
+            raise errors.pop()
+
+    made = world(handle, wrap)
+    await made.run_for(3)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (0, 1)
