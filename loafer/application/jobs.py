@@ -96,7 +96,7 @@ class Jobs:
             self._admit(owner, theirs, since, lane.info.visibility_timeout)
 
     def _admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
-        leases = self._settlements[lane].sorted_out(lane.take(messages, since, hidden_for))
+        leases = self._settlements[lane].sorted_out(lane.take(messages, since, hidden_for), messages)
         lane.order.add(leases)
         if leases and isinstance(lane.order, BatchOrder) and isinstance(lane.route.call, BatchCall):
             asyncio.get_running_loop().call_later(lane.route.call.wait, self._ripen, lane, lane.order, leases[-1])

@@ -75,7 +75,7 @@ class Keeping:
         ran = not isinstance(error, NotStarted)
         if not ran:
             lease.not_begun()
-        if self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError):
+        if self._is_stopped(lease, error):
             self.settling.release([lease])
         elif lease.left_out:
             self._leave_to_others(lease, delay, now)
@@ -89,6 +89,12 @@ class Keeping:
             self._keep_in_place(self.lane.order, lease, delay, now, error)
         else:
             self._leave(lease, delay)
+
+    def _is_stopped(self, lease: Lease, error: BaseException | None) -> bool:
+        """Tell whether a stop has cancelled its handler: by then, nothing that has to run yet waits behind it."""
+        order = self.lane.order
+        followed = isinstance(order, GroupOrder) and order.has_followers(lease)
+        return self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError) and not followed
 
     def _explains(self, lease: Lease) -> bool:
         """Tell whether a message had its last attempt, and would be moved by its source without a word."""

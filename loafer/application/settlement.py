@@ -16,6 +16,7 @@ from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied
 from loafer.ports.observer import Cause, Operation
@@ -91,26 +92,31 @@ class Settlement:
         self.finished(leases, confirmed=False)
 
     def finished(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
-        """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed."""
+        """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed.
+
+        What waited for one that is given back is given back behind it.
+        """
         if not confirmed:
             self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)
-            for lease in leases:
+        for lease in leases:
+            if not confirmed or lease.released:
                 self.release(self.lane.order.followers(lease))
         self.lane.finished(leases)
         if self.lane.order.startable:
             self.start(self.lane)
         self.slots.seats.changed(self.lane)
 
-    def sorted_out(self, leases: Sequence[Lease]) -> Sequence[Lease]:
-        """Return which of the messages that came together may wait for their start; the others are given back.
+    def sorted_out(self, leases: Sequence[Lease], messages: Sequence[Message]) -> Sequence[Lease]:
+        """Return which leases on messages that came together may wait for their start; the others are given back.
 
-        A message without runs left is given back until its source has moved it: each receive brings that nearer.
+        A message without runs left is given back until its source has moved it: each receive brings that nearer. Of the
+        messages some may be held already: what came behind one of these that is to come alone is given back, too.
         """
         now = self.lane.clock()
         if not self.lane.singles.any(now):
             return leases
         limit = self.lane.info.max_receive_count
-        back = self.lane.singles.given_back([lease.message for lease in leases], now, limit)
+        back = self.lane.singles.given_back(messages, now, limit)
         for lease in leases:
             if lease.message.id in back:
                 self.release([lease], self.lane.singles.pause(lease.message.id))

@@ -1,6 +1,7 @@
 """FIFO order: heads run again in their place, followers wait and lose nothing by it."""
 
 import asyncio
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -194,6 +195,54 @@ async def test_where_moving_is_not_allowed_the_source_moves_the_head_and_its_fol
     assert handler.of("a") == ["a1", "a1", "a1", "a2", "a3"]
     assert [message.body for message in dead.visible] == ["a1"]
     assert len(world.queue) == 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_what_comes_with_a_head_that_is_to_be_given_back_goes_back_behind_it(
+    known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Throttled(FlakyConsumer):
+        async def open(self) -> SourceInfo:
+            info = await super().open()
+            return info if known else attrs.evolve(info, max_receive_count=None, redrive_known=False)
+
+        async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+            if now() < 8:
+                return [Failure("throttled")] * len(messages)
+            return await super().extend(messages, seconds)
+
+    monkeypatch.setattr("world.FlakyConsumer", Throttled)
+    source = fifo(visibility_timeout=5, max_receive_count=3 if known else 50, dead_letters=MemoryQueue("d", clock=now))
+    handler, faults = Handler(a1=4), Faults(dead_lettering=[NOT_ALLOWED] * 9)
+    async with World(source, handler, Options(retry_delay=0 if known else 30), faults, wait_time=20) as world:
+        await asyncio.sleep(0.2)  # a poll is open that would take many messages
+        source.send(OutgoingMessage("a1", group="a"))
+        await asyncio.sleep(0.05)
+        for body in ("a2", "a3"):
+            source.send(OutgoingMessage(body, group="a"))
+        await asyncio.sleep(600)
+        assert not world.dispatcher.held
+    assert handler.ran == [*["a1"] * (3 if known else 5), "a2", "a3"]
+    assert len(source) == 0
+
+
+async def test_in_a_stop_a_head_that_somebody_else_cancelled_goes_before_what_is_at_its_last_receive() -> None:
+    order: list[tuple[str, int]] = []
+
+    async def handle(content: str) -> None:
+        order.append((content, len(source)))
+        if content == "a1":
+            await asyncio.sleep(2)
+            raise asyncio.CancelledError
+
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo("a1", "a2", "a3", max_receive_count=2, dead_letters=dead)
+    for message in source.receive(10):
+        source.change_visibility(message.receipt, 0)
+    await World(source, handle, Options(retry_delay=1, grace_period=20)).run_for(1)
+    assert order == [("a1", 3), ("a2", 2), ("a3", 1)]
+    assert [message.body for message in dead.visible] == ["a1"]
+    assert len(source) == 0
 
 
 @pytest.mark.parametrize("limit", [None, 99])
