@@ -14,7 +14,7 @@ from loafer.application.stop import Stop
 from loafer.application.trouble import Trouble
 from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
-from loafer.ports.consumer import ANSWER_BEGINS, SourceInfo
+from loafer.ports.consumer import ANSWER_AGE, ANSWER_BEGINS, SourceInfo
 from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Intake:
     stop: Stop
     trouble: Trouble
     lookout: Lookout
-    admit: Callable[[Lane, Sequence[Message], float], None]
+    admit: Callable[[Lane, Sequence[Message], float, float], None]
     _looking: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _receiving: dict[asyncio.Task[None], float] = attrs.field(factory=dict, init=False)
@@ -159,8 +159,10 @@ class Intake:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         self._receiving[task] = asked = self.lookout.clock()
+        hidden_for = self.lane.info.visibility_timeout  # which may be another one when the answer comes
         since: list[float] = []
         ANSWER_BEGINS.set(lambda: since.append(self.lookout.earliest(asked)))
+        ANSWER_AGE.set(lambda age: since.append(max(asked, self.lookout.clock() - age)))
         self.lane.wide_polls += seats > 1
         try:
             messages = await self.lane.consumer.receive(seats)
@@ -172,7 +174,7 @@ class Intake:
             if messages:
                 self.slots.seats.received(self.lane, asked)
             self._tell(seats, messages, asked)
-            self.admit(self.lane, messages, min(since, default=self.lookout.earliest(asked)))
+            self.admit(self.lane, messages, min([self.lookout.earliest(asked), *since]), hidden_for)
             return messages
         finally:
             del self._receiving[task]

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
 from enum import Enum, auto
+from itertools import groupby
 
 import attrs
 
@@ -14,6 +15,7 @@ from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errands import Errands, begun, tell_started
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
+from loafer.application.keeping import UNRUN
 from loafer.application.lane import Lane
 from loafer.application.lines import Lines, when_it_began
 from loafer.application.options import Options
@@ -86,14 +88,14 @@ class Jobs:
         """How many messages wait for their start."""
         return sum(len(lane.order) for lane in self._settlements)
 
-    def admit(self, lane: Lane, messages: Sequence[Message], since: float) -> None:
-        """Take in what a receive brought, at the time `since` at the earliest; once loafer stops, it is given back.
+    def admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
+        """Take in what a receive brought, at the time `since` at the earliest, and that is hidden for so many seconds.
 
-        While a stop has time, that is but for messages at their last receive. What another lane of the same queue
-        holds, or belongs behind in its order, is that lane's.
+        Once loafer stops, it is given back; while a stop has time, that is but for messages at their last receive. What
+        another lane of the same queue holds, or belongs behind in its order, is that lane's.
         """
         for owner, theirs in lane.owners(messages):
-            self._admit(owner, theirs, since, lane.info.visibility_timeout)
+            self._admit(owner, theirs, since, hidden_for)
 
     def _admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
         leases = self._settlements[lane].sorted_out(lane.take(messages, since, hidden_for), messages)
@@ -179,9 +181,10 @@ class Jobs:
         spared = lane.order.spare(None if over else last)
         for lease in spared:
             if lease.is_due(last):
-                text = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
-                logger.warning(text, lease.message.id)
-        self._settlements[lane].release(spared, cause=Cause.STOP)
+                logger.warning(UNRUN, lease.message.id)
+        settlement, now = self._settlements[lane], lane.clock()
+        for delay, leases in groupby(spared, lambda lease: max(0.0, lease.not_before - now)):
+            settlement.release(list(leases), delay, cause=Cause.STOP)
 
     def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()

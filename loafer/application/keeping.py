@@ -16,6 +16,7 @@ from loafer.application.redrive import MOVES, Redrive
 from loafer.application.stop import Stop
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
+from loafer.domain.message import Message
 from loafer.domain.ordering import GroupOrder
 from loafer.domain.retry import Retry, retry_delay
 from loafer.ports.observer import Cause
@@ -26,11 +27,17 @@ POLL_CHECK = 0.1
 """Seconds between two looks whether a receive that may bring several messages is still under way."""
 
 
+UNRUN = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
+
+
 class Settling(Protocol):
     """What is done with messages in the end; see `Settlement`."""
 
     def release(self, leases: Sequence[Lease], delay: float = 0) -> None:
         """Give messages back, in their order, visible again after `delay` seconds."""
+
+    def acknowledge(self, leases: Sequence[Lease], now: float) -> None:
+        """Delete messages whose handling has ended now."""
 
     def let_go(self, leases: Sequence[Lease], cause: Cause) -> None:
         """Leave started messages to their leases, and give back what waits for them."""
@@ -92,9 +99,8 @@ class Keeping:
 
     def _is_stopped(self, lease: Lease, error: BaseException | None) -> bool:
         """Tell whether a stop has cancelled its handler: by then, nothing that has to run yet waits behind it."""
-        order = self.lane.order
-        followed = isinstance(order, GroupOrder) and order.has_followers(lease)
-        return self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError) and not followed
+        cancelled = self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError)
+        return cancelled and not self.lane.is_followed(lease)
 
     def _explains(self, lease: Lease) -> bool:
         """Tell whether a message had its last attempt, and would be moved by its source without a word."""
@@ -153,6 +159,9 @@ class Keeping:
 
         Meanwhile it is held: a receive under way would take the whole group again, and use up its followers' attempts.
         """
+        for lease in leases[1:] if self.stop.requested.is_set() else ():
+            if lease.is_due(self.lane.info.max_receive_count):
+                logger.warning(UNRUN, lease.message.id)
 
         async def wait_and_release() -> None:
             while self.lane.wide_polls and not self.stop.requested.is_set():  # noqa: ASYNC110 - seldom, and for long
@@ -174,17 +183,19 @@ class Keeping:
         """
         order, message = self.lane.order, lease.message
         ordered = isinstance(order, GroupOrder)
-        failure = await self._redrive.move(lease, reason, math.inf if ordered else MOVES)
-        if failure is None:
+        moved = await self._redrive.move(lease, reason, math.inf if ordered else MOVES)
+        if moved is lease.message:
             self.settling.finished([lease], confirmed=True)
+        elif isinstance(moved, Message):  # delivered anew meanwhile: only the newer receipt deletes it for good
+            self.settling.acknowledge([lease], self.lane.clock())
         elif not lease.is_valid(self.lane.clock()):
             self.settling.let_go([lease], Cause.LEASE_LOST)
         elif ordered:
-            logger.warning("message %s: left to the source's own redrive: %s", message.id, failure.reason)
+            logger.warning("message %s: left to the source's own redrive: %s", message.id, moved.reason)
             self.lane.singles.add(message, self.lane.clock(), spent=self.lane.info.max_receive_count)
             self._release_alone([lease, *order.followers(lease)])
         else:
-            logger.warning("message %s: kept, not moved to the dead-letter queue: %s", message.id, failure.reason)
+            logger.warning("message %s: kept, not moved to the dead-letter queue: %s", message.id, moved.reason)
             self._leave(lease, delay)
 
     def _in_background(self, work: Coroutine[object, object, None]) -> None:

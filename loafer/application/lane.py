@@ -38,7 +38,7 @@ class Lane:
         observers: Whom to tell what happens here, beside the counts.
         retry: When a kept message comes back, where its route does not say.
         guards: Go on where an observer raises.
-        by_place: The lanes of this process by the queue that they receive from, however they name it.
+        by_place: The lanes of this process by the queue that they receive from, however they name it, if that is known.
         events: What happened so far.
         tell: Whom to tell of each event.
         heard: When a receive was answered last; None: none was.
@@ -101,8 +101,9 @@ class Lane:
 
         """
         self.info = info
-        self.place = info.place or self.route.source
-        self.by_place.setdefault(self.place, []).append(self)
+        if info.place is not None:
+            self.place = info.place
+            self.by_place.setdefault(info.place, []).append(self)
         self.leases = Leases(info.visibility_timeout)
         if info.ordered:
             self.order = GroupOrder()
@@ -126,6 +127,10 @@ class Lane:
     def done(self) -> int:
         """How many messages were received and are held no longer."""
         return self.counts["received"] - self.counts["duplicates"] - len(self.leases)
+
+    def is_followed(self, lease: Lease) -> bool:
+        """Tell whether messages wait behind a started one, in the order of its group."""
+        return isinstance(self.order, GroupOrder) and self.order.has_followers(lease)
 
     def owners(self, messages: Sequence[Message]) -> "Iterable[tuple[Lane, Sequence[Message]]]":
         """Return of the lanes of this queue which messages are whose: where one, or its group, is held, it belongs."""

@@ -21,7 +21,7 @@ from loafer.ports.observer import Operation
 logger = logging.getLogger(__name__)
 
 FIRST_WAIT = 0.1
-LONGEST_WAIT = 5.0
+LONGEST_WAIT, LONGEST_IN_A_STOP = 5.0, 0.5
 """Bounds of the wait before a failed move is tried again, in seconds."""
 
 MOVES = 5
@@ -35,11 +35,12 @@ class Redrive:
     lane: Lane
     stop: Stop
 
-    async def move(self, lease: Lease, reason: Reason, most: float = math.inf) -> Failure | None:
+    async def move(self, lease: Lease, reason: Reason, most: float = math.inf) -> Message | Failure:
         """Move a message, again and again while its lease lasts, `most` times at most; return why it was not moved.
 
-        Nothing is moved once the lease has ended: somebody else may have the message, and may succeed. The copy says
-        the reason, unless there is no room for it, or the queue does not take it so.
+        Where it was, the delivery is returned that was: it may have been delivered anew since. Nothing is moved once
+        the lease has ended: somebody else may have the message, and may succeed. The copy says the reason, unless there
+        is no room for it, or the queue does not take it so.
         """
         copy = explained(lease.message, reason)
         if copy is None:
@@ -50,16 +51,21 @@ class Redrive:
             if not lease.is_valid(self.lane.clock()):
                 logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", lease.message.id)
                 return Failure("its lease has ended", retryable=False)
-            failure = await self._move(lease, copy)
+            message = lease.message
+            failure = await self._move(message, copy)
             if failure is not None and not failure.retryable and copy is not None:
-                copy = None
-                failure = await self._move(lease, copy)
+                copy, message = None, lease.message
+                failure = await self._move(message, copy)
             tries += 1
             if failure is None:
                 self._moved(lease)
-            if failure is None or not failure.retryable or self.stop.requested.is_set() or tries >= most:
+                return message
+            stopping = self.stop.requested.is_set()
+            # A stop waits for it only where something behind it has to run yet.
+            if not failure.retryable or tries >= most or (stopping and not self.lane.is_followed(lease)):
                 return failure
-            await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
+            longest = LONGEST_IN_A_STOP if stopping else LONGEST_WAIT
+            await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=longest, jitter=random.random()))
 
     def _moved(self, lease: Lease) -> None:
         text = "message %s: moved to the dead-letter queue at attempt %d, run %d since its last receive"
@@ -68,12 +74,12 @@ class Redrive:
         self.lane.counts["dead_lettered"] += 1
         self.lane.settled([lease.message], Operation.DEAD_LETTER)
 
-    async def _move(self, lease: Lease, copy: Message | None) -> Failure | None:
+    async def _move(self, message: Message, copy: Message | None) -> Failure | None:
         began = self.lane.clock()
         raised: Exception | None = None
         try:
-            message = lease.message if copy is None else attrs.evolve(lease.message, attributes=copy.attributes)
-            return await self.lane.consumer.dead_letter(message)
+            sent = message if copy is None else attrs.evolve(message, attributes=copy.attributes)
+            return await self.lane.consumer.dead_letter(sent)
         except LoaferError as error:
             raised = error
             return Failure(str(error))

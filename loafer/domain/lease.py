@@ -35,6 +35,7 @@ class Lease:
         kept_for: Why its last run keeps it, in a word; empty where it does not.
         left_out: True once it was seen to be for a route that does not run here.
         overdue: True once its deadline has passed without an extension.
+        not_before: When it is to run again, if it waits for that; given back, it comes back then.
 
     """
 
@@ -53,6 +54,7 @@ class Lease:
     overdue: bool = False
     left_out: bool = False
     kept_for: str = ""
+    not_before: float = 0.0
 
     def is_valid(self, now: float) -> bool:
         """Tell whether the message is still ours, as far as we can know."""

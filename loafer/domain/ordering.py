@@ -176,7 +176,7 @@ class GroupOrder:
     def retry(self, lease: Lease, at: float) -> None:
         """Put a started message back at the head of its group, to start again at the time `at`; its followers wait."""
         group = self._groups[group_of(lease.message)]
-        group.started = None
+        group.started, lease.not_before = None, at
         group.waiting.appendleft(lease)
         self._count += 1
         heapq.heappush(self._backing_off, (at, next(self._tie), group))

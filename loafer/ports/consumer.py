@@ -13,6 +13,9 @@ from loafer.domain.message import Message
 ANSWER_BEGINS: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_answer_begins", default=None)
 """What `receive` calls, if it can, when it has read the first bytes of an answer: large ones come in many pieces."""
 
+ANSWER_AGE: "ContextVar[Callable[[float], object] | None]" = ContextVar("loafer_answer_age", default=None)
+"""What `receive` calls, if it can, with the seconds that its answer was on its way at most, if those are many."""
+
 
 @attrs.frozen(slots=True)
 class SourceInfo:

@@ -173,8 +173,14 @@ class SQSConsumer(Consumer):
             self._address.ordered,
             attributes.max_receive_count,
             attributes.redrive_known,
-            attributes.arn,
+            self._place(attributes),
         )
+
+    def _place(self, attributes: Attributes) -> str | None:
+        """Return what names the queue however it was named; emulators all have the same account."""
+        if attributes.arn is None or self.endpoint is None:
+            return attributes.arn
+        return f"{attributes.arn} at {self.endpoint}"
 
     def _visibility_timeout(self, attributes: Attributes) -> int:
         # Every receive says it: a queue whose own is changed would else end leases that count on the one from before.

@@ -13,6 +13,7 @@ from loafer.adapters.aws.deadlines import Deadlines
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.errors import consumer_error, sdk_errors
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
+from loafer.adapters.aws.server_clock import ServerClock, date_of
 from loafer.adapters.aws.wire import texts_in
 
 Values = TypeVar("Values")
@@ -37,6 +38,7 @@ class Queue:
     noun: str = "queue"
     lean: LeanTransport | None = None
     _deadlines: Deadlines = attrs.field(factory=Deadlines, init=False, eq=False, repr=False)
+    _server: ServerClock = attrs.field(factory=ServerClock, init=False, eq=False, repr=False)
 
     @property
     def region(self) -> str | None:
@@ -67,7 +69,9 @@ class Queue:
             if self.lean is not None and operation in OPERATIONS:
                 answer = await self._deadlines.within(within, self.lean.call(operation, parameters))
             else:
+                asked = self._server.clock()
                 answer = await self._deadlines.within(within, called(self.client, operation, parameters))
+                self._server.tell(date_of(answer), asked, parameters, answer)
         except sdk_errors() as error:
             told = consumer_error(error, self.place, self.region, texts_in(parameters))
         else:

@@ -96,7 +96,7 @@ class MemoryConsumer(Consumer):
         queue = self.queue
         limit = queue.max_receive_count if queue.dead_letters is not None else None
         self._visibility_timeout = queue.visibility_timeout
-        return SourceInfo(queue.visibility_timeout, queue.fifo, limit)
+        return SourceInfo(queue.visibility_timeout, queue.fifo, limit, place=f"memory {id(queue)}")
 
     async def _something_visible(self, changes: int) -> None:
         try:

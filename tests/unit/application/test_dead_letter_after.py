@@ -72,6 +72,27 @@ async def test_the_copy_has_an_id_of_its_own_and_the_messages_id_for_deduplicati
     assert (letter.deduplication_id, letter.group) == (message_id, "g")
 
 
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_what_is_delivered_again_while_it_is_moved_is_moved_once_and_deleted(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move, again = FlakyConsumer.dead_letter, list[Message]()
+
+    async def dead_letter(consumer: FlakyConsumer, message: Message) -> Failure | None:
+        if not again:
+            again.append(message)
+            source.change_visibility(message.receipt, 0)  # its lease ends, and an open poll brings it once more
+        await asyncio.sleep(0.5)
+        return await move(consumer, message)
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", dead_letter)
+    source = with_letters("bad", name=name, visibility_timeout=30)
+    world = await World(source, fail, THREE, wait_time=0.1).run_for(100)
+    assert len(world.deliveries) == 3
+    assert letters_of(source) == ["bad"]
+    assert (len(source), world.dispatcher.counts["dead_lettered"]) == (0, 1)
+
+
 @pytest.mark.parametrize("count", [1, 2])
 async def test_what_the_queue_moves_earlier_it_moves_itself_and_that_is_told_once(
     count: int, caplog: pytest.LogCaptureFixture

@@ -44,6 +44,14 @@ def fifo(*messages: str, **attributes: Any) -> MemoryQueue:
     return made
 
 
+def at_their_last_receive(*messages: str) -> MemoryQueue:
+    """Return a FIFO queue that has given out messages before, and gives each out once more."""
+    made = fifo(*messages, max_receive_count=2, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    for message in made.receive(10):
+        made.change_visibility(message.receipt, 0)
+    return made
+
+
 class Handler:
     """Notes what runs; what is in `failing` fails so many times."""
 
@@ -162,11 +170,36 @@ async def test_a_move_is_tried_no_longer_than_the_lease_lasts(
 
 async def test_a_move_that_fails_during_a_stop_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("random.random", lambda: 1.0)
-    source = fifo("a1", "a2", max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    source = fifo("a1", max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
     tries = moves(monkeypatch, [Failure("throttled")] * 99)
     await World(source, Handler(a1=99)).run_for(0.15)
     assert tries == pytest.approx([0.1, 0.2], abs=0.001)
     assert source.in_flight == []
+
+
+async def test_a_move_that_fails_during_a_stop_is_tried_while_something_behind_it_has_to_run_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = at_their_last_receive("a1", "a2", "a3")
+    moves(monkeypatch, [Failure("throttled")] * 8)
+    handler = Handler(a1=99)
+    await World(source, handler, Options(grace_period=20)).run_for(0.05)
+    assert handler.ran == ["a1", "a2", "a3"]
+    assert source.dead_letters is not None
+    assert [message.body for message in source.dead_letters.visible] == ["a1"]
+
+
+@pytest.mark.parametrize("refusal", [Failure("throttled"), NOT_ALLOWED])
+async def test_what_a_head_that_cannot_be_moved_leaves_unrun_in_a_stop_is_told(
+    refusal: Failure, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = at_their_last_receive("a1", "a2")
+    moves(monkeypatch, [refusal] * 999)
+    handler = Handler(a1=99)
+    await World(source, handler, Options(grace_period=5)).run_for(0.05)
+    assert handler.ran == ["a1"]
+    assert now() < 5 + 4
+    assert "message orders.fifo-2: given back unrun at its last receive, for no time is left" in caplog.text
 
 
 async def test_a_head_that_fails_during_a_stop_is_given_back_with_its_delay() -> None:
@@ -235,13 +268,11 @@ async def test_in_a_stop_a_head_that_somebody_else_cancelled_goes_before_what_is
             await asyncio.sleep(2)
             raise asyncio.CancelledError
 
-    dead = MemoryQueue("dead.fifo", clock=now)
-    source = fifo("a1", "a2", "a3", max_receive_count=2, dead_letters=dead)
-    for message in source.receive(10):
-        source.change_visibility(message.receipt, 0)
+    source = at_their_last_receive("a1", "a2", "a3")
     await World(source, handle, Options(retry_delay=1, grace_period=20)).run_for(1)
     assert order == [("a1", 3), ("a2", 2), ("a3", 1)]
-    assert [message.body for message in dead.visible] == ["a1"]
+    assert source.dead_letters is not None
+    assert [message.body for message in source.dead_letters.visible] == ["a1"]
     assert len(source) == 0
 
 
@@ -270,13 +301,31 @@ async def test_messages_of_blocked_groups_do_not_keep_other_groups_waiting() -> 
         world.dispatcher.stop()
 
 
-async def test_on_shutdown_all_are_released_and_none_is_in_flight() -> None:
+async def test_on_shutdown_all_are_released_and_a_head_that_waits_for_its_next_run_comes_back_then() -> None:
     handler = Handler(a1=99)
     source = fifo("a1", "a2", "b1", "b2", "c1")
     await World(source, handler, Options(max_jobs=1, retry_delay=1000)).run_for(0.25)
-    assert source.in_flight == []
+    assert [message.body for message in source.in_flight] == ["a1"]
+    assert now() + (source.next_visible() or 0) == pytest.approx(1000.1, abs=0.01)
     assert handler.of("a")[:1] == ["a1"]
     assert "a2" not in handler.ran
+
+
+@pytest.mark.parametrize("delay", [None, 3600])
+async def test_a_head_that_waits_for_its_next_run_waits_for_it_over_restarts(delay: float | None) -> None:
+    runs: list[float] = []
+
+    async def handle(content: str) -> None:
+        runs.append(now())
+        raise IgnoreMessage(delay=delay)
+
+    source = fifo("a1", "a2", visibility_timeout=100)
+    for _ in range(3):
+        await World(source, handle).run_for(20)
+    assert len(runs) == 1
+    async with World(source, handle):
+        await asyncio.sleep((delay or 100) - now() + 1)
+    assert runs[1:] == [pytest.approx(delay or 100, abs=0.1)]
 
 
 async def test_followers_of_a_head_that_could_not_be_deleted_are_given_back(caplog: pytest.LogCaptureFixture) -> None:

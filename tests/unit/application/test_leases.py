@@ -8,14 +8,14 @@ import attrs
 import pytest
 from test_batches import batching
 from virtual_time import VirtualLoop
-from world import Faults, FlakyConsumer, World, queue
+from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.application import jobs
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import AccessDenied, ConsumerUnavailable
-from loafer.ports.consumer import ANSWER_BEGINS
+from loafer.ports.consumer import ANSWER_AGE, ANSWER_BEGINS
 
 
 async def takes_an_hour(content: Any) -> None:
@@ -227,6 +227,72 @@ async def test_a_message_whose_answer_lay_unread_for_longer_than_its_lease_is_no
         assert handled == []
         assert "it is not started" in caplog.text
         world.dispatcher.stop()
+
+
+@attrs.define(eq=False)
+class Late(FlakyConsumer):
+    """A consumer whose answers are on their way for so many seconds, and which knows it."""
+
+    late: float = 0.0
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        messages = await super().receive(limit)
+        if messages:
+            await asyncio.sleep(self.late)
+            told = ANSWER_AGE.get()
+            assert told is not None
+            told(self.late + 0.5)  # at most
+        return messages
+
+
+@attrs.define(eq=False)
+class FarAway(World):
+    late: float = 0.0
+
+    def consumer(self) -> FlakyConsumer:
+        return Late(self.queue, self.wait_time, self.batch_size, self.faults, late=self.late)
+
+
+@pytest.mark.parametrize(("late", "asked", "starts"), [(7, 0.5, False), (4, 0.5, True), (5, 0, True)])
+async def test_an_answer_that_was_on_its_way_for_longer_than_its_lease_starts_nothing(
+    late: float, asked: float, starts: bool
+) -> None:
+    handled: list[float] = []
+
+    async def handle(_: str) -> None:
+        handled.append(now())
+        await asyncio.sleep(4)
+
+    source = queue("orders", visibility_timeout=6)
+    if not asked:
+        source.send(OutgoingMessage("one"))  # it cannot have been ours before it was asked for
+    async with FarAway(source, handle, wait_time=20, late=late) as world:
+        if asked:
+            await asyncio.sleep(asked)
+            source.send(OutgoingMessage("one"))
+        await asyncio.sleep(late + 0.1)
+        assert bool(handled) is starts
+        await asyncio.sleep(3.8)
+        assert len(handled) == int(starts)
+        assert world.queue.counts["received"] == (1 if starts else 2)
+
+
+async def test_a_message_is_held_for_as_long_as_its_receive_asked_for_whatever_was_found_since() -> None:
+    runs: list[float] = []
+
+    async def handle(_: str) -> None:
+        runs.append(now())
+        await asyncio.sleep(60)
+
+    source = queue("orders", visibility_timeout=30)
+    async with World(source, handle, wait_time=17), World(source, handle, wait_time=17):
+        await asyncio.sleep(100)
+        source.visibility_timeout = 600  # both look after 300 seconds, while a poll is open that asked for 30
+        await asyncio.sleep(202)
+        source.send(OutgoingMessage("one"))
+        await asyncio.sleep(100)
+    assert runs == [pytest.approx(302)]
+    assert len(source) == 0
 
 
 @attrs.define(eq=False)

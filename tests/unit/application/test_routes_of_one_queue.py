@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -12,7 +13,7 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.application.route import Route
-from loafer.domain.message import OutgoingMessage
+from loafer.domain.message import Message, OutgoingMessage
 from loafer.ports.consumer import SourceInfo
 
 URL = "https://sqs.eu-west-1.amazonaws.com/000000000000/orders"
@@ -41,6 +42,14 @@ class Handler:
         self.noted.append(f"{content} ends")
 
 
+@attrs.define(eq=False)
+class IgnorantConsumer(FlakyConsumer):
+    """A consumer of a queue whose attributes may not be read."""
+
+    async def open(self) -> SourceInfo:
+        return attrs.evolve(await super().open(), place=None)
+
+
 def on(source: MemoryQueue, names: Sequence[str], handle: Any, options: Options) -> Dispatcher:
     """Return a dispatcher with a route from one queue for each of its names."""
     routes = [
@@ -48,12 +57,16 @@ def on(source: MemoryQueue, names: Sequence[str], handle: Any, options: Options)
             f"route-{number}",
             name,
             lambda: KnowingConsumer(source, 20.0),
-            lambda message: {"content": message.body},
+            content_of,
             handle,
         )
         for number, name in enumerate(names)
     ]
     return Dispatcher(routes, options, clock=now, threaded_heartbeat=False)
+
+
+def content_of(message: Message) -> dict[str, Any]:
+    return {"content": message.body}
 
 
 def shown_again(source: MemoryQueue, body: str) -> None:
@@ -109,3 +122,22 @@ async def test_what_a_stop_gives_back_waits_for_the_polls_of_all_routes_of_its_q
     await asyncio.sleep(21)
     assert [entry.receive_count for entry in source._entries.values()] == [1, 1, 1]
     assert len(source.visible) == 3
+
+
+async def test_two_queues_of_one_name_of_which_nothing_is_known_share_nothing() -> None:
+    queues = [MemoryQueue("orders.fifo", clock=now) for _ in range(2)]
+    handlers = [Handler(10), Handler(1)]
+    routes = [
+        Route(f"route-{number}", "orders.fifo", partial(IgnorantConsumer, each, 20.0), content_of, handler)
+        for number, (each, handler) in enumerate(zip(queues, handlers, strict=True))
+    ]
+    dispatcher = Dispatcher(routes, Options(), clock=now, threaded_heartbeat=False)
+    running = asyncio.create_task(dispatcher.run())
+    for number, each in enumerate(queues):
+        each.send(OutgoingMessage(f"of {number}", group="a"))
+        await asyncio.sleep(1)
+    await asyncio.sleep(20)
+    dispatcher.stop()
+    await running
+    assert [handler.noted for handler in handlers] == [["of 0", "of 0 ends"], ["of 1", "of 1 ends"]]
+    assert [len(each) for each in queues] == [0, 0]

@@ -19,6 +19,7 @@ from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.refusals import refusal_in
 from loafer.adapters.aws.lean.signature import Credentials, Signer
+from loafer.adapters.aws.server_clock import ServerClock, seconds_of
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class LeanTransport:
     signer: Signer
     http: Http
     credentials: Callable[[], Awaitable[Credentials]]
+    _server: ServerClock = attrs.field(factory=ServerClock, init=False)
     _skew: float = attrs.field(default=0.0, init=False)
     _disbelieved: bool = attrs.field(default=False, init=False)
 
@@ -82,6 +84,7 @@ class LeanTransport:
         for first in (True, False):  # what is refused for its date is sent once more, with a better one
             skew = self._skew
             head = self.signer.head("AmazonSQS." + name, body, await self.credentials(), time.time() + skew)
+            asked = self._server.clock()
             try:
                 answer = await self.http.post(head + body, room)
             except TimeoutError:
@@ -94,10 +97,12 @@ class LeanTransport:
             if not first or not self._corrects_skew(refusal, _date_of(answer), skew):
                 raise refusal
         try:
-            return await decoded(answer.body, entries, room)
+            found = await decoded(answer.body, entries, room)
         except Excess as error:
             self.http.close_idle()  # its connection among them
             raise UnreadableAnswer(str(error)) from error
+        self._server.tell(_dated(answer), asked, parameters, found)
+        return found
 
     def close(self) -> None:
         """Let go of connections."""
@@ -137,6 +142,14 @@ class LeanTransport:
             self._disbelieved = True
             text = "%s says that this clock is wrong by %.0f hours, which is not believed: if it is, set it"
             logger.warning(text, self.endpoint, skew / 3600)
+
+
+def _dated(answer: Answer) -> float | None:
+    """Return the date of an answer, as those are written that come with every one."""
+    for name, value in answer.raw_headers:
+        if name == b"Date" or name.lower() == b"date":
+            return seconds_of(value)
+    return None
 
 
 def _date_of(answer: Answer) -> float | None:

@@ -1,0 +1,191 @@
+"""For how long an answer was on its way, by its `Date`, whatever the server's clock says and however it is set."""
+
+import json
+import math
+from collections.abc import Awaitable, Callable
+from email.utils import formatdate
+from types import SimpleNamespace
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lean_fakes import MESSAGE, answered, lean
+
+from loafer.adapters.aws.address import queue_address
+from loafer.adapters.aws.queue import Queue
+from loafer.adapters.aws.server_clock import LONG_WAIT, USUAL, ServerClock, date_of, seconds_of
+from loafer.ports.consumer import ANSWER_AGE
+
+MOST = 3.0
+"""Seconds after which an answer is known to have been on its way for long."""
+
+times = st.floats(0, 0.3)
+"""Seconds that a quick call takes on its way there, and on its way back."""
+
+
+@attrs.define
+class Server:
+    """A server, by whose clock it is `ahead` seconds later; our time stands in `now`."""
+
+    ahead: float = 0.0
+    now: float = 1_000.0
+    known: ServerClock = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.known = ServerClock(lambda: self.now)
+
+    def call(self, there: float = 0.0, back: float = 0.0, waits: float = 0.0, *, empty: bool = False) -> float:
+        """Answer a call after so many seconds, and return what is known of the answer's age."""
+        asked = self.now
+        self.now += there + waits
+        date = math.floor(self.now + self.ahead)
+        self.now += back
+        return self.known.age(date, asked, waits if empty else 0.0)
+
+
+@given(ahead=st.floats(-1e6, 1e6), calls=st.lists(st.tuples(times, times, st.floats(0, 20)), min_size=1, max_size=20))
+def test_of_answers_that_come_as_usual_nothing_is_told(ahead: float, calls: list[tuple[float, float, float]]) -> None:
+    server = Server(ahead)
+    assert [server.call(there, back, waits) for there, back, waits in calls] == [0.0] * len(calls)
+
+
+@given(
+    ahead=st.floats(-1e6, 1e6),
+    calls=st.lists(st.tuples(times, times), min_size=1, max_size=20),
+    waits=st.floats(0, 20),
+    late=st.floats(MOST + 0.7, 60),
+)
+def test_one_that_was_late_is_as_old_as_that_at_least_and_hardly_older(
+    ahead: float, calls: list[tuple[float, float]], waits: float, late: float
+) -> None:
+    server = Server(ahead)
+    for there, back in calls:
+        server.call(there, back)
+    age = server.call(back=late, waits=waits)
+    assert late - 1e-6 <= age <= late + 2.7
+    assert server.call() == 0.0
+
+
+@given(ahead=st.floats(-1e6, 1e6), to=st.floats(-1e6, 1e6), late=st.floats(MOST + 0.7, 60))
+def test_a_clock_that_is_set_is_known_again_with_the_next_call(ahead: float, to: float, late: float) -> None:
+    server = Server(ahead)
+    for _ in range(5):
+        server.call(0.1, 0.1)
+        server.now += 0.37
+    server.ahead = to
+    assert server.call(0.1, 0.1) <= 1.2, "it was asked for a moment ago"
+    server.call(0.1, 0.1)
+    assert late - 1e-6 <= server.call(back=late) <= late + 3.5
+
+
+def test_a_server_that_dates_answers_by_their_requests_is_found_out_by_an_empty_poll() -> None:
+    clock = ServerClock(lambda: now)
+    now = 1_000.0
+    assert clock.age(50, 999.9, 0) == 0
+    now = 1_020.0
+    assert clock.age(50, 1_000.0, 0) > 15, "a message after a long wait, or one that was late"
+    assert clock.age(50, 1_000.0, 20) == 0
+    assert clock.age(50, 1_000.0, 0) == 0
+
+
+@pytest.mark.parametrize("waited", [0.0, LONG_WAIT])
+def test_a_short_poll_finds_nothing_out(waited: float) -> None:
+    clock = ServerClock(lambda: now)
+    now = 1_000.0
+    clock.age(50, 1_000.0, 0)
+    now = 1_000.0 + 3 * USUAL
+    assert clock.age(50, 1_000.0, waited) > 0
+
+
+@given(st.integers(0, 4_102_444_800))
+def test_a_date_is_read_as_http_has_it(seconds: int) -> None:
+    assert seconds_of(formatdate(seconds, usegmt=True).encode()) == seconds
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        b"",
+        b"yesterday",
+        b"Sun, 06 Nov 1994 08:49:37 +0100",
+        b"Sun, 31 Feb 1994 08:49:37 GMT",
+        b"Sun, 06 Nov 0 08:49:37 GMT",
+        b"Sun, 06 Nov 1994 08:49 GMT",
+        b"Sun, 06 Nov 1994 99:49:37 GMT",
+        b"\xff" * 30,
+        b"9" * 100_000,
+    ],
+)
+def test_what_is_no_date_says_nothing(date: bytes) -> None:
+    assert seconds_of(date) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "date"),
+    [
+        ({"ResponseMetadata": {"HTTPHeaders": {"date": "Sun, 06 Nov 1994 08:49:37 GMT"}}}, 784_111_777),
+        ({"ResponseMetadata": {"HTTPHeaders": {"date": "Sun, 06 Nov 1994 08:49:37 \u2603"}}}, None),
+        ({"ResponseMetadata": {"HTTPHeaders": {}}}, None),
+        ({"ResponseMetadata": None}, None),
+        ({}, None),
+    ],
+)
+def test_the_date_of_an_answer_of_the_sdk(said: dict[str, Any], date: float | None) -> None:
+    assert date_of(said) == date
+
+
+@attrs.define
+class Told:
+    """A clock of ours that may be put on, and what is told of the age of answers."""
+
+    now: float = 1_000.0
+    ages: list[float] = attrs.field(factory=list)
+
+    def clock(self) -> ServerClock:
+        return ServerClock(lambda: self.now)
+
+    async def late(self, call: Callable[[], Awaitable[object]]) -> list[float]:
+        """Call three times, the third time for somebody who is told, and return what he was."""
+        await call()
+        self.now += 60
+        await call()
+        token = ANSWER_AGE.set(self.ages.append)
+        await call()
+        ANSWER_AGE.reset(token)
+        return self.ages
+
+
+def dates(*seconds: int) -> list[str]:
+    return [formatdate(1_700_000_000 + each, usegmt=True) for each in seconds]
+
+
+async def test_whoever_receives_over_the_lean_transport_is_told() -> None:
+    told, body = Told(), json.dumps({"Messages": [MESSAGE]}).encode()
+    transport, http = lean(*(answered(body, Date=date) for date in dates(0, 60, 60)))
+    transport._server = told.clock()
+    calls: list[float] = []
+
+    async def slow(*request: Any) -> Any:
+        calls.append(told.now)
+        told.now += 5 if len(calls) == 3 else 0
+        return await http.post(*request)
+
+    transport.http = SimpleNamespace(post=slow)  # type: ignore[assignment]
+    [age] = await told.late(lambda: transport.call("receive_message", {"QueueUrl": "u", "WaitTimeSeconds": 20}))
+    assert 5 <= age <= 6
+
+
+async def test_whoever_receives_over_the_sdk_is_told() -> None:
+    told, left = Told(), dates(0, 60, 60)
+
+    class Client:
+        async def receive_message(self, **_: Any) -> dict[str, Any]:
+            told.now += 5 if len(left) == 1 else 0
+            return {"ResponseMetadata": {"HTTPHeaders": {"date": left.pop(0)}}, "Messages": [MESSAGE]}
+
+    queue = Queue(queue_address("orders"), Client(), "u")
+    object.__setattr__(queue, "_server", told.clock())
+    [age] = await told.late(lambda: queue.call("receive_message", WaitTimeSeconds=20))
+    assert 5 <= age <= 6
