@@ -1,16 +1,17 @@
 """A message whose handler is a plain function, and no more is asked of it: a thread calls it, and no task waits."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import attrs
 
+from loafer.application.handler import dismiss
 from loafer.application.threaded import Call
 from loafer.application.ticket import Ticket
 from loafer.domain.message import Message
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Coroutine
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
@@ -51,3 +52,31 @@ class Errand(Call):
         if self.over is None:
             self.over = self.answers.loop.create_future()
         return self.over
+
+
+@attrs.define(eq=False)
+class Awaiting:
+    """What is still to be awaited for a message, in a task, which somebody may cancel before it has begun.
+
+    Attributes:
+        awaited: What that is.
+        go_on: Awaits it, and ends the message's handling.
+        cancelled: Ends it where that never begins.
+
+    """
+
+    awaited: "Awaitable[object]"
+    go_on: "Callable[[Awaitable[object]], Coroutine[object, object, None]]"
+    cancelled: "Callable[[asyncio.CancelledError], None]"
+    _begun: bool = attrs.field(default=False, init=False)
+
+    async def run(self) -> None:
+        """Await it."""
+        self._begun = True
+        await self.go_on(self.awaited)
+
+    def over(self, _: "asyncio.Task[None]") -> None:
+        """Take note that its task is over."""
+        if not self._begun:
+            dismiss(self.awaited)
+            self.cancelled(asyncio.CancelledError())

@@ -1,19 +1,19 @@
 """Functions that need no task: they are handed to a thread and heard of when they end, which costs half as much."""
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any
 
 import attrs
 
 from loafer.application.delivery import Delivery, deliver, outcome_on, prepare
 from loafer.application.endings import Endings, unless_cancelled
-from loafer.application.errand import Errand
+from loafer.application.errand import Awaiting, Errand
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
-from loafer.application.handler import is_awaitable
+from loafer.application.handler import dismiss, is_awaitable
 from loafer.application.lane import Lane
 from loafer.application.lines import when_it_began
 from loafer.application.pool import NotStarted
@@ -23,9 +23,6 @@ from loafer.application.ticket import TICKET, Ticket
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-
-Awaiting: TypeAlias = Coroutine[object, object, None]
-"""What is left to do for a message, in a task."""
 
 
 @attrs.frozen(eq=False, repr=False)
@@ -58,7 +55,10 @@ class Errands:
 
     def _start_task(self, awaiting: Awaiting, context: Context, ticket: Ticket, began: float) -> None:
         """Go on in a task; it has the context itself, for in a copy nobody can give back a token of it."""
-        self.running.add(start_task(awaiting, context), ticket.lane, (ticket.lease,), began, ticket)
+        task = start_task(awaiting.run(), context)
+        self.running.add(task, (ticket.lane, (ticket.lease,), began), ticket, context)
+        if not task.done():
+            task.add_done_callback(awaiting.over, context=context)
 
     def _errand(self, ticket: Ticket, now: float, context: Context) -> Errand | Awaiting | None:
         """Return what is to be done; None if it has ended already."""
@@ -67,10 +67,11 @@ class Errands:
         try:
             translated = route.translate(message) if route.call.translated else None
         except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
-            self._end(ticket, now, Delivery(route.name, message, Outcome.UNTRANSLATED, error))
+            self._untranslated(ticket, now, message, error)
             return None
         if type(translated) is not dict and is_awaitable(translated):
-            return self._translate(ticket, now, message, translated)
+            untranslated = partial(self._untranslated, ticket, now, message)
+            return Awaiting(translated, partial(self._translate, ticket, now, message), untranslated)
         return self._prepared(ticket, now, message, translated, context)
 
     async def _translate(self, ticket: Ticket, now: float, message: Message, translated: Awaitable[object]) -> None:
@@ -78,6 +79,9 @@ class Errands:
         delivery = await deliver(ticket.lane.route, message, None, translated)
         if not self.came_to_nothing(ticket):
             self._end(ticket, now, delivery)
+
+    def _untranslated(self, ticket: Ticket, now: float, message: Message, error: BaseException) -> None:
+        self._end(ticket, now, Delivery(ticket.lane.route.name, message, Outcome.UNTRANSLATED, error))
 
     def came_to_nothing(self, ticket: Ticket) -> bool:
         """Tell whether a function was not started: its message waits again, or its lease has ended."""
@@ -136,11 +140,10 @@ class Errands:
         elif not is_awaitable(errand.returned):
             self._came_to(errand, errand.error)
         elif self.running.cancelled:  # what is still to be done does not begin
-            if inspect.iscoroutine(errand.returned):
-                errand.returned.close()
+            dismiss(errand.returned)
             self._came_to(errand, asyncio.CancelledError())
         else:
-            return self._await(errand, errand.returned)
+            return Awaiting(errand.returned, partial(self._await, errand), partial(self._came_to, errand))
         return None
 
     async def _await(self, errand: Errand, returned: Awaitable[object]) -> None:

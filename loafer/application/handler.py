@@ -61,8 +61,7 @@ class ThreadHandler:
         """
         returned = call.returned
         if call.error is None and (is_awaitable(returned) or self.prepares):
-            if inspect.iscoroutine(returned):
-                returned.close()
+            dismiss(returned)
             raise asyncio.CancelledError
         if (task := asyncio.current_task()) is not None:
             task.uncancel()
@@ -75,6 +74,12 @@ def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:
         return answer is not None and inspect.isawaitable(answer)
     except BaseException:  # noqa: BLE001 - whatever it is, it is the user's
         return False
+
+
+def dismiss(awaitable: object) -> None:
+    """Take note that nobody awaits this: a coroutine would complain of it."""
+    if inspect.iscoroutine(awaitable):
+        awaitable.close()
 
 
 def pool_of(handle: object) -> ThreadPool | None:

@@ -54,7 +54,7 @@ class Jobs:
     stop: Stop
     options: Options
     observe: Callable[[Delivery], None]
-    running: Running = attrs.field(factory=Running, init=False)
+    running: Running = attrs.field(init=False)
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
     _endings: Endings = attrs.field(init=False)
     _lines: Lines = attrs.field(init=False)
@@ -66,6 +66,7 @@ class Jobs:
 
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
+        self.running = Running(self._unbegun)
         self._settlements = {
             lane: Settlement(
                 lane,
@@ -193,14 +194,14 @@ class Jobs:
             return
         context = self._context.copy()
         ticket = None if lane.route.pool is None else self._lines.ticket(lane, lease, now)
-        self.running.starting = lane, (lease,), now
+        self.running.starting = had = lane, (lease,), now
         if ticket is not None:
             if self._limit(lane.route) is None:
                 self._errands.start(ticket, now, context)
                 return
             context.run(TICKET.set, ticket)
         task = start_task(self._run(lane, lease, now, ticket), context)
-        self.running.add(task, lane, (lease,), now, ticket)
+        self.running.add(task, had, ticket, context)
 
     def _start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
         """Start one job with many messages, but for those whose leases have ended."""
@@ -209,9 +210,17 @@ class Jobs:
             self.slots.free(lane)
             return
         self.slots.more(lane, len(valid) - 1)
-        self.running.starting = lane, valid, now
-        task = start_task(self._run_batch(lane, valid, now), self._context.copy())
-        self.running.add(task, lane, valid, now)
+        self.running.starting = had = lane, valid, now
+        context = self._context.copy()
+        task = start_task(self._run_batch(lane, valid, now), context)
+        self.running.add(task, had, None, context)
+
+    def _unbegun(self, lane: Lane, leases: Sequence[Lease]) -> None:
+        """Let messages wait for their start again whose task somebody has cancelled before it began."""
+        self.slots.put_back(lane, leases)
+        if self.stop.requested.is_set():
+            self.give_back(lane)
+        self.start(lane)
 
     def _valid(self, lane: Lane, leases: Sequence[Lease], now: float) -> Sequence[Lease]:
         """Return those of a batch whose leases hold; the others are let go."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import Context
 from typing import TypeAlias
 
 import attrs
 
 from loafer.application.errand import Errand
+from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.tasks import STOPPED
 from loafer.application.ticket import Ticket
@@ -28,11 +30,13 @@ class Running:
     """The tasks and errands that have not ended, and which messages were left when the stop was over.
 
     Attributes:
+        unbegun: Called with what a task has that somebody has cancelled before it began.
         starting: What a task has that is being started, and since when: where tasks start at once, it runs already.
         cancelled: Whether what ran was cancelled, as a stop does.
 
     """
 
+    unbegun: Callable[[Lane, Sequence[Lease]], None]
     starting: "Had | None" = attrs.field(default=None, init=False)
     cancelled: bool = attrs.field(default=False, init=False)
     _tasks: Tasks = attrs.field(factory=dict, init=False)
@@ -42,30 +46,35 @@ class Running:
         """Count the tasks, but for those of messages that wait again."""
         return sum(ticket is None or not ticket.void for _, _, _, ticket in self._tasks.values())
 
-    def add(
-        self,
-        task: "asyncio.Task[None]",
-        lane: Lane,
-        leases: Sequence[Lease],
-        began: float,
-        ticket: Ticket | None = None,
-    ) -> None:
-        """Keep a task, which `began` then, until it ends; one that started at once may have ended already."""
+    def add(self, task: "asyncio.Task[None]", had: Had, ticket: Ticket | None, context: Context) -> None:
+        """Keep a task, and what it has, until it ends; one that started at once may have ended already."""
         self.starting = None
         if not task.done():
-            self._tasks[task] = lane, leases, began, ticket
-            task.add_done_callback(self.forget)
+            self._tasks[task] = *had, ticket
+            task.add_done_callback(self._ended, context=context)
 
     def set_out(self, errand: Errand, began: float) -> None:
         """Keep an errand, which `began` then, until `forget`."""
         self.starting = None
         self._tasks[errand] = errand.ticket.lane, (errand.ticket.lease,), began, errand.ticket
 
-    def forget(self, task: "asyncio.Task[None] | Errand") -> None:
-        """Keep what has ended no longer."""
-        self._tasks.pop(task, None)
-        if isinstance(task, Errand) and task.over is not None and not task.over.done():
-            task.over.set_result(None)
+    def forget(self, errand: Errand) -> None:
+        """Keep an errand that has ended no longer."""
+        self._tasks.pop(errand, None)
+        if errand.over is not None and not errand.over.done():
+            errand.over.set_result(None)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        """Keep a task no longer, in the context of its handling: that says whether it has begun, if it was cancelled.
+
+        It is cancelled too if its handler cancels it as its last act.
+        """
+        had = self._tasks.pop(task, None)
+        if had is not None and task.cancelled():
+            lane, leases, _, _ = had
+            handling = HANDLED.get()
+            if handling is None or handling[0] is not lane:
+                self.unbegun(lane, leases)
 
     def now(self) -> "list[tuple[asyncio.Task[None] | None, Had]]":
         """Return the tasks with what they have and when they began; on any thread.

@@ -187,9 +187,15 @@ class Slots:
         pool.threads.line = 0
         for ticket in reversed(pool.take_back()):
             ticket.lease.not_begun()
-            ticket.lane.order.put_back(ticket.lease)
-            self._tallies[ticket.lane].take_turn_back()
-            self.free(ticket.lane)
+            self.put_back(ticket.lane, (ticket.lease,))
+
+    def put_back(self, lane: Lane, leases: Sequence[Lease]) -> None:
+        """Let what was to start in one slot wait for its start again."""
+        for lease in reversed(leases):
+            lane.order.put_back(lease)
+        self.more(lane, 1 - len(leases))
+        self._tallies[lane].take_turn_back()
+        self.free(lane)
 
     def more(self, lane: Lane, messages: int) -> None:
         """Note that running jobs of a lane have so many messages more."""

@@ -1,11 +1,19 @@
 """Code that cancels whatever task it finds, loafer's own too: nothing stalls, and what has ended is settled."""
 
 import asyncio
+from collections.abc import Awaitable
+from typing import Any, cast
 
 import pytest
+from test_batches import batching
 from world import Faults, World, now, queue
 
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
+from loafer.domain.item import Item
+from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import ConsumerError
 
 
@@ -42,3 +50,122 @@ async def test_a_receive_that_somebody_else_cancels_ends_the_worker_with_one_sen
         cancel_all_but(test, world._running)
         with pytest.raises(ConsumerError, match="cancelled"):
             await asyncio.wait_for(world.ended(), 5)
+
+
+def cancel_other_handlers() -> None:
+    """Cancel the tasks that handle messages, but for this one; where tasks start at once, all of them have begun."""
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        if getattr(task.get_coro(), "cr_code").co_filename.endswith(("jobs.py", "errand.py")):  # noqa: B009 - untyped
+            task.cancel()
+
+
+def five(name: str) -> MemoryQueue:
+    source = queue(name, visibility_timeout=600)
+    for number in range(5):
+        group = f"g{number}" if name.endswith(".fifo") else None
+        source.send(OutgoingMessage(str(number), group=group, deduplication_id=group))
+    return source
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_what_is_cancelled_before_it_has_begun_waits_for_its_start_again(name: str) -> None:
+    begun: list[str] = []
+
+    async def handle(content: str) -> None:
+        begun.append(content)
+        if len(begun) == 1:
+            cancel_other_handlers()
+        await asyncio.sleep(1)
+
+    async with World(five(name), handle, Options(max_jobs=5)) as world:
+        await asyncio.sleep(3)
+        assert (world.dispatcher.held, len(world.queue)) == (0, 0)
+    assert sorted(begun) == list("01234")
+
+
+async def test_batches_that_are_cancelled_before_they_have_begun_wait_for_their_start_again() -> None:
+    begun: list[list[object]] = []
+
+    async def handle(items: list[Item[Any]]) -> None:
+        begun.append([item.content for item in items])
+        if len(begun) == 1:
+            cancel_other_handlers()
+        await asyncio.sleep(1)
+
+    async with batching(five("orders"), handle, 2) as world:
+        await asyncio.sleep(4)
+        assert (world.dispatcher.held, len(world.queue)) == (0, 0)
+    assert sorted(begun) == [["0", "1"], ["2", "3"], ["4"]]
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_nothing_stays_in_flight_of_what_was_cancelled_with_the_whole_worker_before_it_had_begun(
+    name: str,
+) -> None:
+    test = asyncio.current_task()
+    begun: list[str] = []
+
+    async def handle(content: str) -> None:
+        begun.append(content)
+        if len(begun) == 1:
+            cancel_all_but(test, asyncio.current_task())
+        await asyncio.sleep(1)
+
+    world = World(five(name), handle, Options(grace_period=0.5))
+    async with world:
+        with pytest.raises(asyncio.CancelledError):
+            await world.ended()
+    assert world.queue.in_flight == []
+    assert world.dispatcher.left.messages == 0
+
+
+async def test_a_handler_that_cancels_its_own_task_as_its_last_act_ends_once() -> None:
+    ran: list[str] = []
+
+    async def handle(content: str) -> None:
+        ran.append(content)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    async with World(five("orders"), handle) as world:
+        await asyncio.sleep(2)
+        assert (world.dispatcher.held, len(world.queue)) == (0, 0)
+    assert sorted(ran) == list("01234")
+
+
+@pytest.mark.parametrize("awaited", ["handler", "translator"])
+async def test_what_a_function_has_left_to_be_awaited_is_cancelled_where_it_has_not_begun(
+    awaited: str,
+) -> None:
+    begun: list[Any] = []
+    cancelled: list[str] = []
+
+    async def more(content: str) -> dict[str, str]:
+        begun.append(content)
+        if len(begun) == 1:
+            cancel_other_handlers()
+        try:
+            await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            cancelled.append(content)
+            raise
+        return {"content": content}
+
+    def handle(content: str) -> Awaitable[object] | None:
+        return more(content) if awaited == "handler" else None
+
+    with ThreadPool(5) as pool:
+        world = World(five("orders"), ThreadHandler(handle, pool), Options(retry_delay=cast("Any", 2)))
+        if awaited == "translator":
+            world.translate = lambda message: more(message.body)
+            world.dispatcher.routes = [world.route()]
+        async with world:
+            await asyncio.sleep(1.9)
+            assert world.dispatcher.held == 0
+            errors = [(each.message.body, type(each.error)) for each in world.deliveries if each.error is not None]
+            assert sorted(errors) == [
+                (body, asyncio.CancelledError) for body in "01234" if body in cancelled or body not in begun
+            ]
+            await asyncio.sleep(20)
+            assert len(world.queue) == 0

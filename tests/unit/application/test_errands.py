@@ -251,7 +251,7 @@ async def test_what_a_stop_abandons_is_settled_by_nobody_when_it_ends(pool: Thre
 
 async def test_nobody_is_told_that_what_a_stop_has_abandoned_was_not_started() -> None:
     late: list[object] = []
-    running = Running()
+    running = Running(cast("Any", None))
     errands = Errands(running, cast("Any", None), lambda _, lease: late.append(lease))
     for lease in ("held", "left"):
         ticket = Ticket(cast("Any", lease), None, Threads(1), float, 0.0, lambda _: None, late=True)
