@@ -1,6 +1,8 @@
-"""What is done while messages may not be deleted: nothing starts, for it would run in vain, again and again."""
+"""What is done while messages cannot be deleted: nothing starts, for it would run in vain, again and again."""
 
 import asyncio
+import logging
+import random
 from collections.abc import Callable
 
 import attrs
@@ -9,12 +11,21 @@ from loafer.application.lane import Lane
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.trouble import PATIENCE_WHEN_DENIED, Trouble
+from loafer.domain.message import Message
+from loafer.domain.retry import backoff
 from loafer.exceptions import AccessDenied
+
+logger = logging.getLogger(__name__)
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
+"""Bounds of the wait before it is tried again whether messages can be deleted, in seconds."""
 
 
 @attrs.define(eq=False)
 class Denial:
     """Bars a lane whose deletions are denied, and ends the worker after five minutes, or at once if none ever worked.
+
+    Where they only fail, and leases end for that, it bars the lane until one works.
 
     Attributes:
         lane: The lane.
@@ -29,6 +40,7 @@ class Denial:
     stop: Stop
     start: Callable[[Lane], None]
     _trouble: Trouble = attrs.field(init=False)
+    _probe: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Have seen nothing yet."""
@@ -46,11 +58,42 @@ class Denial:
 
     def over(self) -> None:
         """Take note that a deletion worked: messages may start again."""
-        if not self._trouble.tries and self._trouble.worked:
+        if not self._trouble.tries and self._trouble.worked and self._probe is None:
             return
         self._trouble.over()
+        self.end()
         self.slots.unbar(self.lane)
         self.start(self.lane)
+
+    def in_vain(self, message: Message) -> None:
+        """Let nothing more start, for leases end undeleted; until this message, or another one, can be deleted."""
+        if self._probe is None and not self.stop.requested.is_set():
+            text = "source %r: messages cannot be deleted, and their leases end for that: none starts until one can be"
+            logger.warning(text, self.lane.route.source)
+            self._probe = asyncio.get_running_loop().create_task(self._try(message))
+            self.slots.bar(self.lane)
+            self.start(self.lane)
+
+    def end(self) -> None:
+        """Try no more whether messages can be deleted."""
+        if self._probe is not None:
+            self._probe.cancel()
+            self._probe = None
+
+    async def _try(self, message: Message) -> None:
+        """Delete a message again and again: it was handled, and its receipt may still do on a standard queue."""
+        tries = 0
+        while True:
+            tries += 1
+            await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
+            try:
+                [result] = await self.lane.consumer.acknowledge([message])
+            except Exception as error:  # noqa: BLE001 - whatever it is, it did not work
+                logger.info("message %s could not be deleted yet: %s", message.id, error)
+            else:
+                if result is None or not result.retryable:
+                    break
+        self.over()
 
     def _give_up(self, error: AccessDenied) -> None:
         if self._trouble.denied_too_long:

@@ -16,8 +16,8 @@ from loafer.application.threaded import Call
 class ThreadHandler:
     """A function that runs in a thread of a pool, with the caller's context variables.
 
-    A thread cannot be cancelled: cancelled once, the call still waits for a function that has started; cancelled
-    twice, it leaves it alone. A function that waits for a thread is cancelled at once, and never starts.
+    A thread cannot be cancelled: the call still waits for a function that has started, however often it is cancelled,
+    until a stop gives it up. A function that waits for a thread is cancelled at once, and never starts.
 
     Attributes:
         function: An awaitable that it returns is awaited on the event loop.
@@ -32,18 +32,19 @@ class ThreadHandler:
 
     async def __call__(self, *given: object) -> object:
         """Return what the function returned, when it has ended; raises whatever it raised."""
-        call, cancelled = self.pool.begin(self.function, given), False
-        try:
-            await call.answer
-        except asyncio.CancelledError:
-            if call.withdrawn or self.pool.withdraw(call):
-                raise
-            if not call.ended:
-                call.answer = asyncio.get_running_loop().create_future()
+        call, cancelled = self.pool.begin(self.function, given), 0
+        while not cancelled or not call.ended:
+            try:
                 await call.answer
-            cancelled = True
+            except asyncio.CancelledError:
+                if call.withdrawn or (self.pool.left and not call.ended) or self.pool.withdraw(call):
+                    raise
+                cancelled += 1
+                call.answer = asyncio.get_running_loop().create_future()
+            else:
+                break
         if cancelled:
-            self._go_on(call)
+            self._go_on(call, cancelled)
         if (error := call.error) is not None:
             try:
                 raise error
@@ -52,7 +53,7 @@ class ThreadHandler:
         returned = call.returned
         return await returned if is_awaitable(returned) else returned
 
-    def _go_on(self, call: Call) -> None:
+    def _go_on(self, call: Call, cancelled: int) -> None:
         """Go on after a cancellation where the function has done all of the work: what it came to counts.
 
         Raises:
@@ -64,7 +65,8 @@ class ThreadHandler:
             dismiss(returned)
             raise asyncio.CancelledError
         if (task := asyncio.current_task()) is not None:
-            task.uncancel()
+            for _ in range(cancelled):
+                task.uncancel()
             STOPPED.discard(task)
 
 

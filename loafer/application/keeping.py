@@ -5,6 +5,7 @@ import logging
 import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Protocol
 
 import attrs
@@ -66,6 +67,7 @@ class Keeping:
     explain: bool
     _redrive: Redrive = attrs.field(init=False)
     _moves: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
+    _over: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Have the way to the dead-letter queue."""
@@ -73,8 +75,11 @@ class Keeping:
 
     async def drained(self) -> None:
         """Wait until nothing is on its way any more."""
-        if self._moves:
-            await asyncio.wait(self._moves)
+        try:
+            while self._moves:
+                await asyncio.wait(self._moves)
+        finally:
+            self._over = True
 
     def keep(self, lease: Lease, error: BaseException | None, now: float, retry: Retry) -> None:
         """Let a message whose handling has ended now, with `error` if it raised, go the way that it is to go."""
@@ -91,7 +96,7 @@ class Keeping:
             and isinstance(error, Exception | None)
             and (retry.gives_up_after(lease.attempts) or self._explains(lease))
         ):
-            self._in_background(self._move_on(lease, delay, reason_for(error, lease, self.lane)))
+            self._in_background(partial(self._move_on, lease, delay, reason_for(error, lease, self.lane)))
         elif isinstance(self.lane.order, GroupOrder):
             self._keep_in_place(self.lane.order, lease, delay, now, error)
         else:
@@ -106,7 +111,7 @@ class Keeping:
         """Tell whether a message had its last attempt, and would be moved by its source without a word."""
         limit = self.lane.info.max_receive_count
         ordered = isinstance(self.lane.order, GroupOrder)
-        return self.explain and not ordered and limit is not None and lease.attempts >= limit
+        return self.explain and not ordered and limit is not None and lease.message.receive_count >= limit
 
     def _leave(self, lease: Lease, delay: float | None) -> None:
         """Leave a message to its source: it is visible again after its delay, or when its visibility runs out."""
@@ -137,7 +142,7 @@ class Keeping:
         elif not self.lane.info.redrive_known:
             self._give_back_in_order(order, lease, delay, now)
         elif limit is not None and lease.attempts >= limit and lease.runs:
-            self._in_background(self._move_on(lease, delay, reason_for(error, lease, self.lane)))
+            self._in_background(partial(self._move_on, lease, delay, reason_for(error, lease, self.lane)))
         else:
             wait = max(0.0, lease.deadline - now) if delay is None else delay
             order.retry(lease, now + wait)
@@ -169,7 +174,7 @@ class Keeping:
             self.settling.release(leases[:1], delay)
             self.settling.release(leases[1:])
 
-        self._in_background(wait_and_release())
+        self._in_background(wait_and_release)
 
     def _wake(self, order: GroupOrder, at: float) -> None:
         """Let those start whose time is `at`: the loop's clock may be a little ahead of ours."""
@@ -198,7 +203,13 @@ class Keeping:
             logger.warning("message %s: kept, not moved to the dead-letter queue: %s", message.id, moved.reason)
             self._leave(lease, delay)
 
-    def _in_background(self, work: Coroutine[object, object, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+    def _in_background(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
+        """Do some work beside all else, and again where code that cancels all tasks it finds has cancelled it."""
+        task = asyncio.get_running_loop().create_task(work())
         self._moves.add(task)
-        task.add_done_callback(self._moves.discard)
+        task.add_done_callback(partial(self._worked, work))
+
+    def _worked(self, work: Callable[[], Coroutine[object, object, None]], task: "asyncio.Task[None]") -> None:
+        self._moves.discard(task)
+        if task.cancelled() and not self._over:
+            self._in_background(work)

@@ -57,6 +57,8 @@ class ThreadPool:
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
     _waking: bool = attrs.field(default=False, init=False)
     """Whether a thread is on its way to take what waits."""
+    left: bool = attrs.field(default=False, init=False)
+    """Whether nobody waits for functions any more whose calls are cancelled."""
     _over: bool = attrs.field(default=False, init=False)
     _short: bool = attrs.field(default=False, init=False)
     _answers: Answers | None = attrs.field(default=None, init=False)
@@ -131,6 +133,7 @@ class ThreadPool:
 
     def close(self) -> None:
         """Withdraw what has not started, and end the threads; those that run a function, when that has ended."""
+        self.leave()
         with self._guard:
             self._over = True
             calls, idle = list(self._calls), list(self._idle)
@@ -146,6 +149,10 @@ class ThreadPool:
         """Wait until the threads have ended, once the pool is closed."""
         for thread in list(self._threads):
             thread.join()
+
+    def leave(self) -> None:
+        """Let whoever is cancelled leave what runs alone from now on: a stop has given it up."""
+        self.left = True
 
     @property
     def runs(self) -> bool:

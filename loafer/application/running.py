@@ -131,6 +131,9 @@ class Running:
             with lane.lock:
                 lane.leases.drop(leases)
             self._abandoned.update(leases)
+            for branch in lane.route.branches:
+                if branch.pool is not None:
+                    branch.pool.leave()
         abandoned = len(self._tasks)
         self._tasks = {}
         return abandoned

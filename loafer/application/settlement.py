@@ -124,6 +124,7 @@ class Settlement:
 
     async def drained(self) -> None:
         """Wait until every message is settled or given up; nothing waits for company any more."""
+        self._denial.end()
         await self._keeping.drained()
         await asyncio.gather(self._acknowledged.drained(), self._released.drained())
 
@@ -146,7 +147,10 @@ class Settlement:
         except AccessDenied as error:
             self._denial.denied(error)
             raise
-        self._denial.over()
+        if any(result is None or not result.retryable for result in results):
+            self._denial.over()
+        elif not all(lease.is_valid(self.lane.clock()) for lease in leases):
+            self._denial.in_vain(leases[0].message)
         for index in outdated:
             result, message = results[index], leases[index].message
             if result is None or not result.retryable:

@@ -86,8 +86,11 @@ class Lease:
 
     @property
     def attempts(self) -> int:
-        """Deliveries of the message, with its further runs in place counted like deliveries."""
-        return max(self.attempt, self.message.receive_count)
+        """Deliveries of the message, with its further runs in place counted like deliveries.
+
+        What was delivered again while it runs is no attempt of its own.
+        """
+        return self.attempt if self.runs else self.message.receive_count
 
 
 @attrs.define

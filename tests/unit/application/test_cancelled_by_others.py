@@ -6,14 +6,16 @@ from typing import Any, cast
 
 import pytest
 from test_batches import batching
-from world import Faults, World, now, queue
+from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
+from loafer.domain.batch import Failure
 from loafer.domain.item import Item
-from loafer.domain.message import OutgoingMessage
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.retry import Retry
 from loafer.exceptions import ConsumerError
 
 
@@ -169,3 +171,32 @@ async def test_what_a_function_has_left_to_be_awaited_is_cancelled_where_it_has_
             ]
             await asyncio.sleep(20)
             assert len(world.queue) == 0
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_a_move_to_the_dead_letter_queue_that_somebody_else_cancels_is_made(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test, move = asyncio.current_task(), FlakyConsumer.dead_letter
+
+    async def dead_letter(consumer: FlakyConsumer, message: Message) -> Failure | None:
+        await asyncio.sleep(2)
+        return await move(consumer, message)
+
+    async def handle(content: str) -> None:
+        if content == "cancels":
+            await asyncio.sleep(1)
+            cancel_all_but(test)
+        raise ValueError(content)
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", dead_letter)
+    dead = queue(name.replace("orders", "dead"))
+    source = queue(name, max_receive_count=9, dead_letters=dead, visibility_timeout=300)
+    for body in ("moved", "cancels"):
+        source.send(OutgoingMessage(body, group=body if source.fifo else None))
+    world = World(source, handle, Options(retry_delay=Retry(dead_letter_after=1), grace_period=20))
+    async with world:
+        with pytest.raises(asyncio.CancelledError):
+            await world.ended()
+    assert "moved" in [message.body for message in dead.messages.values()]
+    assert source.in_flight == []

@@ -13,6 +13,7 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.retry import Retry
 from loafer.exceptions import ConsumerUnavailable, IgnoreMessage
 from loafer.ports.consumer import SourceInfo
 from loafer.ports.observer import Cause
@@ -495,6 +496,27 @@ async def test_a_head_that_is_delivered_again_while_it_waits_for_its_next_run_lo
         await asyncio.sleep(20)
     assert handler.ran == ["a1"] * 3
     assert [delivery.message.attempt for delivery in world.deliveries] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("name", "retry"), [("orders.fifo", 1), ("orders", Retry(delay=1, dead_letter_after=2))])
+async def test_what_is_delivered_again_while_it_runs_loses_no_run_by_that(name: str, retry: Retry | float) -> None:
+    errors = [ValueError("once")]
+
+    async def handle(_: str) -> None:
+        await asyncio.sleep(2)
+        while errors:
+            raise errors.pop()
+
+    count = 2 if name.endswith("fifo") else 9
+    source = MemoryQueue(name, clock=now, max_receive_count=count, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    source.send(OutgoingMessage("a1", group="a" if source.fifo else None))
+    async with World(source, handle, Options(retry_delay=retry)) as world:
+        await asyncio.sleep(1)
+        [message] = source._entries.values()
+        source.change_visibility(message.receipt, 0)
+        await asyncio.sleep(20)
+    assert world.dispatcher.counts["duplicates"] == 1
+    assert (world.dispatcher.counts["succeeded"], world.dispatcher.counts["dead_lettered"]) == (1, 0)
 
 
 async def test_a_head_that_its_source_does_not_move_is_given_back_less_and_less_often() -> None:

@@ -293,6 +293,50 @@ async def test_while_deleting_is_denied_nothing_new_starts_and_when_it_is_allowe
     assert world.dispatcher.counts["succeeded"] == 1000
 
 
+@attrs.define(eq=False)
+class Failing(FlakyConsumer):
+    """A consumer that can neither delete nor extend for a minute."""
+
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        return [AGAIN] * len(messages) if 2 <= now() < 62 else await super().acknowledge(messages)
+
+    async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+        return [AGAIN] * len(messages) if 2 <= now() < 62 else await super().extend(messages, seconds)
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_while_deletions_fail_and_leases_end_for_that_nothing_new_starts(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handle(content: str) -> None:
+        ran.append(content)
+        await asyncio.sleep(0.1)
+
+    ran: list[str] = []
+    monkeypatch.setattr("world.FlakyConsumer", Failing)
+    dead = MemoryQueue(name.replace("orders", "dead"), clock=now)
+    source = MemoryQueue(name, 3, clock=now, max_receive_count=3, dead_letters=dead)
+    for number in range(1000):
+        source.send(OutgoingMessage(str(number), group=str(number) if source.fifo else None))
+    world = World(source, handle)
+    async with world:
+        await asyncio.sleep(200)
+        assert (len(source), len(dead)) == (0, 0)
+    assert set(ran) == {str(number) for number in range(1000)}
+    assert len(ran) < 1000 + 500, "only what ran until the first leases ended, three seconds later, runs again"
+    assert caplog.text.count("messages cannot be deleted, and their leases end for that: none starts until one") == 1
+
+
+async def test_a_stop_does_not_wait_until_messages_can_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("world.FlakyConsumer", Failing)
+    source = MemoryQueue("orders", 3, clock=now)
+    for _ in range(100):
+        source.send(OutgoingMessage("x"))
+    await World(source, lambda _: asyncio.sleep(0.2), Options(grace_period=1)).run_for(20)
+    assert now() < 25
+    assert not [task for task in asyncio.all_tasks() if "_try" in repr(task)]
+
+
 async def test_deletions_that_are_denied_for_five_minutes_end_the_worker(caplog: pytest.LogCaptureFixture) -> None:
     faults = Faults(settling=[None, *[AccessDenied("no")] * 9_999])
     world = World(queue("orders", "one", visibility_timeout=30), succeed, faults=faults)

@@ -97,18 +97,31 @@ async def test_what_has_ended_and_is_told_before_it_is_cancelled_counts(pool: Th
     assert await task == "there"
 
 
-async def test_what_is_cancelled_twice_is_left_alone(pool: ThreadPool, gate: Gate) -> None:
+async def test_what_is_cancelled_again_and_again_is_waited_for_until_a_stop_gives_it_up(
+    pool: ThreadPool, gate: Gate
+) -> None:
     virtual = cast("VirtualLoop", asyncio.get_running_loop()).virtual
     virtual.waits_for_threads = False
     task = await gate.runs(pool)
-    for _ in range(2):
+    for _ in range(3):
         task.cancel()
         await asyncio.sleep(0)
+    assert not task.done()
+    pool.leave()
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     gate.go_on.set()
-    virtual.waits_for_threads = True
-    assert await ThreadHandler(str, pool)("the next") == "the next"
+
+
+async def test_what_a_function_comes_to_counts_however_often_it_was_cancelled(pool: ThreadPool, gate: Gate) -> None:
+    task = await gate.runs(pool)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    gate.go_on.set()
+    assert await task == "gate"
+    assert task.cancelling() == 0
 
 
 async def test_each_function_sees_the_context_variables_of_its_call(pool: ThreadPool) -> None:
