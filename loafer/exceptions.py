@@ -74,7 +74,7 @@ class PublisherError(LoaferError):
 
 
 class LifespanError(LoaferError):
-    """An application's lifespan that failed at the start, which ends the start, or at the stop."""
+    """An application's lifespan that failed at the start, which ends the start, or at the stop, or ended before."""
 
 
 class IgnoreMessage(LoaferError):

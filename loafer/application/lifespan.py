@@ -31,14 +31,17 @@ class Living:
 
     Attributes:
         lifespan: Makes what is entered.
+        unexpected: Told where it ends though nobody has asked it to.
         left: Whether it had to be left behind: it does not end, though it was cancelled.
         error: What it raised; None so far.
 
     """
 
     lifespan: Lifespan
+    unexpected: Callable[[LifespanError], object]
     left: bool = attrs.field(default=False, init=False)
     error: BaseException | None = attrs.field(default=None, init=False)
+    _unexpected: LifespanError | None = attrs.field(default=None, init=False)
     _over: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _started: "asyncio.Future[Any]" = attrs.field(init=False)
     _task: "asyncio.Task[None]" = attrs.field(init=False)
@@ -53,10 +56,11 @@ class Living:
         loop = asyncio.get_running_loop()
         self._started = loop.create_future()
         self._task = loop.create_task(self._live())
+        self._task.add_done_callback(self._ended)
         if await _first({self._started, self._task}, seconds, stopping):
             if self._started.done():
                 return self._started.result()
-            raise self._failed("its start")
+            raise self._failed("at its start")
         if not stopping.is_set():
             await self._cancel()
             text = f"the lifespan did not start within {seconds:g} s (LOAFER_START_TIMEOUT)"
@@ -67,10 +71,12 @@ class Living:
         """Leave it, within so many seconds, and one where there is haste.
 
         Raises:
-            LifespanError: it failed, or took longer: then it is cancelled.
+            LifespanError: it failed, or took longer: then it is cancelled; or it had ended before.
 
         """
         self._over.set()
+        if self._unexpected is not None:
+            raise self._unexpected
         if not self._started.done():
             self._task.cancel()  # a stop came before the start
             await asyncio.wait({self._task}, timeout=seconds)
@@ -82,7 +88,7 @@ class Living:
             await self._cancel()
             raise LifespanError("the lifespan did not end in time, and was cancelled") from self.error
         if self.error is not None:
-            raise self._failed("its end")
+            raise self._failed("at its end")
 
     async def _live(self) -> None:
         try:
@@ -92,14 +98,29 @@ class Living:
         except BaseException as error:  # noqa: BLE001 - whatever a user's code raises is told by whoever waits
             self.error = error
 
+    def _ended(self, _: "asyncio.Task[None]") -> None:
+        """Tell whoever wants to know where it is left too soon, as by a task of its own that fails."""
+        if not self._started.done() or self._over.is_set():
+            return
+        if self.error is None:
+            text = "the lifespan ended while the worker ran: it is to last until its handlers have ended"
+            self._unexpected = LifespanError(text)
+        else:
+            self._unexpected = self._failed("while the worker ran")
+        self.unexpected(self._unexpected)
+
     async def _cancel(self) -> None:
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=CANCELLING)
         self.left = not self._task.done()
 
     def _failed(self, when: str) -> LifespanError:
-        error = self.error
-        told = LifespanError(f"the lifespan failed at {when}: {type(error).__name__}: {error}")
+        error = self.error or asyncio.CancelledError()  # of its task, before that began
+        named = error
+        while isinstance(named, BaseExceptionGroup) and len(named.exceptions) == 1:  # which says less than what it has
+            named = named.exceptions[0]
+        said = ": ".join(filter(None, (type(named).__name__, str(named))))
+        told = LifespanError(f"the lifespan failed {when}: {said}")
         told.__cause__ = error
         return told
 

@@ -64,7 +64,7 @@ class Course:
         if self.lifespan is None:
             await self.dispatcher.run()
         else:
-            self._living = Living(self.lifespan)
+            self._living = Living(self.lifespan, self.dispatcher.fail)
             await self._run_within(self._living)
 
     async def _run_within(self, living: Living) -> None:
@@ -82,7 +82,8 @@ class Course:
         except LifespanError as failed:
             if error is None:
                 raise
-            logger.error("%s", failed, exc_info=failed.__cause__)  # noqa: TRY400 - the cause is what tells something
+            if failed is not error:  # or else it is what ended the dispatcher
+                logger.error("%s", failed, exc_info=failed.__cause__)  # noqa: TRY400 - the cause says something
         if error is not None:
             raise error
 

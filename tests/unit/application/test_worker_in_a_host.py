@@ -66,6 +66,31 @@ async def fails() -> AsyncIterator[None]:
     yield
 
 
+async def refresh() -> None:
+    await asyncio.sleep(3)
+    raise ConnectionError("cannot refresh")
+
+
+@asynccontextmanager
+async def fails_meanwhile() -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(refresh())
+        yield
+
+
+@asynccontextmanager
+async def times_out_meanwhile() -> AsyncIterator[None]:
+    async with asyncio.timeout(3):
+        yield
+
+
+@asynccontextmanager
+async def ends_meanwhile() -> AsyncIterator[None]:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(3):
+            yield
+
+
 @attrs.define
 class Ends:
     """A block of a host that ends with an error, which it keeps."""
@@ -194,6 +219,101 @@ async def test_a_lifespan_that_fails_is_logged_with_its_traceback(caplog: pytest
         assert not worker.alive
     assert "the lifespan failed at its start: KeyError: 'no database'" in str(ends.error)
     assert "in fails" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("lifespan", "told"),
+    [
+        (fails_meanwhile, "the lifespan failed while the worker ran: ConnectionError: cannot refresh"),
+        (times_out_meanwhile, "the lifespan failed while the worker ran: TimeoutError"),
+        (ends_meanwhile, "the lifespan ended while the worker ran: it is to last until its handlers have ended"),
+    ],
+)
+async def test_a_lifespan_that_ends_meanwhile_ends_the_worker_at_once_and_nothing_more_is_received(
+    lifespan: Lifespan, told: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = Shop()
+    async with host(shop.course(lifespan)) as (worker, ends):
+        await worker.ready()
+        await asyncio.sleep(2)
+        assert worker.alive
+        await asyncio.sleep(1.5)
+        assert not worker.alive
+        assert str(worker.error) == told
+        shop.orders.send(OutgoingMessage("three"))
+        await asyncio.wait_for(worker.ended(), 3)
+        await asyncio.sleep(60)
+        assert worker.counts["received"] == 2
+    assert ends.error is worker.error
+    assert isinstance(ends.error, LifespanError)
+    assert [record.message for record in caplog.records if record.levelno == logging.ERROR] == [
+        f"the worker stops: {told}"
+    ]
+
+
+async def test_what_runs_when_the_lifespan_ends_has_the_grace_period() -> None:
+    ended: list[Any] = []
+
+    async def long(content: Any) -> None:
+        await asyncio.sleep(4)
+        ended.append(content)
+
+    async with host(Shop(long, queue("orders", "one")).course(fails_meanwhile)) as (worker, ends):
+        await asyncio.wait_for(worker.ended(), 10)
+        assert ended == ["one"]
+    assert isinstance(ends.error, LifespanError)
+
+
+async def test_a_lifespan_that_ends_in_a_stop_already_is_told_too(caplog: pytest.LogCaptureFixture) -> None:
+    async def long(content: Any) -> None:
+        await asyncio.sleep(4)
+
+    async with host(Shop(long).course(fails_meanwhile)) as (worker, ends):
+        await asyncio.sleep(2)
+        worker.stop()
+    assert str(ends.error) == "the lifespan failed while the worker ran: ConnectionError: cannot refresh"
+    assert caplog.text.count("the worker stops") == 1
+
+
+async def test_what_ended_the_worker_before_its_lifespan_did_is_what_is_raised(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def leave(content: Any) -> None:
+        if content == "one":
+            await asyncio.sleep(2)
+            raise SystemExit(3)
+        await asyncio.sleep(4)
+
+    async with host(Shop(leave).course(fails_meanwhile)) as (worker, ends):
+        await asyncio.wait_for(worker.ended(), 10)
+    assert type(ends.error) is SystemExit
+    assert "the lifespan failed while the worker ran: ConnectionError: cannot refresh" in caplog.messages
+
+
+async def test_a_lifespan_that_ends_as_soon_as_it_has_started_lets_nothing_be_received() -> None:
+    @asynccontextmanager
+    async def short() -> AsyncIterator[None]:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                yield
+
+    shop = Shop()
+    async with host(shop.course(short)) as (worker, ends):
+        await asyncio.wait_for(worker.ended(), 10)
+    assert isinstance(ends.error, LifespanError)
+    assert (len(shop.orders.visible), shop.orders.in_flight) == (2, [])
+
+
+async def test_a_lifespan_that_somebody_cancels_is_told_with_one_sentence() -> None:
+    test = asyncio.current_task()
+    async with host(Shop().course(lambda: contextlib.nullcontext("state"))) as (worker, ends):
+        await worker.ready()
+        for task in asyncio.all_tasks() - {test}:
+            if "Living" in str(task.get_coro()):
+                task.cancel()
+        await asyncio.sleep(1)
+        assert not worker.alive
+    assert str(ends.error) == "the lifespan failed while the worker ran: CancelledError"
 
 
 @pytest.mark.parametrize("asked", [1, 2])
