@@ -83,13 +83,13 @@ def start_over_the_sdk(results: Results) -> str | None:
 
 def shown(number: float | None, form: str) -> str | None:
     """Return a number as text; None stays."""
-    return None if number is None else form.format(number)
+    return None if number is None else form.format(number).replace(",", " ")
 
 
 def far(row: str) -> Callable[[Results], str | None]:
     """Return what tells messages a second of a row at 20 ms a call."""
     found = partial(median_of, section="distance", row=f"{SHOWN_FIRST}{row}", figure="messages_per_s")
-    return lambda results: shown(found(results), "{:.0f}")
+    return lambda results: shown(found(results), "{:,.0f}")
 
 
 def kept(results: Results) -> str | None:

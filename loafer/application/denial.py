@@ -88,6 +88,8 @@ class Denial:
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
             try:
                 [result] = await self.lane.consumer.acknowledge([message])
+            except AccessDenied as error:
+                self.denied(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, it did not work
                 logger.info("message %s could not be deleted yet: %s", message.id, error)
             else:
