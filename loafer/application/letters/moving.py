@@ -91,11 +91,11 @@ class Moving:
             async for letters in self.look:
                 await self._take(letters)
                 self.told(self.done)
-                if self.done.stopped is None and self.look.stopped():
-                    self.done.stopped = "it was stopped"
-                if self.done.stopped is not None:
+                if self.done.stopped is not None or self.look.stopped():
                     break
                 await self._watch()
+            if self.done.stopped is None and self.look.stopped():
+                self.done.stopped = "it was stopped"
             if self.done.stopped is None:
                 await self._miss()
         finally:

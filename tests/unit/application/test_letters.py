@@ -397,6 +397,19 @@ async def test_a_move_that_is_stopped_says_so_and_deletes_what_it_has_sent() -> 
     assert told == [2]
 
 
+async def test_a_move_that_is_stopped_while_it_receives_says_so_though_that_brings_nothing() -> None:
+    stop: list[bool] = []
+
+    class Slow(Scripted):
+        async def browse(self, limit: int, hidden_for: float, wait: float) -> Sequence[Letter]:
+            await asyncio.sleep(wait)
+            return await super().browse(limit, hidden_for, wait)
+
+    asyncio.get_running_loop().call_later(1, stop.append, True)
+    moved = await moving(Slow(), Scripted(), stopped=lambda: bool(stop)).run()
+    assert moved == Moved(stopped="it was stopped")
+
+
 async def test_a_queue_that_grows_while_it_is_emptied_ends_the_move() -> None:
     inspector = Scripted([letters(1, number) for number in range(1, 99)], totals=[40, 45, 60])
     moved = await moving(inspector, Scripted(), rate=0.5).run()

@@ -60,15 +60,16 @@ class Run:
                         wanted += 1
                     elif not self.wish.out_of_order:
                         closed.add(letter.message.group)
-        seconds = wanted / (self.wish.rate or A_SECOND)
+        seconds, complete = wanted / (self.wish.rate or A_SECOND), not self.stop()
+        status = DONE if complete else UNFINISHED
         if self.talk.as_json:
             values = {"dry_run": True, "wanted": wanted, "seen": look.seen, "of": state.total, "to": there.name}
-            self.talk.echo(json.dumps({**values, "seconds": seconds}))
-            return DONE
-        seen = seen_of(look, state, complete=not self.stop())
+            self.talk.echo(json.dumps({**values, "seconds": seconds, "complete": complete}))
+            return status
+        seen = seen_of(look, state, complete=complete)
         self.talk.echo(f"dry run: would send {wanted} to {there.name} in about {in_words(seconds)}   ({seen})")
         self.talk.echo(f"nothing was moved; --yes moves them{incomparable(self.where)}")
-        return DONE
+        return status
 
     async def move(self, journal: FileJournal | None) -> int:
         """Move them, going on with a journal or with a new one, and return the exit status."""
