@@ -18,14 +18,18 @@ from loafer.exceptions import AccessDenied
 logger = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
-"""Bounds of the wait before it is tried again whether messages can be deleted, in seconds."""
+"""Bounds of the wait before it is tried again whether a message can be deleted, in seconds."""
+
+PROBATION = 60.0
+"""Seconds after which others may start again though it cannot."""
 
 
 @attrs.define(eq=False)
 class Denial:
     """Bars a lane whose deletions are denied, and ends the worker after five minutes, or at once if none ever worked.
 
-    Where they only fail, and leases end for that, it bars the lane until one works.
+    Where they only fail, and leases end for that, it bars the lane until one works, for a minute at once at most: then
+    others are to show whether it is that message alone, which bars nothing any more.
 
     Attributes:
         lane: The lane.
@@ -41,6 +45,10 @@ class Denial:
     start: Callable[[Lane], None]
     _trouble: Trouble = attrs.field(init=False)
     _probe: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
+    _probed: str | None = attrs.field(default=None, init=False)
+    """The message that could not be deleted, until any other one could."""
+    _unlike_others: str | None = attrs.field(default=None, init=False)
+    """One that could not be deleted while others could."""
 
     def __attrs_post_init__(self) -> None:
         """Have seen nothing yet."""
@@ -58,18 +66,19 @@ class Denial:
 
     def over(self) -> None:
         """Take note that a deletion worked: messages may start again."""
-        if not self._trouble.tries and self._trouble.worked and self._probe is None:
+        if not self._trouble.tries and self._trouble.worked and self._probed is None:
             return
+        if self._probed is not None:
+            self._unlike_others, self._probed = self._probed, None
         self._trouble.over()
-        self.end()
-        self.slots.unbar(self.lane)
-        self.start(self.lane)
+        self._go_on()
 
     def in_vain(self, message: Message) -> None:
         """Let nothing more start, for leases end undeleted; until this message, or another one, can be deleted."""
-        if self._probe is None and not self.stop.requested.is_set():
+        if self._probe is None and message.id != self._unlike_others and not self.stop.requested.is_set():
             text = "source %r: messages cannot be deleted, and their leases end for that: none starts until one can be"
             logger.warning(text, self.lane.route.source)
+            self._probed = message.id
             self._probe = asyncio.get_running_loop().create_task(self._try(message))
             self.slots.bar(self.lane)
             self.start(self.lane)
@@ -80,10 +89,15 @@ class Denial:
             self._probe.cancel()
             self._probe = None
 
+    def _go_on(self) -> None:
+        self.end()
+        self.slots.unbar(self.lane)
+        self.start(self.lane)
+
     async def _try(self, message: Message) -> None:
         """Delete a message again and again: it was handled, and its receipt may still do on a standard queue."""
-        tries = 0
-        while True:
+        tries, until = 0, self.lane.clock() + PROBATION
+        while self._trouble.tries or self.lane.clock() < until:  # while it is denied, others would run in vain
             tries += 1
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
             try:
@@ -94,8 +108,10 @@ class Denial:
                 logger.info("message %s could not be deleted yet: %s", message.id, error)
             else:
                 if result is None or not result.retryable:
+                    self._probed = None
+                    self._trouble.over()
                     break
-        self.over()
+        self._go_on()
 
     def _give_up(self, error: AccessDenied) -> None:
         if self._trouble.denied_too_long:

@@ -146,11 +146,12 @@ class Settlement:
             results = await self.lane.consumer.acknowledge([lease.message for lease in leases])
         except AccessDenied as error:
             self._denial.denied(error)
+            self._look_for_end(leases)
             raise
         if any(result is None or not result.retryable for result in results):
             self._denial.over()
-        elif not all(lease.is_valid(self.lane.clock()) for lease in leases):
-            self._denial.in_vain(leases[0].message)
+        else:
+            self._look_for_end(leases)
         for index in outdated:
             result, message = results[index], leases[index].message
             if result is None or not result.retryable:
@@ -158,6 +159,12 @@ class Settlement:
                 refused = " and refused" * (result is not None)
                 logger.warning("message %s: stale: acknowledged%s after its lease had ended", message.id, refused)
         return results
+
+    def _look_for_end(self, leases: Sequence[Lease]) -> None:
+        """See whether leases of messages have ended that could not be deleted: nobody tries that any more."""
+        now = self.lane.clock()
+        if not all(lease.is_valid(now) for lease in leases):
+            self._denial.in_vain(leases[0].message)
 
     async def _release(self, leases: Sequence[Lease]) -> Results:
         while any(lease.extending for lease in leases):  # noqa: ASYNC110 - the extension ends on another thread

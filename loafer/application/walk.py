@@ -32,16 +32,22 @@ class Walk:
     _errors: "dict[asyncio.Task[object] | None, BaseException]" = attrs.field(factory=dict)
     """What the last step of a task has raised that is not the walk's own."""
     _none_runs: "asyncio.Future[None] | None" = None
+    _done: bool = False
+    """Whether the handler has returned, in one of its runs."""
     _over: bool = False
 
     async def arrive(self) -> None:
-        """Call the handler."""
+        """Call the handler; where that is well, what failed before it began is made good."""
         self.begun, self.not_started = True, None
+        before = list(self._errors)
         try:
             await self.handle()
         except NotStarted as error:
             self.not_started = error
             raise
+        self._done = True
+        for task in before:
+            self._errors.pop(task, None)
 
     def enter(self) -> None:
         """Begin a step; RuntimeError where the walk is over."""
@@ -72,7 +78,7 @@ class Walk:
             BaseException: what a step in a task of its own has raised, which nobody has heard of.
 
         """
-        unheard = [error for task, error in self._errors.items() if _is_unheard(task)]
+        unheard = [error for task, error in self._errors.items() if self._is_unheard(task)]
         self._errors.clear()
         await self._ended()
         unheard += self._errors.values()
@@ -101,7 +107,18 @@ class Walk:
             if task is not None:
                 task.cancel()
 
+    def _is_unheard(self, task: "asyncio.Task[object] | None") -> bool:
+        """Tell whether what a task has raised was raised nowhere else: it goes on, or its traceback ends in it.
 
-def _is_unheard(task: "asyncio.Task[object] | None") -> bool:
-    """Tell whether nobody has been told what a task raised: it goes on, or asyncio would log that at its end."""
-    return task is not None and (not task.done() or getattr(task, "_log_traceback", False))
+        asyncio itself looks at what tasks have raised, as `gather` does once nobody waits for it, and tells nobody. Who
+        cancels a task knows that it did nothing, which is well only where another run was.
+        """
+        if task is None or not task.done():
+            return True
+        if task.cancelled():
+            return not self._done
+        error = task.exception()
+        if error is None:
+            return False
+        last = error.__traceback__
+        return last is None or last.tb_frame.f_code is getattr(task.get_coro(), "cr_code", None)

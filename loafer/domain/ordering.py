@@ -3,7 +3,7 @@
 import heapq
 from collections import deque
 from collections.abc import Sequence
-from itertools import count, islice
+from itertools import count, islice, takewhile
 from typing import Protocol
 
 import attrs
@@ -196,11 +196,12 @@ class GroupOrder:
         return group_of(message) in self._groups
 
     def followers(self, lease: Lease) -> list[Lease]:
-        """Take those that wait behind a started message."""
+        """Take those that wait behind a started message, until it comes again itself: it was given back before."""
         group = self._groups.get(group_of(lease.message))
         if group is None or group.started is not lease:
             return []
-        taken, group.waiting = list(group.waiting), deque()
+        taken = list(takewhile(lambda behind: behind.message.id != lease.message.id, group.waiting))
+        group.waiting = deque(islice(group.waiting, len(taken), None))
         self._count -= len(taken)
         return taken
 

@@ -260,6 +260,27 @@ async def test_what_comes_with_a_head_that_is_to_be_given_back_goes_back_behind_
     assert len(source) == 0
 
 
+@pytest.mark.parametrize("late", [0, 0.01, 1])
+async def test_a_head_that_comes_again_before_the_answer_to_its_release_is_read_runs_again(
+    late: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answered(FlakyConsumer):
+        async def open(self) -> SourceInfo:
+            return attrs.evolve(await super().open(), max_receive_count=None, redrive_known=False)
+
+        async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
+            results = await super().release(messages, delays)
+            await asyncio.sleep(late)
+            return results
+
+    monkeypatch.setattr("world.FlakyConsumer", Answered)
+    source = fifo("a1", "a2", max_receive_count=3, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    handler = Handler(a1=2)
+    await World(source, handler, Options(retry_delay=0)).run_for(60)
+    assert handler.ran == ["a1", "a1", "a1", "a2"]
+    assert len(source) == 0
+
+
 async def test_in_a_stop_a_head_that_somebody_else_cancelled_goes_before_what_is_at_its_last_receive() -> None:
     order: list[tuple[str, int]] = []
 

@@ -174,6 +174,95 @@ async def test_of_two_runs_apart_the_one_that_fails_counts_though_the_other_ends
     assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
 
 
+async def waits_for_another_one_beside_it(_: object, call_next: Next) -> None:
+    async def fails() -> None:
+        await asyncio.sleep(0.1)
+        raise OSError
+
+    with suppress(OSError):
+        await asyncio.gather(call_next(), fails())
+    await asyncio.sleep(1)
+
+
+async def shields_what_is_gathered(_: object, call_next: Next) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await asyncio.shield(asyncio.gather(call_next()))
+    await asyncio.sleep(1)
+
+
+async def is_cancelled_with_its_group(_: object, call_next: Next) -> None:
+    async def fails() -> None:
+        await asyncio.sleep(0.1)
+        raise OSError
+
+    with suppress(BaseExceptionGroup):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            group.create_task(call_next())  # type: ignore[arg-type]
+
+
+async def makes_another_error_apart(_: object, call_next: Next) -> None:
+    async def fails_too() -> None:
+        try:
+            await call_next()
+        except ValueError as error:
+            raise OSError from error
+
+    apart(fails_too)
+    await asyncio.sleep(1)
+
+
+@names
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        waits_for_another_one_beside_it,
+        shields_what_is_gathered,
+        is_cancelled_with_its_group,
+        makes_another_error_apart,
+    ],
+)
+async def test_what_asyncio_alone_has_looked_at_keeps_its_message(wrap: Middleware, name: str) -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(0.2)
+        raise ValueError("unheard of")
+
+    made = world(handle, wrap, name=name)
+    await made.run_for(2.5)
+    assert made.queue.dead_letters is not None
+    assert (len(made.queue) + len(made.queue.dead_letters), made.dispatcher.counts["succeeded"]) == (1, 0)
+
+
+async def looks_and_tries_again(_: object, call_next: Next) -> None:
+    task = apart(call_next)
+    await asyncio.wait([task])
+    if task.exception() is not None:
+        await call_next()
+
+
+async def takes_the_first_of_two(_: object, call_next: Next) -> None:
+    _, pending = await asyncio.wait([apart(call_next), apart(call_next)], return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize(("wrap", "fails"), [(looks_and_tries_again, 1), (takes_the_first_of_two, 0)])
+async def test_a_run_that_is_well_makes_good_what_failed_or_was_cancelled_before(wrap: Middleware, fails: int) -> None:
+    runs: list[int] = []
+
+    async def handle(_: object) -> None:
+        runs.append(1)
+        await asyncio.sleep(len(runs))
+        if len(runs) <= fails:
+            raise ValueError("once")
+
+    made = world(handle, wrap)
+    await made.run_for(5)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"], len(runs)) == (0, 1, 2)
+
+
 async def hears_and_swallows(_: object, call_next: Next) -> None:
     with suppress(ValueError):
         await apart(call_next)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Sequence
 from typing import Any
 
@@ -325,6 +326,67 @@ async def test_while_deletions_fail_and_leases_end_for_that_nothing_new_starts(
     assert set(ran) == {str(number) for number in range(1000)}
     assert len(ran) < 1000 + 500, "only what ran until the first leases ended, three seconds later, runs again"
     assert caplog.text.count("messages cannot be deleted, and their leases end for that: none starts until one") == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_one_message_that_cannot_be_deleted_holds_up_the_others_for_a_minute_at_most(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(FlakyConsumer):
+        async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+            results = await super().acknowledge([message for message in messages if message.body != "bad"])
+            return [AGAIN if message.body == "bad" else results[0] for message in messages]
+
+        async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+            results = await super().extend(messages, seconds)
+            return [
+                AGAIN if message.body == "bad" else result for message, result in zip(messages, results, strict=True)
+            ]
+
+    monkeypatch.setattr("world.FlakyConsumer", Refusing)
+    monkeypatch.setattr("random.random", random.Random(seed).random)
+    source = queue("orders", "bad", visibility_timeout=30)
+    ran: dict[str, float] = {}
+
+    async def handle(content: str) -> None:
+        ran.setdefault(content, now())
+
+    async with World(source, handle) as world:
+        for number in range(20):
+            await asyncio.sleep(30)
+            source.send(OutgoingMessage(str(number)))
+        await asyncio.sleep(70)
+        assert [message.body for message in source.messages.values()] == ["bad"]
+    late = [ran[str(number)] - 30 * (number + 1) for number in range(20)]
+    assert max(late) < 70
+    assert sum(each > 1 for each in late) <= 3
+    assert world.dispatcher.counts["succeeded"] > 20
+
+
+@pytest.mark.parametrize("later", [AccessDenied("no DeleteMessage"), None])
+async def test_deletions_that_were_denied_until_leases_ended_are_tried_until_they_are_allowed(
+    later: AccessDenied | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Exchanged(FlakyConsumer):
+        async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+            if 10 <= now() < 15 or (now() >= 15 and later is not None):
+                raise AccessDenied("no DeleteMessage")
+            return [AGAIN] * len(messages) if 10 <= now() < 70 else await super().acknowledge(messages)
+
+        async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+            return [AGAIN] * len(messages) if now() >= 10 else await super().extend(messages, seconds)
+
+    monkeypatch.setattr("world.FlakyConsumer", Exchanged)
+    source = queue("orders", "one", visibility_timeout=5)
+    async with World(source, succeed) as world:
+        await asyncio.sleep(12)
+        source.send(OutgoingMessage("two"))
+        await asyncio.sleep(200)
+        assert len(source) == (0 if later is None else 1)
+        if later is not None:
+            with pytest.raises(AccessDenied):
+                await world.ended()
+            assert now() < 10 + 330
 
 
 async def test_a_stop_does_not_wait_until_messages_can_be_deleted(monkeypatch: pytest.MonkeyPatch) -> None:

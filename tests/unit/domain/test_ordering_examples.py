@@ -35,6 +35,19 @@ def test_at_their_last_receive_messages_of_a_standard_queue_are_not_spared_and_o
     assert (len(order), order.next(), order.next(), order.next()) == (2, leases[1], leases[3], None)
 
 
+def test_of_those_behind_a_message_what_came_since_it_was_given_back_is_none_of_its_followers() -> None:
+    order = GroupOrder()
+    first, second = waiting(order, "g1", "g2")
+    assert order.next() is first
+    again, third = waiting(order, "g1", "g3")
+    assert order.followers(first) == [second]
+    assert len(order) == 2
+    order.finished([first])
+    assert order.next() is again
+    assert order.followers(again) == [third]
+    assert len(order) == 0
+
+
 def test_on_a_standard_queue_nobody_waits_for_anybody() -> None:
     order = ArrivalOrder()
     first, second, third = waiting(order, "g1", "g2", "g3")
