@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 import attrs
 
 from loafer.application.handler import is_awaitable, pool_of
+from loafer.application.limit import Limit, took_longer
 from loafer.application.pool import NotStarted
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
-from loafer.application.ticket import Overtime
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
 from loafer.domain.retry import Retry
@@ -164,21 +164,17 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
     """Await a handler; HandlerTimeout after `limit` seconds, but a thread is waited for."""
     if limit is None:
         await handle(*given)
-    elif pool_of(handle) is not None:
-        text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
-        overtime = Overtime(limit, partial(logger.warning, text, message.id, limit))
-        try:
+        return
+    text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
+    threaded = pool_of(handle) is not None
+    scope = Limit(limit, partial(logger.warning, text, message.id, limit)) if threaded else asyncio.timeout(limit)
+    try:
+        async with scope:
             await handle(*given)
-        finally:
-            overtime.cancel()
-    else:
-        try:
-            async with asyncio.timeout(limit) as scope:
-                await handle(*given)
-        except BaseException as error:
-            # Also where it made another error of its cancellation, which might reject the message.
-            if scope.expired() and not issubclass(type(error), ENDS):
-                raise HandlerTimeout(f"it took longer than {limit:g} s") from error
-            raise
-        if scope.expired():  # it swallowed its cancellation, and has not done what it was to do
-            raise HandlerTimeout(f"it took longer than {limit:g} s")
+    except BaseException as error:
+        # Also where it made another error of its cancellation, which might reject the message.
+        if scope.expired() and not issubclass(type(error), ENDS):
+            raise HandlerTimeout(took_longer(limit)) from error
+        raise
+    if scope.expired():  # it swallowed its cancellation, and has not done what it was to do
+        raise HandlerTimeout(took_longer(limit))

@@ -7,9 +7,11 @@ from typing import TypeGuard
 
 import attrs
 
+from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
 from loafer.application.tasks import STOPPED
 from loafer.application.threaded import Call
+from loafer.exceptions import HandlerTimeout
 
 
 @attrs.frozen(slots=True)
@@ -17,7 +19,8 @@ class ThreadHandler:
     """A function that runs in a thread of a pool, with the caller's context variables.
 
     A thread cannot be cancelled: the call still waits for a function that has started, however often it is cancelled,
-    until a stop gives it up. A function that waits for a thread is cancelled at once, and never starts.
+    until a stop gives it up. A function that waits for a thread is cancelled at once, and never starts. Where its time
+    is limited, what it returns has what is left of that.
 
     Attributes:
         function: An awaitable that it returns is awaited on the event loop.
@@ -32,17 +35,24 @@ class ThreadHandler:
 
     async def __call__(self, *given: object) -> object:
         """Return what the function returned, when it has ended; raises whatever it raised."""
-        call, cancelled = self.pool.begin(self.function, given), 0
-        while not cancelled or not call.ended:
-            try:
-                await call.answer
-            except asyncio.CancelledError:
-                if call.withdrawn or (self.pool.left and not call.ended) or self.pool.withdraw(call):
-                    raise
-                cancelled += 1
-                call.answer = asyncio.get_running_loop().create_future()
-            else:
-                break
+        limit = LIMIT.get()
+        if limit is not None:
+            limit.enter()
+        try:
+            call, cancelled = self.pool.begin(self.function, given), 0
+            while not cancelled or not call.ended:
+                try:
+                    await call.answer
+                except asyncio.CancelledError:
+                    if call.withdrawn or (self.pool.left and not call.ended) or self.pool.withdraw(call):
+                        raise
+                    cancelled += 1
+                    call.answer = asyncio.get_running_loop().create_future()
+                else:
+                    break
+        finally:
+            if limit is not None:
+                limit.leave()
         if cancelled:
             self._go_on(call, cancelled)
         if (error := call.error) is not None:
@@ -51,7 +61,7 @@ class ThreadHandler:
             finally:
                 del call, error  # the traceback of the error holds this frame: no circle
         returned = call.returned
-        return await returned if is_awaitable(returned) else returned
+        return await _within(limit, returned) if is_awaitable(returned) else returned
 
     def _go_on(self, call: Call, cancelled: int) -> None:
         """Go on after a cancellation where the function has done all of the work: what it came to counts.
@@ -70,6 +80,17 @@ class ThreadHandler:
             STOPPED.discard(task)
 
 
+async def _within(limit: Limit | None, returned: Awaitable[object]) -> object:
+    """Await what a function has returned, unless it has had all of its time."""
+    if limit is not None:
+        try:
+            limit.go_on()
+        except HandlerTimeout:
+            dismiss(returned)
+            raise
+    return await returned
+
+
 def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:
     """Tell whether an answer is to be awaited; what raises where it is asked what it is, as a proxy may, is not."""
     try:
@@ -79,9 +100,11 @@ def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:
 
 
 def dismiss(awaitable: object) -> None:
-    """Take note that nobody awaits this: a coroutine would complain of it."""
+    """Take note that nobody awaits this: a coroutine would complain of it, and a task goes on for nobody."""
     if inspect.iscoroutine(awaitable):
         awaitable.close()
+    elif isinstance(awaitable, asyncio.Future):
+        awaitable.cancel()
 
 
 def pool_of(handle: object) -> ThreadPool | None:

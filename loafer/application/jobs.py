@@ -17,6 +17,7 @@ from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
 from loafer.application.keeping import UNRUN
 from loafer.application.lane import Lane
+from loafer.application.limit import LIMIT
 from loafer.application.lines import Lines, when_it_began
 from loafer.application.options import Options
 from loafer.application.report import companies
@@ -67,6 +68,7 @@ class Jobs:
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
         self.running = Running(self._unbegun)
+        self._context.run(LIMIT.set, None)  # of a handler that this worker may have been started in
         self._settlements = {
             lane: Settlement(
                 lane,

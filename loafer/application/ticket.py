@@ -1,6 +1,5 @@
 """A message whose handler is a plain function, on its way into a thread: until that begins, it only waits."""
 
-import asyncio
 from collections.abc import Callable
 from contextvars import Context, ContextVar
 from typing import Any
@@ -71,37 +70,3 @@ class Ticket:
 
 TICKET: "ContextVar[Ticket | None]" = ContextVar("loafer_ticket", default=None)
 """The ticket of the message that is handled in this context; None where it never stands in a line."""
-
-
-@attrs.define(eq=False)
-class Overtime:
-    """Tells once that a function has run for long; while its message stands in the line, it does not run.
-
-    Attributes:
-        limit: After how many seconds.
-        tell: What to call then.
-
-    """
-
-    limit: float
-    tell: Callable[[], object]
-    _ticket: Ticket | None = attrs.field(factory=TICKET.get, init=False)
-    _timer: asyncio.TimerHandle = attrs.field(init=False)
-
-    def __attrs_post_init__(self) -> None:
-        """Begin to count."""
-        self._wait(self.limit)
-
-    def cancel(self) -> None:
-        """Tell nothing any more: it has ended."""
-        self._timer.cancel()
-
-    def _wait(self, seconds: float) -> None:
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
-
-    def _look(self) -> None:
-        left = 0.0 if self._ticket is None else self._ticket.left(self.limit)
-        if left > 0:
-            self._wait(left)
-        else:
-            self.tell()

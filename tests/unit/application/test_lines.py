@@ -16,12 +16,13 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.handled import HANDLED
 from loafer.application.handler import ThreadHandler
 from loafer.application.holding import held_in
+from loafer.application.limit import Limit
 from loafer.application.lines import STANDS_STILL, Lines
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.application.route import BatchCall
 from loafer.application.threads import AT_ONCE, MOST, Threads
-from loafer.application.ticket import TICKET, Overtime, Ticket
+from loafer.application.ticket import TICKET, Ticket
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.share import Share
@@ -355,22 +356,26 @@ async def test_overtime_counts_while_a_function_runs_and_not_while_it_stands_in_
     ticket = ticket_of()
     ticket.lined_up = True
     token = TICKET.set(ticket)
-    overtime = Overtime(5, lambda: told.append(now()))
-    await asyncio.sleep(7)
-    assert told == []
-    ticket.began = now()
-    await asyncio.sleep(4.9)
-    assert told == []
-    await asyncio.sleep(0.2)
-    assert told == pytest.approx([12], abs=0.01)
-    overtime.cancel()
+    async with Limit(5, lambda: told.append(now())) as limit:
+        limit.enter()
+        await asyncio.sleep(7)
+        assert told == []
+        ticket.began = now()
+        await asyncio.sleep(4.9)
+        assert told == []
+        await asyncio.sleep(0.2)
+        assert told == pytest.approx([12], abs=0.01)
+        limit.leave()
+    assert not limit.expired()
     TICKET.reset(token)
 
 
 async def test_overtime_of_what_never_stands_in_a_line_is_told_at_its_limit_once() -> None:
     told: list[float] = []
-    Overtime(5, lambda: told.append(now()))
-    await asyncio.sleep(20)
+    async with Limit(5, lambda: told.append(now())) as limit:
+        limit.enter()
+        await asyncio.sleep(20)
+        limit.leave()
     assert told == pytest.approx([5], abs=0.01)
 
 

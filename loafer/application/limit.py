@@ -1,0 +1,101 @@
+"""How long a handler may take that has functions in threads: they are waited for, and all else is cut short."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar, Token
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from loafer.application.ticket import TICKET, Ticket
+from loafer.exceptions import HandlerTimeout
+
+
+@attrs.define(eq=False)
+class Limit:
+    """Cancels what is awaited in its block when its time is over, but for functions in threads, which it tells of.
+
+    Once they have ended, what is still awaited is cancelled; what needs not to wait for anything counts. While its
+    message stands in the line before the threads, no time passes.
+
+    Attributes:
+        seconds: Its time.
+        tell: Called once if a function runs in its thread then.
+
+    """
+
+    seconds: float
+    tell: Callable[[], object]
+    _ticket: Ticket | None = attrs.field(factory=TICKET.get, init=False)
+    _scope: asyncio.Timeout = attrs.field(factory=lambda: asyncio.timeout(None), init=False)
+    _timer: asyncio.TimerHandle = attrs.field(init=False)
+    _token: "Token[Limit | None]" = attrs.field(init=False)
+    _threads: int = attrs.field(default=0, init=False)
+    """How many functions run in threads, or wait for one."""
+    _over: bool = attrs.field(default=False, init=False)
+    _refused: bool = attrs.field(default=False, init=False)
+
+    async def __aenter__(self) -> Self:
+        """Begin to count."""
+        await self._scope.__aenter__()
+        self._token = LIMIT.set(self)
+        self._wait(self.seconds)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Cancel nothing any more; TimeoutError where it has."""
+        self._timer.cancel()
+        LIMIT.reset(self._token)
+        await self._scope.__aexit__(kind, error, trace)
+
+    def expired(self) -> bool:
+        """Tell whether anything was cancelled or refused."""
+        return self._refused or self._scope.expired()
+
+    def enter(self) -> None:
+        """Let a function have a thread; HandlerTimeout once the time is over."""
+        self.go_on()
+        self._threads += 1
+
+    def leave(self) -> None:
+        """Note that a function has ended."""
+        self._threads -= 1
+        if self._over and not self._threads:
+            self._cut()
+
+    def go_on(self) -> None:
+        """Do nothing, or raise HandlerTimeout once the time is over: nothing begins any more."""
+        if self._over:
+            self._refused = True
+            raise HandlerTimeout(took_longer(self.seconds))
+
+    def _wait(self, seconds: float) -> None:
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        left = 0.0 if self._ticket is None else self._ticket.left(self.seconds)
+        if left > 0:
+            self._wait(left)
+            return
+        self._over = True
+        if self._threads:
+            self.tell()
+        else:
+            self._cut()
+
+    def _cut(self) -> None:
+        """Cancel what is awaited, if that does not end in this turn of the event loop."""
+        if not self._scope.expired():
+            self._scope.reschedule(asyncio.get_running_loop().time())
+
+
+LIMIT: "ContextVar[Limit | None]" = ContextVar("loafer_limit", default=None)
+"""That of the handler which runs in this context; None: it has none, or no function of it runs in a thread."""
+
+
+def took_longer(seconds: float) -> str:
+    """Return why a handler was cut short."""
+    return f"it took longer than {seconds:g} s"
