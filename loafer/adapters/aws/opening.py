@@ -135,6 +135,8 @@ class Opening:
         lean = await enter_lean_transport(
             stack, queue.client, queue.place, self.max_polls, self.transport, **self.access
         )
+        if lean is not None:
+            lean.server.learn_from(queue.server)
         return attrs.evolve(queue, lean=lean)
 
     async def _enter(self, stack: AsyncExitStack, client: AbstractAsyncContextManager[Client]) -> Client:

@@ -1,6 +1,7 @@
 """One SQS queue over an open client: found once, then called with a deadline and loafer's errors."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -13,7 +14,7 @@ from loafer.adapters.aws.deadlines import Deadlines
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.errors import consumer_error, sdk_errors
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.server_clock import ServerClock, date_of
+from loafer.adapters.aws.server_clock import ServerClock, date_of, look_at, waited_for
 from loafer.adapters.aws.wire import texts_in
 
 Values = TypeVar("Values")
@@ -29,6 +30,7 @@ class Queue:
         url: Its URL.
         noun: What an error message calls it.
         lean: Carries the calls it knows; None: the client does.
+        server: What is known of the clock of whoever the client calls.
 
     """
 
@@ -38,7 +40,7 @@ class Queue:
     noun: str = "queue"
     lean: LeanTransport | None = None
     _deadlines: Deadlines = attrs.field(factory=Deadlines, init=False, eq=False, repr=False)
-    _server: ServerClock = attrs.field(factory=ServerClock, init=False, eq=False, repr=False)
+    server: ServerClock = attrs.field(factory=ServerClock, eq=False, repr=False)
 
     @property
     def region(self) -> str | None:
@@ -69,9 +71,7 @@ class Queue:
             if self.lean is not None and operation in OPERATIONS:
                 answer = await self._deadlines.within(within, self.lean.call(operation, parameters))
             else:
-                asked = self._server.clock()
-                answer = await self._deadlines.within(within, called(self.client, operation, parameters))
-                self._server.tell(date_of(answer), asked, parameters, answer)
+                answer = await self._deadlines.within(within, self._called(operation, parameters))
         except sdk_errors() as error:
             told = consumer_error(error, self.place, self.region, texts_in(parameters))
         else:
@@ -79,6 +79,15 @@ class Queue:
         finally:
             BILL.add(operation, self.address.name, parameters, answer)
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
+
+    async def _called(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Call over the SDK, and tell whoever receives if the answer was on its way for long."""
+        asked = self.server.clock()
+        answer = await called(self.client, operation, parameters)
+        date = date_of(answer)
+        if self.server.note(date, asked, waited_for(parameters, answer)) and answer.get("Messages"):
+            await self.server.tell(date, partial(self._called, *look_at(parameters)))
+        return answer
 
     async def read(
         self,

@@ -1,8 +1,10 @@
 """How long an answer was on its way: by its `Date`, and by what earlier ones told of how the server's clock goes."""
 
+import asyncio
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -13,6 +15,12 @@ from loafer.ports.consumer import ANSWER_AGE
 
 USUAL = 1.0
 """Seconds that an answer may take without anybody being told; some servers write a new `Date` once a second."""
+
+QUICK = 2.0
+"""Seconds that a call may take that is to tell whether the server's clock was set."""
+
+ALIKE = 1.0
+"""Seconds by which what is late twice differs at least, where the network is the cause."""
 
 LONG_WAIT = 3.0
 """Seconds of a poll that tell a `Date` of the answer from one of the request."""
@@ -42,6 +50,16 @@ def date_of(answer: Mapping[str, Any]) -> float | None:
         return None
 
 
+def waited_for(parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
+    """Return for how many seconds a server waited at least until it answered: for all of a poll that brings nothing."""
+    return 0.0 if answer.get("Messages") else float(parameters.get("WaitTimeSeconds") or 0)
+
+
+def look_at(parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a call about the queue of a receive that waits for nothing, as operation and parameters."""
+    return "get_queue_attributes", {"QueueUrl": parameters["QueueUrl"], "AttributeNames": ["QueueArn"]}
+
+
 @attrs.define(eq=False)
 class ServerClock:
     """What is known of by how many seconds our clock is ahead of a server's.
@@ -51,36 +69,57 @@ class ServerClock:
     """
 
     clock: Callable[[], float] = time.monotonic
-    _least: float = attrs.field(default=-math.inf, init=False)
-    _most: float = attrs.field(default=math.inf, init=False)
-    _of_requests: bool = attrs.field(default=False, init=False)
-    """Whether the server dates answers by when they were asked for, which says nothing about them."""
+    known: tuple[float, float] = attrs.field(default=(-math.inf, math.inf), init=False)
+    """By how much it is at least, and at most."""
+    _late: float | None = attrs.field(default=None, init=False)
+    """For how many seconds the last messages were on their way at least, if that was for long."""
+    _useless: bool = attrs.field(default=False, init=False)
+    """Whether the server dates answers by when they were asked for."""
 
-    def tell(self, date: float | None, asked: float, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        """Note an answer that came now, and tell whoever receives it for how long it was on its way."""
-        if date is None or self._of_requests:
-            return
-        waited = 0 if answer.get("Messages") else parameters.get("WaitTimeSeconds") or 0
-        age = self.age(date, asked, float(waited))
-        if age and (tell := ANSWER_AGE.get()) is not None:
-            tell(age)
+    def learn_from(self, other: "ServerClock") -> None:
+        """Take over what is known already."""
+        if self.known == (-math.inf, math.inf):
+            self.known = other.known
 
-    def age(self, date: float, asked: float, waited: float) -> float:
-        """Return for how many seconds an answer that came now was on its way at most; 0 where that was not for long.
+    def note(self, date: float | None, asked: float, waited: float = 0.0) -> bool:
+        """Take note of an answer that comes now; tell whether it seems to have been on its way for long.
 
         Args:
-            date: What its `Date` says.
+            date: What its `Date` says; None: it has none.
             asked: When it was asked for, by our clock.
             waited: For how many seconds its server waited at least until it made it.
 
         """
-        now = self.clock()
-        least, most = asked - date - 1, now - date
-        if least > self._most or most < self._least:
-            self._least, self._most = least, most
-        else:
-            self._least, self._most = max(least, self._least), min(most, self._most)
-        surely = now - date - 1 - self._most
-        if waited > LONG_WAIT and surely > waited - USUAL - 1:
-            self._of_requests = True
-        return now - date - self._least if surely > USUAL and not self._of_requests else 0.0
+        if date is None or self._useless:
+            return False
+        least, most = asked - date - 1, self.clock() - date
+        at_least, at_most = self.known
+        contradicts = least > at_most or most < at_least
+        self.known = (least, most) if contradicts else (max(least, at_least), min(most, at_most))
+        late = self._surely(date)
+        if waited > LONG_WAIT and late > waited - USUAL - 1:
+            self._useless = True
+        return late > USUAL and not self._useless
+
+    async def tell(self, date: float | None, look: Callable[[], Awaitable[object]]) -> None:
+        """Tell whoever receives for how long an answer with messages was on its way, if it was for long.
+
+        `look` is a call that waits for nothing: its answer tells whether the server's clock was only set.
+        """
+        if date is None or (tell := ANSWER_AGE.get()) is None:
+            return
+        with suppress(Exception):
+            async with asyncio.timeout(QUICK):
+                await look()
+        late = self._surely(date)
+        if late <= USUAL:
+            return
+        if self._late is not None and abs(late - self._late) < ALIKE:
+            self._late = None  # no network is as late again at once, but another host's clock is
+            return
+        self._late = late
+        tell(self.clock() - date - self.known[0])
+
+    def _surely(self, date: float) -> float:
+        """Return for how many seconds an answer that comes now was on its way at least."""
+        return self.clock() - date - 1 - self.known[1]

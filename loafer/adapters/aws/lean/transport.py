@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
+from functools import partial
 from ssl import SSLError
 from typing import Any
 
@@ -19,7 +20,7 @@ from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.refusals import refusal_in
 from loafer.adapters.aws.lean.signature import Credentials, Signer
-from loafer.adapters.aws.server_clock import ServerClock, seconds_of
+from loafer.adapters.aws.server_clock import ServerClock, look_at, seconds_of, waited_for
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class LeanTransport:
         signer: Signs requests.
         http: Sends them.
         credentials: Returns what to sign with, refreshed where that is due.
+        server: What is known of the server's clock.
 
     """
 
@@ -65,7 +67,7 @@ class LeanTransport:
     signer: Signer
     http: Http
     credentials: Callable[[], Awaitable[Credentials]]
-    _server: ServerClock = attrs.field(factory=ServerClock, init=False)
+    server: ServerClock = attrs.field(factory=ServerClock)
     _skew: float = attrs.field(default=0.0, init=False)
     _disbelieved: bool = attrs.field(default=False, init=False)
 
@@ -84,7 +86,7 @@ class LeanTransport:
         for first in (True, False):  # what is refused for its date is sent once more, with a better one
             skew = self._skew
             head = self.signer.head("AmazonSQS." + name, body, await self.credentials(), time.time() + skew)
-            asked = self._server.clock()
+            asked = self.server.clock()
             try:
                 answer = await self.http.post(head + body, room)
             except TimeoutError:
@@ -94,6 +96,7 @@ class LeanTransport:
             refusal = refusal_in(answer, name)
             if refusal is None:
                 break
+            self.server.note(_dated(answer), asked)
             if not first or not self._corrects_skew(refusal, _date_of(answer), skew):
                 raise refusal
         try:
@@ -101,7 +104,8 @@ class LeanTransport:
         except Excess as error:
             self.http.close_idle()  # its connection among them
             raise UnreadableAnswer(str(error)) from error
-        self._server.tell(_dated(answer), asked, parameters, found)
+        if self.server.note(date := _dated(answer), asked, waited_for(parameters, found)) and found.get("Messages"):
+            await self.server.tell(date, partial(self.call, *look_at(parameters)))
         return found
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from sqs_fakes import MESSAGE, REDRIVE, FakeSQS, faked_sqs, opened, refusal
 from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.errors import Mistake
 from loafer.adapters.aws.lean import choice
+from loafer.adapters.aws.server_clock import ServerClock
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
 
 
@@ -106,7 +107,7 @@ async def test_polls_have_a_client_of_their_own_made_once_and_when_first_needed(
 
 async def test_polls_over_the_lean_transport_open_no_client(sqs: FakeSQS, monkeypatch: pytest.MonkeyPatch) -> None:
     async def enter(*_: object) -> object:
-        return SimpleNamespace(call=sqs.lean_call)
+        return SimpleNamespace(call=sqs.lean_call, server=ServerClock())
 
     monkeypatch.setattr(choice, "enter_lean_transport", enter)
     consumer = await opened()
