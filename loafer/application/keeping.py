@@ -13,11 +13,10 @@ import attrs
 from loafer.application.failures import reason_for
 from loafer.application.lane import Lane
 from loafer.application.pool import NotStarted
-from loafer.application.redrive import MOVES, Redrive
+from loafer.application.redrive import MOVES, Moved, Redrive
 from loafer.application.stop import Stop
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
-from loafer.domain.message import Message
 from loafer.domain.ordering import GroupOrder
 from loafer.domain.retry import Retry, retry_delay
 from loafer.ports.observer import Cause
@@ -189,10 +188,11 @@ class Keeping:
         order, message = self.lane.order, lease.message
         ordered = isinstance(order, GroupOrder)
         moved = await self._redrive.move(lease, reason, math.inf if ordered else MOVES)
-        if moved is lease.message:
-            self.settling.finished([lease], confirmed=True)
-        elif isinstance(moved, Message):  # delivered anew meanwhile: only the newer receipt deletes it for good
-            self.settling.acknowledge([lease], self.lane.clock())
+        if isinstance(moved, Moved):
+            if moved.deleted:
+                self.settling.finished([lease], confirmed=True)
+            else:
+                self.settling.acknowledge([lease], self.lane.clock())
         elif not lease.is_valid(self.lane.clock()):
             self.settling.let_go([lease], Cause.LEASE_LOST)
         elif ordered:

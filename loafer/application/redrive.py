@@ -29,18 +29,24 @@ MOVES = 5
 
 
 @attrs.frozen
+class Moved:
+    """A message that is on the dead-letter queue, and whether it is gone from its source for good."""
+
+    deleted: bool
+
+
+@attrs.frozen
 class Redrive:
     """Moves messages of one lane to its source's dead-letter queue."""
 
     lane: Lane
     stop: Stop
 
-    async def move(self, lease: Lease, reason: Reason, most: float = math.inf) -> Message | Failure:
+    async def move(self, lease: Lease, reason: Reason, most: float = math.inf) -> Moved | Failure:
         """Move a message, again and again while its lease lasts, `most` times at most; return why it was not moved.
 
-        Where it was, the delivery is returned that was: it may have been delivered anew since. Nothing is moved once
-        the lease has ended: somebody else may have the message, and may succeed. The copy says the reason, unless there
-        is no room for it, or the queue does not take it so.
+        Nothing is moved once the lease has ended: somebody else may have the message, and may succeed. The copy says
+        the reason, unless there is no room for it, or the queue does not take it so.
         """
         copy = explained(lease.message, reason)
         if copy is None:
@@ -53,13 +59,13 @@ class Redrive:
                 return Failure("its lease has ended", retryable=False)
             message = lease.message
             failure = await self._move(message, copy)
-            if failure is not None and not failure.retryable and copy is not None:
+            if failure is not None and not (failure.retryable or failure.copied) and copy is not None:
                 copy, message = None, lease.message
                 failure = await self._move(message, copy)
             tries += 1
-            if failure is None:
+            if failure is None or failure.copied:
                 self._moved(lease)
-                return message
+                return Moved(failure is None and lease.message is message)  # or else it was delivered anew meanwhile
             stopping = self.stop.requested.is_set()
             # A stop waits for it only where something behind it has to run yet.
             if not failure.retryable or tries >= most or (stopping and not self.lane.is_followed(lease)):

@@ -20,11 +20,13 @@ class Failure:
     Attributes:
         reason: One short sentence for the log.
         retryable: True if the same call may succeed later; False if it never will (the lease is lost).
+        copied: True if a message is on the dead-letter queue already, and only could not be deleted.
 
     """
 
     reason: str
     retryable: bool = True
+    copied: bool = False
 
 
 def one_for_each(results: Sequence[T], entries: int) -> Sequence[T]:

@@ -105,7 +105,8 @@ class Consumer(ABC):
 
         The copy has an id of its own; where there are deduplication ids, its is made from the message's id: what is
         taken there for a second copy then is one, and never another message.
-        A `Failure` that is not retryable says that this is not allowed: only the source itself can move it.
+        A `Failure` that is not retryable says that this is not allowed: only the source itself can move it. One that is
+        `copied` says that it is confirmed there and only has to be deleted here, which is not this method's any more.
         """
 
     @abstractmethod

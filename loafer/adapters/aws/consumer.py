@@ -115,7 +115,12 @@ class SQSConsumer(Consumer):
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
         """Delete messages with DeleteMessageBatch."""
-        return await self._settle("delete_message_batch", [{"ReceiptHandle": message.receipt} for message in messages])
+        entries = [{"ReceiptHandle": message.receipt} for message in messages]
+        results = await self._settle("delete_message_batch", entries)
+        letters = self._need().dead_letters
+        if letters is not None and letters.copied:
+            letters.forget(message for message, failure in zip(messages, results, strict=True) if failure is None)
+        return results
 
     async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
         """Give messages back with ChangeMessageVisibilityBatch, in whole seconds, rounded up.
@@ -136,16 +141,16 @@ class SQSConsumer(Consumer):
         letters = self._need().dead_letters
         if letters is None:
             return Failure("no dead-letter queue is known", retryable=False)
+        copied = False
         try:
             await letters.copy(message)
+            copied = True
             [failure] = await self.acknowledge([message])
         except ConsumerUnavailable as error:
-            return Failure(str(error))
+            return Failure(str(error), copied=copied)
         except ConsumerError as error:
-            return Failure(str(error), retryable=False)
-        if failure is None:
-            letters.forget(message)
-        return failure
+            return Failure(str(error), retryable=False, copied=copied)
+        return None if failure is None else attrs.evolve(failure, copied=True)
 
     async def close(self) -> None:
         """Let go of connections; may be repeated."""

@@ -1,5 +1,6 @@
 """The dead-letter queue of a redrive policy: where a message goes as it is."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -18,13 +19,14 @@ class DeadLetters:
     Attributes:
         arn: The ARN of the dead-letter queue.
         source: The queue that it belongs to; both are reached in the same way.
+        copied: The ids of messages that are copied, and not yet deleted from their source.
 
     """
 
     arn: str
     source: Queue
     _queue: Queue | None = attrs.field(init=False, default=None)
-    _copied: set[str] = attrs.field(init=False, factory=set)
+    copied: set[str] = attrs.field(init=False, factory=set)
 
     async def copy(self, message: Message) -> None:
         """Send a message on as it is, unless that was done; raises as `Queue.call` does.
@@ -33,7 +35,7 @@ class DeadLetters:
         is the message's id, as SQS's own redrive has it: what is taken there for a duplicate is then our own earlier
         copy, and with any other id might be another message, which would be lost.
         """
-        if message.id in self._copied:
+        if message.id in self.copied:
             return
         if self._queue is None:
             there = attrs.evolve(self.source, address=queue_address(self.arn), url="", noun="dead-letter queue")
@@ -41,11 +43,11 @@ class DeadLetters:
         answer = await self._queue.call("send_message", **_parameters(message, ordered=self._queue.address.ordered))
         if not answer.get("MessageId"):
             raise ConsumerUnavailable(f"{self._queue.place} did not confirm the message")
-        self._copied.add(message.id)
+        self.copied.add(message.id)
 
-    def forget(self, message: Message) -> None:
-        """Take note that a copied message is gone from its source, so that it may be copied again should it return."""
-        self._copied.discard(message.id)
+    def forget(self, messages: Iterable[Message]) -> None:
+        """Take note that messages are gone from their source, so that one may be copied again should it return."""
+        self.copied.difference_update(message.id for message in messages)
 
 
 def _parameters(message: Message, *, ordered: bool) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from loafer.adapters.aws.deadlines import Deadlines
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.errors import consumer_error, sdk_errors
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.server_clock import ServerClock, date_of, look_at, waited_for
+from loafer.adapters.aws.server_clock import ServerClock, date_of, look_at
 from loafer.adapters.aws.wire import texts_in
 
 Values = TypeVar("Values")
@@ -85,7 +85,7 @@ class Queue:
         asked = self.server.clock()
         answer = await called(self.client, operation, parameters)
         date = date_of(answer)
-        if self.server.note(date, asked, waited_for(parameters, answer)) and answer.get("Messages"):
+        if self.server.note(date, asked) and answer.get("Messages"):
             await self.server.tell(date, partial(self._called, *look_at(parameters)))
         return answer
 

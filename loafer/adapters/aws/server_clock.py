@@ -22,8 +22,8 @@ QUICK = 2.0
 ALIKE = 1.0
 """Seconds by which what is late twice differs at least, where the network is the cause."""
 
-LONG_WAIT = 3.0
-"""Seconds of a poll that tell a `Date` of the answer from one of the request."""
+WAITED = 2.0
+"""Seconds between a request and a `Date` from which on that is the answer's own."""
 
 _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _LONGEST = 40  # bytes of a date; https://datatracker.ietf.org/doc/html/rfc9110#section-5.6.7 has 29
@@ -50,11 +50,6 @@ def date_of(answer: Mapping[str, Any]) -> float | None:
         return None
 
 
-def waited_for(parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> float:
-    """Return for how many seconds a server waited at least until it answered: for all of a poll that brings nothing."""
-    return 0.0 if answer.get("Messages") else float(parameters.get("WaitTimeSeconds") or 0)
-
-
 def look_at(parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return a call about the queue of a receive that waits for nothing, as operation and parameters."""
     return "get_queue_attributes", {"QueueUrl": parameters["QueueUrl"], "AttributeNames": ["QueueArn"]}
@@ -73,33 +68,31 @@ class ServerClock:
     """By how much it is at least, and at most."""
     _late: float | None = attrs.field(default=None, init=False)
     """For how many seconds the last messages were on their way at least, if that was for long."""
-    _useless: bool = attrs.field(default=False, init=False)
-    """Whether the server dates answers by when they were asked for."""
+    _dates_answers: bool = attrs.field(default=False, init=False)
+    """Whether a `Date` is known to be that of the answer: some servers have that of the request."""
 
     def learn_from(self, other: "ServerClock") -> None:
         """Take over what is known already."""
         if self.known == (-math.inf, math.inf):
             self.known = other.known
 
-    def note(self, date: float | None, asked: float, waited: float = 0.0) -> bool:
+    def note(self, date: float | None, asked: float) -> bool:
         """Take note of an answer that comes now; tell whether it seems to have been on its way for long.
 
         Args:
             date: What its `Date` says; None: it has none.
             asked: When it was asked for, by our clock.
-            waited: For how many seconds its server waited at least until it made it.
 
         """
-        if date is None or self._useless:
+        if date is None:
             return False
         least, most = asked - date - 1, self.clock() - date
         at_least, at_most = self.known
         contradicts = least > at_most or most < at_least
-        self.known = (least, most) if contradicts else (max(least, at_least), min(most, at_most))
-        late = self._surely(date)
-        if waited > LONG_WAIT and late > waited - USUAL - 1:
-            self._useless = True
-        return late > USUAL and not self._useless
+        self.known = least, most = (least, most) if contradicts else (max(least, at_least), min(most, at_most))
+        if date + least - asked > WAITED:
+            self._dates_answers = True
+        return self._dates_answers and self._surely(date) > USUAL
 
     async def tell(self, date: float | None, look: Callable[[], Awaitable[object]]) -> None:
         """Tell whoever receives for how long an answer with messages was on its way, if it was for long.

@@ -87,7 +87,7 @@ class MemoryConsumer(Consumer):
         """Move a message to the dead-letter queue, if there is one; as on SQS, it may be too late to delete it here."""
         if self.queue.dead_letters is None:
             return Failure(f"queue {self.queue.name!r} has no dead-letter queue", retryable=False)
-        return None if self.queue.move(message) else NOT_IN_FLIGHT
+        return None if self.queue.move(message) else attrs.evolve(NOT_IN_FLIGHT, copied=True)
 
     async def close(self) -> None:
         """Nothing is to be closed."""

@@ -1,6 +1,7 @@
 """Retry(dead_letter_after=…): after so many attempts a message is moved to the dead-letter queue, by us."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -88,6 +89,28 @@ async def test_what_is_delivered_again_while_it_is_moved_is_moved_once_and_delet
     monkeypatch.setattr(FlakyConsumer, "dead_letter", dead_letter)
     source = with_letters("bad", name=name, visibility_timeout=30)
     world = await World(source, fail, THREE, wait_time=0.1).run_for(100)
+    assert len(world.deliveries) == 3
+    assert letters_of(source) == ["bad"]
+    assert (len(source), world.dispatcher.counts["dead_lettered"]) == (0, 1)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_what_is_on_the_dead_letter_queue_is_only_deleted_however_long_that_takes(
+    name: str, stops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Halfway(FlakyConsumer):
+        async def dead_letter(self, message: Message) -> Failure | None:
+            assert self.queue.dead_letters is not None
+            self.queue.dead_letters.send(OutgoingMessage(message.body, group=message.group))
+            return Failure("an error of the server", copied=True)
+
+        async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+            return [AGAIN] * len(messages) if now() < 12 else await super().acknowledge(messages)
+
+    monkeypatch.setattr("world.FlakyConsumer", Halfway)
+    source = with_letters("bad", name=name, visibility_timeout=30)
+    world = await World(source, fail, attrs.evolve(THREE, grace_period=20)).run_for(4 if stops else 60)
     assert len(world.deliveries) == 3
     assert letters_of(source) == ["bad"]
     assert (len(source), world.dispatcher.counts["dead_lettered"]) == (0, 1)

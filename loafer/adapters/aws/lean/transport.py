@@ -20,7 +20,7 @@ from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.refusals import refusal_in
 from loafer.adapters.aws.lean.signature import Credentials, Signer
-from loafer.adapters.aws.server_clock import ServerClock, look_at, seconds_of, waited_for
+from loafer.adapters.aws.server_clock import ServerClock, look_at, seconds_of
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ class LeanTransport:
         except Excess as error:
             self.http.close_idle()  # its connection among them
             raise UnreadableAnswer(str(error)) from error
-        if self.server.note(date := _dated(answer), asked, waited_for(parameters, found)) and found.get("Messages"):
+        if self.server.note(date := _dated(answer), asked) and found.get("Messages"):
             await self.server.tell(date, partial(self.call, *look_at(parameters)))
         return found
 

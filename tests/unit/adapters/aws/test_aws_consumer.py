@@ -174,6 +174,20 @@ async def test_a_dead_letter_that_is_not_confirmed_is_not_deleted(
     assert sqs.said("delete_message_batch") == []
 
 
+async def test_a_dead_letter_that_is_deleted_later_is_sent_anew_should_it_return(sqs: FakeSQS) -> None:
+    deleted = sqs.answers["delete_message_batch"]
+    sqs.answers["delete_message_batch"] = {"Failed": [{"Id": "0", "Code": "InternalError", "SenderFault": False}]}
+    consumer = await opened()
+    failure = await consumer.dead_letter(MESSAGE)
+    assert failure is not None
+    assert (failure.retryable, failure.copied) == (True, True)
+    sqs.answers["delete_message_batch"] = deleted
+    assert await consumer.acknowledge([MESSAGE]) == [None]
+    assert len(sqs.said("send_message")) == 1
+    assert await consumer.dead_letter(MESSAGE) is None
+    assert len(sqs.said("send_message")) == 2
+
+
 async def test_a_dead_letter_whose_delete_failed_is_not_sent_twice(sqs: FakeSQS) -> None:
     consumer = await opened()
     good, sqs.answers["delete_message_batch"] = sqs.answers["delete_message_batch"], refusal("InternalFailure", 500)

@@ -16,7 +16,7 @@ from lean_fakes import MESSAGE, answered, lean
 
 from loafer.adapters.aws.address import queue_address
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.server_clock import LONG_WAIT, USUAL, ServerClock, date_of, seconds_of
+from loafer.adapters.aws.server_clock import ServerClock, date_of, seconds_of
 from loafer.ports.consumer import ANSWER_AGE
 
 MOST = 3.0
@@ -44,6 +44,11 @@ class Server:
         self.now += back
         return date
 
+    def waited(self) -> None:
+        """Answer a long poll, by which it is known that dates are those of answers."""
+        self.call(0.1, 0.1)
+        assert self.call(0.1, 0.1, 20, empty=True) == 0
+
     def call(self, there: float = 0.0, back: float = 0.0, waits: float = 0.0, *, empty: bool = False) -> float:
         """Answer a call after so many seconds, and return what whoever received was told of the answer's age."""
         asked, told = self.now, list[float]()
@@ -54,7 +59,7 @@ class Server:
             self.known.note(self.answered(0.1, 0.1, 0), before)
 
         date = self.answered(there, back, waits)
-        if self.known.note(date, asked, waits if empty else 0.0) and not empty:
+        if self.known.note(date, asked) and not empty:
             token = ANSWER_AGE.set(told.append)
             asyncio.run(self.known.tell(date, look))
             ANSWER_AGE.reset(token)
@@ -78,6 +83,7 @@ def test_one_that_was_late_is_as_old_as_that_at_least_and_hardly_older(
     ahead: float, calls: list[tuple[float, float]], waits: float, late: float
 ) -> None:
     server = Server(ahead)
+    server.waited()
     for there, back in calls:
         server.call(there, back)
     age = server.call(back=late, waits=waits)
@@ -90,6 +96,7 @@ def test_a_clock_that_is_set_is_looked_at_and_nothing_is_told_of_that(
     ahead: float, to: float, waits: float, late: float
 ) -> None:
     server = Server(ahead)
+    server.waited()
     for _ in range(5):
         server.call(0.1, 0.1)
         server.now += 0.37
@@ -101,7 +108,7 @@ def test_a_clock_that_is_set_is_looked_at_and_nothing_is_told_of_that(
 
 def test_a_host_whose_clock_is_another_one_costs_no_more_than_every_other_message() -> None:
     server, told = Server(), list[float]()
-    server.call(0.1, 0.1)
+    server.waited()
     for _ in range(10):
         server.ahead = -8.0  # a poll
         told.append(server.call(0.1, 0.1, waits=8))
@@ -111,29 +118,24 @@ def test_a_host_whose_clock_is_another_one_costs_no_more_than_every_other_messag
     assert told.count(0.0) >= 5
 
 
-def test_a_server_that_dates_answers_by_their_requests_is_found_out_by_an_empty_poll() -> None:
-    clock = ServerClock(lambda: now)
+@given(calls=st.lists(st.tuples(times, times, st.floats(0, 20), st.booleans()), max_size=30))
+def test_of_a_server_that_dates_answers_by_their_requests_nothing_is_told(
+    calls: list[tuple[float, float, float, bool]],
+) -> None:
     now = 1_000.0
-    assert not clock.note(50, 999.9)
-    now = 1_020.0
-    assert clock.note(50, 1_000.0), "a message after a long wait, or one that was late"
-    assert not clock.note(50, 1_000.0, 20)
-    assert not clock.note(50, 1_000.0)
-
-
-@pytest.mark.parametrize("waited", [0.0, LONG_WAIT])
-def test_a_short_poll_finds_nothing_out(waited: float) -> None:
     clock = ServerClock(lambda: now)
-    now = 1_000.0
-    clock.note(50, 1_000.0)
-    now = 1_000.0 + 3 * USUAL
-    assert clock.note(50, 1_000.0, waited)
+    for there, back, waits, _ in calls:
+        asked = now
+        now += there + waits + back
+        assert not clock.note(math.floor(asked + there), asked)
 
 
 async def test_a_look_that_fails_or_hangs_changes_nothing() -> None:
     clock, told = ServerClock(lambda: now), list[float]()
     now = 1_000.0
     clock.note(50, 999.9)
+    now += 20
+    clock.note(70, 1_000.0)
     now += 5
 
     async def fails() -> None:
@@ -145,8 +147,8 @@ async def test_a_look_that_fails_or_hangs_changes_nothing() -> None:
     token = ANSWER_AGE.set(told.append)
     for look in (fails, hangs):
         clock._late = None
-        assert clock.note(50, 1_000.0)
-        await clock.tell(50, look)
+        assert clock.note(70, 1_020.0)
+        await clock.tell(70, look)
     ANSWER_AGE.reset(token)
     assert len(told) == 2
 
@@ -199,9 +201,9 @@ class Told:
         return ServerClock(lambda: self.now)
 
     async def late(self, call: Callable[[], Awaitable[object]]) -> list[float]:
-        """Call three times, the third time for somebody who is told, and return what he was."""
+        """Call three times, the third time for somebody who is told, and return what he was; the second one waits."""
         await call()
-        self.now += 60
+        self.now += 40
         await call()
         token = ANSWER_AGE.set(self.ages.append)
         await call()
@@ -221,7 +223,7 @@ async def test_whoever_receives_over_the_lean_transport_is_told() -> None:
 
     async def slow(*request: Any) -> Any:
         calls.append(told.now)
-        told.now += 5 if len(calls) == 3 else 0
+        told.now += {2: 20, 3: 5}.get(len(calls), 0)
         return await http.post(*request)
 
     transport.http = SimpleNamespace(post=slow)  # type: ignore[assignment]
@@ -234,7 +236,7 @@ async def test_whoever_receives_over_the_sdk_is_told() -> None:
 
     class Client:
         async def receive_message(self, **_: Any) -> dict[str, Any]:
-            told.now += 5 if len(left) == 2 else 0
+            told.now += {3: 20, 2: 5}.get(len(left), 0)
             return {"ResponseMetadata": {"HTTPHeaders": {"date": left.pop(0)}}, "Messages": [MESSAGE]}
 
         async def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
