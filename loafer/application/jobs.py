@@ -9,19 +9,17 @@ from itertools import groupby
 
 import attrs
 
-from loafer.application.batches import deliver_batch
+from loafer.application.batch_jobs import BatchJobs
 from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, unless_cancelled
-from loafer.application.errands import Errands, begun, tell_started
+from loafer.application.errands import Errands, begun
 from loafer.application.forks import FORKS, leave
-from loafer.application.handled import HANDLED
 from loafer.application.keeping import UNRUN
 from loafer.application.lane import Lane
 from loafer.application.limit import LIMIT
 from loafer.application.lines import Lines, when_it_began
 from loafer.application.options import Options
-from loafer.application.report import companies
-from loafer.application.route import BatchCall, Route
+from loafer.application.route import BatchCall
 from loafer.application.running import Running
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
@@ -60,6 +58,7 @@ class Jobs:
     _endings: Endings = attrs.field(init=False)
     _lines: Lines = attrs.field(init=False)
     _errands: Errands = attrs.field(init=False)
+    _batches: BatchJobs = attrs.field(init=False)
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _starting: bool = attrs.field(default=False, init=False)
@@ -85,6 +84,9 @@ class Jobs:
         )
         self._lines = Lines(self.slots, self.start)
         self._errands = Errands(self.running, self._endings, self._not_started)
+        self._batches = BatchJobs(
+            self.slots, self.running, self.options, self._settlements, self._endings, self.start, self._context
+        )
 
     @property
     def waiting(self) -> int:
@@ -192,30 +194,18 @@ class Jobs:
     def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()
         if isinstance(lane.order, BatchOrder):
-            self._start_batch(lane, [lease, *lane.order.rest()], now)
+            self._batches.start_batch(lane, [lease, *lane.order.rest()], now)
             return
         context = self._context.copy()
         ticket = None if lane.route.pool is None else self._lines.ticket(lane, lease, now)
         self.running.starting = had = lane, (lease,), now
         if ticket is not None:
-            if self._limit(lane.route) is None:
+            if self.options.limit_of(lane.route) is None:
                 self._errands.start(ticket, now, context)
                 return
             context.run(TICKET.set, ticket)
         task = start_task(self._run(lane, lease, now, ticket), context)
         self.running.add(task, had, ticket, context)
-
-    def _start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
-        """Start one job with many messages, but for those whose leases have ended."""
-        valid = self._valid(lane, leases, now)
-        if not valid:
-            self.slots.free(lane)
-            return
-        self.slots.more(lane, len(valid) - 1)
-        self.running.starting = had = lane, valid, now
-        context = self._context.copy()
-        task = start_task(self._run_batch(lane, valid, now), context)
-        self.running.add(task, had, None, context)
 
     def _unbegun(self, lane: Lane, leases: Sequence[Lease]) -> None:
         """Let messages wait for their start again whose task somebody has cancelled before it began."""
@@ -224,22 +214,13 @@ class Jobs:
             self.give_back(lane)
         self.start(lane)
 
-    def _valid(self, lane: Lane, leases: Sequence[Lease], now: float) -> Sequence[Lease]:
-        """Return those of a batch whose leases hold; the others are let go."""
-        valid = [lease for lease in leases if lease.is_valid(now)]
-        if len(valid) < len(leases):
-            text = "%d messages on %r: their leases ended while they waited; they are not started"
-            logger.warning(text, len(leases) - len(valid), lane.route.name)
-            self._settlements[lane].let_go([lease for lease in leases if not lease.is_valid(now)], Cause.LEASE_LOST)
-        return valid
-
     async def _run(self, lane: Lane, lease: Lease, began: float, ticket: Ticket | None) -> None:
         """Run a handler; its lease is looked at here, for a task may begin late, as when the process stood still."""
         if not lease.is_valid(lane.clock()):
             self._not_started(lane, lease)
             return
         message, route = begun(lane, lease, began), lane.route
-        limit = self.options.handler_timeout if route.timeout is None else route.timeout
+        limit = self.options.limit_of(route)
         depth = FORKS.depth
         if route.branching is None:
             delivery = await deliver(route, message, limit)
@@ -260,43 +241,9 @@ class Jobs:
             began = when_it_began(ticket, began)
         self._endings.end(lane, lease, delivery, now - began)
 
-    def _limit(self, route: Route) -> float | None:
-        return self.options.handler_timeout if route.timeout is None else route.timeout
-
     def _not_started(self, lane: Lane, lease: Lease) -> None:
         logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)
         self.slots.free(lane)
         self._settlements[lane].let_go([lease], Cause.LEASE_LOST)
         if not self._starting:
             self.start(lane)
-
-    async def _run_batch(self, lane: Lane, leases: Sequence[Lease], began: float) -> None:
-        route = lane.route
-        assert isinstance(route.call, BatchCall)  # noqa: S101 - which is why its lane collects batches
-        limit = self._limit(route)
-        valid = self._valid(lane, leases, lane.clock())  # as above
-        self.slots.more(lane, max(1, len(valid)) - len(leases))
-        if not valid:
-            self.slots.free(lane)
-            self.start(lane)
-            return
-        leases = valid
-        for lease in leases:
-            lease.begin()
-        messages = [lease.message for lease in leases]
-        if lane.tell.started:
-            tell_started(lane, messages)
-        depth = FORKS.depth
-        deliveries = await deliver_batch(route, route.call, messages, limit)
-        if FORKS.depth != depth:
-            leave(deliveries[0].error)
-        if self.running.cancelled:
-            if self.running.is_abandoned(leases[0]):
-                return  # as above
-            deliveries = [unless_cancelled(delivery) for delivery in deliveries]
-        now = lane.clock()
-        self.slots.more(lane, 1 - len(leases))
-        self.slots.ended(lane, [now - began], now)
-        for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
-            HANDLED.set((lane, delivery.message, began))
-            self._endings.end(lane, lease, delivery, now - began, company)

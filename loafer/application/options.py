@@ -78,6 +78,10 @@ class Options:
             seats += (route.batch - 1) * min(self.max_jobs, route.share.max_jobs or self.max_jobs)
         return Bounds(seats, self.held_bytes, self.fifo_followers, max(1, len(routes)))
 
+    def limit_of(self, route: Route) -> float | None:
+        """Return after how many seconds a handler of a route is cancelled; None: never."""
+        return self.handler_timeout if route.timeout is None else route.timeout
+
 
 def _check(options: Options, name: str, fits: bool, right: str) -> None:
     if not fits:

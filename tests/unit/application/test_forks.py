@@ -104,7 +104,8 @@ async def forks(_: object) -> None:
 @pytest.mark.parametrize("make", [World, lambda source, handle: batching(source, handle, 1)])
 async def test_a_child_ends_as_its_handler_ended(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     left = Left()
-    monkeypatch.setattr("loafer.application.jobs.leave", left)
+    for module in ("jobs", "batch_jobs"):
+        monkeypatch.setattr(f"loafer.application.{module}.leave", left)
     await make(queue("orders", "one"), forks).run_for(5)
     assert left.errors == [ERROR]
 

@@ -10,7 +10,7 @@ from test_batches import batching
 from virtual_time import VirtualLoop
 from world import Faults, FlakyConsumer, World, now, queue
 
-from loafer.application import jobs
+from loafer.application import batch_jobs, jobs
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
@@ -417,7 +417,7 @@ async def test_a_process_that_stands_still_just_before_a_handler_begins_does_not
         return loop.create_task(coroutine, context=context)
 
     stood_still: list[bool] = []
-    monkeypatch.setattr(jobs, "start_task", start_late)
+    monkeypatch.setattr(jobs if batch is None else batch_jobs, "start_task", start_late)
     source = queue("orders", "one", "two", visibility_timeout=6)
     world = World(source, handle, Options(max_jobs=1)) if batch is None else batching(source, handle, batch)
     async with world:

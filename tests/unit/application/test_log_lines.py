@@ -436,7 +436,7 @@ async def test_a_batch_whose_leases_have_ended_is_not_started_and_that_is_told(
     async with world:
         await asyncio.sleep(3.5)
         assert batches == []
-    assert said(caplog, "jobs", "endings") == [
+    assert said(caplog, "batch_jobs", "endings") == [
         (WARNING, "2 messages on 'orders': their leases ended while they waited; they are not started"),
     ]
 
