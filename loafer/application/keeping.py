@@ -168,7 +168,8 @@ class Keeping:
                 logger.warning(UNRUN, lease.message.id)
 
         async def wait_and_release() -> None:
-            while self.lane.wide_polls and not self.stop.requested.is_set():  # noqa: ASYNC110 - seldom, and for long
+            lanes, stopping = self.lane.peers, self.stop.requested
+            while any(lane.wide_polls for lane in lanes) and not stopping.is_set():  # noqa: ASYNC110 - seldom, and long
                 await asyncio.sleep(POLL_CHECK)
             self.settling.release(leases[:1], delay)
             self.settling.release(leases[1:])

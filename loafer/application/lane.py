@@ -103,7 +103,9 @@ class Lane:
         self.info = info
         if info.place is not None:
             self.place = info.place
-            self.by_place.setdefault(info.place, []).append(self)
+            peers = self.by_place.setdefault(info.place, [])
+            peers.append(self)
+            self.singles = peers[0].singles
         self.leases = Leases(info.visibility_timeout)
         if info.ordered:
             self.order = GroupOrder()
@@ -128,13 +130,18 @@ class Lane:
         """How many messages were received and are held no longer."""
         return self.counts["received"] - self.counts["duplicates"] - len(self.leases)
 
+    @property
+    def peers(self) -> "Sequence[Lane]":
+        """The lanes of this queue, itself among them."""
+        return self.by_place.get(self.place) or (self,)
+
     def is_followed(self, lease: Lease) -> bool:
         """Tell whether messages wait behind a started one, in the order of its group."""
         return isinstance(self.order, GroupOrder) and self.order.has_followers(lease)
 
     def owners(self, messages: Sequence[Message]) -> "Iterable[tuple[Lane, Sequence[Message]]]":
         """Return of the lanes of this queue which messages are whose: where one, or its group, is held, it belongs."""
-        lanes = self.by_place.get(self.place, ())
+        lanes = self.peers
         if len(lanes) < 2:  # noqa: PLR2004 - only this one
             return ((self, messages),)
         owned: dict[Lane, list[Message]] = {}

@@ -13,6 +13,7 @@ from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.application.route import Route
+from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.ports.consumer import SourceInfo
 
@@ -141,3 +142,31 @@ async def test_two_queues_of_one_name_of_which_nothing_is_known_share_nothing() 
     await running
     assert [handler.noted for handler in handlers] == [["of 0", "of 0 ends"], ["of 1", "of 1 ends"]]
     assert [len(each) for each in queues] == [0, 0]
+
+
+@pytest.mark.parametrize("names", NAMES)
+async def test_a_head_without_runs_left_runs_in_no_other_route_of_its_queue(
+    names: Sequence[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_: FlakyConsumer, __: Message) -> Failure:
+        return Failure("not allowed", retryable=False)
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", refused)
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = MemoryQueue("orders.fifo", clock=now, max_receive_count=4, dead_letters=dead)
+    ran: list[str] = []
+
+    async def handle(content: str) -> None:
+        ran.append(content)
+        if content == "a1":
+            raise ValueError
+
+    for number in range(3):
+        source.send(OutgoingMessage(f"a{number + 1}", group="a"))
+    dispatcher = on(source, names, handle, Options(retry_delay=0.1))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(200)
+    dispatcher.stop()
+    await running
+    assert ran == [*["a1"] * 4, "a2", "a3"]
+    assert [message.body for message in dead.visible] == ["a1"]
