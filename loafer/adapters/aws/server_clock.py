@@ -22,6 +22,9 @@ QUICK = 2.0
 ALIKE = 1.0
 """Seconds by which what is late twice differs at least, where the network is the cause."""
 
+CLOSE = 1.2
+"""Seconds between the bounds that a quick call tells."""
+
 WAITED = 2.0
 """Seconds between a request and a `Date` from which on that is the answer's own."""
 
@@ -88,8 +91,13 @@ class ServerClock:
             return False
         least, most = asked - date - 1, self.clock() - date
         at_least, at_most = self.known
-        contradicts = least > at_most or most < at_least
-        self.known = least, most = (least, most) if contradicts else (max(least, at_least), min(most, at_most))
+        if least > at_most:  # the server's clock was set back, by no more than has to be believed
+            self.known = least, min(most, least + CLOSE)
+        elif most < at_least:
+            self.known = max(least, most - CLOSE), most
+        else:
+            self.known = max(least, at_least), min(most, at_most)
+        least, _ = self.known
         if date + least - asked > WAITED:
             self._dates_answers = True
         return self._dates_answers and self._surely(date) > USUAL
