@@ -115,9 +115,9 @@ class SQSConsumer(Consumer):
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
         """Delete messages with DeleteMessageBatch."""
+        letters = self._need().dead_letters
         entries = [{"ReceiptHandle": message.receipt} for message in messages]
         results = await self._settle("delete_message_batch", entries)
-        letters = self._need().dead_letters
         if letters is not None and letters.copied:
             letters.forget(message for message, failure in zip(messages, results, strict=True) if failure is None)
         return results

@@ -1,6 +1,7 @@
 """The consumer over a hand-made client: no sockets."""
 
 import asyncio
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,6 +13,7 @@ from loafer.adapters.aws.consumer import SQSConsumer
 from loafer.adapters.aws.errors import Mistake
 from loafer.adapters.aws.lean import choice
 from loafer.adapters.aws.server_clock import ServerClock
+from loafer.domain.batch import Failure
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable
 
 
@@ -172,6 +174,20 @@ async def test_a_dead_letter_that_is_not_confirmed_is_not_deleted(
     assert failure is not None
     assert failure.retryable is retryable
     assert sqs.said("delete_message_batch") == []
+
+
+async def test_what_is_deleted_while_its_consumer_is_closed_is_told_to_be_deleted(
+    sqs: FakeSQS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumer, settle = await opened(), SQSConsumer._settle
+
+    async def closed_meanwhile(closing: SQSConsumer, *call: Any) -> Sequence[Failure | None]:
+        results = await settle(closing, *call)
+        await closing.close()
+        return results
+
+    monkeypatch.setattr(SQSConsumer, "_settle", closed_meanwhile)
+    assert await consumer.acknowledge([MESSAGE]) == [None]
 
 
 async def test_a_dead_letter_that_is_deleted_later_is_sent_anew_should_it_return(sqs: FakeSQS) -> None:
