@@ -1,7 +1,7 @@
 """What middleware calls on to in a task of its own belongs to its message: it is waited for, cancelled and heard."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -18,8 +18,19 @@ from loafer.domain.retry import Retry
 
 Next = Callable[[], Awaitable[None]]
 Middleware = Callable[[Any, Next], Awaitable[None]]
-KEPT: list[object] = []
+KEPT: "list[asyncio.Future[None]]" = []
 """Tasks that are referred to until their test has ended."""
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept() -> Iterator[None]:
+    """Refer to tasks no longer than a test runs, and have asyncio complain of none that nobody listened to."""
+    yield
+    for task in KEPT:
+        if task.done() and not task.cancelled():
+            task.exception()
+    KEPT.clear()
+
 
 names = pytest.mark.parametrize("name", ["orders", "orders.fifo"])
 
