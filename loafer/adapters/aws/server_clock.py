@@ -22,6 +22,9 @@ QUICK = 2.0
 ALIKE = 1.0
 """Seconds by which what is late twice differs at least, where the network is the cause."""
 
+SOON = 60.0
+"""Seconds within which another host's clock would be seen a second time."""
+
 CLOSE = 1.2
 """Seconds between the bounds that a quick call tells."""
 
@@ -69,8 +72,8 @@ class ServerClock:
     clock: Callable[[], float] = time.monotonic
     known: tuple[float, float] = attrs.field(default=(-math.inf, math.inf), init=False)
     """By how much it is at least, and at most."""
-    _late: float | None = attrs.field(default=None, init=False)
-    """For how many seconds the last messages were on their way at least, if that was for long."""
+    _late: tuple[float, float] = attrs.field(default=(0.0, -math.inf), init=False)
+    """For how many seconds the last messages were on their way at least that were it for long, and when they came."""
     _dates_answers: bool = attrs.field(default=False, init=False)
     """Whether a `Date` is known to be that of the answer: some servers have that of the request."""
 
@@ -112,14 +115,14 @@ class ServerClock:
         with suppress(Exception):
             async with asyncio.timeout(QUICK):
                 await look()
-        late = self._surely(date)
-        if late <= USUAL:
+        if (late := self._surely(date)) <= USUAL:
             return
-        if self._late is not None and abs(late - self._late) < ALIKE:
-            self._late = None  # no network is as late again at once, but another host's clock is
+        (late_before, then), now = self._late, self.clock()
+        if abs(late - late_before) < ALIKE and now - then < SOON:
+            self._late = 0.0, -math.inf  # no network is as late again at once, but another host's clock is
             return
-        self._late = late
-        tell(self.clock() - date - self.known[0])
+        self._late = late, now
+        tell(now - date - self.known[0])
 
     def _surely(self, date: float) -> float:
         """Return for how many seconds an answer that comes now was on its way at least."""

@@ -128,6 +128,16 @@ def test_a_host_whose_clock_is_another_one_costs_no_more_than_every_other_messag
     assert told.count(0.0) >= 5
 
 
+@given(late=st.floats(MOST + 0.7, 30), quiet=st.floats(61, 1e5))
+def test_a_network_that_is_as_late_again_after_a_minute_is_late_both_times(late: float, quiet: float) -> None:
+    server = Server()
+    server.waited()
+    for _ in range(2):
+        assert server.call(back=late) >= late - 1e-6
+        server.now += quiet
+        assert server.call(0.1, 0.1) == 0.0
+
+
 @given(calls=st.lists(st.tuples(times, times, st.floats(0, 20), st.booleans()), max_size=30))
 def test_of_a_server_that_dates_answers_by_their_requests_nothing_is_told(
     calls: list[tuple[float, float, float, bool]],
@@ -156,7 +166,7 @@ async def test_a_look_that_fails_or_hangs_changes_nothing() -> None:
 
     token = ANSWER_AGE.set(told.append)
     for look in (fails, hangs):
-        clock._late = None
+        clock._late = 0.0, -math.inf
         assert clock.note(70, 1_020.0)
         await clock.tell(70, look)
     ANSWER_AGE.reset(token)
