@@ -14,13 +14,22 @@ from benchmarks.consumers import Consumer
 from benchmarks.environments import ask
 from benchmarks.plan import Plan
 
+PYTHON = """
+import platform, sysconfig
+told = sysconfig.get_config_var("CONFIG_ARGS") or ""
+options = [option for option in ("--enable-optimizations", "--with-lto") if option in told]
+how = "with " + " and ".join(options) if options else "without optimisations"
+print(f"{platform.python_version()} (configured {how})")
+"""
+"""Prints the version of Python and how it was built, which changes what everything costs that is written in it."""
+
 
 def head(plan: Plan, consumers: Sequence[Consumer]) -> dict[str, Any]:
     """Return what all figures of one run of the command have in common."""
     python = str(consumers[0].bin / "python") if consumers else ""
     return {
         "machine": machine(),
-        "python": ask(Path(python), "import platform; print(platform.python_version())") if python else "",
+        "python": ask(Path(python), PYTHON) if python else "",
         "versions": {consumer.label: f"{consumer.package} {consumer.version()}" for consumer in consumers},
         "plan": attrs.asdict(plan),
     }

@@ -58,7 +58,8 @@ async def _prepared(route: Route, call: BatchCall, message: Message, limit: floa
 
 def _delivery(route: Route, item: Item[Any], error: BaseException | None) -> Delivery:
     # What a handler that was cancelled rejected, it may have rejected because it was cancelled.
-    rejected_in_vain = isinstance(error, HandlerTimeout) and item.outcome is Outcome.REJECTED
+    cancelled = isinstance(error, HandlerTimeout | asyncio.CancelledError)
+    rejected_in_vain = cancelled and item.outcome is Outcome.REJECTED
     if item.error is not None and not rejected_in_vain:
         return Delivery(route.name, item.message, item.outcome, item.error, item.content, call_error=error)
     outcome = Outcome.SUCCEEDED if error is None else outcome_on(route, item.content, error)

@@ -62,13 +62,19 @@ async def test_a_few_messages_wait_no_longer_than_the_wait_from_the_first() -> N
     assert batches[0][0] == pytest.approx(2, abs=0.1)
 
 
-@pytest.mark.parametrize("how", ["items", "rejects", "converts"])
-async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_of_that(how: str) -> None:
+@pytest.mark.parametrize("how", ["items", "items, and is cancelled once more", "rejects", "converts"])
+async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_of_that(
+    how: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async def handle(items: list[Item[str]]) -> None:
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
             match how:
+                case "items, and is cancelled once more":
+                    items[0].reject("cancelled")
+                    cancel_again()
+                    raise
                 case "items":
                     for item in items:
                         item.reject("cancelled")
@@ -83,6 +89,26 @@ async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_
         await asyncio.sleep(5)
         assert world.dispatcher.counts["failed"] == 2
     assert len(source) == 2
+    assert "took longer than 1 s" in caplog.text
+
+
+async def test_a_batch_that_somebody_else_cancels_acknowledges_nothing() -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        items[0].reject()
+        cancel_again()
+        await asyncio.sleep(60)
+
+    source = queue("clicks", "one", "two", visibility_timeout=600)
+    async with batching(source, handle, 2):
+        await asyncio.sleep(5)
+    assert len(source) == 2
+
+
+def cancel_again() -> None:
+    """Leave the task counted as cancelled, as its groups of tasks may before Python 3.13."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.cancel()
 
 
 @pytest.mark.parametrize(("size", "wait", "burst"), [(10, 0.01, 1), (5, 0.01, 1), (100, 1, 1), (10, 0.01, 20)])
