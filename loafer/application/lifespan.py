@@ -21,6 +21,8 @@ LONGEST_STOP, SHORTEST_END = 6.0, 0.5
 HURRIED = 1.0
 """Seconds that it gets at most in a stop at once."""
 
+CANCELLED = "code in this process, such as a handler, cancelled the lifespan while the worker ran"
+
 CANCELLING = 0.4
 """Seconds that a lifespan gets to end once it is cancelled."""
 
@@ -45,6 +47,11 @@ class Living:
     _over: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _started: "asyncio.Future[Any]" = attrs.field(init=False)
     _task: "asyncio.Task[None]" = attrs.field(init=False)
+
+    @property
+    def was_cancelled(self) -> bool:
+        """Whether it ended because its task was cancelled."""
+        return isinstance(self.error, asyncio.CancelledError)
 
     async def start(self, seconds: float, stopping: asyncio.Event) -> Any:
         """Return the state, within so many seconds; None if a stop was asked for before.
@@ -105,6 +112,8 @@ class Living:
         if self.error is None:
             text = "the lifespan ended while the worker ran: it is to last until its handlers have ended"
             self._unexpected = LifespanError(text)
+        elif self.was_cancelled:
+            self._unexpected = LifespanError(CANCELLED)
         else:
             self._unexpected = self._failed("while the worker ran")
         self.unexpected(self._unexpected)

@@ -1,6 +1,7 @@
 """What a condition can see of a message: its attributes at once, what is in its body once that is translated."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any, TypeVar
 
@@ -67,11 +68,13 @@ class MessageSight:
 
         Raises:
             NotTranslatedError: the notification may be in the body, which is not translated yet.
+            TypeError: it says neither yes nor no.
 
         """
         if self.enveloped:
             self._translation()
-        return bool(ask(self.message))
+        answer = ask(self.message)
+        return answer if isinstance(answer, bool) else _truth_of(answer)
 
     def _attribute(self, name: str) -> object:
         attribute = self.message.attributes.get(name)
@@ -112,6 +115,15 @@ async def chosen(
     except NotTranslatedError:
         sight.tell(await translated())
         return chooser.choose(sight)
+
+
+def _truth_of(answer: object) -> bool:
+    """Return whether an answer is true; TypeError for one that nobody has computed yet, and that would always be so."""
+    if inspect.isawaitable(answer) or inspect.isgenerator(answer):
+        if isinstance(answer, Coroutine | Generator):
+            answer.close()
+        raise TypeError(f"the condition returned a {type(answer).__name__} and no answer: write it without async")
+    return bool(answer)
 
 
 def _key_of_attribute(attribute: Attribute) -> object:

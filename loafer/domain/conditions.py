@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Collection, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import attrs
@@ -160,11 +161,21 @@ def rule_of(when: "Condition | Ask | None") -> Rule:
             return rule
         case Field():
             raise ConfigurationError(f"{when} alone is no condition; compare it, or ask whether it is .present")
-    if isinstance(when, type) or inspect.iscoroutinefunction(when) or not _takes_one(when):
+    if isinstance(when, type) or not _takes_one(when) or not _answers(when):
         raise ConfigurationError(
             f"{when!r} is no condition; give one, or a function that takes a Message, without async"
         )
     return Asked(when)
+
+
+def _answers(function: Callable[..., object]) -> bool:
+    """Tell whether a function returns when it is called, as far as that can be known: a coroutine is always true."""
+    is_plain = inspect.isroutine(function) or isinstance(function, partial)
+    called = function if is_plain else type(function).__call__
+    return not any(kind(called) for kind in (inspect.iscoroutinefunction, *_GENERATORS))
+
+
+_GENERATORS = inspect.isgeneratorfunction, inspect.isasyncgenfunction
 
 
 def _takes_one(function: Callable[..., object]) -> bool:

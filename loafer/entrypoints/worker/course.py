@@ -1,5 +1,6 @@
 """A worker's course: publishers open, the lifespan starts, the dispatcher runs, the lifespan ends, publishers close."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -82,7 +83,8 @@ class Course:
         except LifespanError as failed:
             if error is None:
                 raise
-            if failed is not error:  # or else it is what ended the dispatcher
+            both = living.was_cancelled and isinstance(error, asyncio.CancelledError)  # with all other tasks
+            if failed is not error and not both:  # or else it is what ended the dispatcher
                 logger.error("%s", failed, exc_info=failed.__cause__)  # noqa: TRY400 - the cause says something
         if error is not None:
             raise error

@@ -135,3 +135,26 @@ async def test_what_a_users_condition_raises_is_raised() -> None:
 
     with pytest.raises(LookupError):
         await first([broken], MESSAGE, Translating(None))
+
+
+async def coroutine(_: Message) -> bool:
+    return False
+
+
+def delayed(message: Message) -> Any:
+    return coroutine(message)
+
+
+def generating(message: Message) -> Any:
+    return (each for each in [message])
+
+
+@pytest.mark.parametrize("condition", [delayed, generating])
+async def test_a_condition_that_returns_what_nobody_has_computed_yet_raises(condition: Ask) -> None:
+    with pytest.raises(TypeError, match=r"the condition returned a (coroutine|generator) and no answer: write it"):
+        await first([condition], MESSAGE, Translating(None))
+
+
+@pytest.mark.parametrize(("said", "chosen"), [(1, 0), ("", None), ([MESSAGE], 0), (None, None)])
+async def test_a_condition_may_say_yes_by_whatever_is_true(said: Any, chosen: int | None) -> None:
+    assert await first([lambda _: said], MESSAGE, Translating(None)) == chosen

@@ -313,7 +313,26 @@ async def test_a_lifespan_that_somebody_cancels_is_told_with_one_sentence() -> N
                 task.cancel()
         await asyncio.sleep(1)
         assert not worker.alive
-    assert str(ends.error) == "the lifespan failed while the worker ran: CancelledError"
+    assert str(ends.error) == "code in this process, such as a handler, cancelled the lifespan while the worker ran"
+    assert ends.error is not None
+    assert ends.error.__cause__ is None
+
+
+async def test_a_lifespan_that_is_cancelled_with_all_tasks_is_not_what_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    test = asyncio.current_task()
+
+    async def cancels_all(_: Any) -> None:
+        for task in asyncio.all_tasks() - {test}:
+            task.cancel()
+        await asyncio.sleep(1)
+
+    course = Shop(cancels_all).course(lambda: contextlib.nullcontext("state"))
+    running = asyncio.ensure_future(course.run())
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert "lifespan" not in caplog.text
 
 
 @pytest.mark.parametrize("asked", [1, 2])

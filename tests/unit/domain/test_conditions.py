@@ -1,6 +1,7 @@
 """Conditions of routes: how they are written, what they say of a message, and what is no condition."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import partial
 
 import attrs
 import pytest
@@ -182,6 +183,10 @@ def test_a_condition_has_no_truth_before_there_is_a_message(mistake: str) -> Non
         ("rule_of(lambda: True)", "is no condition; give one, or a function that takes a Message, without async"),
         ("rule_of(lambda a, b: True)", "is no condition; give one, or a function that takes a Message, without async"),
         ("rule_of(coroutine)", "is no condition; give one, or a function that takes a Message, without async"),
+        ("rule_of(partial_coroutine)", "is no condition; give one, or a function that takes a Message, without async"),
+        ("rule_of(Later())", "is no condition; give one, or a function that takes a Message, without async"),
+        ("rule_of(generator)", "is no condition; give one, or a function that takes a Message, without async"),
+        ("rule_of(partial_generator)", "is no condition; give one, or a function that takes a Message, without async"),
     ],
 )
 def test_what_is_no_condition_is_told_in_one_sentence(mistake: str, said: str) -> None:
@@ -201,6 +206,18 @@ def test_a_value_is_in_no_set() -> None:
 
 async def coroutine(message: Message) -> bool:
     return True
+
+
+def generator(message: Message) -> Iterator[bool]:
+    yield True
+
+
+partial_coroutine, partial_generator = partial(coroutine), partial(generator)
+
+
+class Later:
+    async def __call__(self, message: Message) -> bool:
+        return True
 
 
 def test_a_field_of_a_body_is_named_by_its_path() -> None:
