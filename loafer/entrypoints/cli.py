@@ -17,6 +17,7 @@ from loafer.entrypoints.commands.options import BesideGlobalOptions, setting_opt
 from loafer.entrypoints.commands.publishing import PUBLISHING
 from loafer.entrypoints.settings.mistakes import Mistakes
 from loafer.entrypoints.worker.ending import FAILED, end_with
+from loafer.entrypoints.worker.starting import ended_by_signals
 
 MANY_MESSAGES = 1000
 """A progress bar is shown for more messages than this."""
@@ -51,9 +52,10 @@ def cli(context: click.Context, /, **_: object) -> None:
 
 def start(context: click.Context) -> None:
     """Run the worker, or several, until stopped."""
-    from loafer.entrypoints.commands.run import run_routes  # noqa: PLC0415 - `--help` needs no asyncio
+    with ended_by_signals():
+        from loafer.entrypoints.commands.run import run_routes  # noqa: PLC0415 - `--help` needs no asyncio
 
-    context.exit(run_routes(context))
+        context.exit(run_routes(context))
 
 
 @cli.command(cls=BesideGlobalOptions)
@@ -71,8 +73,6 @@ def run(context: click.Context, /, application: str, only: tuple[str, ...], **ho
     A default route that is set by an option, the environment or a file runs beside them. The options of loafer itself
     stand before the command: loafer --max-jobs 50 run shop:app
     """
-    from loafer.entrypoints.commands.run import run_application  # noqa: PLC0415 - `--help` needs no asyncio
-
     with errors_in_one_line(context):
         if how["reload"] or how["watched_by"] is not None:
             from loafer.entrypoints.commands.reload import run_reloading, tell_imports  # noqa: PLC0415 - few want it
@@ -83,7 +83,10 @@ def run(context: click.Context, /, application: str, only: tuple[str, ...], **ho
             tell_imports(how["watched_by"])
             how["processes"] = "1"
         options, watched = {name: how[name] for name in ("processes", "status")}, how["watched_by"] is not None
-        context.exit(run_application(context, application, only, options, watched=watched))
+        with ended_by_signals():
+            from loafer.entrypoints.commands.run import run_application  # noqa: PLC0415 - `--help` needs no asyncio
+
+            context.exit(run_application(context, application, only, options, watched=watched))
 
 
 @cli.command()

@@ -41,6 +41,14 @@ async def test_a_signal_stops_it_cleanly_as_soon_as_the_banner_is_there(shell: S
         assert "Traceback" not in worker.printed
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly_while_it_starts(shell: Shell, number: int) -> None:
+    shell.write("shop.py", "import time\n\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    with shell.running("loafer run shop:app", says="importing") as worker:
+        assert worker.stop(number) == 0
+        assert worker.printed == "importing\n"
+
+
 async def test_a_stop_waits_for_the_running_handler(shell: Shell) -> None:
     url = await create_queue(unique("orders"))
     await send(url, "1")

@@ -24,7 +24,8 @@ from loafer.entrypoints.supervisor.link import Began, Said
 from loafer.entrypoints.supervisor.post import Launch, Post, manner_of_death, status_of_death
 from loafer.entrypoints.worker.deadline import SUPERVISOR, Deadline
 from loafer.entrypoints.worker.ending import SIGNALS, Ending
-from loafer.entrypoints.worker.signals import Signals, stop_signals
+from loafer.entrypoints.worker.signals import Signals
+from loafer.entrypoints.worker.starting import begun, stop_signals
 from loafer.entrypoints.worker.told import Told
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,8 @@ def heard_signals() -> Iterator[int]:
     wakeup = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     numbers = (*stop_signals(), signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
     handlers = {number: signal.signal(number, _hear) for number in numbers}
+    if begun(handlers.values()):
+        os.write(writable, bytes([signal.SIGTERM]))
     try:
         yield readable
     finally:

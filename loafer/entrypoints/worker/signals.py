@@ -15,7 +15,8 @@ from typing import Any
 
 import attrs
 
-from loafer.entrypoints.worker.ending import SIGNALS, WRITING_THREAD
+from loafer.entrypoints.worker.ending import WRITING_THREAD
+from loafer.entrypoints.worker.starting import begun, stop_signals
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +48,6 @@ class Signals:
 
 def nothing() -> None:
     """Look at nothing."""
-
-
-def stop_signals() -> tuple[signal.Signals, ...]:
-    """Return the signals that ask to stop: SIGHUP is one unless whoever started the process has it ignored (nohup)."""
-    return SIGNALS if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*SIGNALS, signal.SIGHUP)
 
 
 @contextmanager
@@ -96,6 +92,8 @@ def heard(hear: Callable[[], None], afterwards: Any = None, look: Callable[[], N
     )
     thread = threading.Thread(target=ear.listen, name="loafer-signals", daemon=True)
     thread.start()
+    if begun(before.values()):
+        os.write(writable, bytes([signal.SIGTERM]))
     try:
         yield
     finally:

@@ -13,7 +13,8 @@ import attrs
 
 from loafer.application.letters.browsing import Browsing, browsing, hidden_for
 from loafer.domain.shown import printable
-from loafer.entrypoints.worker.signals import Signals, stop_signals
+from loafer.entrypoints.worker.signals import Signals
+from loafer.entrypoints.worker.starting import stop_signals
 from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
 from loafer.ports.inspector import Inspector, QueueState
 

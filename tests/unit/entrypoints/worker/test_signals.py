@@ -12,7 +12,8 @@ import pytest
 
 from loafer.entrypoints.worker import signals
 from loafer.entrypoints.worker.ending import SIGNALS, WRITING_THREAD
-from loafer.entrypoints.worker.signals import ONE_SIGNAL, OTHERS, Signals, by_signals, heard, stop_signals
+from loafer.entrypoints.worker.signals import ONE_SIGNAL, OTHERS, Signals, by_signals, heard
+from loafer.entrypoints.worker.starting import stop_signals
 
 
 def test_signals_within_half_a_second_of_one_that_counted_are_one() -> None:

@@ -1,0 +1,68 @@
+"""Signals that come while a worker starts."""
+
+import os
+import signal
+import threading
+from contextlib import suppress
+
+import pytest
+
+from loafer.entrypoints.supervisor.supervisor import heard_signals
+from loafer.entrypoints.worker.ending import SIGNALS
+from loafer.entrypoints.worker.signals import heard
+from loafer.entrypoints.worker.starting import StoppedAtStart, ended_by_signals, stop_signals
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_ends_a_start_as_a_clean_stop_does(number: int) -> None:
+    with pytest.raises(SystemExit) as caught, ended_by_signals():
+        os.kill(os.getpid(), number)
+    assert caught.value.code == 0
+
+
+def test_what_catches_errors_and_exits_of_an_import_catches_no_signal() -> None:
+    def load() -> None:
+        with suppress(Exception, SystemExit):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(SystemExit), ended_by_signals():
+        load()
+
+
+def test_a_signal_that_was_swallowed_at_the_start_stops_the_worker_as_soon_as_it_hears_any() -> None:
+    stopped = threading.Event()
+    with ended_by_signals():
+        with pytest.raises(StoppedAtStart):
+            os.kill(os.getpid(), signal.SIGTERM)
+        with heard(stopped.set):
+            assert stopped.wait(60)
+
+
+def test_a_signal_that_was_swallowed_at_the_start_stops_a_supervisor_as_soon_as_it_hears_any() -> None:
+    with ended_by_signals():
+        with pytest.raises(StoppedAtStart):
+            os.kill(os.getpid(), signal.SIGINT)
+        with heard_signals() as readable:
+            assert os.read(readable, 10) == bytes([signal.SIGTERM])
+
+
+def test_without_a_signal_nothing_is_heard() -> None:
+    stopped = threading.Event()
+    with ended_by_signals(), heard(stopped.set):
+        pass
+    assert not stopped.is_set()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_once_the_worker_has_ended_a_signal_changes_nothing(number: int) -> None:
+    with ended_by_signals():
+        with heard(lambda: None):
+            pass
+        os.kill(os.getpid(), number)
+
+
+def test_in_the_end_signals_have_the_actions_that_they_had() -> None:
+    before = [signal.getsignal(number) for number in stop_signals()]
+    with ended_by_signals():
+        pass
+    assert [signal.getsignal(number) for number in stop_signals()] == before
