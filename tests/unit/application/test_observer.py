@@ -148,6 +148,23 @@ async def test_a_batch_starts_once_and_ends_for_each_message() -> None:
     assert notes.spans == ["a", "a"]
 
 
+async def test_each_message_of_a_batch_took_as_long_as_its_handler_however_late_that_began() -> None:
+    notes = Notes()
+
+    async def take(items: Sequence[Any]) -> None:
+        await asyncio.sleep(2)
+
+    world = World(queue("orders"), handle)
+    world.dispatcher.observers = (notes,)
+    world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(take, size=2))]
+    async with world:
+        await asyncio.sleep(100)
+        for body in "ab":
+            world.queue.send(OutgoingMessage(body))
+        await asyncio.sleep(5)
+    assert [(body, seconds) for _, body, _, seconds in notes.ends] == [("a", 2.0), ("b", 2.0)]
+
+
 @pytest.mark.parametrize(
     ("body", "cause"), [("fail", Cause.FAILED), ("ignore", Cause.IGNORED), ("sleep 30", Cause.TIMEOUT)]
 )

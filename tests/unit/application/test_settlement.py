@@ -1,6 +1,7 @@
 """Acknowledging and releasing: in batches, entry by entry again when it fails, and never more than that."""
 
 import asyncio
+import gc
 import logging
 import random
 from collections.abc import Sequence
@@ -98,6 +99,22 @@ async def test_a_stop_takes_no_longer_than_what_is_to_be_settled() -> None:
     await world.run_for(1)
     assert len(world.queue) == 0
     assert now() == pytest.approx(2.5, abs=0.001)
+
+
+async def test_nothing_is_left_in_memory_of_a_call_that_has_settled_something() -> None:
+    def tasks() -> int:
+        gc.collect()
+        return sum(isinstance(each, asyncio.Task) for each in gc.get_objects())
+
+    world = World(queue("orders"), succeed, faults=Faults(delay=0.1))
+    async with world:
+        await asyncio.sleep(1.5)
+        before = tasks()
+        for _ in range(20):
+            world.queue.send(OutgoingMessage("x"))
+            await asyncio.sleep(1)
+        assert tasks() < before + 10
+    assert calls(world, "acknowledge") == [1] * 20
 
 
 async def test_every_stale_acknowledgement_is_counted() -> None:
