@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 import attrs
 
 from loafer.application.pool import NotStarted
+
+Raised: TypeAlias = tuple[BaseException, object]
+"""An error, and the code of the task that has raised it; None: it is not known."""
 
 TOO_LATE = "call_next() came too late: the middleware had returned, and its message is settled"
 
@@ -29,7 +33,7 @@ class Walk:
     not_called: str = ""
     _tasks: "list[asyncio.Task[object] | None]" = attrs.field(factory=list)
     """Whose are the steps that have not ended; one may have several, one within the other."""
-    _errors: "dict[asyncio.Task[object] | None, BaseException]" = attrs.field(factory=dict)
+    _errors: "dict[asyncio.Task[object] | None, Raised]" = attrs.field(factory=dict)
     """What the last step of a task has raised that is not the walk's own."""
     _none_runs: "asyncio.Future[None] | None" = None
     _done: bool = False
@@ -61,7 +65,7 @@ class Walk:
         self._tasks.remove(task)
         self._errors.pop(task, None)
         if error is not None and task is not self._own:
-            self._errors[task] = error
+            self._errors[task] = error, _code_of(task)
         if not self._tasks and self._none_runs is not None and not self._none_runs.done():
             self._none_runs.set_result(None)
 
@@ -78,10 +82,10 @@ class Walk:
             BaseException: what a step in a task of its own has raised, which nobody has heard of.
 
         """
-        unheard = [error for task, error in self._errors.items() if self._is_unheard(task)]
+        unheard = [error for task, (error, code) in self._errors.items() if self._is_unheard(task, code)]
         self._errors.clear()
         await self._ended()
-        unheard += self._errors.values()
+        unheard += [error for error, _ in self._errors.values()]
         self._errors.clear()
         if unheard:
             raise unheard[0]
@@ -107,11 +111,12 @@ class Walk:
             if task is not None:
                 task.cancel()
 
-    def _is_unheard(self, task: "asyncio.Task[object] | None") -> bool:
-        """Tell whether what a task has raised was raised nowhere else: it goes on, or its traceback ends in it.
+    def _is_unheard(self, task: "asyncio.Task[object] | None", code: object) -> bool:
+        """Tell whether what a task has raised was raised nowhere else: it goes on, or its traceback ends in its code.
 
         asyncio itself looks at what tasks have raised, as `gather` does once nobody waits for it, and tells nobody. Who
-        cancels a task knows that it did nothing, which is well only where another run was.
+        cancels a task knows that it did nothing, which is well only where another run was. Where its coroutine is none
+        of Python's own, as in a compiled module, nobody can tell, and none has heard of it.
         """
         if task is None or not task.done():
             return True
@@ -121,4 +126,9 @@ class Walk:
         if error is None:
             return False
         last = error.__traceback__
-        return last is None or last.tb_frame.f_code is getattr(task.get_coro(), "cr_code", None)
+        return code is None or last is None or last.tb_frame.f_code is code
+
+
+def _code_of(task: "asyncio.Task[object] | None") -> object:
+    """Return the code of a task that runs; one that was over at once has none any more, and Python 3.12.1 crashes."""
+    return None if task is None else getattr(task.get_coro(), "cr_code", None)

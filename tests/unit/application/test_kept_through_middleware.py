@@ -137,3 +137,13 @@ async def test_a_group_of_errors_with_one_that_keeps_its_message_is_not_rejected
     await made.run_for(3)
     assert made.dispatcher.counts["rejected"] == 0
     assert len(made.queue) == 1
+
+
+async def test_a_group_of_errors_of_which_none_keeps_its_message_is_rejected_where_its_route_says_so() -> None:
+    async def handle(_: object) -> None:
+        raise ExceptionGroup("both", [ValueError(), KeyError()])
+
+    made = world(handle)
+    made.dispatcher.routes = [attrs.evolve(made.dispatcher.routes[0], reject=(ExceptionGroup,))]
+    await made.run_for(3)
+    assert (made.dispatcher.counts["rejected"], len(made.queue)) == (1, 0)

@@ -1,9 +1,9 @@
 """What middleware calls on to in a task of its own belongs to its message: it is waited for, cancelled and heard."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -167,6 +167,28 @@ async def test_what_a_handler_raises_that_nobody_listens_to_keeps_its_message(af
     assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
 
 
+@names
+async def test_what_a_handler_raises_keeps_its_message_while_a_task_of_middlewares_own_still_cleans_up(
+    name: str,
+) -> None:
+    async def handle(_: object) -> None:
+        raise ValueError("unheard of")
+
+    async def goes_ahead(_: object, call_next: Next) -> None:
+        async def cleans_up() -> None:
+            try:
+                await call_next()
+            finally:
+                await asyncio.sleep(0.5)
+
+        apart(cleans_up)
+        await asyncio.sleep(0.1)
+
+    made = world(handle, goes_ahead, name=name)
+    await made.run_for(0.9)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
+
+
 async def test_of_two_runs_apart_the_one_that_fails_counts_though_the_other_ends_later() -> None:
     runs: list[float] = [1, 2]
 
@@ -310,3 +332,59 @@ async def test_what_middleware_swallows_in_a_task_of_its_own_has_the_message_del
     made = world(handle, wrap)
     await made.run_for(3)
     assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (0, 1)
+
+
+class Compiled(Coroutine[Any, None, None]):
+    """A coroutine that is none of Python's own, as one of a compiled module."""
+
+    def __init__(self, inner: Coroutine[Any, None, None]) -> None:
+        self.inner = inner
+
+    def send(self, value: None) -> Any:
+        return self.inner.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        return self.inner.throw(*error)
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def __await__(self) -> Any:
+        return self.inner.__await__()
+
+
+async def starts_it_compiled(_: object, call_next: Next) -> None:
+    KEPT.append(asyncio.ensure_future(Compiled(cast("Coroutine[Any, None, None]", call_next()))))
+    await asyncio.sleep(1)
+
+
+def of_eager_tasks() -> None:
+    factory: Any = getattr(asyncio, "eager_task_factory", None)
+    if factory is None:
+        pytest.skip("tasks cannot start at once before Python 3.12")
+    asyncio.get_running_loop().set_task_factory(factory)
+
+
+@pytest.mark.parametrize("eager", [False, True])
+@pytest.mark.parametrize("wrap", [returns_at_once, starts_it_compiled])
+async def test_what_a_handler_raises_at_once_keeps_its_message_however_its_task_is_made(
+    wrap: Middleware, eager: bool
+) -> None:
+    async def handle(_: object) -> None:
+        raise ValueError("unheard of")
+
+    if eager:
+        of_eager_tasks()
+    made = world(handle, wrap)
+    await made.run_for(2)
+    assert (made.dispatcher.counts["succeeded"], len(made.queue)) == (0, 1)
+
+
+async def test_what_middleware_swallows_of_a_task_that_was_over_at_once_has_the_message_deleted() -> None:
+    async def handle(_: object) -> None:
+        raise ValueError("swallowed")
+
+    of_eager_tasks()
+    made = world(handle, hears_and_swallows)
+    await made.run_for(2)
+    assert (made.dispatcher.counts["succeeded"], len(made.queue)) == (1, 0)

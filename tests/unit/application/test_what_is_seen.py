@@ -439,6 +439,18 @@ async def test_the_age_of_the_heartbeat_is_that_of_its_last_tick_and_never_of_th
         assert view.status().heartbeat == 0
 
 
+async def test_a_status_tells_for_how_long_the_loop_has_not_answered_and_no_receive_is_overdue_for_that() -> None:
+    async with World(queue("orders"), handle) as world:
+        await asyncio.sleep(5)
+        view = view_of(world)
+        at = view.clock()
+        watchdog = Watchdog(view.clock, Lookout(view.clock))
+        watchdog.blocked_for()
+        status = attrs.evolve(view, watchdog=watchdog, clock=lambda: at + 40).status()
+        assert (status.blocked, status.routes[0].overdue) == (approx(40), 0)
+        assert not_alive(status, 30)[-1] == "the event loop has not answered for 40.0 s: something blocks it"
+
+
 async def test_the_heartbeat_looks_at_the_watched_loop_where_it_has_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Heartbeat] = []
 
