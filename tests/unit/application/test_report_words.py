@@ -156,6 +156,20 @@ def test_the_line_names_the_file_in_which_the_error_was_raised_and_not_the_one_t
     assert caplog.messages == [f"{KEPT}: its handler failed: KeyError (test_report.py:18)"]
 
 
+def test_each_frame_is_told_in_lines_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    def outer() -> None:
+        raise raised(KeyError("x"))
+
+    try:
+        outer()
+    except KeyError as error:
+        report(delivery(Outcome.FAILED, error), "frames")
+    [record] = caplog.records
+    places = [line for line in record.getMessage().splitlines() if 'File "' in line]
+    assert all(line.startswith('  File "') for line in places)
+    assert [line.rpartition(", in ")[2] for line in places][1:] == ["outer", "raised"]
+
+
 @pytest.mark.parametrize(
     ("reason", "shown"),
     [
