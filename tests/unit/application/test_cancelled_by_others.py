@@ -136,6 +136,21 @@ async def test_a_handler_that_cancels_its_own_task_as_its_last_act_ends_once() -
     assert sorted(ran) == list("01234")
 
 
+async def test_a_handler_of_batches_that_cancels_its_own_task_as_its_last_act_ends_once() -> None:
+    ran: list[object] = []
+
+    async def handle(items: list[Item[Any]]) -> None:
+        ran.extend(item.content for item in items)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+
+    async with batching(five("orders"), handle, 2) as world:
+        await asyncio.sleep(4)
+        assert (world.dispatcher.held, len(world.queue)) == (0, 0)
+    assert sorted(map(str, ran)) == list("01234")
+
+
 @pytest.mark.parametrize("awaited", ["handler", "translator"])
 async def test_what_a_function_has_left_to_be_awaited_is_cancelled_where_it_has_not_begun(
     awaited: str,

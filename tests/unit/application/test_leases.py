@@ -229,6 +229,27 @@ async def test_a_message_whose_answer_lay_unread_for_longer_than_its_lease_is_no
         world.dispatcher.stop()
 
 
+async def test_a_batch_that_begins_late_is_not_started_once_its_leases_have_ended_and_takes_no_slot(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    batches: list[tuple[float, int]] = []
+
+    async def handle(items: Sequence[Any]) -> None:
+        batches.append((now(), len(items)))
+        if len(batches) == 1:
+            block(40)  # while the other batch is about to begin
+
+    world = batching(queue("orders", *"abcd", visibility_timeout=30), handle, 2)
+    async with world:
+        await asyncio.sleep(39)
+        assert "2 messages on 'orders': their leases ended while they waited; they are not started" in caplog.text
+        assert batches[0] == (pytest.approx(0, abs=0.1), 2)
+        assert all(at >= 40 for at, _ in batches[1:])
+        await asyncio.sleep(40)
+        [route] = world.dispatcher.status().routes
+        assert (route.jobs, route.held, len(world.queue)) == (0, 0, 0)
+
+
 @attrs.define(eq=False)
 class Late(FlakyConsumer):
     """A consumer whose answers are on their way for so many seconds, and which knows it."""

@@ -441,6 +441,13 @@ async def test_a_batch_whose_leases_have_ended_is_not_started_and_that_is_told(
     ]
 
 
+async def test_of_a_batch_whose_leases_hold_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    from test_batches import batching, noting
+
+    await batching(queue("orders", "one", "two"), noting([]), 2).run_for(1)
+    assert said(caplog, "batch_jobs", "endings") == []
+
+
 @pytest.mark.parametrize(("settles", "handler"), [("acknowledge", succeed), ("keep", fail)])
 async def test_messages_that_cannot_be_settled_are_left_to_their_leases(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, settles: str, handler: Any
