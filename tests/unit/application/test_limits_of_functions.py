@@ -160,20 +160,24 @@ async def test_middleware_that_awaits_more_after_a_function_that_was_late_is_can
 
 async def test_a_function_is_not_called_again_once_its_time_is_over(gate: Gate, pool: ThreadPool) -> None:
     calls: list[object] = []
+    heard: list[str] = []
 
     def function(content: object) -> None:
         calls.append(content)
         gate(content)
-        raise ValueError
+        raise ValueError("its own")
 
     async def again(_: object, call_next: Next) -> None:
         for _ in range(3):
-            with suppress(ValueError, HandlerTimeout):
+            try:
                 await call_next()
+            except (ValueError, HandlerTimeout) as error:
+                heard.append(str(error))
 
     async with world(ThreadHandler(function, pool), again, handler_timeout=LIMIT) as made:
         await ends_late(gate, made)
         assert (type(made.deliveries[0].error), calls) == (HandlerTimeout, ["1"])
+        assert heard == ["its own", *["it took longer than 5 s"] * 2]
 
 
 async def test_what_a_function_returns_has_what_is_left_of_its_time(gate: Gate, pool: ThreadPool) -> None:
