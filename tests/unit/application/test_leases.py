@@ -243,8 +243,7 @@ async def test_a_batch_that_begins_late_is_not_started_once_its_leases_have_ende
     async with world:
         await asyncio.sleep(39)
         assert "2 messages on 'orders': their leases ended while they waited; they are not started" in caplog.text
-        assert batches[0] == (pytest.approx(0, abs=0.1), 2)
-        assert all(at >= 40 for at, _ in batches[1:])
+        assert [size for at, size in batches if at < 40] == [2]
         await asyncio.sleep(40)
         [route] = world.dispatcher.status().routes
         assert (route.jobs, route.held, len(world.queue)) == (0, 0, 0)
