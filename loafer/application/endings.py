@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import attrs
 
-from loafer.application.delivery import Delivery, ignore
+from loafer.application.delivery import ENDS, Delivery, ignore
 from loafer.application.lane import Lane
 from loafer.application.options import Options
 from loafer.application.report import ALONE, Company, report
@@ -139,7 +139,14 @@ def _guarded(settlement: Settlement, leases: Sequence[Lease]) -> Iterator[None]:
 
 
 def unless_cancelled(delivery: Delivery) -> Delivery:
-    """Return what came of this task in a stop: a handler may swallow its cancellation, and has not done its work."""
-    if not delivery.outcome.acknowledged or not is_stopped():
+    """Return what came of this task in a stop that cancelled it: it has not done its work, whatever it makes of that.
+
+    If it swallowed that, it would be done, and an error made of it, as clients of databases do, would be an attempt.
+    """
+    outcome, error = delivery.outcome, delivery.error
+    made = outcome.acknowledged or (outcome is Outcome.FAILED and not issubclass(type(error), ENDS))
+    if not made or not is_stopped():
         return delivery
-    return attrs.evolve(delivery, outcome=Outcome.FAILED, error=asyncio.CancelledError())
+    cancelled = asyncio.CancelledError()
+    cancelled.__cause__ = error
+    return attrs.evolve(delivery, outcome=Outcome.FAILED, error=cancelled)

@@ -124,9 +124,9 @@ class Running:
     def abandon(self) -> int:
         """Leave what still runs to its lease and return how many tasks that are."""
         for lane, leases, _, _ in self._tasks.values():
+            why = "has not ended though it was cancelled" if lane.route.pool is None else "runs on in its thread"
             for lease in leases:
-                text = "message %s: its handler cannot be cancelled (does it run in a thread?): left to its lease"
-                logger.warning(text, lease.message.id)
+                logger.warning("message %s: its handler %s: left to its lease", lease.message.id, why)
             lane.comes_back(leases, Cause.STOP)
             with lane.lock:
                 lane.leases.drop(leases)

@@ -22,6 +22,7 @@ class Walk:
         handle: The handler, with what it is given.
         begun: Whether somebody called on as far as that.
         not_started: Why it did not run when it was called last, for there was no thread; None: it did.
+        cut: Whether it was cancelled in the middle when it ended last, and has never ended well.
         not_called: Which middleware did not call on, as a sentence; empty where none did that.
 
     """
@@ -30,6 +31,7 @@ class Walk:
     _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
     begun: bool = False
     not_started: NotStarted | None = None
+    cut: bool = False
     not_called: str = ""
     _tasks: "list[asyncio.Task[object] | None]" = attrs.field(factory=list)
     """Whose are the steps that have not ended; one may have several, one within the other."""
@@ -42,14 +44,17 @@ class Walk:
 
     async def arrive(self) -> None:
         """Call the handler; where that is well, what failed before it began is made good."""
-        self.begun, self.not_started = True, None
+        self.begun, self.not_started, self.cut = True, None, False
         before = list(self._errors)
         try:
             await self.handle()
         except NotStarted as error:
             self.not_started = error
             raise
-        self._done = True
+        except (asyncio.CancelledError, GeneratorExit):
+            self.cut = not self._done
+            raise
+        self._done, self.cut = True, False
         for task in before:
             self._errors.pop(task, None)
 
@@ -79,6 +84,7 @@ class Walk:
 
         Raises:
             NotStarted: there was no thread for the handler: it never runs, whatever somebody has made of that.
+            CancelledError: it was cancelled, as by a time limit of middleware's own, whatever that has made of it.
             BaseException: what a step in a task of its own has raised, which nobody has heard of.
 
         """
@@ -89,6 +95,8 @@ class Walk:
         self._errors.clear()
         if unheard:
             raise unheard[0]
+        if self.cut:
+            raise asyncio.CancelledError
 
     async def _ended(self, *, cancel: bool = False) -> None:
         cancelled: asyncio.CancelledError | None = None

@@ -1,7 +1,7 @@
 """What middleware makes of what comes out of `call_next` deletes no message whose handler has not run to its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -100,6 +100,78 @@ async def test_a_message_that_inner_middleware_does_not_call_on_for_is_kept_thou
     await made.run_for(3)
     assert (len(made.queue), ran) == (1, [])
     assert made.dispatcher.counts["ignored"] == 1
+
+
+async def limits(_: object, call_next: Next) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            await call_next()
+
+
+async def waits_for(_: object, call_next: Next) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(call_next(), 1)
+
+
+async def does_something_beside(_: object, call_next: Next) -> None:
+    async def fails() -> None:
+        raise ValueError
+
+    with suppress(ExceptionGroup):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fails())
+            await call_next()
+
+
+async def swallows_all(_: object, call_next: Next) -> None:
+    with suppress(asyncio.CancelledError):
+        await call_next()
+
+
+async def closes(_: object, call_next: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    begun = call_next()
+    begun.send(None)
+    begun.close()
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+@pytest.mark.parametrize("wraps", [[limits], [waits_for], [does_something_beside], [swallows, limits], [closes]])
+async def test_a_handler_that_middleware_itself_cuts_short_has_its_message_kept_whatever_it_makes_of_that(
+    wraps: list[Middleware], name: str
+) -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(5)
+
+    made = world(handle, *wraps, name=name)
+    await made.run_for(3)
+    assert len(made.queue) == 1
+    assert made.dispatcher.counts["failed"] >= 1
+
+
+async def test_a_handler_that_somebody_cancels_has_its_message_kept_though_middleware_swallows_that() -> None:
+    async def handle(_: object) -> None:
+        raise asyncio.CancelledError
+
+    made = world(handle, swallows_all)
+    await made.run_for(3)
+    assert len(made.queue) == 1
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_what_ends_well_beside_a_run_that_was_cut_short_is_done(again: bool) -> None:
+    runs: list[int] = []
+
+    async def handle(_: object) -> None:
+        runs.append(1)
+        await asyncio.sleep(5 if (len(runs) == 1) == again else 0)
+
+    async def twice(context: object, call_next: Next) -> None:
+        await limits(context, call_next)
+        await limits(context, call_next)
+
+    made = world(handle, twice)
+    await made.run_for(6)
+    assert (len(made.queue), len(runs)) == (0, 2)
 
 
 @pytest.mark.parametrize("ends_well", [True, False])

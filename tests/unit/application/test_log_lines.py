@@ -391,10 +391,7 @@ async def test_a_stop_that_leaves_something_behind_warns_of_it(caplog: pytest.Lo
         await asyncio.sleep(0.5)
     assert said(caplog, "shutdown", "running") == [
         (INFO, "stopping: 1 handlers run, 0 messages wait, 1 polls are open; the grace period is 1 s"),
-        (
-            WARNING,
-            "message orders-1: its handler cannot be cancelled (does it run in a thread?): left to its lease",
-        ),
+        (WARNING, "message orders-1: its handler has not ended though it was cancelled: left to its lease"),
         (WARNING, "stopped after 3.0 s; left behind: 1 handlers that did not end"),
     ]
     assert (world.dispatcher.left, world.dispatcher.abandoned) == (Left(handlers=1), 1)

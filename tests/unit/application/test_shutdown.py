@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import logging
+from collections.abc import Awaitable, Callable
 from threading import Event
 from typing import Any
 
@@ -15,6 +17,7 @@ from loafer.application.middleware import through
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.domain.message import OutgoingMessage
+from loafer.domain.retry import Retry
 from loafer.exceptions import ConsumerUnavailable, HandlerTimeout, IgnoreMessage, RejectMessage
 
 
@@ -75,6 +78,41 @@ async def test_what_runs_longer_than_the_grace_period_is_cancelled_and_given_bac
         assert await stopped(world) < 5 + 8
     assert cancelled == ["one"]
     assert len(world.queue.visible) == 1
+
+
+async def clean(_: object) -> None:
+    await asyncio.sleep(0.1)
+
+
+async def fail(_: object) -> None:
+    raise ConnectionError("the connection was closed")
+
+
+async def fail_in_a_group(_: object) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fail(None))
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+@pytest.mark.parametrize("makes", [clean, fail, fail_in_a_group])
+async def test_an_error_that_a_handler_makes_of_a_stops_cancellation_is_no_attempt_and_its_message_is_given_back(
+    makes: Callable[[object], Awaitable[None]], name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handle(content: Any) -> None:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError as error:
+            await makes(error)
+
+    letters = queue(name.replace("orders", "dead"))
+    source = queue(name, visibility_timeout=600, max_receive_count=9, dead_letters=letters)
+    source.send(OutgoingMessage("one", group="g" if source.fifo else None))
+    world = World(source, handle, Options(grace_period=1))
+    world.dispatcher.routes = [attrs.evolve(world.route(), retry=Retry(delay=60, dead_letter_after=1))]
+    async with world:
+        await asyncio.sleep(1)
+    assert (len(letters), len(source.visible)) == (0, 1)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 async def test_what_a_receive_brings_after_the_stop_is_given_back() -> None:
