@@ -2,11 +2,12 @@
 
 import asyncio
 import contextvars
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import pytest
-from world import World, now, queue
+from world import FlakyConsumer, World, now, queue
 
 from loafer.application.dispatcher import Dispatcher
 from loafer.application.handler import ThreadHandler
@@ -14,6 +15,7 @@ from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.application.route import BatchCall
 from loafer.domain.batch import Failure
+from loafer.domain.message import Message
 
 NEVER = Failure("the receipt is no longer valid", retryable=False)
 
@@ -44,6 +46,28 @@ async def test_a_batch_that_another_one_started_begins_with_a_clean_context() ->
     world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=2))]
     await world.run_for(1)
     assert seen == ["clean"] * 3
+
+
+@pytest.mark.parametrize("batches", [False, True])
+async def test_what_a_receive_has_set_in_its_context_is_in_no_handlers(
+    batches: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variable = contextvars.ContextVar("variable", default="clean")
+    receive, seen = FlakyConsumer.receive, []
+
+    async def traced(consumer: FlakyConsumer, limit: int) -> Sequence[Message]:
+        variable.set("of a receive")
+        return await receive(consumer, limit)
+
+    async def handle(_: Any) -> None:
+        seen.append(variable.get())
+
+    monkeypatch.setattr(FlakyConsumer, "receive", traced)
+    world = World(queue("orders", "x", "x"), handle)
+    if batches:
+        world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=2))]
+    await world.run_for(1)
+    assert set(seen) == {"clean"}
 
 
 async def test_a_coroutine_with_a_time_limit_gets_the_content_too() -> None:

@@ -438,6 +438,23 @@ async def test_a_batch_whose_leases_have_ended_is_not_started_and_that_is_told(
     ]
 
 
+async def test_of_a_batch_only_those_are_started_whose_leases_hold_and_the_others_are_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    from test_batches import batching, noting
+
+    batches: list[tuple[float, list[Any]]] = []
+    source = queue("orders", "one", "two", "three", visibility_timeout=4)
+    world = batching(source, noting(batches), 10, 3.0)
+    world.faults.extending += [NEVER]
+    async with world:
+        await asyncio.sleep(3.5)
+        assert [contents for _, contents in batches] == [["two", "three"]]
+    assert said(caplog, "batch_jobs", "endings") == [
+        (WARNING, "1 messages on 'orders': their leases ended while they waited; they are not started"),
+    ]
+
+
 async def test_of_a_batch_whose_leases_hold_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
     from test_batches import batching, noting
 
