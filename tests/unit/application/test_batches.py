@@ -251,6 +251,15 @@ async def test_a_batch_is_one_job_and_its_route_holds_no_more_than_it_may() -> N
     assert 100 <= held <= 2 * 50 + 2 * 50 + 100, "two batches that run, two that wait, and what is being settled"
 
 
+async def test_many_small_batches_keep_no_seat_of_those_that_come_after_them() -> None:
+    batches: Batches = []
+    world = batching(queue("clicks", *"x" * 600), noting(batches), 2, share=Share(max_jobs=1))
+    async with world:
+        await asyncio.sleep(10)
+        assert len(world.queue) == 0
+    assert len(batches) == 300
+
+
 async def test_a_handler_of_batches_that_wants_a_context_gets_all_messages_in_it() -> None:
     seen: list[tuple[int, str]] = []
 

@@ -3,6 +3,7 @@ import logging
 from typing import Any
 
 import pytest
+from test_batches import batching
 from world import Faults, World, queue
 
 from loafer.application.handled import HANDLED, Handled, handled
@@ -10,7 +11,8 @@ from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.domain.batch import Failure
-from loafer.domain.message import OutgoingMessage
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.ports.observer import Observer
 
 
 def known(seen: list[Handled | None]) -> list[tuple[str, int, str | None]]:
@@ -30,6 +32,23 @@ async def test_a_handler_and_the_tasks_it_starts_know_which_message_is_handled()
     await World(queue("orders", "one", "two"), handle).run_for(1)
     assert sorted(known(seen)) == [("orders-1", 1, None)] * 2 + [("orders-2", 1, None)] * 2
     assert {message.route for message in seen if message} == {"orders"}
+
+
+async def test_what_is_told_of_the_end_of_each_message_of_a_batch_is_told_where_that_message_is_handled() -> None:
+    seen: list[tuple[str, str]] = []
+
+    class Ends(Observer):
+        def ended(self, route: str, message: Message, *_: object) -> None:
+            handling = handled()
+            seen.append((message.id, handling.message_id if handling else ""))
+
+    async def handle(_: Any) -> None:
+        await asyncio.sleep(0.01)
+
+    world = batching(queue("orders", "one", "two"), handle, 2)
+    world.dispatcher.observers = [Ends()]
+    await world.run_for(1)
+    assert seen == [("orders-1", "orders-1"), ("orders-2", "orders-2")]
 
 
 async def test_a_function_in_a_thread_knows_it_too() -> None:

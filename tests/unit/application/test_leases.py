@@ -247,6 +247,7 @@ async def test_a_batch_that_begins_late_is_not_started_once_its_leases_have_ende
         await asyncio.sleep(40)
         [route] = world.dispatcher.status().routes
         assert (route.jobs, route.held, len(world.queue)) == (0, 0, 0)
+        assert set(route.causes) == {"lease lost"}
 
 
 @attrs.define(eq=False)

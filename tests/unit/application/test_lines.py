@@ -380,6 +380,17 @@ async def test_overtime_of_what_never_stands_in_a_line_is_told_at_its_limit_once
     assert told == pytest.approx([5], abs=0.01)
 
 
+async def test_of_two_functions_in_overtime_the_one_that_ends_last_is_waited_for_too() -> None:
+    async with Limit(5, list) as limit:
+        limit.enter()
+        limit.enter()
+        await asyncio.sleep(6)
+        limit.leave()
+        await asyncio.sleep(1)
+        limit.leave()
+    assert not limit.expired()
+
+
 async def test_what_is_taken_out_of_a_line_stands_in_it_no_longer() -> None:
     ticket, pool = ticket_of(), ThreadPool(1, start=lambda _: None)
     token = TICKET.set(ticket)
