@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from loafer.application.delivery import Delivery, handle_within, outcome_on, translated_within
+from loafer.application.delivery import Delivery, handle_within, outcome_before, outcome_on, translated_within
 from loafer.application.route import BatchCall, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.item import Item
@@ -52,7 +52,7 @@ async def _prepared(route: Route, call: BatchCall, message: Message, limit: floa
     try:
         fitting = content if call.decode is None else call.decode(content)
     except BaseException as error:  # noqa: BLE001 - what does not fit is kept, or rejected where that is asked for
-        return Delivery(route.name, message, outcome_on(route, content, error), error, content)
+        return Delivery(route.name, message, outcome_before(route, content, error), error, content)
     return Item(fitting, message=message, attempts_left=route.around.attempts_left(message))
 
 

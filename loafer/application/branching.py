@@ -101,13 +101,19 @@ class _Translating:
         try:
             translated: Any = self.route.translate(self.message)
             if inspect.isawaitable(translated):
-                translated = await translated_within(self.limit, translated)
+                translated = await translated_within(self._longest(), translated)
             content_of(translated)
         except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
             self.error = error
             return None
         self.result = translated
         return self.result
+
+    def _longest(self) -> float | None:
+        """Return the limit of the route that has the longest, for nobody knows yet which one the message is for."""
+        limits = [self.limit if each.timeout is None else each.timeout for each in self.route.branches]
+        bounds = [limit for limit in limits if limit is not None]
+        return max(bounds) if len(bounds) == len(limits) else None
 
 
 async def deliver_to_one(route: Route, branching: Branching, message: Message, limit: float | None) -> Delivery:

@@ -16,7 +16,7 @@ from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
 from loafer.domain.retry import Retry
-from loafer.exceptions import HandlerTimeout, IgnoreMessage
+from loafer.exceptions import HandlerTimeout, IgnoreMessage, InvalidContent
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +121,17 @@ def prepare(route: Route, call: Call, message: Message, translated: Any) -> Deli
             content = call.decode(content)
         return message, content, (content,) if call.arguments is None else call.arguments(content, message)
     except BaseException as error:  # noqa: BLE001 - as what a handler raises
-        return Delivery(route.name, message, outcome_on(route, content, error), error, content)
+        return Delivery(route.name, message, outcome_before(route, content, error), error, content)
+
+
+def outcome_before(route: Route, content: object, error: BaseException) -> Outcome:
+    """Return what is to become of a message whose content could not be made what its handler takes.
+
+    Content that does not fit may be rejected by its route, and nothing else: the handler never ran.
+    """
+    outcome = outcome_on(route, content, error)
+    unfit = issubclass(type(error), InvalidContent)
+    return Outcome.FAILED if outcome is Outcome.REJECTED and not unfit else outcome
 
 
 def outcome_on(route: Route, content: object, error: BaseException) -> Outcome:

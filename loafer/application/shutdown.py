@@ -18,11 +18,13 @@ logger = logging.getLogger(__name__)
 
 SETTLED = 5.25
 CANCELLING = 2.0
+AGAIN = 0.25
 ARRIVING = 0.5
 ABORTING = 0.5
 FLUSHING = 2.0
 CLOSING = 0.5
-"""Seconds on top of the grace period: until all is settled; of these, for cancelled handlers to end, for the answers of
+"""Seconds on top of the grace period: until all is settled; of these, for cancelled handlers to end, of which these are
+left where they are cancelled once more, in a clean-up or after a function that took the first time; for the answers of
 receives whose wait time is over, for aborted receives to end, and, in any case, for what is left to be settled. And
 after these, for connections to be closed."""
 
@@ -89,8 +91,9 @@ class Shutdown:
             self.jobs.wind_down()
         await within(grace, self._all_done(receives), self.stop.hurried)
         self.jobs.release_waiting()
-        self.jobs.running.cancel()
-        await within(CANCELLING, self.jobs.running.ended())
+        for seconds in (CANCELLING - AGAIN, AGAIN):
+            self.jobs.running.cancel()
+            await within(seconds, self.jobs.running.ended())
         abandoned = self.jobs.running.abandon()
         await receives
         flushing = FLUSHING if self.stop.hurried.is_set() else max(FLUSHING, end - self.clock())

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import attrs
 
 from loafer.application.pool import NotStarted
+from loafer.application.tasks import is_stopped
 
 Raised: TypeAlias = tuple[BaseException, object]
 """An error, and the code of the task that has raised it; None: it is not known."""
@@ -76,7 +77,7 @@ class Walk:
 
     async def failed(self, error: BaseException) -> None:
         """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `ended`."""
-        await self._ended(cancel=isinstance(error, asyncio.CancelledError))
+        await self._ended(cancel=isinstance(error, asyncio.CancelledError) or self._is_cancelled())
         self._errors.clear()  # their tracebacks lead here: no circle
 
     async def returned(self) -> None:
@@ -88,11 +89,9 @@ class Walk:
             BaseException: what a step in a task of its own has raised, which nobody has heard of.
 
         """
-        unheard = [error for task, (error, code) in self._errors.items() if self._is_unheard(task, code)]
-        self._errors.clear()
-        await self._ended()
-        unheard += [error for error, _ in self._errors.values()]
-        self._errors.clear()
+        unheard = self._unheard()
+        await self._ended(cancel=self._is_cancelled())
+        unheard += self._unheard()
         if unheard:
             raise unheard[0]
         if self.cut:
@@ -118,6 +117,15 @@ class Walk:
         for task in self._tasks:
             if task is not None:
                 task.cancel()
+
+    def _is_cancelled(self) -> bool:
+        """Tell whether the walk's own task was cancelled, whatever its middleware has made of that."""
+        return is_stopped() or (self._own is not None and self._own.cancelling() > 0)
+
+    def _unheard(self) -> list[BaseException]:
+        """Take what was raised that nobody has heard of."""
+        errors, self._errors = self._errors, {}
+        return [error for task, (error, code) in errors.items() if self._is_unheard(task, code)]
 
     def _is_unheard(self, task: "asyncio.Task[object] | None", code: object) -> bool:
         """Tell whether what a task has raised was raised nowhere else: it goes on, or its traceback ends in its code.

@@ -330,6 +330,57 @@ async def test_what_cannot_be_translated_is_kept_where_a_condition_needs_it(app:
     }
 
 
+@attrs.frozen
+class Checked:
+    """Content whose check has a mistake of its own, or would reject it."""
+
+    text: str
+
+    def __attrs_post_init__(self) -> None:
+        raise KeyError("x") if self.text == "bug" else RejectMessage("too old a version")
+
+
+@pytest.mark.parametrize("text", ["bug", "rejected"])
+@pytest.mark.parametrize("batch", [False, True])
+async def test_a_check_of_content_rejects_nothing_for_the_handler_has_not_run(
+    app: Loafer[None], text: str, *, batch: bool
+) -> None:
+    async def handle_one(content: Checked) -> None:
+        raise AssertionError("it was called")
+
+    async def handle_all(items: list[Item[Checked]]) -> None:
+        raise AssertionError("it was called")
+
+    if batch:
+        app.batch("memory://events", size=2, wait=0.1, reject=Exception, options=QUICK)(handle_all)
+    else:
+        app.route("memory://events", reject=Exception, options=QUICK)(handle_one)
+    shop = Shop(app)
+    shop.send({"text": text})
+    assert {outcome for _, outcome in await shop.run()} == {"failed"}
+    assert len(shop.queue("events")) == 1
+
+
+class Slow:
+    """A translator that waits."""
+
+    async def translate(self, body: str) -> dict[str, object]:
+        await asyncio.sleep(500)
+        return {"content": {}}
+
+
+@pytest.mark.parametrize(("second", "told"), [({"timeout": 5}, "its translator took longer than 5 s"), ({}, "")])
+async def test_a_translator_has_the_longest_time_of_the_routes_of_its_source(
+    app: Loafer[None], second: dict[str, Any], told: str
+) -> None:
+    app.route("memory://events", when=body("n") == 1, translator=Slow, timeout=3, name="a", options=QUICK)(handle)
+    app.route("memory://events", translator=Slow, name="b", options=QUICK, **second)(handle)
+    shop = Shop(app)
+    shop.send({"n": 1})
+    await shop.run(7)
+    assert str(shop.ended[0].error) == told  # or else the stop has cancelled it
+
+
 async def test_a_condition_that_raises_keeps_the_message_and_no_handler_is_blamed(
     app: Loafer[None], caplog: pytest.LogCaptureFixture
 ) -> None:

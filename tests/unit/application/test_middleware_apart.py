@@ -71,6 +71,21 @@ async def shields(_: object, call_next: Next) -> None:
     await asyncio.shield(apart(call_next))
 
 
+async def makes_an_error_of_its_cancellation(_: object, call_next: Next) -> None:
+    try:
+        await asyncio.wait({apart(call_next)})
+    except asyncio.CancelledError:
+        raise RuntimeError("interrupted") from None
+
+
+async def swallows_its_cancellation(_: object, call_next: Next) -> None:
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait({apart(call_next)})
+
+
+cancelled_in_vain = [shields, makes_an_error_of_its_cancellation, swallows_its_cancellation]
+
+
 async def raises(_: object, call_next: Next) -> None:
     apart(call_next)
     await asyncio.sleep(0)
@@ -111,7 +126,7 @@ async def test_what_calls_on_once_its_message_is_settled_is_told_so_and_the_hand
 
 
 @names
-@pytest.mark.parametrize("wrap", [shields, returns_at_once, raises])
+@pytest.mark.parametrize("wrap", [*cancelled_in_vain, returns_at_once, raises])
 async def test_a_handler_in_a_task_of_middlewares_own_is_cancelled_by_a_time_limit_before_it_runs_again(
     wrap: Middleware, name: str
 ) -> None:
@@ -132,7 +147,7 @@ async def test_a_handler_in_a_task_of_middlewares_own_is_cancelled_by_a_time_lim
 
 
 @names
-@pytest.mark.parametrize("wrap", [shields, returns_at_once])
+@pytest.mark.parametrize("wrap", [*cancelled_in_vain, returns_at_once])
 async def test_a_handler_in_a_task_of_middlewares_own_is_cancelled_by_a_stop_before_its_message_is_given_back(
     wrap: Middleware, name: str
 ) -> None:
@@ -400,3 +415,26 @@ async def test_what_middleware_swallows_of_a_task_that_was_over_at_once_has_the_
     made = world(handle, hears_and_swallows)
     await made.run_for(2)
     assert (made.dispatcher.counts["succeeded"], len(made.queue)) == (1, 0)
+
+
+@names
+async def test_of_two_calls_the_first_that_is_done_counts_where_middleware_cancels_the_other_and_returns(
+    name: str,
+) -> None:
+    runs: list[int] = []
+
+    async def handle(_: object) -> None:
+        runs.append(1)
+        await asyncio.sleep(60 if len(runs) == 1 else 1)
+
+    async def hedges(_: object, call_next: Next) -> None:
+        calls = {apart(call_next)}
+        await asyncio.wait(calls, timeout=1)
+        calls.add(apart(call_next))
+        _, late = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        for call in late:
+            call.cancel()
+
+    made = world(handle, hedges, name=name)
+    await made.run_for(5)
+    assert (len(runs), len(made.queue), made.dispatcher.counts["succeeded"]) == (2, 0, 1)

@@ -227,6 +227,35 @@ async def test_a_function_that_still_runs_is_left_to_its_lease_and_one_that_has_
     assert "left to its lease" in caplog.text
 
 
+async def test_middleware_that_goes_on_after_its_function_took_the_cancellation_is_cancelled_once_more() -> None:
+    begun, go_on = Event(), Event()
+    virtual = asyncio.get_running_loop().virtual  # type: ignore[attr-defined]
+
+    def waits(_: str) -> None:
+        begun.set()
+        go_on.wait(60)
+
+    def let_go() -> None:
+        go_on.set()
+        virtual.waits_for_threads = True
+
+    async def goes_on(_: object, call_next: Callable[[], Awaitable[None]]) -> None:
+        await call_next()
+        await asyncio.sleep(100)
+
+    with ThreadPool(1) as pool:
+        world = World(queue("orders", "one"), ThreadHandler(waits, pool), Options(grace_period=0), wait_time=0)
+        route = world.route()
+        world.dispatcher.routes = [attrs.evolve(route, call=through(route.call, [goes_on], route.around))]
+        async with world:
+            while not begun.is_set():
+                await asyncio.sleep(0)
+            virtual.waits_for_threads = False
+            asyncio.get_running_loop().call_later(0.5, let_go)
+            await stopped(world)
+        assert (world.dispatcher.abandoned, len(world.queue.visible)) == (0, 1)
+
+
 async def test_asking_to_stop_before_the_run_ends_it_at_once() -> None:
     world = World(queue("orders", "one"), takes_10_s)
     world.dispatcher.stop()
