@@ -86,7 +86,7 @@ class Queue:
         answer = await called(self.client, operation, parameters)
         date = date_of(answer)
         if self.server.note(date, asked) and answer.get("Messages"):
-            await self.server.tell(date, partial(self._called, *look_at(parameters)))
+            await self.server.tell(date, asked, partial(self._called, *look_at(parameters)))
         return answer
 
     async def read(

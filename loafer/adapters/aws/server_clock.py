@@ -28,8 +28,8 @@ SOON = 60.0
 CLOSE = 1.2
 """Seconds between the bounds that a quick call tells."""
 
-WAITED = 2.0
-"""Seconds between a request and a `Date` from which on that is the answer's own."""
+WAITED = 1.5
+"""Seconds between a request and a `Date` from which on that is the answer's own: polls of three seconds show it."""
 
 _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _LONGEST = 40  # bytes of a date; https://datatracker.ietf.org/doc/html/rfc9110#section-5.6.7 has 29
@@ -105,10 +105,11 @@ class ServerClock:
             self._dates_answers = True
         return self._dates_answers and self._surely(date) > USUAL
 
-    async def tell(self, date: float | None, look: Callable[[], Awaitable[object]]) -> None:
+    async def tell(self, date: float | None, asked: float, look: Callable[[], Awaitable[object]]) -> None:
         """Tell whoever receives for how long an answer with messages was on its way, if it was for long.
 
-        `look` is a call that waits for nothing: its answer tells whether the server's clock was only set.
+        `look` is a call that waits for nothing: its answer tells whether the server's clock was only set. The rest is
+        as in `note`.
         """
         if date is None or (tell := ANSWER_AGE.get()) is None:
             return
@@ -118,10 +119,12 @@ class ServerClock:
         if (late := self._surely(date)) <= USUAL:
             return
         (late_before, then), now = self._late, self.clock()
-        if abs(late - late_before) < ALIKE and now - then < SOON:
+        alike = abs(late - late_before) < ALIKE and now - then < SOON
+        if alike and asked > then:
             self._late = 0.0, -math.inf  # no network is as late again at once, but another host's clock is
             return
-        self._late = late, now
+        if not alike:  # what was on its way at the same time was late for the same reason
+            self._late = late, now
         tell(now - date - self.known[0])
 
     def _surely(self, date: float) -> float:

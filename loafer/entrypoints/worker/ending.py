@@ -86,7 +86,7 @@ def end_with(act: Callable[[], int | None]) -> NoReturn:
     """Do something, and end the process with the exit status that it returns, or that it ends with."""
     _hold_standard_streams()
     try:
-        status = act()
+        status = _done(act)
     except SystemExit as end:
         end_process(end)
     except OSError as error:
@@ -96,6 +96,15 @@ def end_with(act: Callable[[], int | None]) -> NoReturn:
     except BaseException as error:  # noqa: BLE001 - it ends the process, as it would anyway, but for its traceback
         _show(error)
     end_process(SystemExit(status))
+
+
+def _done(act: Callable[[], int | None]) -> int | None:
+    """Do something, and let no signal change how the process ends from then on."""
+    try:
+        return act()
+    finally:
+        for number in (*SIGNALS, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
 
 
 def _hold_standard_streams() -> None:

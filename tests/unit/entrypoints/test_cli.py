@@ -260,6 +260,7 @@ def test_more_is_logged_wherever_that_is_asked_for(where: tuple[str, ...]) -> No
     assert (done.exit_code, "Traceback" in done.stderr) == (2, True)
 
 
+@pytest.mark.usefixtures("own_signals")
 def test_an_error_that_nobody_expects_is_shown_and_the_status_is_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

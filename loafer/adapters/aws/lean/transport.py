@@ -105,7 +105,7 @@ class LeanTransport:
             self.http.close_idle()  # its connection among them
             raise UnreadableAnswer(str(error)) from error
         if self.server.note(date := _dated(answer), asked) and found.get("Messages"):
-            await self.server.tell(date, partial(self.call, *look_at(parameters)))
+            await self.server.tell(date, asked, partial(self.call, *look_at(parameters)))
         return found
 
     def close(self) -> None:

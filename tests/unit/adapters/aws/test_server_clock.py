@@ -52,19 +52,19 @@ class Server:
         self.call(0.1, 0.1)
         assert self.call(0.1, 0.1, 20, empty=True) == 0
 
+    async def look(self) -> None:
+        self.looks += 1
+        before = self.now
+        self.known.note(self.answered(0.1, 0.1, 0), before)
+
     def call(self, there: float = 0.0, back: float = 0.0, waits: float = 0.0, *, empty: bool = False) -> float:
         """Answer a call after so many seconds, and return what whoever received was told of the answer's age."""
         asked, told = self.now, list[float]()
 
-        async def look() -> None:
-            self.looks += 1
-            before = self.now
-            self.known.note(self.answered(0.1, 0.1, 0), before)
-
         date = self.answered(there, back, waits)
         if self.known.note(date, asked) and not empty:
             token = ANSWER_AGE.set(told.append)
-            asyncio.run(self.known.tell(date, look))
+            asyncio.run(self.known.tell(date, asked, self.look))
             ANSWER_AGE.reset(token)
         return told[0] if told else 0.0
 
@@ -128,6 +128,36 @@ def test_a_host_whose_clock_is_another_one_costs_no_more_than_every_other_messag
     assert told.count(0.0) >= 5
 
 
+@given(
+    late=st.floats(MOST + 0.7, 30),
+    polls=st.lists(st.floats(0, 0.9), min_size=2, max_size=5),
+)
+def test_answers_that_one_stall_of_the_network_has_kept_are_all_as_late(late: float, polls: list[float]) -> None:
+    server, told = Server(), list[float]()
+    server.waited()
+    asked = server.now
+    dates = [math.floor(asked + each) for each in polls]
+    server.now += 1 + late
+    token = ANSWER_AGE.set(told.append)
+    for date in dates:
+        if server.known.note(date, asked):
+            asyncio.run(server.known.tell(date, asked, server.look))
+    ANSWER_AGE.reset(token)
+    assert len(told) == len(polls)
+    assert all(late - 1e-6 <= age <= late + 4.9 for age in told)
+
+
+@given(st.floats(0, 0.2), st.floats(0, 1))
+def test_polls_of_three_seconds_show_that_a_server_dates_its_answers(there: float, phase: float) -> None:
+    server = Server()
+    server.now += phase
+    server.call(there, 0.1, empty=True)
+    for _ in range(20):
+        server.call(there, 0.1, 3, empty=True)
+        server.now += 0.37
+    assert server.call(back=6) > 0
+
+
 @given(late=st.floats(MOST + 0.7, 30), quiet=st.floats(61, 1e5))
 def test_a_network_that_is_as_late_again_after_a_minute_is_late_both_times(late: float, quiet: float) -> None:
     server = Server()
@@ -168,7 +198,7 @@ async def test_a_look_that_fails_or_hangs_changes_nothing() -> None:
     for look in (fails, hangs):
         clock._late = 0.0, -math.inf
         assert clock.note(70, 1_020.0)
-        await clock.tell(70, look)
+        await clock.tell(70, 1_020.0, look)
     ANSWER_AGE.reset(token)
     assert len(told) == 2
 

@@ -113,3 +113,13 @@ end_with(lambda: int(os.open(os.devnull, os.O_RDONLY) < 3 or not all(map(os.get_
 """
     closed = f"exec {shlex.quote(sys.executable)} -c {shlex.quote(code)} <&- >&- 2>&-"
     assert subprocess.run(["sh", "-c", closed], timeout=100, check=False).returncode == 0
+
+
+def test_a_signal_while_the_process_ends_changes_nothing() -> None:
+    code = """
+import atexit, os, signal
+from loafer.entrypoints.worker.ending import end_with
+atexit.register(lambda: [os.kill(os.getpid(), number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)])
+end_with(lambda: 3)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 3
