@@ -14,7 +14,7 @@ from loafer.application.signature import name_of
 from loafer.application.walk import Walk
 from loafer.domain.context import Context
 from loafer.domain.item import Item
-from loafer.domain.lifecycle import NotCalledOn
+from loafer.domain.lifecycle import NotCalledOn, Outcome
 from loafer.domain.message import Message
 
 Wraps = Sequence[Callable[..., Awaitable[None]]]
@@ -105,7 +105,17 @@ class _Many:
 
     async def __call__(self, items: list[Item[Any]], context: Context[Any]) -> None:
         given = (items, context) if self.call.contextual else (items,)
-        await self.chain.go(context, partial(self.call.handle, *given))
+        await self.chain.go(context, partial(self._handle, items, given))
+
+    async def _handle(self, items: list[Item[Any]], given: tuple[object, ...]) -> None:
+        """Call the handler; what one that is cut short has rejected, it may have rejected because of that."""
+        try:
+            await self.call.handle(*given)
+        except (asyncio.CancelledError, GeneratorExit):
+            for item in items:
+                if item.outcome is Outcome.REJECTED:
+                    item.error = None
+            raise
 
 
 def through(call: Call | BatchCall, wraps: Wraps, around: Surroundings) -> Call | BatchCall:

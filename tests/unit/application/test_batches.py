@@ -1,8 +1,8 @@
 """Handlers that take many messages in one call."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import attrs
@@ -91,6 +91,27 @@ async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_
         assert world.dispatcher.counts["failed"] == 2
     assert len(source) == 2
     assert "took longer than 1 s" in caplog.text
+
+
+@pytest.mark.parametrize("swallows", [False, True])
+async def test_a_batch_that_middleware_itself_cuts_short_acknowledges_nothing(*, swallows: bool) -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        items[0].reject()
+        await asyncio.sleep(60)
+
+    async def limits(_: object, call_next: Callable[[], Awaitable[None]]) -> None:
+        with suppress(TimeoutError) if swallows else nullcontext():
+            async with asyncio.timeout(1):
+                await call_next()
+
+    source = queue("clicks", "one", "two", visibility_timeout=600)
+    world = batching(source, handle, 2)
+    [route] = world.dispatcher.routes
+    world.dispatcher.routes = [attrs.evolve(route, call=through(route.call, [limits], route.around))]
+    async with world:
+        await asyncio.sleep(5)
+        assert world.dispatcher.counts["failed"] == 2
+    assert len(source) == 2
 
 
 async def test_a_batch_that_somebody_else_cancels_acknowledges_nothing() -> None:
