@@ -131,7 +131,7 @@ async def deliver_to_one(route: Route, branching: Branching, message: Message, l
     if translating.error is not None:
         return Delivery(route.name, message, Outcome.UNTRANSLATED, translating.error)
     if isinstance(taker, LeftOut):
-        return Delivery(route.name, message, Outcome.IGNORED, content=translating.seen, left_out=True)
+        return Delivery(route.name, message, Outcome.IGNORED, content=translating.seen, no_attempt=True)
     if taker is None:
         outcome = Outcome.REJECTED if branching.reject else Outcome.IGNORED
         return Delivery(route.name, message, outcome, content=translating.seen)

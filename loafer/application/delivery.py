@@ -40,7 +40,7 @@ class Delivery:
             if there was nothing to give.
         retry: When it comes back, if it is kept; None: as its route says.
         undecided: Whether no handler was chosen, for a condition raised the error.
-        left_out: Whether a route takes it that does not run here.
+        no_attempt: Whether this was none: a route takes it that does not run here, or a stop cut its handler short.
         call_error: What the call of a whole batch raised, where the message had ended alone before.
 
     """
@@ -52,7 +52,7 @@ class Delivery:
     content: object = attrs.field(default=None, repr=False)
     retry: Retry | None = attrs.field(default=None, repr=False)
     undecided: bool = attrs.field(default=False, repr=False)
-    left_out: bool = attrs.field(default=False, repr=False)
+    no_attempt: bool = attrs.field(default=False, repr=False)
     call_error: BaseException | None = attrs.field(default=None, repr=False)
 
     @property

@@ -78,7 +78,7 @@ class Endings:
         outcome = delivery.outcome
         kept = None
         if not outcome.acknowledged:
-            kept, lease.left_out = (delivery.error, delivery.retry), delivery.left_out
+            kept, lease.no_attempt = (delivery.error, delivery.retry), delivery.no_attempt
         self._ended[lane].append((lease, outcome, seconds, kept))  # first: whoever is told may end the program
         for tell in lane.tell.ended:
             tell(*told)
@@ -144,8 +144,11 @@ def unless_cancelled(delivery: Delivery) -> Delivery:
     If it swallowed that, it would be done, and an error made of it, as clients of databases do, would be an attempt.
     """
     outcome, error = delivery.outcome, delivery.error
-    made = outcome.acknowledged or (outcome is Outcome.FAILED and not issubclass(type(error), ENDS))
-    if not made or not is_stopped():
+    if not is_stopped():
+        return delivery
+    if outcome is Outcome.IGNORED:
+        return attrs.evolve(delivery, no_attempt=True)
+    if not outcome.acknowledged and (outcome is not Outcome.FAILED or issubclass(type(error), ENDS)):
         return delivery
     cancelled = asyncio.CancelledError()
     cancelled.__cause__ = error

@@ -88,8 +88,8 @@ class Keeping:
             lease.not_begun()
         if self._is_stopped(lease, error):
             self.settling.release([lease])
-        elif lease.left_out:
-            self._leave_to_others(lease, delay, now)
+        elif lease.no_attempt:
+            self._give_back_unrun(lease, delay, now)
         elif (
             ran
             and isinstance(error, Exception | None)
@@ -120,8 +120,8 @@ class Keeping:
         else:
             self.settling.release([lease], delay)
 
-    def _leave_to_others(self, lease: Lease, delay: float | None, now: float) -> None:
-        """Give back a message for a route that runs on other workers: this was no attempt at it."""
+    def _give_back_unrun(self, lease: Lease, delay: float | None, now: float) -> None:
+        """Give back a message that nothing was attempted with, as one for a route that runs on other workers."""
         order = self.lane.order
         if isinstance(order, GroupOrder):
             self._give_back_in_order(order, lease, delay, now)

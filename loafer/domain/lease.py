@@ -33,7 +33,7 @@ class Lease:
         extending: True while an extension is under way; a release waits for it, for the last call wins.
         settling: True once it is to be acknowledged: an extension that is refused then crossed the deletion.
         kept_for: Why its last run keeps it, in a word; empty where it does not.
-        left_out: True once it was seen to be for a route that does not run here.
+        no_attempt: True once what came of it was seen to count as none.
         overdue: True once its deadline has passed without an extension.
         not_before: When it is to run again, if it waits for that; given back, it comes back then.
 
@@ -52,7 +52,7 @@ class Lease:
     extending: bool = False
     settling: bool = False
     overdue: bool = False
-    left_out: bool = False
+    no_attempt: bool = False
     kept_for: str = ""
     not_before: float = 0.0
 

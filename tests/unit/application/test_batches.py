@@ -17,6 +17,7 @@ from loafer.application.route import BatchCall, Surroundings
 from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.retry import Retry
 from loafer.domain.share import Share
 from loafer.exceptions import IgnoreMessage, InvalidContent, RejectMessage
 
@@ -91,6 +92,19 @@ async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_
         assert world.dispatcher.counts["failed"] == 2
     assert len(source) == 2
     assert "took longer than 1 s" in caplog.text
+
+
+async def test_what_a_batch_has_ignored_that_a_stop_cancels_is_no_attempt() -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        items[0].ignore(delay=60)
+        await asyncio.sleep(1000)
+
+    letters = queue("dead")
+    source = queue("clicks", "one", "two", visibility_timeout=600, max_receive_count=9, dead_letters=letters)
+    world = batching(source, handle, 2, retry=Retry(dead_letter_after=1))
+    world.dispatcher.options = Options(grace_period=1)
+    await world.run_for(2)
+    assert (len(letters), len(source), len(source.visible)) == (0, 2, 1)
 
 
 @pytest.mark.parametrize("swallows", [False, True])

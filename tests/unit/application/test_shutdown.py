@@ -115,6 +115,26 @@ async def test_an_error_that_a_handler_makes_of_a_stops_cancellation_is_no_attem
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_what_a_handler_ignores_that_a_stop_cancels_comes_back_as_it_asks_and_is_no_attempt(name: str) -> None:
+    async def handle(_: object) -> None:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            raise IgnoreMessage("later", delay=60) from None
+
+    letters = queue(name.replace("orders", "dead"))
+    source = queue(name, visibility_timeout=600, max_receive_count=9, dead_letters=letters)
+    source.send(OutgoingMessage("one", group="g" if source.fifo else None))
+    world = World(source, handle, Options(grace_period=1))
+    world.dispatcher.routes = [attrs.evolve(world.route(), retry=Retry(dead_letter_after=1))]
+    async with world:
+        await asyncio.sleep(1)
+    assert (len(letters), len(source), len(source.visible)) == (0, 1, 0)
+    await asyncio.sleep(60)
+    assert len(source.visible) == 1
+
+
 async def test_what_a_receive_brings_after_the_stop_is_given_back() -> None:
     world = World(queue("orders"), takes_10_s, wait_time=20)
     async with world:
