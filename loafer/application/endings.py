@@ -23,6 +23,7 @@ from loafer.application.tasks import is_stopped
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.retry import Retry
+from loafer.exceptions import IgnoreMessage
 from loafer.ports.observer import Cause, Ending
 
 logger = logging.getLogger(__name__)
@@ -144,12 +145,11 @@ def unless_cancelled(delivery: Delivery) -> Delivery:
     If it swallowed that, it would be done, and an error made of it, as clients of databases do, would be an attempt.
     """
     outcome, error = delivery.outcome, delivery.error
-    if not is_stopped():
+    if not is_stopped() or issubclass(type(error), ENDS):
         return delivery
-    if outcome is Outcome.IGNORED:
-        return attrs.evolve(delivery, no_attempt=True)
-    if not outcome.acknowledged and (outcome is not Outcome.FAILED or issubclass(type(error), ENDS)):
-        return delivery
+    if outcome is Outcome.IGNORED and isinstance(error, IgnoreMessage) and error.delay is not None:
+        return attrs.evolve(delivery, no_attempt=True)  # it says when it wants to come back
     cancelled = asyncio.CancelledError()
     cancelled.__cause__ = error
-    return attrs.evolve(delivery, outcome=Outcome.FAILED, error=cancelled)
+    outcome = Outcome.UNTRANSLATED if outcome is Outcome.UNTRANSLATED else Outcome.FAILED
+    return attrs.evolve(delivery, outcome=outcome, error=cancelled)

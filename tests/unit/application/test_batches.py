@@ -94,9 +94,10 @@ async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_
     assert "took longer than 1 s" in caplog.text
 
 
-async def test_what_a_batch_has_ignored_that_a_stop_cancels_is_no_attempt() -> None:
+@pytest.mark.parametrize(("delay", "visible"), [(60, 1), (None, 2)])
+async def test_what_a_batch_has_ignored_that_a_stop_cancels_is_no_attempt(delay: float | None, visible: int) -> None:
     async def handle(items: list[Item[str]]) -> None:
-        items[0].ignore(delay=60)
+        items[0].ignore(delay=delay)
         await asyncio.sleep(1000)
 
     letters = queue("dead")
@@ -104,7 +105,7 @@ async def test_what_a_batch_has_ignored_that_a_stop_cancels_is_no_attempt() -> N
     world = batching(source, handle, 2, retry=Retry(dead_letter_after=1))
     world.dispatcher.options = Options(grace_period=1)
     await world.run_for(2)
-    assert (len(letters), len(source), len(source.visible)) == (0, 2, 1)
+    assert (len(letters), len(source), len(source.visible)) == (0, 2, visible)
 
 
 @pytest.mark.parametrize("swallows", [False, True])

@@ -88,13 +88,17 @@ async def fail(_: object) -> None:
     raise ConnectionError("the connection was closed")
 
 
+async def ignore(_: object) -> None:
+    raise IgnoreMessage("later")
+
+
 async def fail_in_a_group(_: object) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(fail(None))
 
 
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
-@pytest.mark.parametrize("makes", [clean, fail, fail_in_a_group])
+@pytest.mark.parametrize("makes", [clean, fail, fail_in_a_group, ignore])
 async def test_an_error_that_a_handler_makes_of_a_stops_cancellation_is_no_attempt_and_its_message_is_given_back(
     makes: Callable[[object], Awaitable[None]], name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -113,6 +117,23 @@ async def test_an_error_that_a_handler_makes_of_a_stops_cancellation_is_no_attem
         await asyncio.sleep(1)
     assert (len(letters), len(source.visible)) == (0, 1)
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_an_error_that_a_translator_makes_of_a_stops_cancellation_is_no_attempt_either() -> None:
+    async def translate(_: object) -> dict[str, object]:
+        try:
+            await asyncio.sleep(1000)
+        except asyncio.CancelledError:
+            raise ConnectionError from None
+        return {}
+
+    letters = queue("dead")
+    source = queue("orders", "one", visibility_timeout=600, max_receive_count=9, dead_letters=letters)
+    world = World(source, clean, Options(grace_period=1))
+    world.dispatcher.routes = [attrs.evolve(world.route(), translate=translate, retry=Retry(dead_letter_after=1))]
+    async with world:
+        await asyncio.sleep(1)
+    assert (len(letters), len(source.visible)) == (0, 1)
 
 
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
