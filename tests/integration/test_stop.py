@@ -47,7 +47,7 @@ def lines_at_the_bound(worker: Worker) -> list[str]:
 async def test_a_stop_ends_at_its_bound_whatever_handlers_left_behind(fast_sqs: FastSQS, tmp_path: Path) -> None:
     with await hired(fast_sqs, tmp_path, "leaves_everything_behind", 6) as worker:
         assert ended_in(worker, BOUND) == 0
-        assert "left behind: 2 handlers that did not end" in worker.printed
+        assert "left behind: 1 handlers that did not end" in worker.printed  # a long `finally` is cancelled once more
         assert "Traceback" not in worker.printed
     assert (await queue(fast_sqs))["deleted"] == 4
 
