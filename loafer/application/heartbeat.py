@@ -132,7 +132,7 @@ class Heartbeat:
         messages = [lease.message for lease in leases]
         sent = self.clock()
         results: Sequence[Failure | None] = [Failure("the call did not end")] * len(leases)
-        lost: list[Lease] = []
+        lost: list[tuple[Lease, str]] = []
         try:
             if seconds <= 0:
                 results = [Failure("it has been held for 12 hours", retryable=False)] * len(leases)
@@ -146,11 +146,9 @@ class Heartbeat:
                     elif failure.retryable:
                         lane.leases.not_extended(lease, self.clock())
                     elif lane.leases.refused(lease, message):
-                        lane.counts["leases_lost"] += 1
-                        logger.warning("message %s: its lease is lost: %s", message.id, failure.reason)
-                        lost.append(lease)
-        for lease in lost:
-            lane.lost(lease, Cause.LEASE_LOST)
+                        lost.append((lease, failure.reason))
+        for lease, reason in lost:
+            lane.refused(lease, reason)
         if lane.tell.extended:
             extended = [message for message, failure in zip(messages, results, strict=True) if failure is None]
             for tell in lane.tell.extended:

@@ -1,6 +1,7 @@
 """What a route holds while it runs; the one place that its polls, its jobs, its settlement and the heartbeat share."""
 
 import asyncio
+import logging
 import math
 import threading
 from collections import Counter
@@ -22,6 +23,8 @@ from loafer.domain.retry import Retry
 from loafer.domain.singles import Singles
 from loafer.ports.consumer import Consumer, SourceInfo
 from loafer.ports.observer import Cause, Observer, Operation
+
+logger = logging.getLogger(__name__)
 
 UNKNOWN = SourceInfo(visibility_timeout=30)
 
@@ -189,6 +192,13 @@ class Lane:
         for lease in leases:
             if not (lease.lost or lease.overdue):
                 self.lost(lease, Cause(lease.kept_for) if lease.kept_for and not lease.settling else cause)
+
+    def refused(self, lease: Lease, reason: str) -> None:
+        """Tell that a lease is lost, for its source has refused to extend it; may be called on any thread."""
+        with self.lock:
+            self.counts["leases_lost"] += 1
+        logger.warning("message %s: its lease is lost: %s", lease.message.id, reason)
+        self.lost(lease, Cause.LEASE_LOST)
 
     def lost(self, lease: Lease, cause: Cause) -> None:
         """Tell that a message will be delivered again; may be called on any thread."""

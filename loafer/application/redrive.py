@@ -58,10 +58,10 @@ class Redrive:
                 logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", lease.message.id)
                 return Failure("its lease has ended", retryable=False)
             message = lease.message
-            failure = await self._move(message, copy)
+            failure = await self._move(lease, message, copy)
             if failure is not None and not (failure.retryable or failure.copied) and copy is not None:
                 copy, message = None, lease.message
-                failure = await self._move(message, copy)
+                failure = await self._move(lease, message, copy)
             tries += 1
             if failure is None or failure.copied:
                 self._moved(lease)
@@ -80,7 +80,16 @@ class Redrive:
         self.lane.counts["dead_lettered"] += 1
         self.lane.settled([lease.message], Operation.DEAD_LETTER)
 
-    async def _move(self, message: Message, copy: Message | None) -> Failure | None:
+    async def _move(self, lease: Lease, message: Message, copy: Message | None) -> Failure | None:
+        lease.moving = True
+        failure = await self._called(message, copy)
+        with self.lane.lock:
+            lost = self.lane.leases.moved(lease, copied=failure is None or failure.copied)
+        if lost:
+            self.lane.refused(lease, "an extension was refused while it was to be moved")
+        return failure
+
+    async def _called(self, message: Message, copy: Message | None) -> Failure | None:
         began = self.lane.clock()
         raised: Exception | None = None
         try:

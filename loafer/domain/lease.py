@@ -32,6 +32,8 @@ class Lease:
         failures: How often settling it has failed.
         extending: True while an extension is under way; a release waits for it, for the last call wins.
         settling: True once it is to be acknowledged: an extension that is refused then crossed the deletion.
+        moving: True while it is moved to a dead-letter queue, which deletes it here.
+        crossed: True if an extension was refused meanwhile: it may have crossed the deletion, or the lease is lost.
         kept_for: Why its last run keeps it, in a word; empty where it does not.
         no_attempt: True once what came of it was seen to count as none.
         overdue: True once its deadline has passed without an extension.
@@ -51,6 +53,8 @@ class Lease:
     failures: int = 0
     extending: bool = False
     settling: bool = False
+    moving: bool = False
+    crossed: bool = False
     overdue: bool = False
     no_attempt: bool = False
     kept_for: str = ""
@@ -186,13 +190,20 @@ class Leases:
     def refused(self, lease: Lease, message: Message) -> bool:
         """Note that the source refused to extend the delivery `message`; tell whether the lease is lost by that.
 
-        It is not if a newer delivery was taken over, or if the message is being settled: the two calls crossed.
+        It is not if a newer delivery was taken over, or if the message is being settled: the two calls crossed. Of one
+        that is being moved the end of that tells, see `moved`.
         """
         lease.extending = False
         if lease.message is not message or lease.settling or lease.released or not self._holds(lease):
             return False
-        lease.lost = True
-        return True
+        lease.crossed, lease.lost = lease.moving, not lease.moving
+        return lease.lost
+
+    def moved(self, lease: Lease, *, copied: bool) -> bool:
+        """Note that a move has ended, in a copy or not; tell whether the lease was lost meanwhile."""
+        lost = lease.crossed and not copied and self._holds(lease)
+        lease.moving, lease.crossed, lease.lost = False, False, lease.lost or lost
+        return lost
 
     def not_extended(self, lease: Lease, now: float) -> None:
         """Note that an extension failed and may be tried again soon, at the next look where leases are short."""

@@ -144,6 +144,30 @@ async def test_every_head_that_is_moved_is_counted(caplog: pytest.LogCaptureFixt
     )
 
 
+@pytest.mark.parametrize(("applied", "lost"), [(True, 0), (False, 1)])
+async def test_an_extension_that_crosses_the_deletion_of_what_is_moved_is_no_lost_lease(
+    applied: bool, lost: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    move = FlakyConsumer.dead_letter
+
+    async def dead_letter(consumer: FlakyConsumer, message: Message) -> Failure | None:
+        if applied:
+            failure = await move(consumer, message)
+        else:  # it is gone, but nobody has moved it
+            consumer.queue.delete(message.receipt)
+            failure = Failure("no answer")
+        await asyncio.sleep(2.5)
+        return failure
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", dead_letter)
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo("a1", visibility_timeout=3, max_receive_count=1, dead_letters=dead)
+    world = await World(source, Handler(a1=1)).run_for(10)
+    assert (len(dead), world.dispatcher.counts["dead_lettered"]) == (1 - lost, 1 - lost)
+    assert world.dispatcher.counts["leases_lost"] == lost
+    assert caplog.text.count("its lease is lost") == lost
+
+
 @pytest.mark.parametrize("trouble", [Failure("throttled"), ConsumerUnavailable("gone for a while")])
 async def test_a_move_to_the_dead_letter_queue_that_fails_is_tried_again_after_growing_pauses(
     trouble: Failure | Exception, monkeypatch: pytest.MonkeyPatch

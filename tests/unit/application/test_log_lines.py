@@ -212,7 +212,7 @@ async def test_leases_that_are_lost_or_end_are_told_with_their_messages(caplog: 
         world.dispatcher.stop()
         world.dispatcher.stop()
     ids = ", ".join(f"orders-{number}" for number in range(2, 12))
-    assert said(caplog, "heartbeat") == [
+    assert said(caplog, "heartbeat", "lane") == [
         (WARNING, "message orders-1: its lease is lost: not allowed"),
         (
             WARNING,
