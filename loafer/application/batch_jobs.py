@@ -7,6 +7,7 @@ from contextvars import Context
 import attrs
 
 from loafer.application.batches import deliver_batch
+from loafer.application.delivery import Delivery
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errands import tell_started
 from loafer.application.forks import FORKS, leave
@@ -20,6 +21,7 @@ from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.tasks import start_task
 from loafer.domain.lease import Lease
+from loafer.domain.lifecycle import Outcome
 from loafer.ports.observer import Cause
 
 logger = logging.getLogger(__name__)
@@ -86,7 +88,12 @@ class BatchJobs:
         if lane.tell.started:
             tell_started(lane, messages)
         depth = FORKS.depth
-        deliveries = await deliver_batch(route, route.call, messages, limit)
+        try:
+            deliveries = await deliver_batch(route, route.call, messages, limit)
+        except GeneratorExit as error:
+            if not self.running.goes_on(leases[0]):
+                raise
+            deliveries = [Delivery(route.name, message, Outcome.FAILED, error) for message in messages]
         if FORKS.depth != depth:
             leave(deliveries[0].error)
         if self.running.cancelled:

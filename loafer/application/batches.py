@@ -5,7 +5,15 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from loafer.application.delivery import Delivery, handle_within, outcome_before, outcome_on, translated_within
+from loafer.application.delivery import (
+    Delivery,
+    handle_within,
+    handled_badly,
+    translated_within,
+    unfit,
+    untranslated,
+)
+from loafer.application.raised import usable
 from loafer.application.route import BatchCall, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.item import Item
@@ -32,7 +40,7 @@ async def deliver_batch(
         try:
             await handle_within(limit, call.handle, given, items[0].message)
         except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is a value from here on
-            error = raised
+            error = usable(raised)
     return [_delivery(route, item, error) if isinstance(item, Item) else item for item in ended]
 
 
@@ -48,19 +56,22 @@ async def _prepared(route: Route, call: BatchCall, message: Message, limit: floa
         content = content_of(translated)
         message = message_with(translated.get("notification"), message)
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
-        return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
+        return untranslated(route, message, error)
     try:
         fitting = content if call.decode is None else call.decode(content)
     except BaseException as error:  # noqa: BLE001 - what does not fit is kept, or rejected where that is asked for
-        return Delivery(route.name, message, outcome_before(route, content, error), error, content)
+        return unfit(route, message, content, error)
     return Item(fitting, message=message, attempts_left=route.around.attempts_left(message))
 
 
 def _delivery(route: Route, item: Item[Any], error: BaseException | None) -> Delivery:
     # What a handler that was cancelled rejected, it may have rejected because it was cancelled.
     cancelled = isinstance(error, HandlerTimeout | asyncio.CancelledError)
-    rejected_in_vain = cancelled and item.outcome is Outcome.REJECTED
-    if item.error is not None and not rejected_in_vain:
-        return Delivery(route.name, item.message, item.outcome, item.error, item.content, call_error=error)
-    outcome = Outcome.SUCCEEDED if error is None else outcome_on(route, item.content, error)
-    return Delivery(route.name, item.message, outcome, error, item.content)
+    if item.error is not None:
+        own = usable(item.error)
+        outcome = item.outcome if own is item.error else Outcome.FAILED
+        if not (cancelled and outcome is Outcome.REJECTED):
+            return Delivery(route.name, item.message, outcome, own, item.content, call_error=error)
+    if error is not None:
+        return handled_badly(route, item.message, item.content, error)
+    return Delivery(route.name, item.message, Outcome.SUCCEEDED, None, item.content)

@@ -9,9 +9,10 @@ from typing import Any
 
 import attrs
 
-from loafer.application.delivery import Delivery, deliver, translated_within
+from loafer.application.delivery import Delivery, deliver, translated_within, untranslated
 from loafer.application.handled import TAKER
 from loafer.application.handler import pool_of
+from loafer.application.raised import usable
 from loafer.application.route import Branching, LeftOut, Route
 from loafer.application.sight import MessageSight, chosen
 from loafer.domain.lifecycle import Outcome, content_of
@@ -127,9 +128,9 @@ async def deliver_to_one(route: Route, branching: Branching, message: Message, l
         if (taker is None or isinstance(taker, LeftOut)) and translating.error is None:
             branching.unmatched(sight)
     except BaseException as error:  # noqa: BLE001 - a user's own condition may raise anything; the message is kept
-        return Delivery(route.name, message, Outcome.FAILED, error, translating.seen, undecided=True)
+        return Delivery(route.name, message, Outcome.FAILED, usable(error), translating.seen, undecided=True)
     if translating.error is not None:
-        return Delivery(route.name, message, Outcome.UNTRANSLATED, translating.error)
+        return untranslated(route, message, translating.error)
     if isinstance(taker, LeftOut):
         return Delivery(route.name, message, Outcome.IGNORED, content=translating.seen, no_attempt=True)
     if taker is None:

@@ -11,6 +11,7 @@ import attrs
 from loafer.application.handler import is_awaitable, pool_of
 from loafer.application.limit import Limit, took_longer
 from loafer.application.pool import NotStarted
+from loafer.application.raised import FATAL, usable
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
@@ -20,7 +21,7 @@ from loafer.exceptions import HandlerTimeout, IgnoreMessage, InvalidContent
 
 logger = logging.getLogger(__name__)
 
-ENDS = (SystemExit, KeyboardInterrupt, asyncio.CancelledError, HandlerTimeout)
+ENDS = (*FATAL, asyncio.CancelledError, HandlerTimeout)
 """What ends a handler or the program from outside."""
 
 KEEPS = (*ENDS, IgnoreMessage, NotStarted)
@@ -60,7 +61,7 @@ class Delivery:
         """What asks the program to end: SystemExit or KeyboardInterrupt. Whatever else is raised fails this message."""
         # Of its type: an error of the user's own may raise where it is asked what it is.
         errors = (self.error, self.call_error)
-        return next((error for error in errors if issubclass(type(error), SystemExit | KeyboardInterrupt)), None)
+        return next((error for error in errors if issubclass(type(error), FATAL)), None)
 
 
 Prepared: TypeAlias = tuple[Message, object, tuple[object, ...]]
@@ -84,7 +85,7 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
         if translated is not None and type(translated) is not dict and is_awaitable(translated):  # the usual, at once
             translated = await translated_within(limit, translated)
     except BaseException as error:  # noqa: BLE001 - whatever a translator raises keeps the message
-        return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
+        return untranslated(route, message, error)
     prepared = prepare(route, call, message, translated)
     if isinstance(prepared, Delivery):
         return prepared
@@ -95,7 +96,7 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
         else:
             await handle_within(limit, call.handle, given, message)
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
-        return Delivery(route.name, message, outcome_on(route, content, error), error, content)
+        return handled_badly(route, message, content, error)
     return Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
 
 
@@ -115,26 +116,38 @@ def prepare(route: Route, call: Call, message: Message, translated: Any) -> Deli
             if call.notice is not None:
                 message = message_with(call.notice(message.body), message)
     except BaseException as error:  # noqa: BLE001 - as above
-        return Delivery(route.name, message, Outcome.UNTRANSLATED, error)
+        return untranslated(route, message, error)
     try:
         if call.decode is not None:
             content = call.decode(content)
         return message, content, (content,) if call.arguments is None else call.arguments(content, message)
     except BaseException as error:  # noqa: BLE001 - as what a handler raises
-        return Delivery(route.name, message, outcome_before(route, content, error), error, content)
+        return unfit(route, message, content, error)
 
 
-def outcome_before(route: Route, content: object, error: BaseException) -> Outcome:
-    """Return what is to become of a message whose content could not be made what its handler takes.
+def untranslated(route: Route, message: Message, error: BaseException) -> Delivery:
+    """Return what has come of a message whose translator raised."""
+    return Delivery(route.name, message, Outcome.UNTRANSLATED, usable(error))
+
+
+def unfit(route: Route, message: Message, content: object, error: BaseException) -> Delivery:
+    """Return what has come of a message whose content could not be made what its handler takes.
 
     Content that does not fit may be rejected by its route, and nothing else: the handler never ran.
     """
-    outcome = outcome_on(route, content, error)
-    unfit = issubclass(type(error), InvalidContent)
-    return Outcome.FAILED if outcome is Outcome.REJECTED and not unfit else outcome
+    delivery = handled_badly(route, message, content, error)
+    if delivery.outcome is Outcome.REJECTED and not isinstance(delivery.error, InvalidContent):
+        delivery.outcome = Outcome.FAILED
+    return delivery
 
 
-def outcome_on(route: Route, content: object, error: BaseException) -> Outcome:
+def handled_badly(route: Route, message: Message, content: object, error: BaseException) -> Delivery:
+    """Return what has come of a message whose handler raised."""
+    error = usable(error)
+    return Delivery(route.name, message, _outcome_on(route, content, error), error, content)
+
+
+def _outcome_on(route: Route, content: object, error: BaseException) -> Outcome:
     """Return what is to become of a message whose handler raised: rejected too where its route says so of the error.
 
     What ended it from outside, or kept it from its start, is no error of the message, and keeps it whatever the route

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from loafer.application.delivery import Delivery, deliver, outcome_on, prepare
+from loafer.application.delivery import Delivery, deliver, handled_badly, prepare, untranslated
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errand import Awaiting, Errand
 from loafer.application.forks import FORKS, leave
@@ -81,7 +81,7 @@ class Errands:
             self._end(ticket, now, delivery)
 
     def _untranslated(self, ticket: Ticket, now: float, message: Message, error: BaseException) -> None:
-        self._end(ticket, now, Delivery(ticket.lane.route.name, message, Outcome.UNTRANSLATED, error))
+        self._end(ticket, now, untranslated(ticket.lane.route, message, error))
 
     def came_to_nothing(self, ticket: Ticket) -> bool:
         """Tell whether a function was not started: its message waits again, or its lease has ended."""
@@ -157,8 +157,11 @@ class Errands:
 
     def _came_to(self, errand: Errand, error: BaseException | None) -> None:
         route, message, content = errand.ticket.lane.route, errand.message, errand.content
-        outcome = Outcome.SUCCEEDED if error is None else outcome_on(route, content, error)
-        self._end(errand.ticket, errand.started, Delivery(route.name, message, outcome, error, content))
+        if error is None:
+            delivery = Delivery(route.name, message, Outcome.SUCCEEDED, None, content)
+        else:
+            delivery = handled_badly(route, message, content, error)
+        self._end(errand.ticket, errand.started, delivery)
         errand.error = None  # its traceback holds the frame that holds the errand
 
     def _end(self, ticket: Ticket, started: float, delivery: Delivery) -> None:

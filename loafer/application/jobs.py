@@ -28,6 +28,7 @@ from loafer.application.tasks import start_task
 from loafer.application.ticket import TICKET, Ticket
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
+from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.ports.observer import Cause
 
@@ -222,12 +223,17 @@ class Jobs:
         message, route = begun(lane, lease, began), lane.route
         limit = self.options.limit_of(route)
         depth = FORKS.depth
-        if route.branching is None:
-            delivery = await deliver(route, message, limit)
-        else:
-            from loafer.application.branching import deliver_to_one  # noqa: PLC0415 - few routes share a source
+        try:
+            if route.branching is None:
+                delivery = await deliver(route, message, limit)
+            else:
+                from loafer.application.branching import deliver_to_one  # noqa: PLC0415 - few routes share a source
 
-            delivery = await deliver_to_one(route, route.branching, message, limit)
+                delivery = await deliver_to_one(route, route.branching, message, limit)
+        except GeneratorExit as error:
+            if not self.running.goes_on(lease):
+                raise
+            delivery = Delivery(route.name, message, Outcome.FAILED, error)
         if FORKS.depth != depth:
             leave(delivery.error)
         if self.running.cancelled:

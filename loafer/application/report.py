@@ -10,6 +10,7 @@ import attrs
 
 from loafer.application.delivery import Delivery
 from loafer.application.options import Tracebacks
+from loafer.application.raised import Unusable
 from loafer.domain.lifecycle import InvalidTranslation, NotCalledOn, Outcome
 from loafer.domain.retry import asked_delay
 from loafer.exceptions import HandlerTimeout, InvalidContent
@@ -133,7 +134,8 @@ def _place(error: BaseException | None) -> str:
     while trace is not None:
         place = f" ({trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno})"
         trace = trace.tb_next
-    return f"{type(error).__name__}{place}"
+    why = f": {error}" if isinstance(error, Unusable) else ""
+    return f"{type(error).__name__}{why}{place}"
 
 
 def _frames(error: BaseException | None) -> Iterator[str]:

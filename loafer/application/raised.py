@@ -1,0 +1,31 @@
+"""What a user's code has raised, as a value that can be looked at: an error of their own may raise where it is."""
+
+from loafer.domain.retry import asked_delay
+from loafer.exceptions import IgnoreMessage
+
+FATAL = (SystemExit, KeyboardInterrupt)
+"""What asks the program to end."""
+
+
+class Unusable(Exception):
+    """Stands for an error of a user's own that cannot be looked at, by its name; the text, which is ours, says why."""
+
+
+def usable(error: BaseException) -> BaseException:
+    """Return an error, or one in its place: no message may be lost or held for good for what it was handled with.
+
+    Whoever is given it may ask what it is, and after how many seconds it wants its message back.
+    """
+    try:
+        asked_delay(error)
+    except BaseException:  # noqa: BLE001 - whatever it is, it is the user's
+        return error if issubclass(type(error), FATAL) else _in_place_of(error)
+    return error
+
+
+def _in_place_of(error: BaseException) -> Unusable:
+    asks = issubclass(type(error), IgnoreMessage)
+    why = "its delay is no number of seconds" if asks else "it raises where it is asked what it is"
+    name = type.__dict__["__name__"].__get__(type(error))
+    stand_in: Unusable = type(name, (Unusable,), {})(why)
+    return stand_in.with_traceback(BaseException.__dict__["__traceback__"].__get__(error))

@@ -1,0 +1,209 @@
+"""What a user's code raises, however odd: its message ends as that of any failure, and costs nobody else a run."""
+
+import asyncio
+import traceback
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import copy_context
+from datetime import timedelta
+from functools import partial
+from typing import Any, cast
+
+import attrs
+import pytest
+
+from loafer import Item, Loafer
+from loafer.application.delivery import Delivery
+from loafer.application.raised import Unusable, usable
+from loafer.application.report import report
+from loafer.application.running import Running
+from loafer.domain.lease import Lease
+from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
+from loafer.exceptions import IgnoreMessage
+from loafer.testing import World
+
+
+class Faceless(Exception):
+    @property
+    def __class__(self) -> type:
+        raise KeyError("an error that does not say what it is")
+
+    @__class__.setter
+    def __class__(self, value: type) -> None: ...
+
+
+class Later(IgnoreMessage):
+    """Says when it wants its message back in its own way."""
+
+    def __init__(self, when: Any) -> None:
+        self.delay = when
+
+
+class Hiding(Exception):
+    def __getattribute__(self, name: str) -> Any:
+        raise asyncio.CancelledError
+
+
+async def raises_a_generator_exit() -> None:
+    raise GeneratorExit
+
+
+async def by_task() -> None:
+    await asyncio.create_task(raises_a_generator_exit())
+
+
+async def by_gather() -> None:
+    await asyncio.gather(raises_a_generator_exit())
+
+
+def raising(make: Callable[[], BaseException]) -> Callable[[], Awaitable[None]]:
+    async def fail() -> None:
+        raise make()
+
+    return fail
+
+
+ODD = {
+    "hides what it is": raising(Faceless),
+    "hides all": raising(Hiding),
+    "a delay of another type": raising(partial(Later, timedelta(minutes=1))),
+    "ends a task that it awaits": by_task,
+    "ends tasks that it gathers": by_gather,
+}
+
+
+@pytest.fixture(params=ODD)
+def fail(request: pytest.FixtureRequest) -> Callable[[], Awaitable[None]]:
+    return ODD[request.param]
+
+
+def test_a_failing_head_of_a_group_costs_its_followers_nothing_whatever_it_raises(
+    fail: Callable[[], Awaitable[None]],
+) -> None:
+    app, runs = Loafer(), Counter[int]()
+
+    @app.route("orders.fifo")
+    async def handle(number: int) -> None:
+        runs[number] += 1
+        if number == 1:
+            await fail()
+
+    with World() as world:
+        world.add(app, max_receive_count=3)
+        for number in (1, 2, 3):
+            world.publish("orders.fifo", number, group="a", deduplication_id=str(number))
+        result = world.run(app, seconds=3600)
+    assert (runs, result.dead_lettered) == ({1: 3, 2: 1, 3: 1}, [1])
+
+
+def test_the_slot_of_a_message_comes_back_whatever_its_handler_raises(fail: Callable[[], Awaitable[None]]) -> None:
+    app, runs = Loafer(max_jobs=1), Counter[int]()
+
+    @app.route("orders")
+    async def handle(number: int) -> None:
+        runs[number] += 1
+        if runs[1] == number == 1:
+            await fail()
+
+    assert run(app, "orders") == []
+    assert runs == {1: 2, 2: 1, 3: 1}
+
+
+def test_the_messages_of_a_batch_come_back_whatever_its_handler_raises(fail: Callable[[], Awaitable[None]]) -> None:
+    app, runs = Loafer(max_jobs=1), Counter[int]()
+
+    @app.batch("clicks", size=3)
+    async def handle(items: list[Item[int]]) -> None:
+        runs.update(item.content for item in items)
+        if runs[1] == 1:
+            await fail()
+
+    assert run(app, "clicks") == []
+    assert runs == {1: 2, 2: 2, 3: 2}
+
+
+@attrs.define
+class Strange:
+    number: int
+
+    def __attrs_post_init__(self) -> None:
+        if self.number == 1:
+            raise Faceless
+
+
+def test_content_that_cannot_be_checked_keeps_nothing_of_its_batch_but_itself() -> None:
+    app, runs = Loafer(), Counter[int]()
+
+    @app.batch("clicks", size=3)
+    async def handle(items: list[Item[Strange]]) -> None:
+        runs.update(item.content.number for item in items)
+
+    assert run(app, "clicks", lambda number: {"number": number}) == [{"number": 1}]
+    assert runs == {2: 1, 3: 1}
+
+
+def test_an_item_whose_own_error_is_odd_is_kept_and_no_other_one() -> None:
+    app = Loafer()
+
+    @app.batch("clicks", size=3)
+    async def handle(items: list[Item[int]]) -> None:
+        next(item for item in items if item.content == 1).error = Later("soon")
+
+    with World() as world:
+        world.add(app, max_receive_count=2)
+        for number in (1, 2, 3):
+            world.publish("clicks", number)
+        result = world.run(app, seconds=3600)
+    assert (sorted(result.acknowledged), result.dead_lettered) == ([2, 3], [1])
+
+
+def test_a_delay_that_is_none_is_told_in_words(caplog: pytest.LogCaptureFixture) -> None:
+    error = usable(Later(timedelta(minutes=1)))
+    report(Delivery("orders", Message("1", "{}", "receipt"), Outcome.FAILED, error), "off")
+    assert "its handler failed: Later: its delay is no number of seconds" in caplog.text
+
+
+@pytest.mark.parametrize("error", [ValueError("text"), IgnoreMessage(delay=5), Later(True), asyncio.CancelledError()])
+def test_an_error_that_can_be_looked_at_is_itself(error: BaseException) -> None:
+    assert usable(error) is error
+
+
+@pytest.mark.parametrize("make", [Faceless, Hiding, partial(Later, "60"), partial(Later, object())])
+def test_one_that_cannot_is_replaced_by_one_of_its_name_and_traceback(make: Callable[[], BaseException]) -> None:
+    def fail() -> None:
+        raise make()
+
+    try:
+        fail()
+    except BaseException as error:  # noqa: BLE001 - whatever it is
+        instead, name = usable(error), type(error).__name__
+    assert isinstance(instead, Unusable)
+    assert type(instead).__name__ == name
+    assert [frame.name for frame in traceback.extract_tb(instead.__traceback__)][-1] == "fail"
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_what_ends_the_program_is_never_replaced(kind: type[BaseException]) -> None:
+    error = type("Odd", (kind,), {"__class__": property(lambda _: 1 / 0)})()
+    assert usable(error) is error
+
+
+def run(app: Loafer, source: str, content: Callable[[int], object] = int) -> Sequence[Any]:
+    """Return what is left on a queue of three messages an hour later."""
+    with World() as world:
+        world.add(app)
+        for number in (1, 2, 3):
+            world.publish(source, content(number))
+        return world.run(app, seconds=3600).left[source]
+
+
+async def test_a_task_that_is_closed_from_elsewhere_settles_nothing() -> None:
+    running = Running(unbegun=lambda *_: None)
+    lease = Lease(Message("1", "{}", "receipt"), 0, 0, 0)
+    assert not running.goes_on(lease)
+    assert not await asyncio.to_thread(running.goes_on, lease)
+    task = cast("asyncio.Task[None]", asyncio.current_task())
+    running.add(task, (cast("Any", None), (lease,), 0.0), None, copy_context())
+    assert running.goes_on(lease)
+    assert not running.goes_on(Lease(Message("2", "{}", "receipt"), 0, 0, 0))
