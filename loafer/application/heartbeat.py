@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 import attrs
 
 from loafer.application.lane import Lane
+from loafer.application.tasks import broken
 from loafer.application.trouble import Trouble
 from loafer.domain.batch import Failure, one_for_each
 from loafer.domain.lease import Lease
@@ -164,8 +165,8 @@ class Heartbeat:
             results = one_for_each(extended, len(messages))
         except TimeoutError:
             error: Exception = ConsumerUnavailable(f"no answer within {limit:g} s")
-        except Exception as raised:  # noqa: BLE001 - a consumer that breaks its contract must not end the heartbeat
-            error = raised
+        except BaseException as raised:  # noqa: BLE001 - a consumer that breaks its contract must not end the heartbeat
+            error = broken(raised)
         else:
             trouble.over()
             self._suffered.discard(lane)

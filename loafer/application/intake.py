@@ -11,6 +11,7 @@ from loafer.application.lane import Lane
 from loafer.application.lookout import Lookout
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
+from loafer.application.tasks import broken
 from loafer.application.trouble import Trouble
 from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
@@ -102,10 +103,11 @@ class Intake:
             await poll()
         except (ConsumerError, ConfigurationError) as error:
             self.stop.fail(error)
-        except Exception as error:  # noqa: BLE001 - a consumer that breaks its contract, and nobody else looks
-            broken = ConsumerError(f"the consumer of {self.lane.route.source!r} broke: {type(error).__name__}: {error}")
-            broken.__cause__ = error
-            self.stop.fail(broken)
+        except BaseException as raised:  # noqa: BLE001 - a consumer that breaks its contract, and nobody else looks
+            cause = broken(raised)
+            fatal = ConsumerError(f"the consumer of {self.lane.route.source!r} broke: {type(cause).__name__}: {cause}")
+            fatal.__cause__ = cause
+            self.stop.fail(fatal)
 
     async def _open_and_poll(self) -> None:
         while not await self._opened():

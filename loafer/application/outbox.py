@@ -10,7 +10,7 @@ from typing import Protocol
 import attrs
 
 from loafer.application.lane import Lane
-from loafer.application.tasks import start_task
+from loafer.application.tasks import broken, start_task
 from loafer.domain.batch import Batch, Failure, one_for_each
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
@@ -141,10 +141,10 @@ class Outbox:
         except LoaferError as error:
             raised = error
             return [Failure(str(error))] * len(leases)  # whatever it is, it may pass while the message is ours
-        except Exception as error:  # a consumer that breaks its contract must not take the worker with it
+        except BaseException as error:  # a consumer that breaks its contract must not take the worker with it
+            raised = broken(error)
             logger.exception("the consumer of %r broke", self.lane.route.source)
-            raised = error
-            return [Failure(f"{type(error).__name__}: {error}")] * len(leases)
+            return [Failure(f"{type(raised).__name__}: {raised}")] * len(leases)
         finally:
             self.lane.called(self.operation, began, raised)
         if self.lane.tell.settled:

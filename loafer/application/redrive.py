@@ -10,6 +10,7 @@ import attrs
 from loafer.application.lane import Lane
 from loafer.application.letters.reasons import explained
 from loafer.application.stop import Stop
+from loafer.application.tasks import broken
 from loafer.domain.batch import Failure
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
@@ -98,9 +99,9 @@ class Redrive:
         except LoaferError as error:
             raised = error
             return Failure(str(error))
-        except Exception as error:  # a consumer that breaks its contract must not block the group for ever
+        except BaseException as error:  # a consumer that breaks its contract must not block the group for ever
+            raised = broken(error)
             logger.exception("the consumer of %r broke", self.lane.route.source)
-            raised = error
-            return Failure(f"{type(error).__name__}: {error}", retryable=False)
+            return Failure(f"{type(raised).__name__}: {raised}", retryable=False)
         finally:
             self.lane.called(Operation.DEAD_LETTER, began, raised)

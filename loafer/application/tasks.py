@@ -19,6 +19,25 @@ else:
         return asyncio.get_running_loop().create_task(coroutine, context=context)
 
 
+def broken(error: BaseException) -> Exception:
+    """Return what a consumer that breaks its contract has raised; one in its place, if that is none of `Exception`.
+
+    Raises:
+        BaseException: the error itself, which ends this task and nothing else: it is cancelled, or the program ends, or
+            the event loop is gone.
+
+    """
+    if isinstance(error, Exception):
+        return error
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise error from None
+    if isinstance(error, asyncio.CancelledError | SystemExit | KeyboardInterrupt):
+        raise error
+    return RuntimeError(type(error).__name__)
+
+
 STOPPED: "WeakSet[asyncio.Task[None]]" = WeakSet()
 """The tasks of handlers that a stop has cancelled."""
 

@@ -69,11 +69,50 @@ async def test_only_the_failed_entries_of_a_batch_are_tried_again() -> None:
     assert sum(calls(world, "acknowledge")[1:]) == 2
 
 
-@pytest.mark.parametrize("error", [ConsumerUnavailable("gone"), KeyError("a broken consumer")])
-async def test_an_acknowledgement_that_fails_ends_nothing_and_is_tried_again(error: Exception) -> None:
+class Odd(BaseException):
+    """What a library that a consumer uses may raise."""
+
+
+BROKEN = [ConsumerUnavailable("gone"), KeyError("a broken consumer"), Odd(), GeneratorExit()]
+
+
+@pytest.mark.parametrize("error", BROKEN)
+async def test_an_acknowledgement_that_fails_ends_nothing_and_is_tried_again(error: BaseException) -> None:
     world = await World(queue("orders", "one"), succeed, faults=Faults(settling=[error, error])).run_for(10)
     assert len(world.queue) == 0
     assert world.dispatcher.counts["succeeded"] == 1
+
+
+@pytest.mark.parametrize("error", BROKEN)
+async def test_an_extension_that_fails_is_tried_again(error: BaseException) -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(40)
+
+    source = queue("orders", "one", visibility_timeout=30)
+    world = await World(source, handle, faults=Faults(extending=[error])).run_for(60)
+    assert (len(source), world.dispatcher.counts["leases_ended"]) == (0, 0)
+
+
+@pytest.mark.parametrize("error", BROKEN)
+async def test_a_move_that_fails_keeps_the_message(error: BaseException) -> None:
+    async def handle(content: Any) -> None:
+        raise ValueError
+
+    letters = queue("dead")
+    source = queue("orders", "one", visibility_timeout=30, max_receive_count=9, dead_letters=letters)
+    faults = Faults(dead_lettering=[error])
+    world = World(source, handle, Options(retry_delay=Retry(dead_letter_after=1)), faults)
+    await world.run_for(60)
+    assert (len(source), len(letters)) == (0, 1)
+
+
+@pytest.mark.parametrize("error", BROKEN[1:])
+@pytest.mark.parametrize("opens", [False, True])
+async def test_a_consumer_that_breaks_ends_the_worker_and_is_told(error: BaseException, *, opens: bool) -> None:
+    faults = Faults(receiving=[error]) if opens else Faults(opening=[error])
+    world = World(queue("orders", "one"), succeed, faults=faults)
+    with pytest.raises(ConsumerError, match="the consumer of 'orders' broke"):
+        await world.run_for(60)
 
 
 async def test_an_acknowledgement_is_tried_again_after_growing_pauses(

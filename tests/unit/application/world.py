@@ -46,11 +46,11 @@ class Faults:
     may be settled or extended; answers to receives are `late` by so many seconds.
     """
 
-    opening: list[Exception | None] = attrs.field(factory=list)
-    receiving: list[Exception | None] = attrs.field(factory=list)
-    settling: list[Exception | Failure | None] = attrs.field(factory=list)
-    extending: list[Exception | Failure | None] = attrs.field(factory=list)
-    dead_lettering: list[Exception | Failure | None] = attrs.field(factory=list)
+    opening: list[Any] = attrs.field(factory=list)
+    receiving: list[Any] = attrs.field(factory=list)
+    settling: list[Any] = attrs.field(factory=list)
+    extending: list[Any] = attrs.field(factory=list)
+    dead_lettering: list[Any] = attrs.field(factory=list)
     calls: list[tuple[str, int]] = attrs.field(factory=list)
     received: Counter[str] = attrs.field(factory=Counter)
     denied: bool = False
@@ -121,7 +121,7 @@ class FlakyConsumer(MemoryConsumer):
         self.faults.calls.append(("dead_letter", 1))
         failure = self.faults.dead_lettering.pop(0) if self.faults.dead_lettering else None
         await self.faults.step()
-        if isinstance(failure, Exception):
+        if isinstance(failure, BaseException):
             raise failure
         failure = failure or await super().dead_letter(message)
         await self.faults.step()
@@ -132,7 +132,7 @@ class FlakyConsumer(MemoryConsumer):
 
     async def _settle(
         self,
-        faults: list[Exception | Failure | None],
+        faults: list[Any],
         messages: Sequence[Message],
         call: Callable[[Sequence[Message]], Awaitable[Sequence[Failure | None]]],
     ) -> Sequence[Failure | None]:
@@ -145,14 +145,14 @@ class FlakyConsumer(MemoryConsumer):
         for message in messages:
             await self.faults.step()
             fault = faults.pop(0) if faults else None
-            if isinstance(fault, Exception):
+            if isinstance(fault, BaseException):
                 raise fault
             results.append(fault or (await call([message]))[0])
         await self.faults.step()
         return results
 
 
-def _raise_next(faults: list[Exception | None]) -> None:
+def _raise_next(faults: list[Any]) -> None:
     if faults and (fault := faults.pop(0)) is not None:
         raise fault
 
