@@ -65,8 +65,8 @@ async def _prepared(route: Route, call: BatchCall, message: Message, limit: floa
 
 
 def _delivery(route: Route, item: Item[Any], error: BaseException | None) -> Delivery:
-    # What a handler that was cancelled rejected, it may have rejected because it was cancelled.
-    cancelled = isinstance(error, HandlerTimeout | asyncio.CancelledError)
+    # What a handler that was cancelled or closed rejected, it may have rejected because of that.
+    cancelled = isinstance(error, HandlerTimeout | asyncio.CancelledError | GeneratorExit)
     if item.error is not None:
         own = usable(item.error)
         outcome = item.outcome if own is item.error else Outcome.FAILED

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import attrs
 
 from loafer.application.pool import NotStarted
+from loafer.application.raised import FATAL
 from loafer.application.tasks import is_stopped
 
 Raised: TypeAlias = tuple[BaseException, object]
@@ -23,7 +24,8 @@ class Walk:
         handle: The handler, with what it is given.
         begun: Whether somebody called on as far as that.
         not_started: Why it did not run when it was called last, for there was no thread; None: it did.
-        cut: Whether it was cancelled in the middle when it ended last, and has never ended well.
+        cut: What has ended it in the middle when it ended last, a cancellation or the program's end; None: nothing has,
+            or it has ended well before.
         not_called: Which middleware did not call on, as a sentence; empty where none did that.
 
     """
@@ -32,7 +34,7 @@ class Walk:
     _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
     begun: bool = False
     not_started: NotStarted | None = None
-    cut: bool = False
+    cut: BaseException | None = None
     not_called: str = ""
     _tasks: "list[asyncio.Task[object] | None]" = attrs.field(factory=list)
     """Whose are the steps that have not ended; one may have several, one within the other."""
@@ -45,17 +47,17 @@ class Walk:
 
     async def arrive(self) -> None:
         """Call the handler; where that is well, what failed before it began is made good."""
-        self.begun, self.not_started, self.cut = True, None, False
+        self.begun, self.not_started, self.cut = True, None, None
         before = list(self._errors)
         try:
             await self.handle()
         except NotStarted as error:
             self.not_started = error
             raise
-        except (asyncio.CancelledError, GeneratorExit):
-            self.cut = not self._done
+        except (asyncio.CancelledError, GeneratorExit, *FATAL) as error:
+            self.cut = None if self._done else error
             raise
-        self._done, self.cut = True, False
+        self._done, self.cut = True, None
         for task in before:
             self._errors.pop(task, None)
 
@@ -79,6 +81,7 @@ class Walk:
         """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `ended`."""
         await self._ended(cancel=isinstance(error, asyncio.CancelledError) or self._is_cancelled())
         self._errors.clear()  # their tracebacks lead here: no circle
+        self.cut = None
 
     async def returned(self) -> None:
         """Wait until what still runs has ended, for nobody else does.
@@ -86,16 +89,18 @@ class Walk:
         Raises:
             NotStarted: there was no thread for the handler: it never runs, whatever somebody has made of that.
             CancelledError: it was cancelled, as by a time limit of middleware's own, whatever that has made of it.
+            SystemExit, KeyboardInterrupt: the handler has raised it, whatever middleware has made of that.
             BaseException: what a step in a task of its own has raised, which nobody has heard of.
 
         """
         unheard = self._unheard()
         await self._ended(cancel=self._is_cancelled())
         unheard += self._unheard()
+        cut, self.cut = self.cut, None
         if unheard:
             raise unheard[0]
-        if self.cut:
-            raise asyncio.CancelledError
+        if cut is not None:
+            raise cut if issubclass(type(cut), FATAL) else asyncio.CancelledError
 
     async def _ended(self, *, cancel: bool = False) -> None:
         cancelled: asyncio.CancelledError | None = None
@@ -139,8 +144,8 @@ class Walk:
         if task.cancelled():
             return not self._done
         error = task.exception()
-        if error is None:
-            return False
+        if error is None or issubclass(type(error), FATAL):  # which asyncio has raised for everyone to hear
+            return error is not None
         last = error.__traceback__
         return code is None or last is None or last.tb_frame.f_code is code
 

@@ -94,6 +94,24 @@ async def test_a_batch_that_is_cancelled_acknowledges_nothing_whatever_it_makes_
     assert "took longer than 1 s" in caplog.text
 
 
+async def calls_on(_: Any, call_next: Callable[[], Awaitable[None]]) -> None:
+    await call_next()
+
+
+@pytest.mark.parametrize("wraps", [[], [calls_on]], ids=["alone", "through middleware"])
+async def test_a_batch_that_is_closed_deletes_nothing_that_it_has_rejected(wraps: list[Any]) -> None:
+    async def handle(items: list[Item[str]]) -> None:
+        items[0].reject("it closes")
+        raise GeneratorExit
+
+    source = queue("clicks", "one", "two", visibility_timeout=600)
+    world = batching(source, handle, 2)
+    [route] = world.dispatcher.routes
+    world.dispatcher.routes = [attrs.evolve(route, call=through(route.call, wraps, route.around))]
+    await world.run_for(2)
+    assert (len(source), world.dispatcher.counts["failed"]) == (2, 2)
+
+
 @pytest.mark.parametrize(("delay", "visible"), [(60, 1), (None, 2)])
 async def test_what_a_batch_has_ignored_that_a_stop_cancels_is_no_attempt(delay: float | None, visible: int) -> None:
     async def handle(items: list[Item[str]]) -> None:

@@ -1,0 +1,106 @@
+"""A handler that ends the program has not done its work: its message is kept, whatever middleware makes of that."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import attrs
+import pytest
+from world import World, queue
+
+from loafer.application.middleware import through
+from loafer.entrypoints.worker.loops import run_to_its_end
+from loafer.testing.clock import VirtualLoop
+
+Next = Callable[[], Coroutine[Any, Any, None]]
+Middleware = Callable[[Any, Next], Coroutine[Any, Any, None]]
+
+
+async def swallows(_: object, call_next: Next) -> None:
+    with suppress(BaseException):
+        await call_next()
+
+
+async def does_not_wait(_: object, call_next: Next) -> None:
+    asyncio.get_running_loop().create_task(call_next())
+
+
+async def does_not_look(_: object, call_next: Next) -> None:
+    await asyncio.wait({asyncio.ensure_future(call_next())})
+
+
+async def gathers(_: object, call_next: Next) -> None:
+    await asyncio.gather(call_next(), return_exceptions=True)
+
+
+async def groups(_: object, call_next: Next) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(call_next())
+
+
+async def exits(_: object) -> None:
+    raise SystemExit(3)
+
+
+async def exits_later(_: object) -> None:
+    await asyncio.sleep(1)
+    raise SystemExit(3)
+
+
+async def exits_itself(_: object, call_next: Next) -> None:
+    await call_next()
+    raise SystemExit(3)
+
+
+async def is_well(_: object) -> None: ...
+
+
+WAYS = [swallows, does_not_wait, does_not_look, gathers, groups]
+
+
+@pytest.mark.parametrize("handle", [exits, exits_later])
+@pytest.mark.parametrize("middleware", WAYS)
+def test_a_message_whose_handler_exits_is_kept(handle: Any, middleware: Middleware) -> None:
+    assert left(handle, middleware) == 1
+
+
+@pytest.mark.parametrize("middleware", WAYS[1:])
+def test_so_it_is_where_inner_middleware_exits(middleware: Middleware) -> None:
+    assert left(is_well, middleware, exits_itself) == 1
+
+
+def test_one_whose_handler_ends_well_at_another_try_is_deleted() -> None:
+    tries: list[int] = []
+
+    async def handle(_: object) -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise SystemExit(3)
+
+    async def tries_again(_: object, call_next: Next) -> None:
+        with suppress(SystemExit):
+            await call_next()
+        if len(tries) == 1:
+            await call_next()
+
+    assert left(handle, tries_again) == 0
+
+
+def left(handle: Any, *wraps: Middleware) -> int:
+    """Return how many of one message are left on a queue, once the handler has ended the program."""
+
+    async def main() -> None:
+        source = queue("orders", "one", visibility_timeout=600)
+        world = World(source, handle)
+        worlds.append(world)
+        route = world.route()
+        world.dispatcher.routes = [attrs.evolve(route, call=through(route.call, wraps, route.around))]
+        with suppress(SystemExit):
+            async with world:
+                await asyncio.sleep(5)
+
+    worlds: list[World] = []
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        run_to_its_end(runner.get_loop(), main(), lambda _: worlds[0].dispatcher.stop())
+    return len(worlds[0].queue)
