@@ -40,12 +40,14 @@ class Unmatched:
         source: The source.
         reject: Whether they are deleted; otherwise they are kept.
         places: What the conditions of its routes look at.
+        apart: Whether some of its routes run on other workers, which may take such a message.
 
     """
 
     source: str
     reject: bool
     places: tuple[Place, ...]
+    apart: bool = attrs.field(default=False, kw_only=True)
     _kinds: Counter[str] = attrs.field(factory=Counter, init=False)
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
 
@@ -73,8 +75,8 @@ class Unmatched:
         counts = "; ".join(f"{count} with {kind}" for kind, count in self._kinds.most_common())
         total, done = self._kinds.total(), "deleted" if self.reject else "kept"
         several, are = ("", "is") if total == 1 else ("s", "are")
-        text = "%d message%s of %r that no route takes %s %s: %s"
-        logger.warning(text, total, several, self.source, are, done, counts)
+        text, here = "%d message%s of %r that no route%s takes %s %s: %s", " of this worker" * self.apart
+        logger.warning(text, total, several, self.source, here, are, done, counts)
         self._kinds.clear()
 
     def _kind(self, sight: MessageSight) -> str:
@@ -132,7 +134,8 @@ async def deliver_to_one(route: Route, branching: Branching, message: Message, l
     if translating.error is not None:
         return untranslated(route, message, translating.error)
     if isinstance(taker, LeftOut):
-        return Delivery(route.name, message, Outcome.IGNORED, content=translating.seen, no_attempt=True)
+        content, retry = translating.seen, taker.retry
+        return Delivery(route.name, message, Outcome.IGNORED, content=content, retry=retry, no_attempt=True)
     if taker is None:
         outcome = Outcome.REJECTED if branching.reject else Outcome.IGNORED
         return Delivery(route.name, message, outcome, content=translating.seen)

@@ -102,8 +102,16 @@ def _call(given: Call | BatchCall | Handler) -> Call | BatchCall:
     return given if isinstance(given, Call | BatchCall) else Call(given)
 
 
+@attrs.frozen(eq=False)
 class LeftOut:
-    """Stands for a route of the source that does not run here, as with `--only`: other workers have it."""
+    """Stands for a route of the source that does not run here, as with `--only`: other workers have it.
+
+    Attributes:
+        retry: When what is left to them comes back; None: as the worker says.
+
+    """
+
+    retry: Retry | None = None
 
 
 @attrs.frozen(eq=False)

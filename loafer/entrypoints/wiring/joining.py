@@ -9,6 +9,7 @@ from loafer.application.branching import Unmatched
 from loafer.application.registered import Registered
 from loafer.application.route import Branching, Call, LeftOut, Route, Surroundings
 from loafer.domain.choosing import Chooser
+from loafer.domain.retry import Retry
 from loafer.domain.rules import Asked, leaves
 from loafer.domain.share import JOBS, Share
 
@@ -20,19 +21,22 @@ def joined(
     *,
     reject: bool,
     enveloped: bool,
+    retry: Retry,
 ) -> Route:
     """Return a route that receives for all of a group, and gives each message to the first that takes it.
 
-    That is the first of `every` route of the source: what one takes that does not run here is left to other workers.
+    That is the first of `every` route of the source: what one takes that does not run here is left to other workers,
+    and comes back as that route says, or `retry`.
     """
     first = branches[0]
     rules = [each.rule for each in every]
     made = {id(each): branch for each, branch in zip(group, branches, strict=True)}
     looked_at = [leaf.place for rule in rules for leaf in leaves(rule) if not isinstance(leaf, Asked)]
-    unmatched = Unmatched(first.source, reject, tuple(dict.fromkeys(looked_at)))
+    unmatched = Unmatched(first.source, reject, tuple(dict.fromkeys(looked_at)), apart=len(every) > len(group))
+    takers = [made.get(id(each)) or LeftOut(each.retry and each.retry.over(retry)) for each in every]
     branching = Branching(
         branches,
-        Chooser.of([(rule, made.get(id(each)) or LeftOut()) for rule, each in zip(rules, every, strict=True)]),
+        Chooser.of(list(zip(rules, takers, strict=True))),
         unmatched.note,
         unmatched.tell_rest,
         reject,

@@ -92,7 +92,8 @@ class Registrations:
             return branches[0]
         translator = of_group[0]
         enveloped = translator is not None and callable(getattr(translator.made, "notification", None))
-        return joined(group, branches, beside, reject=self.rejected.get(first.source, False), enveloped=enveloped)
+        reject = self.rejected.get(first.source, False)
+        return joined(group, branches, beside, reject=reject, enveloped=enveloped, retry=self.retry)
 
     def _agree(self, first: Registered, each: Registered) -> bool:
         """Tell whether two routes of one source can have one consumer; adds a mistake for what keeps them from it."""

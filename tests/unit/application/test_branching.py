@@ -317,6 +317,21 @@ async def test_where_only_some_routes_run_no_message_of_the_others_is_given_up_o
     assert [json.loads(each.message.body)["n"] for each in both.ended] == ([1, 2] if suffix else [1])
 
 
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+async def test_what_is_left_to_other_workers_comes_back_as_its_own_route_says(
+    app: Loafer[None], suffix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.route(f"memory://events{suffix}", when=attribute("type") == "a", name="a", options=QUICK)(handle)
+    app.route(f"memory://events{suffix}", when=attribute("type") == "b", retry=Retry(delay=1), options=QUICK)(handle)
+    source = MemoryQueue(f"events{suffix}", clock=now, visibility_timeout=600)
+    shop = Shop(app, Settings(only=("a",)))
+    shop.broker.queues[source.name] = source
+    shop.send({}, "b", source.name, "g" if suffix else None)
+    await shop.run(5)
+    assert len(source.visible) == 1
+    assert "1 message of 'memory://events" + suffix + "' that no route of this worker takes is kept" in caplog.text
+
+
 async def test_what_cannot_be_translated_is_kept_where_a_condition_needs_it(app: Loafer[None]) -> None:
     app.route("memory://events", when=body("kind") == "a", options=QUICK)(handle)
     app.route("memory://events", name="rest", options=QUICK)(handle)
