@@ -1,5 +1,7 @@
 """What a user's code has raised, as a value that can be looked at: an error of their own may raise where it is."""
 
+from types import TracebackType
+
 from loafer.domain.retry import asked_delay
 from loafer.exceptions import IgnoreMessage
 
@@ -28,4 +30,10 @@ def _in_place_of(error: BaseException) -> Unusable:
     why = "its delay is no number of seconds" if asks else "it raises where it is asked what it is"
     name = type.__dict__["__name__"].__get__(type(error))
     stand_in: Unusable = type(name, (Unusable,), {})(why)
-    return stand_in.with_traceback(BaseException.__dict__["__traceback__"].__get__(error))
+    return stand_in.with_traceback(traceback_of(error))
+
+
+def traceback_of(error: BaseException) -> TracebackType | None:
+    """Return the traceback of an error, whatever that makes of being asked."""
+    trace: TracebackType | None = BaseException.__dict__["__traceback__"].__get__(error)
+    return trace

@@ -1,17 +1,24 @@
 """One walk through middleware to a handler: what of it runs, what was raised where nobody listens, when it is over."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
+from itertools import count
+from types import FrameType
 from typing import TypeAlias
 
 import attrs
 
 from loafer.application.pool import NotStarted
-from loafer.application.raised import FATAL
+from loafer.application.raised import FATAL, traceback_of
 from loafer.application.tasks import is_stopped
 
-Raised: TypeAlias = tuple[BaseException, object]
-"""An error, and the code of the task that has raised it; None: it is not known."""
+Raised: TypeAlias = tuple[BaseException, FrameType | None]
+"""An error, and the outermost frame of the task that has raised it; None: it is not known."""
+
+_NUMBERS = count(1)
+_RAISED_BY = "__loafer_walk__"
+"""Where an error says the number of the walk that has raised it last: several may raise one object."""
 
 TOO_LATE = "call_next() came too late: the middleware had returned, and its message is settled"
 
@@ -31,6 +38,7 @@ class Walk:
     """
 
     handle: Callable[[], Awaitable[object]]
+    _number: int = attrs.field(factory=lambda: next(_NUMBERS), init=False)
     _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
     begun: bool = False
     not_started: NotStarted | None = None
@@ -72,13 +80,16 @@ class Walk:
         task = asyncio.current_task()
         self._tasks.remove(task)
         self._errors.pop(task, None)
-        if error is not None and task is not self._own:
-            self._errors[task] = error, _code_of(task)
+        if error is not None:
+            self._raises(error)
+            if task is not self._own:
+                self._errors[task] = error, _frame_of(task)
         if not self._tasks and self._none_runs is not None and not self._none_runs.done():
             self._none_runs.set_result(None)
 
     async def failed(self, error: BaseException) -> None:
         """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `ended`."""
+        self._raises(error)
         await self._ended(cancel=isinstance(error, asyncio.CancelledError) or self._is_cancelled())
         self._errors.clear()  # their tracebacks lead here: no circle
         self.cut = None
@@ -98,6 +109,7 @@ class Walk:
         unheard += self._unheard()
         cut, self.cut = self.cut, None
         if unheard:
+            self._raises(unheard[0])
             raise unheard[0]
         if cut is not None:
             raise cut if issubclass(type(cut), FATAL) else asyncio.CancelledError
@@ -130,26 +142,38 @@ class Walk:
     def _unheard(self) -> list[BaseException]:
         """Take what was raised that nobody has heard of."""
         errors, self._errors = self._errors, {}
-        return [error for task, (error, code) in errors.items() if self._is_unheard(task, code)]
+        return [error for task, (error, frame) in errors.items() if self._is_unheard(task, frame)]
 
-    def _is_unheard(self, task: "asyncio.Task[object] | None", code: object) -> bool:
-        """Tell whether what a task has raised was raised nowhere else: it goes on, or its traceback ends in its code.
+    def _is_unheard(self, task: "asyncio.Task[object] | None", frame: FrameType | None) -> bool:
+        """Tell whether what a task has raised was raised nowhere else: it goes on, or no traceback leads beyond it.
 
         asyncio itself looks at what tasks have raised, as `gather` does once nobody waits for it, and tells nobody. Who
         cancels a task knows that it did nothing, which is well only where another run was. Where its coroutine is none
-        of Python's own, as in a compiled module, nobody can tell, and none has heard of it.
+        of Python's own, as in a compiled module, nobody can tell, and none has heard of it; nor where another walk has
+        raised the same object since, as all do that wait for one future: a traceback leads through the last alone.
         """
         if task is None or not task.done():
             return True
         if task.cancelled():
             return not self._done
+        if getattr(task, "_log_traceback", False):  # nobody has even looked at it
+            return True
         error = task.exception()
         if error is None or issubclass(type(error), FATAL):  # which asyncio has raised for everyone to hear
             return error is not None
-        last = error.__traceback__
-        return code is None or last is None or last.tb_frame.f_code is code
+        frames = [each for each, _ in traceback.walk_tb(traceback_of(error))]
+        return frame is None or frame not in frames[1:] or not self._has_raised(error)
+
+    def _raises(self, error: BaseException) -> None:
+        """Note that this walk raises an error."""
+        object.__setattr__(error, _RAISED_BY, self._number)
+
+    def _has_raised(self, error: BaseException) -> bool:
+        """Tell whether no other walk has raised an error since."""
+        number: object = object.__getattribute__(error, "__dict__").get(_RAISED_BY)
+        return number == self._number
 
 
-def _code_of(task: "asyncio.Task[object] | None") -> object:
-    """Return the code of a task that runs; one that was over at once has none any more, and Python 3.12.1 crashes."""
-    return None if task is None else getattr(task.get_coro(), "cr_code", None)
+def _frame_of(task: "asyncio.Task[object] | None") -> FrameType | None:
+    """Return the frame of a task that runs; one that was over at once has none any more, and Python 3.12.1 crashes."""
+    return None if task is None else getattr(task.get_coro(), "cr_frame", None)

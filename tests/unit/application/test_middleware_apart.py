@@ -182,6 +182,98 @@ async def test_what_a_handler_raises_that_nobody_listens_to_keeps_its_message(af
     assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
 
 
+async def does_not_listen(_: object, call_next: Next) -> None:
+    await asyncio.wait({apart(call_next)})
+
+
+async def waits_in_vain(_: object, call_next: Next) -> None:
+    await asyncio.wait({apart(call_next)}, timeout=0.1)
+
+
+async def gives_up(_: object, call_next: Next) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(apart(call_next)), 0.1)
+
+
+async def only_looks(_: object, call_next: Next) -> None:
+    apart(call_next).add_done_callback(lambda task: task.exception())
+
+
+async def does_not_gather(_: object, call_next: Next) -> None:
+    asyncio.gather(call_next())
+
+
+async def wraps_it(_: object, call_next: Next) -> None:
+    async def wrapper() -> None:
+        await call_next()
+
+    apart(wrapper)
+
+
+@names
+@pytest.mark.parametrize(
+    "wrap", [returns_at_once, does_not_listen, waits_in_vain, gives_up, only_looks, does_not_gather, wraps_it]
+)
+@pytest.mark.parametrize("shared", ["a future", "an error", "nothing"])
+async def test_one_error_that_several_handlers_raise_keeps_all_their_messages(
+    wrap: Middleware, name: str, shared: str
+) -> None:
+    connected, error = asyncio.get_running_loop().create_future(), ConnectionError()
+
+    async def handle(_: object) -> None:
+        if shared == "a future":
+            await connected
+        await asyncio.sleep(0.5)
+        raise error if shared == "an error" else ConnectionError
+
+    made = world(handle, wrap, name=name, bodies="12345")
+    made.dispatcher.routes = [attrs.evolve(made.dispatcher.routes[0], retry=Retry(delay=900))]
+    async with made:
+        await asyncio.sleep(0.3)
+        connected.set_exception(error)
+        connected.exception()
+        await asyncio.sleep(5)
+        assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (5, 0)
+
+
+@names
+async def test_one_error_that_is_also_raised_elsewhere_keeps_the_message_of_a_handler_that_nobody_listens_to(
+    name: str,
+) -> None:
+    error = ConnectionError()
+
+    async def handle(_: object) -> None:
+        raise error
+
+    async def raises_it_too(_: object, call_next: Next) -> None:
+        await asyncio.wait({apart(call_next)})
+        with suppress(ConnectionError):
+            raise error
+
+    made = world(handle, raises_it_too, name=name)
+    await made.run_for(0.5)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
+
+
+@names
+async def test_one_error_that_goes_through_several_steps_is_swallowed_as_any_other(name: str) -> None:
+    error = ConnectionError()
+
+    async def handle(_: object) -> None:
+        raise error
+
+    async def swallows(_: object, call_next: Next) -> None:
+        with suppress(ConnectionError):
+            await call_next()
+
+    async def awaits_it_apart(_: object, call_next: Next) -> None:
+        await apart(call_next)
+
+    made = world(handle, swallows, awaits_it_apart, name=name, bodies="123")
+    await made.run_for(2.5)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (0, 3)
+
+
 @names
 async def test_what_a_handler_raises_keeps_its_message_while_a_task_of_middlewares_own_still_cleans_up(
     name: str,
