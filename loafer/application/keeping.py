@@ -13,6 +13,7 @@ import attrs
 from loafer.application.failures import reason_for
 from loafer.application.lane import Lane
 from loafer.application.pool import NotStarted
+from loafer.application.raised import FATAL
 from loafer.application.redrive import MOVES, Moved, Redrive
 from loafer.application.stop import Stop
 from loafer.domain.failure import Reason
@@ -90,11 +91,7 @@ class Keeping:
             self.settling.release([lease])
         elif lease.no_attempt:
             self._give_back_unrun(lease, delay, now)
-        elif (
-            ran
-            and isinstance(error, Exception | None)
-            and (retry.gives_up_after(lease.attempts) or self._explains(lease))
-        ):
+        elif ran and not self._is_ended(error) and (retry.gives_up_after(lease.attempts) or self._explains(lease)):
             self._in_background(partial(self._move_on, lease, delay, reason_for(error, lease, self.lane)))
         elif isinstance(self.lane.order, GroupOrder):
             self._keep_in_place(self.lane.order, lease, delay, now, error)
@@ -103,8 +100,14 @@ class Keeping:
 
     def _is_stopped(self, lease: Lease, error: BaseException | None) -> bool:
         """Tell whether a stop has cancelled its handler: by then, nothing that has to run yet waits behind it."""
-        cancelled = self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError)
+        cancelled = isinstance(error, asyncio.CancelledError) and self._is_ended(error)
         return cancelled and not self.lane.is_followed(lease)
+
+    def _is_ended(self, error: BaseException | None) -> bool:
+        """Tell whether it is no failure of the handler: a stop has cancelled it, or it ends the program."""
+        if isinstance(error, asyncio.CancelledError):
+            return self.stop.requested.is_set()
+        return isinstance(error, FATAL)
 
     def _explains(self, lease: Lease) -> bool:
         """Tell whether a message had its last attempt, and would be moved by its source without a word."""

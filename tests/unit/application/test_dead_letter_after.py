@@ -130,12 +130,23 @@ async def test_what_the_queue_moves_earlier_it_moves_itself_and_that_is_told_onc
     assert told == [f"route 'orders': {said} {count} already: its maxReceiveCount; ask for as many or fewer"]
 
 
-@pytest.mark.parametrize("error", [IgnoreMessage(delay=1), ValueError()])
-async def test_every_attempt_counts_whatever_kept_the_message(error: Exception) -> None:
+class Panic(BaseException):
+    """What libraries in Rust raise."""
+
+
+OF_ALL_KINDS = [
+    IgnoreMessage(delay=1), ValueError(), Panic(), BaseExceptionGroup("", [Panic()]), GeneratorExit(),
+    asyncio.CancelledError(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("error", OF_ALL_KINDS)
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_every_attempt_counts_whatever_kept_the_message(error: BaseException, name: str) -> None:
     async def handle(content: str) -> None:
         raise error
 
-    source = with_letters("one")
+    source = with_letters("one", name=name)
     world = await World(source, handle, THREE).run_for(10)
     assert len(world.deliveries) == 3
     assert letters_of(source) == ["one"]
