@@ -186,6 +186,10 @@ class Heartbeat:
         return await asyncio.shield(opening)
 
     async def _close(self) -> None:
+        for call in self._calls:
+            call.cancel()
+        if self._calls:
+            await asyncio.wait(self._calls)
         for opening in self._consumers.values():
             opening.cancel()
             if opening.done() and opening.exception() is None:

@@ -419,6 +419,18 @@ async def test_an_extension_that_crosses_the_messages_own_deletion_loses_nothing
     assert "its lease is lost" not in caplog.text
 
 
+async def test_an_extension_that_is_under_way_when_a_stop_is_over_is_not_left_behind() -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(10.2)
+
+    before = asyncio.all_tasks()
+    world = World(
+        queue("orders", "one", visibility_timeout=30), handle, Options(grace_period=0), Faults(extension_delay=4)
+    )
+    await world.run_for(10.5)
+    assert asyncio.all_tasks() <= before
+
+
 @pytest.mark.parametrize("batch", [None, 2], ids=["one by one", "in batches"])
 async def test_a_process_that_stands_still_just_before_a_handler_begins_does_not_start_it(
     batch: int | None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
