@@ -16,10 +16,11 @@ class Unusable(Exception):
 def usable(error: BaseException) -> BaseException:
     """Return an error, or one in its place: no message may be lost or held for good for what it was handled with.
 
-    Whoever is given it may ask what it is, and after how many seconds it wants its message back.
+    Whoever is given it may ask what it is and is called, and after how many seconds it wants its message back.
     """
     try:
         asked_delay(error)
+        str(type(error).__name__)
     except BaseException:  # noqa: BLE001 - whatever it is, it is the user's
         return error if issubclass(type(error), FATAL) else _in_place_of(error)
     return error

@@ -33,6 +33,15 @@ class Faceless(Exception):
     def __class__(self, value: type) -> None: ...
 
 
+class Unnamed(type):
+    @property
+    def __name__(cls) -> str:  # type: ignore[override]
+        raise KeyError("an error whose class does not say its name")
+
+
+class Nameless(Exception, metaclass=Unnamed): ...
+
+
 class Later(IgnoreMessage):
     """Says when it wants its message back in its own way."""
 
@@ -67,6 +76,7 @@ def raising(make: Callable[[], BaseException]) -> Callable[[], Awaitable[None]]:
 ODD = {
     "hides what it is": raising(Faceless),
     "hides all": raising(Hiding),
+    "has no name": raising(Nameless),
     "a delay of another type": raising(partial(Later, timedelta(minutes=1))),
     "ends a task that it awaits": by_task,
     "ends tasks that it gathers": by_gather,
