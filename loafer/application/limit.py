@@ -11,6 +11,10 @@ import attrs
 from loafer.application.ticket import TICKET, Ticket
 from loafer.exceptions import HandlerTimeout
 
+TURNS = 8
+"""Turns of the event loop until whoever waits for a function has heard of its end: middleware may wait for a task that
+waits for it, or for one that waits for that."""
+
 
 @attrs.define(eq=False)
 class Limit:
@@ -34,6 +38,7 @@ class Limit:
     _threads: int = attrs.field(default=0, init=False)
     """How many functions run in threads, or wait for one."""
     _over: bool = attrs.field(default=False, init=False)
+    _left: bool = attrs.field(default=False, init=False)
     _refused: bool = attrs.field(default=False, init=False)
 
     async def __aenter__(self) -> Self:
@@ -48,6 +53,7 @@ class Limit:
     ) -> None:
         """Cancel nothing any more; TimeoutError where it has."""
         self._timer.cancel()
+        self._left = True
         LIMIT.reset(self._token)
         await self._scope.__aexit__(kind, error, trace)
 
@@ -64,7 +70,7 @@ class Limit:
         """Note that a function has ended."""
         self._threads -= 1
         if self._over and not self._threads:
-            self._cut()
+            self._cut(TURNS)
 
     def go_on(self) -> None:
         """Do nothing, or raise HandlerTimeout once the time is over: nothing begins any more."""
@@ -86,10 +92,13 @@ class Limit:
         else:
             self._cut()
 
-    def _cut(self) -> None:
-        """Cancel what is awaited, if that does not end in this turn of the event loop."""
-        if not self._scope.expired():
-            self._scope.reschedule(asyncio.get_running_loop().time())
+    def _cut(self, turns: int = 0) -> None:
+        """Cancel what is awaited, if that does not end in this turn of the event loop, or in so many more."""
+        loop = asyncio.get_running_loop()
+        if turns:
+            loop.call_soon(self._cut, turns - 1)
+        elif not self._left and not self._scope.expired():
+            self._scope.reschedule(loop.time())
 
 
 LIMIT: "ContextVar[Limit | None]" = ContextVar("loafer_limit", default=None)

@@ -126,6 +126,24 @@ async def test_what_a_function_comes_to_counts_though_it_is_late(
     assert caplog.text.count("its handler has run for 5.0 s, in a thread that cannot be cancelled: waiting for it") == 1
 
 
+async def awaits_a_task(_: object, call_next: Next) -> None:
+    await apart(call_next)
+
+
+async def gathers(_: object, call_next: Next) -> None:
+    await asyncio.gather(call_next())
+
+
+@pytest.mark.parametrize("wraps", [[awaits_a_task], [shields], [gathers], [shields, awaits_a_task, gathers]])
+async def test_it_counts_too_where_middleware_waits_for_a_task_that_waits_for_it(
+    wraps: list[Middleware], gate: Gate, pool: ThreadPool
+) -> None:
+    async with world(ThreadHandler(gate, pool), *wraps, handler_timeout=LIMIT) as made:
+        await ends_late(gate, made)
+        assert made.deliveries[0].error is None
+    assert len(made.queue) == 0
+
+
 async def test_what_a_function_returns_that_is_late_does_not_begin(gate: Gate, pool: ThreadPool) -> None:
     begun: list[str] = []
 
