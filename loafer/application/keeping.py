@@ -18,7 +18,7 @@ from loafer.application.redrive import MOVES, Moved, Redrive
 from loafer.application.stop import Stop
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
-from loafer.domain.ordering import GroupOrder
+from loafer.domain.ordering import GroupOrder, group_of
 from loafer.domain.retry import Retry, retry_delay
 from loafer.ports.observer import Cause
 
@@ -67,6 +67,8 @@ class Keeping:
     explain: bool
     _redrive: Redrive = attrs.field(init=False)
     _moves: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
+    _done_with: set[Lease] = attrs.field(factory=set, init=False)
+    """Heads that are to be given back when nothing of their group is here any more."""
     _over: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -199,13 +201,42 @@ class Keeping:
                 self.settling.acknowledge([lease], self.lane.clock())
         elif not lease.is_valid(self.lane.clock()):
             self.settling.let_go([lease], Cause.LEASE_LOST)
-        elif ordered:
+        elif isinstance(order, GroupOrder):
             logger.warning("message %s: left to the source's own redrive: %s", message.id, moved.reason)
-            self.lane.singles.add(message, self.lane.clock(), spent=self.lane.info.max_receive_count)
-            self._release_alone([lease, *order.followers(lease)])
+            limit = self.lane.info.max_receive_count
+            self.lane.singles.add(message, self.lane.clock(), spent=limit)
+            if limit is not None and message.receive_count >= limit and order.has_followers(lease):
+                self._give_back_last(order, lease)
+            else:
+                self._release_alone([lease, *order.followers(lease)])
         else:
             logger.warning("message %s: kept, not moved to the dead-letter queue: %s", message.id, moved.reason)
             self._leave(lease, delay)
+
+    def _give_back_last(self, order: GroupOrder, lease: Lease) -> None:
+        """Let what waits for a head go on, and give the head back after that: whoever receives it next has it moved.
+
+        Given back with it, messages at their last receive would be moved unrun. None of the group comes meanwhile.
+        """
+        self._done_with.add(lease)
+        order.finished([lease])
+        self.start(self.lane)
+
+        async def wait_and_release() -> None:
+            while self._holds_more_of(group_of(lease.message)):  # noqa: ASYNC110 - seldom, and long
+                await asyncio.sleep(POLL_CHECK)
+            self.settling.release([lease])
+            self._done_with.discard(lease)
+
+        self._in_background(wait_and_release)
+
+    def _holds_more_of(self, group: str) -> bool:
+        """Tell whether any message of a group is held that is not only to be given back."""
+        with self.lane.lock:
+            held = self.lane.leases.all()
+        return any(
+            group_of(lease.message) == group and not (lease.released or lease in self._done_with) for lease in held
+        )
 
     def _in_background(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
         """Do some work beside all else, and again where code that cancels all tasks it finds has cancelled it."""

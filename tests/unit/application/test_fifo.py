@@ -214,17 +214,33 @@ async def test_a_move_that_fails_during_a_stop_is_tried_while_something_behind_i
     assert [message.body for message in source.dead_letters.visible] == ["a1"]
 
 
-@pytest.mark.parametrize("refusal", [Failure("throttled"), NOT_ALLOWED])
 async def test_what_a_head_that_cannot_be_moved_leaves_unrun_in_a_stop_is_told(
-    refusal: Failure, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     source = at_their_last_receive("a1", "a2")
-    moves(monkeypatch, [refusal] * 999)
+    moves(monkeypatch, [Failure("throttled")] * 999)
     handler = Handler(a1=99)
     await World(source, handler, Options(grace_period=5)).run_for(0.05)
     assert handler.ran == ["a1"]
     assert now() < 5 + 4
     assert "message orders.fifo-2: given back unrun at its last receive, for no time is left" in caplog.text
+
+
+@pytest.mark.parametrize("seconds", [0.05, 20], ids=["in a stop", "before one"])
+@pytest.mark.parametrize("failing", [["a1"], ["a1", "a2"]])
+async def test_where_moving_is_not_allowed_what_is_at_its_last_receive_runs_before_the_head_is_given_back(
+    seconds: float, failing: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = at_their_last_receive("a1", "a2", "a3")
+    moves(monkeypatch, [NOT_ALLOWED] * 999)
+    handler = Handler(**dict.fromkeys(failing, 99))
+    world = await World(source, handler, Options(grace_period=20)).run_for(seconds)
+    assert handler.ran == ["a1", "a2", "a3"]
+    assert source.in_flight == []
+    assert source.receive(10) == []
+    assert source.dead_letters is not None
+    assert [message.body for message in source.dead_letters.visible] == failing
+    assert world.dispatcher.held == 0
 
 
 async def test_a_head_that_fails_during_a_stop_is_given_back_with_its_delay() -> None:
