@@ -11,7 +11,7 @@ import attrs
 from loafer.application.handler import is_awaitable, pool_of
 from loafer.application.limit import Limit, took_longer
 from loafer.application.pool import NotStarted
-from loafer.application.raised import FATAL, usable
+from loafer.application.raised import FATAL, NotDone, usable
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
@@ -143,18 +143,21 @@ def unfit(route: Route, message: Message, content: object, error: BaseException)
 
 def handled_badly(route: Route, message: Message, content: object, error: BaseException) -> Delivery:
     """Return what has come of a message whose handler raised."""
+    rejects = route.reject
+    if type(error) is NotDone and error.__cause__ is not None:
+        error, rejects = error.__cause__, ()
     error = usable(error)
-    return Delivery(route.name, message, _outcome_on(route, content, error), error, content)
+    return Delivery(route.name, message, _outcome_on(rejects, content, error), error, content)
 
 
-def _outcome_on(route: Route, content: object, error: BaseException) -> Outcome:
-    """Return what is to become of a message whose handler raised: rejected too where its route says so of the error.
+def _outcome_on(rejects: tuple[type[BaseException], ...], content: object, error: BaseException) -> Outcome:
+    """Return what is to become of a message whose handler raised: rejected too where its route `rejects` such an error.
 
     What ended it from outside, or kept it from its start, is no error of the message, and keeps it whatever the route
     says; so does IgnoreMessage, which asks for that, also within a group of errors.
     """
     try:
-        rejected = isinstance(error, route.reject) and not _keeps(error)
+        rejected = isinstance(error, rejects) and not _keeps(error)
         return Outcome.REJECTED if rejected else outcome_of(content, error)
     except BaseException:  # noqa: BLE001 - a user's own error may raise where it is asked what it is
         return Outcome.FAILED

@@ -9,6 +9,7 @@ import attrs
 
 from loafer.application.handler import pool_of
 from loafer.application.pool import ThreadPool
+from loafer.application.raised import NotDone
 from loafer.application.route import BatchCall, Call, Surroundings
 from loafer.application.signature import name_of
 from loafer.application.walk import Walk
@@ -16,6 +17,7 @@ from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.lifecycle import NotCalledOn, Outcome
 from loafer.domain.message import Message
+from loafer.exceptions import LoaferError
 
 Wraps = Sequence[Callable[..., Awaitable[None]]]
 """Middleware, the outermost first."""
@@ -41,13 +43,16 @@ class Chain:
         Raises:
             NotCalledOn: one of them returned and had not called on, whatever the others made of that.
             NotStarted: there was no thread for the handler, whatever they made of that.
+            NotDone: they raised something of a handler that was cut short, or that one of them was to call and did not.
 
         """
         walk = Walk(handle)
         try:
             await self._step(0, context, walk)
         except BaseException as error:
-            await walk.failed(error)
+            kind, undone = type(error), await walk.failed(error)
+            if undone and issubclass(kind, Exception) and not issubclass(kind, LoaferError):
+                raise NotDone from error
             raise
         await walk.returned()
         if not walk.begun:

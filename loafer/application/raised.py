@@ -13,6 +13,13 @@ class Unusable(Exception):
     """Stands for an error of a user's own that cannot be looked at, by its name; the text, which is ours, says why."""
 
 
+class NotDone(Exception):
+    """Carries, as its cause, what middleware raised where its handler was cut short, or was not called by a mistake.
+
+    No error that a route rejects tells of a message then, only RejectMessage.
+    """
+
+
 def usable(error: BaseException) -> BaseException:
     """Return an error, or one in its place: no message may be lost or held for good for what it was handled with.
 

@@ -87,12 +87,16 @@ class Walk:
         if not self._tasks and self._none_runs is not None and not self._none_runs.done():
             self._none_runs.set_result(None)
 
-    async def failed(self, error: BaseException) -> None:
-        """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `ended`."""
+    async def failed(self, error: BaseException) -> bool:
+        """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `ended`.
+
+        Tell whether the handler was cut short, or one of the middleware was to call on and did not.
+        """
         self._raises(error)
         await self._ended(cancel=isinstance(error, asyncio.CancelledError) or self._is_cancelled())
         self._errors.clear()  # their tracebacks lead here: no circle
-        self.cut = None
+        cut, self.cut = self.cut, None
+        return cut is not None or (not self.begun and bool(self.not_called))
 
     async def returned(self) -> None:
         """Wait until what still runs has ended, for nobody else does.

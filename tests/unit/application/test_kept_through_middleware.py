@@ -219,3 +219,69 @@ async def test_a_group_of_errors_of_which_none_keeps_its_message_is_rejected_whe
     made.dispatcher.routes = [attrs.evolve(made.dispatcher.routes[0], reject=(ExceptionGroup,))]
     await made.run_for(3)
     assert (made.dispatcher.counts["rejected"], len(made.queue)) == (1, 0)
+
+
+async def lets_it_expire(_: object, call_next: Next) -> None:
+    async with asyncio.timeout(1):
+        await call_next()
+
+
+async def waits_a_second(_: object, call_next: Next) -> None:
+    await asyncio.wait_for(call_next(), 1)
+
+
+async def fails_beside(_: object, call_next: Next) -> None:
+    async def fail() -> None:
+        await asyncio.sleep(1)
+        raise ValueError("beside")
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fail())
+        group.create_task(call_next())  # type: ignore[arg-type]
+
+
+async def only_starts_it(_: object, call_next: Next) -> None:
+    task = asyncio.ensure_future(call_next())
+    await asyncio.sleep(1)
+    task.cancel()
+    raise ValueError("no time left")
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+@pytest.mark.parametrize(
+    "wraps",
+    [(lets_it_expire,), (makes_another_error, lets_it_expire), (waits_a_second,), (fails_beside,), (only_starts_it,)],
+)
+async def test_what_middleware_raises_of_a_handler_that_it_cuts_short_rejects_nothing(
+    wraps: tuple[Middleware, ...], name: str
+) -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(5)
+
+    made = world(handle, *wraps, name=name)
+    await made.run_for(3)
+    assert (len(made.queue), {each.outcome for each in made.deliveries}) == (1, {"failed"})
+    assert not {type(each.error).__name__ for each in made.deliveries} & {"NotDone"}
+
+
+async def test_what_another_makes_of_middleware_that_does_not_call_on_rejects_nothing() -> None:
+    ran: list[object] = []
+
+    async def handle(content: object) -> None:
+        ran.append(content)
+
+    made = world(handle, makes_another_error, never_calls_on)
+    await made.run_for(3)
+    assert (ran, len(made.queue), {each.outcome for each in made.deliveries}) == ([], 1, {"failed"})
+
+
+async def succeeds(_: object) -> None: ...
+
+
+async def test_what_middleware_raises_by_itself_rejects_as_its_route_says() -> None:
+    async def refuses_it(_: object, call_next: Next) -> None:
+        raise ValueError("nothing for us")
+
+    made = world(succeeds, refuses_it)
+    await made.run_for(3)
+    assert (len(made.queue), {each.outcome for each in made.deliveries}) == (0, {"rejected"})
