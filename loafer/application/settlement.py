@@ -94,17 +94,22 @@ class Settlement:
     def finished(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
         """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed.
 
-        What waited for one that is given back is given back behind it.
+        What waited for one that is given back is given back behind it, unless that had its last receive: whatever came
+        since then shows that its source has moved it.
         """
         if not confirmed:
             self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)
         for lease in leases:
-            if not confirmed or lease.released:
+            if not confirmed or (lease.released and not self._is_spent(lease)):
                 self.release(self.lane.order.followers(lease))
         self.lane.finished(leases)
         if self.lane.order.startable:
             self.start(self.lane)
         self.slots.seats.changed(self.lane)
+
+    def _is_spent(self, lease: Lease) -> bool:
+        limit = self.lane.info.max_receive_count
+        return limit is not None and lease.message.receive_count >= limit
 
     def sorted_out(self, leases: Sequence[Lease], messages: Sequence[Message]) -> Sequence[Lease]:
         """Return which leases on messages that came together may wait for their start; the others are given back.

@@ -243,6 +243,33 @@ async def test_where_moving_is_not_allowed_what_is_at_its_last_receive_runs_befo
     assert world.dispatcher.held == 0
 
 
+@pytest.mark.parametrize("count", [1, 2])
+async def test_what_comes_before_the_answer_to_the_release_of_a_spent_head_runs(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = FlakyConsumer.release
+
+    async def answered_late(
+        consumer: FlakyConsumer, messages: Sequence[Message], delays: Sequence[float]
+    ) -> Sequence[Failure | None]:
+        results = await release(consumer, messages, delays)
+        await asyncio.sleep(0.03)
+        return results
+
+    monkeypatch.setattr(FlakyConsumer, "release", answered_late)
+    moves(monkeypatch, [NOT_ALLOWED] * 999)
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo(max_receive_count=count, dead_letters=dead)
+    handler = Handler(a1=99)
+    async with World(source, handler, Options(retry_delay=0), wait_time=20):
+        for body in ("a1", "a2", "a3"):
+            source.send(OutgoingMessage(body, group="a"))
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(60)
+    assert handler.ran == [*["a1"] * count, "a2", "a3"]
+    assert [message.body for message in dead.visible] == ["a1"]
+
+
 async def test_a_head_that_fails_during_a_stop_is_given_back_with_its_delay() -> None:
     async def handle(content: str) -> None:
         await asyncio.sleep(2)
