@@ -20,6 +20,7 @@ from loafer.application.running import Running
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.tasks import start_task
+from loafer.application.walk import wait_for_the_rest
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.ports.observer import Cause
@@ -91,9 +92,10 @@ class BatchJobs:
         try:
             deliveries = await deliver_batch(route, route.call, messages, limit)
         except GeneratorExit as error:
-            if not self.running.goes_on(leases[0]):
-                raise
+            self.running.heed(error, leases[0])
             deliveries = [Delivery(route.name, message, Outcome.FAILED, error) for message in messages]
+        if deliveries[0].error is not None:
+            await wait_for_the_rest(deliveries[0].error)
         if FORKS.depth != depth:
             leave(deliveries[0].error)
         if self.running.cancelled:

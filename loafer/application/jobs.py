@@ -26,6 +26,7 @@ from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.tasks import start_task
 from loafer.application.ticket import TICKET, Ticket
+from loafer.application.walk import wait_for_the_rest
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
@@ -231,9 +232,10 @@ class Jobs:
 
                 delivery = await deliver_to_one(route, route.branching, message, limit)
         except GeneratorExit as error:
-            if not self.running.goes_on(lease):
-                raise
+            self.running.heed(error, lease)
             delivery = Delivery(route.name, message, Outcome.FAILED, error)
+        if delivery.error is not None:
+            await wait_for_the_rest(delivery.error)
         if FORKS.depth != depth:
             leave(delivery.error)
         if self.running.cancelled:

@@ -100,8 +100,8 @@ class Running:
     def _tickets(self, lane: Lane) -> list[Ticket]:
         return [ticket for other, _, _, ticket in list(self._tasks.values()) if other is lane and ticket is not None]
 
-    def goes_on(self, lease: Lease) -> bool:
-        """Tell whether the task that has a message is taking a step, where a GeneratorExit comes out of what it awaits.
+    def heed(self, error: GeneratorExit, lease: Lease) -> None:
+        """Raise what comes out of what the task of a message awaits, unless the task is taking a step and goes on.
 
         Then that was raised in another task: asyncio closes what waits for it, and raises it here. Who closes this task
         itself, as Python does with those of an event loop that is gone, does it from elsewhere.
@@ -109,9 +109,10 @@ class Running:
         try:
             task = asyncio.current_task()
         except RuntimeError:
-            return False
+            raise error from None
         had = None if task is None else self._tasks.get(task)
-        return had is not None and lease in had[1]
+        if had is None or lease not in had[1]:
+            raise error
 
     def is_abandoned(self, lease: Lease) -> bool:
         """Tell whether a message was left to its lease: the stop is over, and nothing can be settled any more."""

@@ -28,11 +28,13 @@ class Stop:
     hurried: asyncio.Event = attrs.field(factory=asyncio.Event)
     cause: BaseException | None = None
     begun: bool = attrs.field(default=False, init=False)
+    _asked: bool = attrs.field(default=False, init=False)
 
     def request(self) -> None:
-        """Ask to stop; who asks twice is in a hurry."""
-        if self.requested.is_set():
+        """Ask to stop; who asks twice is in a hurry, but not who asks what has begun to stop by itself."""
+        if self._asked:
             self.hurried.set()
+        self._asked = True
         self.begin()
 
     def fail(self, cause: BaseException) -> None:

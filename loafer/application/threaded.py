@@ -5,11 +5,14 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
+from types import AsyncGeneratorType, GeneratorType
 
 import attrs
 
 from loafer.application.forks import FORKS, leave
 from loafer.application.ticket import Ticket
+
+_GENERATORS = {GeneratorType, AsyncGeneratorType}
 
 SOON = 0.001
 """Seconds until an event loop looks by itself what has ended, where functions are quick."""
@@ -132,6 +135,8 @@ class Call:
                 self.returned = self.ticket.run(self.context, self.function, self.given)
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
             self.error = error
+        if type(self.returned) in _GENERATORS:
+            self.error = TypeError("it returned a generator, which would never run; write it without yield")
         if FORKS.depth != depth:
             leave(self.error)
         self.ended = True

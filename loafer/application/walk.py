@@ -3,6 +3,8 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import ContextVar
 from itertools import count
 from types import FrameType
 from typing import TypeAlias
@@ -11,7 +13,7 @@ import attrs
 
 from loafer.application.pool import NotStarted
 from loafer.application.raised import FATAL, traceback_of
-from loafer.application.tasks import is_stopped
+from loafer.application.tasks import STOPPED, is_stopped
 
 Raised: TypeAlias = tuple[BaseException, FrameType | None]
 """An error, and the outermost frame of the task that has raised it; None: it is not known."""
@@ -21,6 +23,18 @@ _RAISED_BY = "__loafer_walk__"
 """Where an error says the number of the walk that has raised it last: several may raise one object."""
 
 TOO_LATE = "call_next() came too late: the middleware had returned, and its message is settled"
+
+
+WALK: "ContextVar[Walk | None]" = ContextVar("loafer_walk", default=None)
+"""The walk of the handler that runs in this context."""
+
+
+async def wait_for_the_rest(error: BaseException | None) -> None:
+    """Wait for what still runs of this context's walk, where a GeneratorExit has ended it: in that, nobody can wait."""
+    walk = WALK.get()
+    if walk is not None and issubclass(type(error), GeneratorExit):
+        with suppress(asyncio.CancelledError, NotStarted):  # of the first the stop knows
+            await walk.failed(GeneratorExit())
 
 
 @attrs.define(eq=False)
@@ -54,7 +68,14 @@ class Walk:
     _over: bool = False
 
     async def arrive(self) -> None:
-        """Call the handler; where that is well, what failed before it began is made good."""
+        """Call the handler; where that is well, what failed before it began is made good.
+
+        Raises:
+            CancelledError: a stop has cancelled the walk: no handler starts any more.
+
+        """
+        if self._own in STOPPED:
+            raise asyncio.CancelledError
         self.begun, self.not_started, self.cut = True, None, None
         before = list(self._errors)
         try:
@@ -93,7 +114,7 @@ class Walk:
         Tell whether the handler was cut short, or one of the middleware was to call on and did not.
         """
         self._raises(error)
-        await self._ended(cancel=isinstance(error, asyncio.CancelledError) or self._is_cancelled())
+        await self._ended(cancel=issubclass(type(error), asyncio.CancelledError) or self._is_cancelled())
         self._errors.clear()  # their tracebacks lead here: no circle
         cut, self.cut = self.cut, None
         return cut is not None or (not self.begun and bool(self.not_called))

@@ -530,3 +530,60 @@ async def test_of_two_calls_the_first_that_is_done_counts_where_middleware_cance
     made = world(handle, hedges, name=name)
     await made.run_for(5)
     assert (len(runs), len(made.queue), made.dispatcher.counts["succeeded"]) == (2, 0, 1)
+
+
+class Hiding(Exception):
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError
+
+
+@names
+@pytest.mark.parametrize("error", [ValueError, GeneratorExit, Hiding])
+@pytest.mark.parametrize("gathers", [False, True])
+async def test_a_handler_that_still_runs_is_waited_for_whatever_has_ended_its_middleware(
+    error: type[BaseException], gathers: bool, name: str
+) -> None:
+    ends: list[tuple[int, int]] = []
+
+    async def handle(_: object) -> None:
+        calls.append(1)
+        if len(calls) == 1 and gathers:
+            raise error
+        await asyncio.sleep(50)
+        ends.append((len(made.deliveries), len(made.queue.visible)))
+
+    async def calls_on(_: object, call_next: Next) -> None:
+        if gathers:
+            await asyncio.gather(call_next(), call_next())
+        apart(call_next)
+        await asyncio.sleep(0.1)
+        raise error
+
+    calls: list[int] = []
+    made = world(handle, calls_on, name=name)
+    async with made:
+        await asyncio.sleep(51)
+    assert ends == [(0, 0)]
+
+
+@names
+async def test_no_handler_starts_any_more_once_a_stop_has_cancelled_its_message(name: str) -> None:
+    starts: list[float] = []
+
+    async def handle(_: object) -> None:
+        starts.append(asyncio.get_running_loop().time())
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            await asyncio.sleep(5)
+            raise ValueError from None
+
+    async def tries_again(_: object, call_next: Next) -> None:
+        for _ in range(2):
+            with suppress(ValueError):
+                await call_next()
+
+    made = world(handle, tries_again, name=name, grace_period=1)
+    await made.run_for(1)
+    await asyncio.sleep(60)
+    assert len(starts) == 1

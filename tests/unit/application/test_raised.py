@@ -210,10 +210,13 @@ def run(app: Loafer, source: str, content: Callable[[int], object] = int) -> Seq
 
 async def test_a_task_that_is_closed_from_elsewhere_settles_nothing() -> None:
     running = Running(unbegun=lambda *_: None)
-    lease = Lease(Message("1", "{}", "receipt"), 0, 0, 0)
-    assert not running.goes_on(lease)
-    assert not await asyncio.to_thread(running.goes_on, lease)
+    lease, other = (Lease(Message(name, "{}", "receipt"), 0, 0, 0) for name in "ab")
+    with pytest.raises(GeneratorExit):
+        running.heed(GeneratorExit(), lease)
+    with pytest.raises(GeneratorExit):
+        await asyncio.to_thread(running.heed, GeneratorExit(), lease)
     task = cast("asyncio.Task[None]", asyncio.current_task())
     running.add(task, (cast("Any", None), (lease,), 0.0), None, copy_context())
-    assert running.goes_on(lease)
-    assert not running.goes_on(Lease(Message("2", "{}", "receipt"), 0, 0, 0))
+    running.heed(GeneratorExit(), lease)
+    with pytest.raises(GeneratorExit):
+        running.heed(GeneratorExit(), other)

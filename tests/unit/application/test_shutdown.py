@@ -467,3 +467,16 @@ async def test_a_route_that_rejects_every_error_keeps_what_its_middleware_does_n
     ]
     await world.run_for(3)
     assert len(world.queue) == 1
+
+
+async def test_one_ask_to_stop_leaves_the_grace_period_where_the_worker_stops_by_itself_already() -> None:
+    async def handle(content: str) -> None:
+        if content == "bad":
+            raise SystemExit(3)
+        await asyncio.sleep(5)
+
+    world = World(queue("orders", "good", "bad"), handle, Options(grace_period=20))
+    asyncio.get_running_loop().call_later(0.5, world.dispatcher.stop)
+    with pytest.raises(SystemExit):
+        await world.dispatcher.run()
+    assert [message.body for message in world.queue.messages.values()] == ["bad"]

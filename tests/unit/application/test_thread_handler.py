@@ -1,12 +1,15 @@
 import asyncio
 import threading
+from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from gate import Gate, begun
+from world import World, queue
 
 from loafer.application.handler import ThreadHandler
+from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.exceptions import RejectMessage
 
@@ -160,3 +163,28 @@ async def test_what_an_awaitable_of_a_cancelled_function_was_to_do_does_not_begi
     with pytest.raises(asyncio.CancelledError):
         await task
     assert begun == []
+
+
+async def some(_: object) -> AsyncIterator[None]:
+    yield
+
+
+def few(_: object) -> Iterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("generator", [some, few])
+@pytest.mark.parametrize("options", [Options(), Options(handler_timeout=5)])
+async def test_a_function_that_returns_a_generator_fails_for_that_would_never_run(
+    generator: Any, options: Options, pool: ThreadPool
+) -> None:
+    def function(content: object) -> object:
+        return generator(content)
+
+    world = await World(queue("orders", "one", visibility_timeout=600), ThreadHandler(function, pool), options).run_for(
+        1
+    )
+    assert (len(world.queue), [str(each.error) for each in world.deliveries]) == (
+        1,
+        ["it returned a generator, which would never run; write it without yield"],
+    )
