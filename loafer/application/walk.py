@@ -181,8 +181,8 @@ class Walk:
             return True
         if task.cancelled():
             return not self._done
-        if getattr(task, "_log_traceback", False):  # nobody has even looked at it
-            return True
+        if getattr(task, "_log_traceback", False) or task.get_loop() is not asyncio.get_running_loop():
+            return True  # nobody has even looked at it, or only whoever runs another event loop
         error = task.exception()
         if error is None or issubclass(type(error), FATAL):  # which asyncio has raised for everyone to hear
             return error is not None

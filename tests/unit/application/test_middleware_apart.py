@@ -1,6 +1,7 @@
 """What middleware calls on to in a task of its own belongs to its message: it is waited for, cancelled and heard."""
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import suppress
 from typing import Any, cast
@@ -587,3 +588,25 @@ async def test_no_handler_starts_any_more_once_a_stop_has_cancelled_its_message(
     await made.run_for(1)
     await asyncio.sleep(60)
     assert len(starts) == 1
+
+
+@names
+async def test_what_a_handler_raises_in_an_event_loop_of_another_thread_keeps_its_message(name: str) -> None:
+    async def handle(_: object) -> None:
+        raise ValueError("unheard of")
+
+    async def runs_a_loop(_: object, call_next: Next) -> None:
+        async def call() -> None:
+            await call_next()
+
+        def run() -> None:
+            with suppress(ValueError):
+                asyncio.run(call())
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+
+    made = world(handle, runs_a_loop, name=name)
+    await made.run_for(0.5)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
