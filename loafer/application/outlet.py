@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from loafer.application.destination import Destination
-from loafer.domain.attributes import AttributeValue, attributes_of
+from loafer.domain.attributes import NO_VALUES, AttributeValue, attributes_of
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in
 from loafer.domain.message import OutgoingMessage
@@ -117,7 +117,8 @@ class Outlet:
         """Return the message that carries content, or why there can be none."""
         try:
             body = write(content)
-            attributes, delay = attributes_of(details.attributes), _whole_seconds(details.delay)
+            attributes = {} if details.attributes is NO_VALUES else attributes_of(details.attributes)
+            delay = None if details.delay is None else _whole_seconds(details.delay)
         except InvalidContent as error:
             where = "" if error.path == "$" else f" at {error.path}"
             return Failure(f"its content is of another type: {error.what}{where}", retryable=False)
@@ -133,10 +134,8 @@ class Outlet:
         return message if mistake is None else Failure(mistake, retryable=False)
 
 
-def _whole_seconds(delay: float | None) -> int | None:
+def _whole_seconds(delay: float) -> int:
     """Return a delay as the services take it, rounded up; TypeError if it is no number."""
-    if delay is None:
-        return None
     if isinstance(delay, bool) or not isinstance(delay, int | float) or not math.isfinite(delay):
         raise TypeError(f"delay={delay!r} is no number of seconds")
     return math.ceil(delay)

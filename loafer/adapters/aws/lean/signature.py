@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 import hmac
 import time
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol
 
 import attrs
 
@@ -30,24 +30,22 @@ class Credentials(Protocol):
     def token(self) -> str | None: ...  # noqa: D102
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class _Form:
     """A request's head, and what is signed of it, as far as neither depends on the body.
 
     Attributes:
         made_for: The second of Unix time and the credentials that it is good for.
-        canonical: What comes before the body's hash in what is hashed.
-        text: What comes before that hash in what is signed.
+        hashed: The hash of the request, as far as it comes before the body's.
+        signed: What signs, having taken what comes before that hash.
         head: What comes before the signature.
-        mac: Signs.
 
     """
 
-    made_for: tuple[int | str | None, ...] = attrs.field(repr=False)
-    canonical: str = attrs.field(repr=False)
-    text: str
-    head: str = attrs.field(repr=False)
-    mac: hmac.HMAC = attrs.field(repr=False)
+    made_for: tuple[int | str | None, ...]
+    hashed: Any
+    signed: hmac.HMAC
+    head: str
 
 
 @attrs.define(eq=False)
@@ -80,10 +78,10 @@ class Signer:
 
         """
         form = self._form(target, credentials, int(now))
-        canonical = form.canonical + sha256(body).hexdigest()
-        mac = form.mac.copy()
-        mac.update((form.text + sha256(canonical.encode()).hexdigest()).encode())
-        rest = f"{mac.hexdigest()}\r\nAccept-Encoding: identity\r\nContent-Length: {len(body)}\r\n\r\n"
+        hashed, signed = form.hashed.copy(), form.signed.copy()
+        hashed.update(sha256(body).hexdigest().encode())
+        signed.update(hashed.hexdigest().encode())
+        rest = f"{signed.hexdigest()}\r\nAccept-Encoding: identity\r\nContent-Length: {len(body)}\r\n\r\n"
         return (form.head + rest).encode()
 
     def _form(self, target: str, credentials: Credentials, second: int) -> _Form:
@@ -94,7 +92,7 @@ class Signer:
         if form is not None and form.made_for == made_for:
             return form
         date = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
-        mac = self._mac_of(credentials, date[:8])
+        signed = self._mac_of(credentials, date[:8]).copy()
         names = _SIGNED_WITH_TOKEN if token else _SIGNED
         scope = f"{date[:8]}/{self.region}/sqs/aws4_request"
         canonical = (
@@ -109,7 +107,8 @@ class Signer:
             + f"X-Amz-Target: {target}\r\nX-Amzn-Query-Mode: true\r\n"
             f"Authorization: {_ALGORITHM} Credential={access_key}/{scope}, SignedHeaders={names}, Signature="
         )
-        form = self._forms[target] = _Form(made_for, canonical, f"{_ALGORITHM}\n{date}\n{scope}\n", head, mac)
+        signed.update(f"{_ALGORITHM}\n{date}\n{scope}\n".encode())
+        form = self._forms[target] = _Form(made_for, sha256(canonical.encode()), signed, head)
         return form
 
     def _mac_of(self, credentials: Credentials, day: str) -> hmac.HMAC:
