@@ -156,7 +156,7 @@ async def test_the_default_route_of_the_environment_runs_beside_them(shell: Shel
     await fill(prefix)
     url = await create_queue(f"{prefix}-default")
     await send(url, '{"number": 7}')
-    shell.write("jobs.py", "def handle(content):\n    print('default', content, flush=True)\n")
+    shell.write("jobs.py", "def handle(content):\n    print(f'default {content}\\n', end='', flush=True)\n")
     command = f"loafer --source {prefix}-default --handler jobs.handle run shop:app"
     with shell.running(command) as worker:
         await until(worker, 1, "default {'number': 7}")
