@@ -94,8 +94,7 @@ class BatchJobs:
         except GeneratorExit as error:
             self.running.heed(error, leases[0])
             deliveries = [Delivery(route.name, message, Outcome.FAILED, error) for message in messages]
-        if deliveries[0].error is not None:
-            await wait_for_the_rest(deliveries[0].error)
+        await wait_for_the_rest()
         if FORKS.depth != depth:
             leave(deliveries[0].error)
         if self.running.cancelled:

@@ -10,6 +10,7 @@ import attrs
 from loafer.application.lane import Lane
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
+from loafer.application.tasks import broken
 from loafer.application.trouble import PATIENCE_WHEN_DENIED, Trouble
 from loafer.domain.message import Message
 from loafer.domain.retry import backoff
@@ -104,8 +105,8 @@ class Denial:
                 [result] = await self.lane.consumer.acknowledge([message])
             except AccessDenied as error:
                 self.denied(error)
-            except Exception as error:  # noqa: BLE001 - whatever it is, it did not work
-                logger.info("message %s could not be deleted yet: %s", message.id, error)
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it did not work
+                logger.info("message %s could not be deleted yet: %s", message.id, broken(error))
             else:
                 if result is None or not result.retryable:
                     self._probed = None

@@ -76,7 +76,12 @@ class Errands:
 
     async def _translate(self, ticket: Ticket, now: float, message: Message, translated: Awaitable[object]) -> None:
         """Await a translator, and the function."""
-        delivery = await deliver(ticket.lane.route, message, None, translated)
+        route = ticket.lane.route
+        try:
+            delivery = await deliver(route, message, None, translated)
+        except GeneratorExit as error:
+            self.running.heed(error, ticket.lease)
+            delivery = Delivery(route.name, message, Outcome.FAILED, error)
         if not self.came_to_nothing(ticket):
             self._end(ticket, now, delivery)
 

@@ -129,8 +129,8 @@ class Intake:
             await asyncio.sleep(LOOK_EVERY)
             try:
                 info = await self.lane.consumer.look_again()
-            except Exception as error:  # noqa: BLE001 - what was true before goes on to be taken for true
-                logger.info("source %r was not looked at again: %s", self.lane.route.source, error)
+            except BaseException as error:  # noqa: BLE001 - what was true before goes on to be taken for true
+                logger.info("source %r was not looked at again: %s", self.lane.route.source, broken(error))
             else:
                 self._changed(info)
 

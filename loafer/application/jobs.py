@@ -235,7 +235,7 @@ class Jobs:
             self.running.heed(error, lease)
             delivery = Delivery(route.name, message, Outcome.FAILED, error)
         if delivery.error is not None:
-            await wait_for_the_rest(delivery.error)
+            await wait_for_the_rest()
         if FORKS.depth != depth:
             leave(delivery.error)
         if self.running.cancelled:

@@ -106,7 +106,7 @@ class Keeping:
         return cancelled and not self.lane.is_followed(lease)
 
     def _is_ended(self, error: BaseException | None) -> bool:
-        """Tell whether it is no failure of the handler: a stop has cancelled it, or it ends the program."""
+        """Tell whether it is no failure of the handler: it was cancelled in a stop, or it ends the program."""
         if isinstance(error, asyncio.CancelledError):
             return self.stop.requested.is_set()
         return isinstance(error, FATAL)
@@ -216,14 +216,16 @@ class Keeping:
     def _give_back_last(self, order: GroupOrder, lease: Lease) -> None:
         """Let what waits for a head go on, and give the head back after that: whoever receives it next has it moved.
 
-        Given back with it, messages at their last receive would be moved unrun. None of the group comes meanwhile.
+        Given back with it, messages at their last receive would be moved unrun. As long as its lease lasts, none of the
+        group comes meanwhile.
         """
         self._done_with.add(lease)
         order.finished([lease])
         self.start(self.lane)
 
         async def wait_and_release() -> None:
-            while self._holds_more_of(group_of(lease.message)):  # noqa: ASYNC110 - seldom, and long
+            group = group_of(lease.message)
+            while lease.is_valid(self.lane.clock()) and self._holds_more_of(group):  # noqa: ASYNC110 - seldom, and long
                 await asyncio.sleep(POLL_CHECK)
             self.settling.release([lease])
             self._done_with.discard(lease)
@@ -239,12 +241,17 @@ class Keeping:
         )
 
     def _in_background(self, work: Callable[[], Coroutine[object, object, None]]) -> None:
-        """Do some work beside all else, and again where code that cancels all tasks it finds has cancelled it."""
+        """Do some work beside all else, and again where it is cancelled, as by code that cancels all tasks it finds."""
         task = asyncio.get_running_loop().create_task(work())
         self._moves.add(task)
         task.add_done_callback(partial(self._worked, work))
 
     def _worked(self, work: Callable[[], Coroutine[object, object, None]], task: "asyncio.Task[None]") -> None:
         self._moves.discard(task)
-        if task.cancelled() and not self._over:
-            self._in_background(work)
+        if not self._over and (task.cancelled() or task.exception() is not None):
+            self._in_background(partial(_after_a_pause, work))
+
+
+async def _after_a_pause(work: Callable[[], Coroutine[object, object, None]]) -> None:
+    await asyncio.sleep(POLL_CHECK)
+    await work()

@@ -12,12 +12,12 @@ from loafer.application.pool import ThreadPool
 from loafer.application.raised import NotDone
 from loafer.application.route import BatchCall, Call, Surroundings
 from loafer.application.signature import name_of
-from loafer.application.walk import WALK, Walk
+from loafer.application.walk import CLOSED, Walk
 from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.lifecycle import NotCalledOn, Outcome
 from loafer.domain.message import Message
-from loafer.exceptions import LoaferError
+from loafer.exceptions import IgnoreMessage, RejectMessage
 
 Wraps = Sequence[Callable[..., Awaitable[None]]]
 """Middleware, the outermost first."""
@@ -47,14 +47,14 @@ class Chain:
 
         """
         walk = Walk(handle)
-        WALK.set(walk)
         try:
             await self._step(0, context, walk)
         except GeneratorExit:
-            raise  # what still runs is waited for by the job: where this is closed, nobody can wait here
+            CLOSED.set(walk)
+            raise
         except BaseException as error:
             kind, undone = type(error), await walk.failed(error)
-            if undone and issubclass(kind, Exception) and not issubclass(kind, LoaferError):
+            if undone and issubclass(kind, Exception) and not issubclass(kind, IgnoreMessage | RejectMessage):
                 raise NotDone from error
             raise
         await walk.returned()

@@ -98,7 +98,9 @@ class Outbox:
         others_may_join = not self.closing and self.others_may_join()
         while entries := self._batch.take(now, others_may_join=others_may_join):
             task = start_task(self._settle(entries))
-            if not task.done():
+            if task.done():
+                self._sent(entries, task)
+            else:
                 self._sending.add(task)
                 task.add_done_callback(partial(self._sent, entries))
         if self._batch.due_at is not None and self._timer is None:
@@ -110,9 +112,12 @@ class Outbox:
 
     def _sent(self, leases: Sequence[Lease], task: "asyncio.Task[None]") -> None:
         self._sending.discard(task)
-        if task.cancelled() and not self.closing:  # by a handler that cancels all tasks it finds
-            for lease in leases:
-                self._failed(lease, Failure("the call was cancelled"))
+        if task.cancelled():
+            reason = "" if self.closing else "the call was cancelled"  # by a handler that cancels all tasks it finds
+        else:
+            reason = "the call was closed" * (task.exception() is not None)  # by what a task of the consumer's raised
+        for lease in leases if reason else ():
+            self._failed(lease, Failure(reason))
 
     async def _settle(self, leases: Sequence[Lease]) -> None:
         messages = [lease.message for lease in leases]

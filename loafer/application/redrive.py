@@ -60,7 +60,8 @@ class Redrive:
                 return Failure("its lease has ended", retryable=False)
             message = lease.message
             failure = await self._move(lease, message, copy)
-            if failure is not None and not (failure.retryable or failure.copied) and copy is not None:
+            refused = failure is not None and not (failure.retryable or failure.copied)
+            if refused and copy is not None and lease.is_valid(self.lane.clock()):
                 copy, message = None, lease.message
                 failure = await self._move(lease, message, copy)
             tries += 1

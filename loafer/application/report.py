@@ -79,7 +79,7 @@ def report(delivery: Delivery, tracebacks: Tracebacks, company: Company = ALONE)
         case Outcome.SUCCEEDED:
             logger.debug("message %s on route %s: done", message, route)
         case Outcome.REJECTED | Outcome.IGNORED if error is None:  # which is told once a minute, and how many
-            logger.debug("message %s: no route of its source takes it", message)
+            logger.debug("message %s: no route of its source that runs here takes it", message)
         case Outcome.REJECTED if isinstance(error, InvalidContent):  # its route rejects that; no handler was called
             logger.warning("message %s on route %s is deleted: its content does not fit: %s", message, route, error)
         case Outcome.REJECTED:

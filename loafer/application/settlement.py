@@ -94,8 +94,8 @@ class Settlement:
     def finished(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
         """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed.
 
-        What waited for one that is given back is given back behind it, unless that had its last receive: whatever came
-        since then shows that its source has moved it.
+        What waited for one that is given back is given back behind it, unless the one given back had its last
+        receive: whatever came since then shows that its source has moved it.
         """
         if not confirmed:
             self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)

@@ -1,6 +1,7 @@
 """A function in a thread, and how an event loop is told of its end."""
 
 import asyncio
+import inspect
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -135,7 +136,7 @@ class Call:
                 self.returned = self.ticket.run(self.context, self.function, self.given)
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
             self.error = error
-        if type(self.returned) in _GENERATORS:
+        if type(self.returned) in _GENERATORS and not inspect.isawaitable(self.returned):
             self.error = TypeError("it returned a generator, which would never run; write it without yield")
         if FORKS.depth != depth:
             leave(self.error)

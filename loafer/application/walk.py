@@ -7,7 +7,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from itertools import count
 from types import FrameType
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -25,14 +25,15 @@ _RAISED_BY = "__loafer_walk__"
 TOO_LATE = "call_next() came too late: the middleware had returned, and its message is settled"
 
 
-WALK: "ContextVar[Walk | None]" = ContextVar("loafer_walk", default=None)
-"""The walk of the handler that runs in this context."""
+CLOSED: "ContextVar[Walk | None]" = ContextVar("loafer_closed", default=None)
+"""The walk in this context that a GeneratorExit has ended: in that, nobody can wait for what still runs of it."""
 
 
-async def wait_for_the_rest(error: BaseException | None) -> None:
-    """Wait for what still runs of this context's walk, where a GeneratorExit has ended it: in that, nobody can wait."""
-    walk = WALK.get()
-    if walk is not None and issubclass(type(error), GeneratorExit):
+async def wait_for_the_rest() -> None:
+    """Wait for what still runs of a walk that was closed in this context."""
+    walk = CLOSED.get()
+    if walk is not None:
+        CLOSED.set(None)
         with suppress(asyncio.CancelledError, NotStarted):  # of the first the stop knows
             await walk.failed(GeneratorExit())
 
@@ -75,6 +76,7 @@ class Walk:
 
         """
         if self._own in STOPPED:
+            await asyncio.sleep(0)  # or who calls again and again would never let go of the event loop
             raise asyncio.CancelledError
         self.begun, self.not_started, self.cut = True, None, None
         before = list(self._errors)
@@ -105,18 +107,20 @@ class Walk:
             self._raises(error)
             if task is not self._own:
                 self._errors[task] = error, _frame_of(task)
-        if not self._tasks and self._none_runs is not None and not self._none_runs.done():
-            self._none_runs.set_result(None)
+        if not self._tasks and self._none_runs is not None:
+            _in_its_loop(self._none_runs, _wake, self._none_runs)
 
     async def failed(self, error: BaseException) -> bool:
-        """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `ended`.
+        """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `_ended`.
 
-        Tell whether the handler was cut short, or one of the middleware was to call on and did not.
+        Tell whether the handler was cut short, or was not called, for one of the middleware did not call on.
         """
         self._raises(error)
-        await self._ended(cancel=issubclass(type(error), asyncio.CancelledError) or self._is_cancelled())
-        self._errors.clear()  # their tracebacks lead here: no circle
-        cut, self.cut = self.cut, None
+        try:
+            await self._ended(cancel=issubclass(type(error), asyncio.CancelledError) or self._is_cancelled())
+        finally:
+            self._errors.clear()  # their tracebacks lead here: no circle
+            cut, self.cut = self.cut, None
         return cut is not None or (not self.begun and bool(self.not_called))
 
     async def returned(self) -> None:
@@ -158,7 +162,7 @@ class Walk:
     def _cancel(self) -> None:
         for task in self._tasks:
             if task is not None:
-                task.cancel()
+                _in_its_loop(task, task.cancel)
 
     def _is_cancelled(self) -> bool:
         """Tell whether the walk's own task was cancelled, whatever its middleware has made of that."""
@@ -184,8 +188,10 @@ class Walk:
         if getattr(task, "_log_traceback", False) or task.get_loop() is not asyncio.get_running_loop():
             return True  # nobody has even looked at it, or only whoever runs another event loop
         error = task.exception()
-        if error is None or issubclass(type(error), FATAL):  # which asyncio has raised for everyone to hear
-            return error is not None
+        if error is None:
+            return False
+        if issubclass(type(error), FATAL):
+            return True  # asyncio has raised it out of the event loop, and its traceback leads there
         frames = [each for each, _ in traceback.walk_tb(traceback_of(error))]
         return frame is None or frame not in frames[1:] or not self._has_raised(error)
 
@@ -197,6 +203,19 @@ class Walk:
         """Tell whether no other walk has raised an error since."""
         number: object = object.__getattribute__(error, "__dict__").get(_RAISED_BY)
         return number == self._number
+
+
+def _in_its_loop(future: "asyncio.Future[Any]", call: Callable[..., object], *given: object) -> None:
+    """Do something with a future, which may be of an event loop of another thread."""
+    if future.get_loop() is asyncio.get_running_loop():
+        call(*given)
+    else:
+        future.get_loop().call_soon_threadsafe(call, *given)
+
+
+def _wake(waiting: "asyncio.Future[None]") -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 def _frame_of(task: "asyncio.Task[object] | None") -> FrameType | None:

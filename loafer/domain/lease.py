@@ -145,7 +145,7 @@ class Leases:
                 self.size += size if held is None else size - held.size
                 taken.append(lease)
             elif message.receive_count >= held.message.receive_count:  # or else an older delivery, by a slower receive
-                held.message, held.lost, held.overdue = message, False, False
+                held.message, held.lost, held.overdue, held.crossed = message, False, False, False
                 held.deadline, held.renew_at, held.ends_at = deadline, renew_at, ends_at
         if messages:
             self._seen = max(largest, self._seen * FORGETTING)
@@ -202,7 +202,7 @@ class Leases:
     def moved(self, lease: Lease, *, copied: bool) -> bool:
         """Note that a move has ended, in a copy or not; tell whether the lease was lost meanwhile."""
         lost = lease.crossed and not copied and self._holds(lease)
-        lease.moving, lease.crossed, lease.lost = False, False, lease.lost or lost
+        lease.moving, lease.crossed, lease.lost = copied, False, lease.lost or lost  # a copy is deleted from here on
         return lost
 
     def not_extended(self, lease: Lease, now: float) -> None:

@@ -133,6 +133,23 @@ def test_the_messages_of_a_batch_come_back_whatever_its_handler_raises(fail: Cal
     assert runs == {1: 2, 2: 2, 3: 2}
 
 
+def test_the_slot_of_a_function_comes_back_whatever_its_translator_raises(fail: Callable[[], Awaitable[None]]) -> None:
+    app, runs = Loafer(max_jobs=1), Counter[int]()
+
+    class Translator:
+        async def translate(self, body: str) -> dict[str, Any]:
+            runs[int(body)] += 1
+            if runs[1] == int(body) == 1:
+                await fail()
+            return {"content": int(body)}
+
+    @app.route("orders", translator=Translator())
+    def handle(number: int) -> None: ...
+
+    assert run(app, "orders") == []
+    assert runs == {1: 2, 2: 1, 3: 1}
+
+
 @attrs.define
 class Strange:
     number: int

@@ -28,8 +28,8 @@ def delivery(outcome: Outcome, error: BaseException | None = None, *, undecided:
     ("ended", "company", "level", "text"),
     [
         (delivery(Outcome.SUCCEEDED), ALONE, DEBUG, "message m-1 on route orders: done"),
-        (delivery(Outcome.REJECTED), ALONE, DEBUG, "message m-1: no route of its source takes it"),
-        (delivery(Outcome.IGNORED), ALONE, DEBUG, "message m-1: no route of its source takes it"),
+        (delivery(Outcome.REJECTED), ALONE, DEBUG, "message m-1: no route of its source that runs here takes it"),
+        (delivery(Outcome.IGNORED), ALONE, DEBUG, "message m-1: no route of its source that runs here takes it"),
         (
             delivery(Outcome.REJECTED, RejectMessage("no")),
             ALONE,

@@ -115,6 +115,58 @@ async def test_a_consumer_that_breaks_ends_the_worker_and_is_told(error: BaseExc
         await world.run_for(60)
 
 
+async def raises_a_generator_exit() -> None:
+    raise GeneratorExit
+
+
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        ("acknowledge", "a task"), ("acknowledge", "a cancelled one"), ("dead_letter", "a task"),
+        ("dead_letter", "a cancelled one"), ("look_again", "a task"),
+    ],
+)  # fmt: skip
+async def test_what_a_task_of_the_consumers_raises_is_tried_again_too(
+    what: str, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called, tries = getattr(FlakyConsumer, what), list[int]()
+
+    async def call(consumer: FlakyConsumer, *given: Any) -> Any:
+        tries.append(1)
+        if len(tries) == 1:
+            task = asyncio.ensure_future(raises_a_generator_exit() if how == "a task" else asyncio.sleep(1))
+            if how != "a task":
+                task.cancel()
+            await task
+        return await called(consumer, *given)
+
+    async def handle(content: Any) -> None:
+        if what == "dead_letter":
+            raise ValueError
+
+    monkeypatch.setattr(FlakyConsumer, what, call)
+    letters = queue("dead")
+    source = queue("orders", "one", visibility_timeout=30, max_receive_count=9, dead_letters=letters)
+    world = await World(source, handle, Options(retry_delay=Retry(dead_letter_after=1))).run_for(700)
+    assert (len(source), len(letters)) == (0, what == "dead_letter")
+    assert len(tries) >= 2
+    assert world.dispatcher.held == 0
+
+
+async def test_an_acknowledgement_that_ends_cancelled_at_once_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    acknowledge, tries = FlakyConsumer.acknowledge, list[int]()
+
+    async def cancelled(consumer: FlakyConsumer, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise asyncio.CancelledError
+        return await acknowledge(consumer, messages)
+
+    monkeypatch.setattr(FlakyConsumer, "acknowledge", cancelled)
+    world = await World(queue("orders", "one"), succeed).run_for(10)
+    assert (len(world.queue), world.dispatcher.held) == (0, 0)
+
+
 async def test_an_acknowledgement_is_tried_again_after_growing_pauses(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
