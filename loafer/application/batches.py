@@ -5,14 +5,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from loafer.application.delivery import (
-    Delivery,
-    handle_within,
-    handled_badly,
-    translated_within,
-    unfit,
-    untranslated,
-)
+from loafer.application.delivery import Delivery, handle_within, handled_badly, translated_within, unfit, untranslated
 from loafer.application.raised import usable
 from loafer.application.route import BatchCall, Route
 from loafer.application.tasks import is_stopped

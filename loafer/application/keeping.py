@@ -102,7 +102,7 @@ class Keeping:
 
     def _is_stopped(self, lease: Lease, error: BaseException | None) -> bool:
         """Tell whether a stop has cancelled its handler: by then, nothing that has to run yet waits behind it."""
-        cancelled = isinstance(error, asyncio.CancelledError) and self._is_ended(error)
+        cancelled = self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError)
         return cancelled and not self.lane.is_followed(lease)
 
     def _is_ended(self, error: BaseException | None) -> bool:

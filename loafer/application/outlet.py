@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from loafer.application.destination import Destination
-from loafer.domain.attributes import NO_VALUES, AttributeValue, attributes_of
+from loafer.domain.attributes import AttributeValue, attributes_of
 from loafer.domain.batch import Failure
 from loafer.domain.limits import Limits, mistake_in
 from loafer.domain.message import OutgoingMessage
@@ -117,7 +117,7 @@ class Outlet:
         """Return the message that carries content, or why there can be none."""
         try:
             body = write(content)
-            attributes = {} if details.attributes is NO_VALUES else attributes_of(details.attributes)
+            attributes = attributes_of(details.attributes)
             delay = None if details.delay is None else _whole_seconds(details.delay)
         except InvalidContent as error:
             where = "" if error.path == "$" else f" at {error.path}"
