@@ -610,3 +610,24 @@ async def test_what_a_handler_raises_in_an_event_loop_of_another_thread_keeps_it
     made = world(handle, runs_a_loop, name=name)
     await made.run_for(0.5)
     assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
+
+
+@names
+async def test_middleware_that_calls_on_again_and_again_in_a_stop_lets_the_event_loop_go_on(name: str) -> None:
+    tries: list[int] = []
+    went_on: list[bool] = []
+
+    async def handle(_: object) -> None:
+        await asyncio.sleep(60)
+
+    async def never_gives_up(_: object, call_next: Next) -> None:
+        while not went_on and len(tries) < 10_000:
+            try:
+                await call_next()
+            except asyncio.CancelledError:
+                if not tries:
+                    asyncio.get_running_loop().call_soon(went_on.append, True)
+                tries.append(1)
+
+    await world(handle, never_gives_up, name=name, grace_period=1).run_for(1)
+    assert len(tries) < 10

@@ -251,3 +251,15 @@ def test_a_message_is_held_with_the_bytes_of_its_body_and_attributes(message: Me
 def test_a_short_lease_whose_extension_failed_is_tried_again_soon() -> None:
     (leases := Leases(2.4)).not_extended(held(leases), 0.0)
     assert leases.next_renewal() == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("again", "lost"), [(False, True), (True, False)])
+def test_a_refusal_while_a_message_is_moved_says_nothing_of_a_newer_delivery(again: bool, lost: bool) -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    lease.moving = True
+    assert not leases.refused(lease, lease.message)
+    if again:
+        leases.take([SECOND], since=20)
+    assert leases.moved(lease, copied=False) is lost
+    assert lease.lost is lost
