@@ -14,7 +14,7 @@ from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errands import Errands, begun
 from loafer.application.forks import FORKS, leave
-from loafer.application.keeping import UNRUN
+from loafer.application.heads import UNRUN
 from loafer.application.lane import Lane
 from loafer.application.limit import LIMIT
 from loafer.application.lines import Lines, when_it_began

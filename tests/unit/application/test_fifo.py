@@ -243,6 +243,28 @@ async def test_where_moving_is_not_allowed_what_is_at_its_last_receive_runs_befo
     assert world.dispatcher.held == 0
 
 
+async def test_a_spent_head_that_waits_for_its_followers_is_held_no_longer_than_its_lease_lasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def handle(content: str) -> None:
+        if content == "a1":
+            raise ValueError
+        await asyncio.sleep(60)
+
+    moves(monkeypatch, [NOT_ALLOWED] * 999)
+    source = at_their_last_receive("a1", "a2")
+    lost = Failure("the receipt is no longer valid", retryable=False)
+    async with World(source, handle, faults=Faults(extending=[lost, None])) as world:
+        await asyncio.sleep(9)
+        assert world.dispatcher.held == 2
+        await asyncio.sleep(3)
+        assert world.dispatcher.held == 1
+        await asyncio.sleep(60)
+    assert world.dispatcher.held == 0
+    assert source.dead_letters is not None
+    assert [message.body for message in source.dead_letters.visible] == ["a1"]
+
+
 @pytest.mark.parametrize("count", [1, 2])
 async def test_what_comes_before_the_answer_to_the_release_of_a_spent_head_runs(
     count: int, monkeypatch: pytest.MonkeyPatch
