@@ -17,7 +17,7 @@ from benchmarks.plan import Plan
 PYTHON = """
 import platform, sysconfig
 told = sysconfig.get_config_var("CONFIG_ARGS") or ""
-options = [option for option in ("--enable-optimizations", "--with-lto") if option in told]
+options = [f"`{option}`" for option in ("--enable-optimizations", "--with-lto") if option in told]
 how = "with " + " and ".join(options) if options else "without optimisations"
 print(f"{platform.python_version()} (configured {how})")
 """
