@@ -93,6 +93,11 @@ class Dispatcher:
         return self._stop.requested
 
     @property
+    def stop_wanted(self) -> bool:
+        """Whether somebody has asked it to stop: neither an error nor whoever cancels it has."""
+        return self._stop.asked
+
+    @property
     def haste(self) -> asyncio.Event:
         """What is set once it is asked to stop at once."""
         return self._stop.hurried

@@ -20,6 +20,7 @@ class Stop:
         begun: Whether it is; for who asks for each message.
         hurried: Set once running work is not to be waited for either.
         cause: The error that ended everything; None after an ordinary request.
+        asked: Whether somebody has asked for it: what stops by itself, or is cancelled, nobody has.
 
     """
 
@@ -28,13 +29,13 @@ class Stop:
     hurried: asyncio.Event = attrs.field(factory=asyncio.Event)
     cause: BaseException | None = None
     begun: bool = attrs.field(default=False, init=False)
-    _asked: bool = attrs.field(default=False, init=False)
+    asked: bool = attrs.field(default=False, init=False)
 
     def request(self) -> None:
         """Ask to stop; who asks twice is in a hurry, but not who asks what has begun to stop by itself."""
-        if self._asked:
+        if self.asked:
             self.hurried.set()
-        self._asked = True
+        self.asked = True
         self.begin()
 
     def fail(self, cause: BaseException) -> None:

@@ -17,6 +17,7 @@ from loafer.entrypoints.wiring.applications import Application, name_of, setting
 from loafer.entrypoints.worker.course import Course
 from loafer.entrypoints.worker.handle import Worker
 from loafer.entrypoints.worker.log_queue import by_the_heartbeat, queued_logs
+from loafer.entrypoints.worker.loops import CANCELLED
 from loafer.entrypoints.worker.manager import Manager
 from loafer.exceptions import LifespanError, LoaferError
 
@@ -76,7 +77,7 @@ class Hosted:
 
     async def end(self) -> None:
         """Ask it to stop and wait until it has; cancelled meanwhile it hurries, and is cancelled in the end."""
-        if not self.dispatcher.stop_asked.is_set():
+        if not self.dispatcher.stop_wanted:
             self.dispatcher.stop()
         cancelled: asyncio.CancelledError | None = None
         while not self._task.done():
@@ -92,8 +93,9 @@ class Hosted:
         telling = asyncio.get_running_loop().create_task(self._tell_when_it_fails())
         try:
             await self.course.run()
-        except asyncio.CancelledError:  # whoever ends the host's loop cancels all its tasks: it has stopped cleanly
-            pass
+        except asyncio.CancelledError:  # whoever ends the host's loop cancels its block too, and that asks for a stop
+            if not self.dispatcher.stop_wanted:
+                self._error = LoaferError(CANCELLED)
         except BaseException as error:  # noqa: BLE001 - it is raised where the host's block ends
             self._error = error
         finally:

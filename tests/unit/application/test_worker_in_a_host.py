@@ -398,14 +398,39 @@ async def test_a_block_that_is_cancelled_ends_the_worker_first_and_at_once_when_
     assert (workers[0].held, workers[0].alive) == (0, False)
 
 
-async def test_a_host_that_cancels_all_its_tasks_leaves_nothing_behind() -> None:
-    shop = Shop()
-    with contextlib.suppress(asyncio.CancelledError):
-        async with inside(shop.course()) as worker:
+async def test_a_worker_whose_tasks_are_cancelled_in_its_host_says_so_and_leaves_nothing_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with host(Shop().course()) as (worker, ends):
+        await worker.ready()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await worker.ended()
+        assert not worker.alive
+    said = "code in this process, such as a handler, cancelled all tasks, loafer's own too: it has stopped"
+    assert (str(worker.error), ends.error) == (said, worker.error)
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [f"the worker stops: {said}"]
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+async def test_a_host_that_cancels_all_its_tasks_as_it_ends_is_told_of_no_error(
+    stopped: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def block() -> None:
+        async with inside(Shop().course()) as worker:
             await worker.ready()
-            for task in asyncio.all_tasks() - {asyncio.current_task()}:
-                task.cancel()
-            await worker.ended()
+            if stopped:
+                worker.stop()
+            await asyncio.Event().wait()
+
+    running = asyncio.create_task(block())
+    await asyncio.sleep(1)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
