@@ -1,6 +1,7 @@
 """What `loafer run --reload` does: a worker is stopped cleanly and started again when one of its modules changes.
 
-The worker tells, over a pipe, which files it has imported from the working tree; they alone are watched.
+The worker tells, over a pipe, which files it has imported from the working tree; they alone are watched. Once it has
+ended by itself, every module there is: what it could not import, it cannot tell.
 """
 
 import json
@@ -76,6 +77,20 @@ def imported_files(tree: Path, modules: Mapping[str, object]) -> frozenset[str]:
     )
 
 
+def modules_in(tree: Path) -> frozenset[str]:
+    """Return the files of the modules in a tree, imported or not, but for what is hidden or installed there."""
+    found: set[str] = set()
+    for folder, below, files in os.walk(tree.resolve()):
+        below[:] = [name for name in below if not (name.startswith(".") or _holds_others(os.path.join(folder, name)))]  # noqa: PTH118 - it is a name
+        found.update(os.path.join(folder, name) for name in files if name.endswith(".py"))  # noqa: PTH118
+    return frozenset(found)
+
+
+def _holds_others(folder: str) -> bool:
+    """Tell whether a folder holds what others have written: an environment, or packages."""
+    return Path(folder).name in {"site-packages", "node_modules", "__pycache__"} or Path(folder, "pyvenv.cfg").exists()
+
+
 @attrs.define(eq=False)
 class Reloader:
     """Keeps a command running; it is started again when one of its files changes.
@@ -122,9 +137,10 @@ class Reloader:
     def _changed(self, link: int, began: float) -> str | None:
         told, self._files, self._heard, self._modules = False, frozenset(), b"", frozenset()
         while not self._stopped:
-            if late := _newer(self._files, began):
+            watched = self._files | modules_in(Path.cwd()) if told else self._files
+            if late := _newer(watched, began):
                 return late
-            for changes in self.watch(sorted({str(Path(file).parent) for file in self._files} or {str(Path.cwd())})):
+            for changes in self.watch(_folders_of(watched, tree=told or not watched)):
                 if self._stopped:
                     return None
                 ended = self._child is not None and self._child.poll() is not None
@@ -133,7 +149,8 @@ class Reloader:
                 if ended and not told:
                     told = True
                     self.tell("the worker has ended; it is started again when a file changes")
-                if self._hear(link):
+                    break
+                if self._hear(link) or (told and any(map(os.path.isdir, changes))):
                     break
         return None
 
@@ -180,9 +197,15 @@ class Reloader:
             self._child.send_signal(number)
 
 
+def _folders_of(files: Iterable[str], *, tree: bool) -> list[str]:
+    """Return the folders that files are in, and that of the whole tree."""
+    return sorted({str(Path(file).parent) for file in files} | ({str(Path.cwd())} if tree else set()))
+
+
 def _newer(files: Iterable[str], began: float) -> str | None:
-    """Return a file that was written after its worker began, while nobody watched it yet."""
-    return next((file for file in files if os.path.exists(file) and os.path.getmtime(file) > began), None)  # noqa: PTH110, PTH204 - it is a name
+    """Return a file that was written after its worker began, while nobody watched it yet; none of a time to come."""
+    now = time.time()
+    return next((file for file in files if os.path.exists(file) and began < os.path.getmtime(file) <= now), None)  # noqa: PTH110, PTH204 - it is a name
 
 
 def _watching() -> Watch:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import time
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from loafer.entrypoints.cli import cli
 from loafer.entrypoints.commands import reload, run
-from loafer.entrypoints.commands.reload import Reloader, imported_files, tell_imports
+from loafer.entrypoints.commands.reload import Reloader, imported_files, modules_in, tell_imports
 
 WORKER = """
 import os, signal, sys
@@ -88,7 +89,7 @@ def test_a_file_that_changed_before_it_was_watched_counts_too(tmp_path: Path) ->
 
     def watch(_: Sequence[str]) -> Iterator[set[str]]:
         shop.touch()
-        os.utime(shop, (2**32, 2**32))
+        os.utime(shop, (time.time(), time.time()))
         while True:
             if told:
                 stops()
@@ -96,6 +97,61 @@ def test_a_file_that_changed_before_it_was_watched_counts_too(tmp_path: Path) ->
 
     Reloader(command(WORKER, shop), told.append, watch).run()
     assert told == [f"{os.path.relpath(shop)} has changed: starting again"]
+
+
+def test_once_one_has_ended_what_it_could_not_import_is_watched_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    package, told, watched = tmp_path / "shop" / "rules", list[str](), list[Sequence[str]]()
+
+    def watch(folders: Sequence[str]) -> Iterator[set[str]]:
+        watched.append(folders)
+        while True:
+            if len(told) > 1:
+                stops()
+            if not package.exists() and told:
+                package.mkdir(parents=True)
+                (package / "prices.py").touch()
+                os.utime(package / "prices.py", (0, 0))
+                yield {str(tmp_path / "shop")}
+            yield {str(package / "prices.py")} if str(package) in folders else set()
+
+    Reloader(command(ENDS), told.append, watch).run()
+    assert watched[:3] == [[str(tmp_path)], [str(tmp_path)], [str(tmp_path), str(package)]]
+    assert told[1] == "shop/rules/prices.py has changed: starting again"
+
+
+def test_a_module_that_was_mended_before_it_was_watched_starts_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rules, ahead, told = tmp_path / "shop" / "rules.py", tmp_path / "ahead.py", list[str]()
+    rules.parent.mkdir()
+    ahead.touch()
+    os.utime(ahead, (2**32, 2**32))
+
+    def tell(line: str) -> None:
+        told.append(line)
+        rules.touch()
+        os.utime(rules, (time.time(), time.time()))
+
+    def watch(_: Sequence[str]) -> Iterator[set[str]]:
+        while True:
+            if len(told) > 1:
+                stops()
+            yield set()
+
+    Reloader(command(ENDS), tell, watch).run()
+    assert told[1] == "shop/rules.py has changed: starting again"
+
+
+def test_modules_are_neither_hidden_nor_installed(tmp_path: Path) -> None:
+    others = (".git/a.py", "env/pyvenv.cfg", "env/lib/b.py", "vendored/site-packages/c.py", "web/node_modules/d.py")
+    for name in ("shop.py", "notes.txt", "shop/rules.py", *others):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert modules_in(tmp_path) == {str(tmp_path / "shop.py"), str(tmp_path / "shop" / "rules.py")}
 
 
 def test_a_worker_tells_what_it_imports_until_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
