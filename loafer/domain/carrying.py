@@ -5,13 +5,12 @@ from collections.abc import Mapping
 
 import attrs
 
-from loafer.domain.limits import MOST_ATTRIBUTES, Limits, size_of
+from loafer.domain.limits import MOST_ATTRIBUTES, Limits, is_attribute_name, size_of
 from loafer.domain.message import Attribute, OutgoingMessage
 
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SENTRY_TRACE = re.compile(r"([0-9a-f]{32})-([0-9a-f]{16})(?:-([01]))?")
 _ROOT = re.compile(r"1-([0-9a-f]{8})-([0-9a-f]{24})")
-_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _PARENT = re.compile(r"[0-9a-f]{16}")
 
 
@@ -38,8 +37,7 @@ def with_context(message: OutgoingMessage, context: Mapping[str, str], limits: L
 
 def _fits(name: str, value: str) -> bool:
     """Tell whether the services take an attribute."""
-    right = _NAME.fullmatch(name) and not name.lower().startswith(("aws.", "amazon."))
-    return bool(right and value and value.isascii() and value.isprintable())
+    return bool(is_attribute_name(name) and value and value.isascii() and value.isprintable())
 
 
 def trace_header_of(context: Mapping[str, str]) -> str | None:

@@ -46,11 +46,18 @@ LARGEST_NOTIFICATION = 262_144
 MOST_ATTRIBUTES = 10
 """Attributes that a message may have."""
 
+LONGEST_NAME = 256
+"""Characters of an attribute's name, and of its type."""
+
 DEDUPLICATION_INTERVAL = 5 * 60
 """Seconds in which a FIFO queue takes a second message of the same deduplication id for the first one.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
 """
+
+_RESERVED = ("aws.", "amazon.")  # how no name of an attribute may begin, in any case
+_RIGHT_NAME = "give letters, digits, _, - and single dots between these, 256 at most, and not AWS. or Amazon. first"
+_TYPES = {"String", "Number", "Binary"}  # of attributes; each may have a label behind a full stop
 
 FIFO = ".fifo"
 """How the name of a FIFO queue or topic ends: the services demand it."""
@@ -60,6 +67,12 @@ FIFO = ".fifo"
 def _forbidden() -> re.Pattern[str]:
     """Return what finds a character that no message may hold; it takes milliseconds to compile."""
     return re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@cache
+def _name() -> re.Pattern[str]:
+    """Return what an attribute's name matches."""
+    return re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 @attrs.frozen
@@ -96,10 +109,21 @@ def mistake_in(message: "OutgoingMessage", limits: Limits) -> str | None:
         return None
     return (
         _forbidden_character(message)
+        or _wrong_attribute(message)
         or _too_much(message, limits)
         or _wrong_delay(message.delay, limits)
         or _missing_group(message, limits)
     )
+
+
+def is_attribute_name(name: object) -> bool:
+    """Tell whether a message attribute may have a name.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
+    """
+    if not isinstance(name, str) or len(name) > LONGEST_NAME or not _name().fullmatch(name):
+        return False
+    return not name.lower().startswith(_RESERVED)
 
 
 def mistake_in_queue(visibility_timeout: float, max_receive_count: int | None) -> str | None:
@@ -149,6 +173,18 @@ def _too_much(message: "OutgoingMessage", limits: Limits) -> str | None:
         return f"it has {len(message.attributes)} attributes; give it {MOST_ATTRIBUTES} at most"
     size = size_of(message)
     return f"body and attributes are {size} bytes; give it {limits.size} at most" if size > limits.size else None
+
+
+def _wrong_attribute(message: "OutgoingMessage") -> str | None:
+    for name, attribute in message.attributes.items():
+        if not is_attribute_name(name):
+            return f"attribute {name!r} has a name that no message takes; {_RIGHT_NAME}"
+        kind = attribute.type
+        if kind.partition(".")[0] not in _TYPES or len(kind) > LONGEST_NAME:
+            return f"attribute {name!r} has the type {kind!r}; give String, Number or Binary, with a .label if need be"
+        if not attribute.value:
+            return f"attribute {name!r} is empty; give it a value, or leave it out"
+    return None
 
 
 def _wrong_delay(delay: int | None, limits: Limits) -> str | None:

@@ -62,6 +62,20 @@ ELEVEN = {f"a{number}": Attribute("x") for number in range(11)}
         ),
         (OutgoingMessage("x", group="g\ud800"), QUEUE, "the group holds U+D800 at character 1"),
         (OutgoingMessage("x", deduplication_id="\ud800"), QUEUE, "the deduplication id holds U+D800 at character 0"),
+        *(
+            (
+                OutgoingMessage("x", {name: Attribute("x")}),
+                QUEUE,
+                f"attribute {name!r} has a name that no message takes",
+            )
+            for name in ("", "a b", "ä", ".a", "a.", "a..b", "a" * 257, "AWS.a", "amazon.a")
+        ),
+        (OutgoingMessage("x", {1: Attribute("x")}), QUEUE, "attribute 1 has a name that no message takes"),  # type: ignore[dict-item]
+        (OutgoingMessage("x", {"a": Attribute("")}), QUEUE, "attribute 'a' is empty; give it a value, or leave it out"),
+        (OutgoingMessage("x", {"a": Attribute(b"", "Binary")}), TOPIC, "attribute 'a' is empty"),
+        (OutgoingMessage("x", {"a": Attribute("x", "Text")}), QUEUE, "attribute 'a' has the type 'Text'; give String"),
+        (OutgoingMessage("x", {"a": Attribute("x", "")}), QUEUE, "attribute 'a' has the type ''; give String"),
+        (OutgoingMessage("x", {"a": Attribute("x", "String." + "l" * 250)}), QUEUE, "attribute 'a' has the type 'Str"),
         (OutgoingMessage("x", ELEVEN), QUEUE, "it has 11 attributes; give it 10 at most"),
         (OutgoingMessage("x", delay=-1), QUEUE, "delay=-1 is out of range; give 0 to 900 seconds"),
         (OutgoingMessage("x", delay=901), QUEUE, "delay=901 is out of range; give 0 to 900 seconds"),
@@ -95,8 +109,20 @@ def test_what_would_be_refused_is_told_in_one_line_that_says_what_would_be_right
         (OutgoingMessage("x", delay=0, group="g"), FIFO_QUEUE),
         (OutgoingMessage("x", group="g"), FIFO_TOPIC),
         (OutgoingMessage("x", group="a tenant of a fair queue"), QUEUE),
+        (
+            OutgoingMessage("x", dict.fromkeys(["a-B_9.c.d", "a" * 256, "awsome"], Attribute("[1]", "String.Array"))),
+            TOPIC,
+        ),
     ],
-    ids=["size", "size on a topic", "characters", "no delay", "group on a topic", "group on a standard queue"],
+    ids=[
+        "size",
+        "size on a topic",
+        "characters",
+        "no delay",
+        "group on a topic",
+        "group on a standard queue",
+        "attributes",
+    ],
 )
 def test_what_is_just_within_the_limits_is_no_mistake(message: OutgoingMessage, limits: Limits) -> None:
     assert mistake_in(message, limits) is None
@@ -150,9 +176,9 @@ def test_a_name_tells_whether_a_queue_keeps_order_and_nothing_else_changes(name:
 
 
 def test_ten_attributes_are_taken_and_each_is_looked_through() -> None:
-    ten = {f"a{number}": Attribute("String", "x") for number in range(10)}
+    ten = {f"a{number}": Attribute("x", "String") for number in range(10)}
     assert mistake_in(OutgoingMessage("x", attributes=ten), QUEUE) is None
-    first = {"bad": Attribute("String", "\0"), "good": Attribute("String", "x")}
+    first = {"bad": Attribute("\0", "String"), "good": Attribute("x", "String")}
     assert "attribute 'bad' holds U+0000" in str(mistake_in(OutgoingMessage("x", attributes=first), QUEUE))
     assert "the group holds" in str(mistake_in(OutgoingMessage("x", group="\0", attributes=ten), QUEUE))
 
