@@ -15,10 +15,15 @@ Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 @attrs.define(eq=False)
 class Background:
-    """The work of one lane that is under way."""
+    """The work of one lane that is under way.
 
+    Attributes:
+        over: True once nobody waits for it any more.
+
+    """
+
+    over: bool = attrs.field(default=False, init=False)
     _tasks: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
-    _over: bool = attrs.field(default=False, init=False)
 
     def do(self, work: Work) -> None:
         """Do some work, and again where it is cancelled or closed."""
@@ -28,15 +33,12 @@ class Background:
 
     async def drained(self) -> None:
         """Wait until nothing is under way any more."""
-        try:
-            while self._tasks:
-                await asyncio.wait(self._tasks)
-        finally:
-            self._over = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     def _done(self, work: Work, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if not self._over and (task.cancelled() or task.exception() is not None):
+        if not self.over and (task.cancelled() or task.exception() is not None):
             self.do(partial(_after_a_pause, work))
 
 

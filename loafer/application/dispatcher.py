@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 import attrs
 
@@ -205,26 +204,16 @@ class Dispatcher:
                 self._drains.end_all()
                 self._stop.begin()
                 self.stopped_at = self.clock()
-                self.left = await self._unhindered(Shutdown(self._stop, jobs, intakes, self.options, self.clock).run())
+                shutdown = Shutdown(self._stop, jobs, intakes, self.options, self.clock)
+                try:
+                    await shutdown.run()
+                finally:
+                    self.left = shutdown.left
                 for each in self.routes:
                     if each.branching is not None:
                         each.branching.ended()
         if self._stop.cause is not None:
             raise self._stop.cause
-
-    async def _unhindered(self, shutdown: Coroutine[Any, Any, Left]) -> Left:
-        """Shut down to the end, though this is cancelled meanwhile: once more is haste, as it is for signals."""
-        task, cancelled = asyncio.create_task(shutdown), None
-        while not task.done():
-            try:
-                await asyncio.wait({task})
-            except asyncio.CancelledError as error:
-                cancelled = error
-                self._stop.hurried.set()
-        if cancelled is not None:
-            self.left = task.result()
-            raise cancelled
-        return task.result()
 
     def _heartbeat(self, watchdog: Watchdog | None, lookout: Lookout) -> Heartbeat:
         blocked, loop = lookout.look if watchdog is None else watchdog.blocked_for, asyncio.get_running_loop()

@@ -45,6 +45,8 @@ class Intake:
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _receiving: dict[asyncio.Task[None], float] = attrs.field(factory=dict, init=False)
     """Polls whose receive runs, and when it was asked for."""
+    _cut: list[float] = attrs.field(factory=list, init=False)
+    """Until when its source may serve receives that were cancelled."""
 
     def start(self) -> None:
         """Begin with one poll."""
@@ -76,10 +78,13 @@ class Intake:
 
         What that brings becomes visible again when its lease ends.
         """
-        served_until = [asked + self.lane.consumer.wait_time + ON_THE_WAY for asked in self._receiving.values()]
+        served_until = [*self._cut, *map(self._served_until, self._receiving.values())]
         for poll in self._polls:
             poll.cancel()
         return served_until
+
+    def _served_until(self, asked: float) -> float:
+        return asked + self.lane.consumer.wait_time + ON_THE_WAY
 
     async def ended(self) -> None:
         """Wait until nothing is received any more."""
@@ -171,6 +176,9 @@ class Intake:
         except (ConsumerUnavailable, ConsumerError) as error:
             self.lane.called(Operation.RECEIVE, asked, error)
             wait = self.trouble.wait(error)
+        except asyncio.CancelledError:
+            self._cut.append(self._served_until(asked))
+            raise
         else:
             self.trouble.over()
             if messages:

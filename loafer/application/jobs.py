@@ -180,6 +180,11 @@ class Jobs:
         self._endings.settle()
         await asyncio.gather(*(settlement.drained() for settlement in self._settlements.values()))
 
+    def over(self) -> None:
+        """Leave what could not be settled to its lease: nobody waits for it any more."""
+        for settlement in self._settlements.values():
+            settlement.over()
+
     def give_back(self, lane: Lane) -> None:
         """Give back what waits in a lane, but for what may start yet."""
         self.slots.take_back(lane)

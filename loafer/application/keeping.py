@@ -58,6 +58,10 @@ class Keeping:
         """Wait until nothing is on its way any more."""
         await self._background.drained()
 
+    def over(self) -> None:
+        """Leave what is on its way to itself: nobody waits for it any more."""
+        self._background.over = True
+
     def keep(self, lease: Lease, error: BaseException | None, now: float, retry: Retry) -> None:
         """Let a message whose handling has ended now, with `error` if it raised, go the way that it is to go."""
         order, delay = self.lane.order, retry_delay(retry, error, lease.attempts, random.random())

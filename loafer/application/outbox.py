@@ -45,6 +45,7 @@ class Outbox:
         finished: Told of each message once, when it is confirmed or given up.
         others_may_join: Tells whether another message may soon be settled in the same way.
         closing: True once nothing waits for company any more.
+        over: True once nobody waits for what is on its way any more.
 
     """
 
@@ -54,6 +55,7 @@ class Outbox:
     finished: Finished
     others_may_join: Callable[[], bool]
     closing: bool = attrs.field(default=False, init=False)
+    over: bool = attrs.field(default=False, init=False)
     _batch: Batch[Lease] = attrs.field(factory=Batch, init=False)
     _will_look: bool = attrs.field(default=False, init=False)
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
@@ -113,7 +115,7 @@ class Outbox:
     def _sent(self, leases: Sequence[Lease], task: "asyncio.Task[None]") -> None:
         self._sending.discard(task)
         if task.cancelled():
-            reason = "" if self.closing else "the call was cancelled"  # by a handler that cancels all tasks it finds
+            reason = "" if self.over else "the call was cancelled"  # by a handler that cancels all tasks it finds
         else:
             reason = "the call was closed" * (task.exception() is not None)  # by what a task of the consumer's raised
         for lease in leases if reason else ():

@@ -133,6 +133,11 @@ class Settlement:
         await self._keeping.drained()
         await asyncio.gather(self._acknowledged.drained(), self._released.drained())
 
+    def over(self) -> None:
+        """Leave what could not be settled to its lease: nobody waits for it any more."""
+        self._keeping.over()
+        self._acknowledged.over = self._released.over = True
+
     def _release_now(self, lease: Lease, delay: float) -> None:
         now = self.lane.clock()
         lease.release_delay = max(0.0, min(delay, lease.ends_at - now))  # SQS refuses more

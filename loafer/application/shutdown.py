@@ -54,7 +54,11 @@ class Left:
         return ", ".join(f"{count} {what}" for what, count in parts.items() if count) or "nothing"
 
 
-@attrs.frozen
+TIMES = 3
+"""How often everything is ended at most, where all tasks are cancelled meanwhile."""
+
+
+@attrs.define(eq=False)
 class Shutdown:
     """Ends everything but the heartbeat.
 
@@ -64,6 +68,7 @@ class Shutdown:
         intakes: What receives.
         options: The grace periods.
         clock: Seconds that never go back.
+        left: What did not end.
 
     """
 
@@ -72,20 +77,51 @@ class Shutdown:
     intakes: Sequence[Intake]
     options: Options
     clock: Callable[[], float]
+    left: Left = attrs.field(factory=Left, init=False)
+    _began: float = attrs.field(init=False)
 
-    async def run(self) -> Left:
-        """End everything, in order, and return what did not end.
+    async def run(self) -> None:
+        """End everything, though this is cancelled meanwhile: that is haste, as a second signal is.
+
+        Where its own tasks are cancelled too, as all are by a second Ctrl-C in a host's `asyncio.run`, it begins anew.
+
+        Raises:
+            CancelledError: it was cancelled.
+
+        """
+        self._began = self.clock()
+        self._tell()
+        cancelled: asyncio.CancelledError | None = None
+        for _ in range(TIMES):
+            task = asyncio.create_task(self._end_all())
+            while not task.done():
+                try:
+                    await asyncio.wait({task})
+                except asyncio.CancelledError as error:
+                    cancelled = error
+                    self.stop.hurried.set()
+            if not task.cancelled():
+                break
+            self.stop.hurried.set()
+        self.jobs.over()
+        if cancelled is not None:
+            raise cancelled
+        task.result()
+
+    def _tell(self) -> None:
+        self.jobs.take_back()
+        open_polls = sum(intake.open_polls for intake in self.intakes)
+        text = "stopping: %d handlers run, %d messages wait, %d polls are open; the grace period is %g s"
+        logger.info(text, len(self.jobs.running), self.jobs.waiting, open_polls, self.options.grace_period)
+
+    async def _end_all(self) -> None:
+        """End everything, in order.
 
         Running handlers get the grace period, in which messages start that would else be dead-lettered unrun, and are
         cancelled then. What else waits, and what a running receive still brings, is given back once the receives on
         its source have ended. Last, what is to be settled is settled.
         """
-        began, grace = self.clock(), self.options.grace_period
-        text = "stopping: %d handlers run, %d messages wait, %d polls are open; the grace period is %g s"
-        self.jobs.take_back()
-        open_polls = sum(intake.open_polls for intake in self.intakes)
-        logger.info(text, len(self.jobs.running), self.jobs.waiting, open_polls, grace)
-        end = began + grace + SETTLED
+        grace, end = self.options.grace_period, self._began + self.options.grace_period + SETTLED
         receives = asyncio.ensure_future(self._end_receives(end - FLUSHING - ABORTING - ARRIVING))
         if grace:
             self.jobs.wind_down()
@@ -98,10 +134,9 @@ class Shutdown:
         await receives
         flushing = FLUSHING if self.stop.hurried.is_set() else max(FLUSHING, end - self.clock())
         await within(flushing, self.jobs.drained())
-        left = Left(abandoned, self._held, await self._close())
-        level = logging.INFO if left == Left() else logging.WARNING
-        logger.log(level, "stopped after %.1f s; left behind: %s", self.clock() - began, left)
-        return left
+        self.left = Left(abandoned, self._held, await self._close())
+        level = logging.INFO if self.left == Left() else logging.WARNING
+        logger.log(level, "stopped after %.1f s; left behind: %s", self.clock() - self._began, self.left)
 
     @property
     def _held(self) -> int:

@@ -134,6 +134,64 @@ async def test_a_run_that_is_cancelled_stops_cleanly_and_one_that_is_cancelled_a
     assert len(host.source.visible) == len(host.source) == given_back
 
 
+@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("after", [0.0, 0.1, 3.0])
+async def test_a_stop_whose_tasks_are_all_cancelled_as_by_a_second_ctrl_c_gives_everything_back(
+    times: int, after: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(2)
+
+    caplog.set_level(logging.INFO)
+    host = Host(handle, source=queue("orders", *map(str, range(12)), visibility_timeout=600))
+    dispatcher = host.dispatcher(Options(grace_period=5, max_jobs=10))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(0.5)
+    running.cancel()
+    for _ in range(times):
+        await asyncio.sleep(after)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+    began = now()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert now() - began < 3
+    assert dispatcher.left == Left()
+    told = [line.partition(" after")[0] for line in caplog.messages if line.startswith("stop")]
+    assert [line.partition(":")[0] for line in told] == ["stopping", "stopped"]
+    await asyncio.sleep(20)  # the poll that was cancelled may be served until then
+    assert host.source.in_flight == []
+    assert len(host.source.visible) == (2 if after == 3 else 12)
+
+
+async def test_a_deletion_that_is_cancelled_with_all_tasks_of_a_stop_is_made_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[int] = []
+
+    async def acknowledge(consumer: Stubborn, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        calls.append(len(messages))
+        if len(calls) == 1:
+            await asyncio.sleep(100)
+        return await MemoryConsumer.acknowledge(consumer, messages)
+
+    async def handle(content: Any) -> None: ...
+
+    monkeypatch.setattr(Stubborn, "acknowledge", acknowledge)
+    host = Host(handle)
+    dispatcher = host.dispatcher(Options(grace_period=5))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(0.5)
+    dispatcher.stop()
+    await asyncio.sleep(0.5)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert dispatcher.left == Left()
+    assert len(host.source) == 0
+
+
 async def test_what_was_left_behind_settles_nothing_and_says_nothing_when_it_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

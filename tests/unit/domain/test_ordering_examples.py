@@ -228,8 +228,9 @@ def test_when_the_last_one_is_forgotten_after_a_minute_so_are_its_returns() -> N
     assert singles.pause("1") == 0.0
 
 
-@pytest.mark.parametrize(("order", "next_ones"), [(ArrivalOrder(), ["g1", "g2"]), (GroupOrder(), ["g1", "h1"])])
-def test_what_is_put_back_starts_first_again(order: ArrivalOrder | GroupOrder, next_ones: list[str]) -> None:
+@pytest.mark.parametrize(("made", "next_ones"), [(ArrivalOrder, ["g1", "g2"]), (GroupOrder, ["g1", "h1"])])
+def test_what_is_put_back_starts_first_again(made: type[ArrivalOrder] | type[GroupOrder], next_ones: list[str]) -> None:
+    order = made()
     waiting(order, "g1", "g2", "h1")
     before = len(order), order.startable
     first = order.next()
