@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import partial
 
 import attrs
 
@@ -68,12 +69,32 @@ class Shift:
     expected: Callable[[], bool]
     _began: float = attrs.field(init=False)
     _received_before: int = attrs.field(default=0, init=False)
+    _task: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
+    _hired: Hired | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Begin to count."""
         self._began, self._received_before = self.journal.clock(), self._received()
 
-    async def run(self) -> None:
+    def run(self, runner: asyncio.Runner) -> None:
+        """Run to the end, though a task that a handler made raises SystemExit, which stops the event loop.
+
+        Raises:
+            StillRunning: it goes on for ever.
+            BaseException: what ended the dispatcher.
+
+        """
+        go: Callable[[], None] = partial(runner.run, self._run())
+        while True:
+            try:
+                return go()
+            except SystemExit as error:
+                if self._task is None or self._task.done() or self._hired is None:
+                    raise
+                self._hired.dispatcher.fail(error)
+                go = partial(runner.get_loop().run_until_complete, self._task)
+
+    async def _run(self) -> None:
         """Return when nothing is left to do, or the time is over.
 
         Raises:
@@ -81,6 +102,7 @@ class Shift:
             BaseException: what ended the dispatcher.
 
         """
+        self._task = asyncio.current_task()
         while not await self._one_life():
             continue
 
@@ -89,6 +111,7 @@ class Shift:
         life = self.chance.life = Life()
         try:
             with self.worker(life) as hired:
+                self._hired = hired
                 working = asyncio.create_task(_end_of(hired.course))
                 ending = asyncio.create_task(self._end(hired.dispatcher))
                 await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)

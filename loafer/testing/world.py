@@ -237,7 +237,7 @@ class World:
         random.seed(self._chance.random.getrandbits(64))  # loafer's own jitter is a matter of chance, too
         try:
             with threads_stop_the_time():
-                self._runner.run(shift.run())
+                shift.run(self._runner)
         finally:
             random.setstate(state)
         return journal.result(self._post.published[before:])

@@ -230,6 +230,31 @@ def test_what_ends_the_worker_ends_the_run(loafer_world: World) -> None:
     assert loafer_world.run(succeed, source="orders").acknowledged == [1]
 
 
+def test_a_task_of_a_handler_that_raises_system_exit_ends_the_run_with_its_grace_period(
+    loafer_world: World,
+) -> None:
+    ended: list[object] = []
+
+    async def leaves() -> None:
+        raise SystemExit(7)
+
+    async def handle(content: object) -> None:
+        if content == 1:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(leaves())
+        await asyncio.sleep(1)
+        ended.append(content)
+
+    loafer_world.queue("orders")
+    loafer_world.publish("orders", 1)
+    loafer_world.publish("orders", 2)
+    with pytest.raises(SystemExit) as raised:
+        loafer_world.run(handle, source="orders")
+    assert raised.value.code == 7
+    assert ended == [2]
+    assert loafer_world.run(succeed, source="orders").acknowledged == [1]
+
+
 def test_a_topic_wraps_messages_in_envelopes_unless_delivery_is_raw(loafer_world: World) -> None:
     wrapped, raw = loafer_world.queue("wrapped"), loafer_world.queue("raw")
     topic = loafer_world.topic("news")
