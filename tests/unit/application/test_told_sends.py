@@ -246,6 +246,7 @@ async def test_publishing_outside_of_a_worker_is_told_to_whom_the_settings_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("LOAFER_OBSERVERS", f"{__name__}.Notes")
+    seen.clear()
     app = Loafer()
     receipts = app.publisher("memory://receipts")
     async with app.publishing():
