@@ -54,8 +54,8 @@ class Left:
         return ", ".join(f"{count} {what}" for what, count in parts.items() if count) or "nothing"
 
 
-TIMES = 3
-"""How often everything is ended at most, where all tasks are cancelled meanwhile."""
+AGAIN_AT_MOST = 2
+"""How often everything is ended anew at most, where all tasks are cancelled meanwhile."""
 
 
 @attrs.define(eq=False)
@@ -79,11 +79,13 @@ class Shutdown:
     clock: Callable[[], float]
     left: Left = attrs.field(factory=Left, init=False)
     _began: float = attrs.field(init=False)
+    _receives: "asyncio.Future[None]" = attrs.field(init=False)
+    _abandoned: int = attrs.field(default=0, init=False)
 
     async def run(self) -> None:
         """End everything, though this is cancelled meanwhile: that is haste, as a second signal is.
 
-        Where its own tasks are cancelled too, as all are by a second Ctrl-C in a host's `asyncio.run`, it begins anew.
+        Where its own tasks are cancelled too, as all are by a second Ctrl-C in a host's `asyncio.run`, others go on.
 
         Raises:
             CancelledError: it was cancelled.
@@ -92,8 +94,9 @@ class Shutdown:
         self._began = self.clock()
         self._tell()
         cancelled: asyncio.CancelledError | None = None
-        for _ in range(TIMES):
-            task = asyncio.create_task(self._end_all())
+        for end in (self._end_in_time, *[self._end_now] * AGAIN_AT_MOST):
+            self._receives = asyncio.ensure_future(self._end_receives())
+            task = asyncio.create_task(end())
             while not task.done():
                 try:
                     await asyncio.wait({task})
@@ -102,6 +105,7 @@ class Shutdown:
                     self.stop.hurried.set()
             if not task.cancelled():
                 break
+            self._receives.cancel()
             self.stop.hurried.set()
         self.jobs.over()
         if cancelled is not None:
@@ -114,29 +118,36 @@ class Shutdown:
         text = "stopping: %d handlers run, %d messages wait, %d polls are open; the grace period is %g s"
         logger.info(text, len(self.jobs.running), self.jobs.waiting, open_polls, self.options.grace_period)
 
-    async def _end_all(self) -> None:
+    async def _end_in_time(self) -> None:
         """End everything, in order.
 
         Running handlers get the grace period, in which messages start that would else be dead-lettered unrun, and are
         cancelled then. What else waits, and what a running receive still brings, is given back once the receives on
         its source have ended. Last, what is to be settled is settled.
         """
-        grace, end = self.options.grace_period, self._began + self.options.grace_period + SETTLED
-        receives = asyncio.ensure_future(self._end_receives(end - FLUSHING - ABORTING - ARRIVING))
-        if grace:
+        if self.options.grace_period:
             self.jobs.wind_down()
-        await within(grace, self._all_done(receives), self.stop.hurried)
+        await within(self.options.grace_period, self._all_done(), self.stop.hurried)
+        await self._end_now()
+
+    async def _end_now(self) -> None:
+        """End everything, without the grace period."""
         self.jobs.release_waiting()
         for seconds in (CANCELLING - AGAIN, AGAIN):
             self.jobs.running.cancel()
             await within(seconds, self.jobs.running.ended())
-        abandoned = self.jobs.running.abandon()
-        await receives
-        flushing = FLUSHING if self.stop.hurried.is_set() else max(FLUSHING, end - self.clock())
+        self._abandoned += self.jobs.running.abandon()
+        await self._receives
+        flushing = FLUSHING if self.stop.hurried.is_set() else max(FLUSHING, self._end - self.clock())
         await within(flushing, self.jobs.drained())
-        self.left = Left(abandoned, self._held, await self._close())
+        self.left = Left(self._abandoned, self._held, await self._close())
         level = logging.INFO if self.left == Left() else logging.WARNING
         logger.log(level, "stopped after %.1f s; left behind: %s", self.clock() - self._began, self.left)
+
+    @property
+    def _end(self) -> float:
+        """By when all is to be settled, where there is no haste."""
+        return self._began + self.options.grace_period + SETTLED
 
     @property
     def _held(self) -> int:
@@ -148,16 +159,16 @@ class Shutdown:
         await within(CLOSING, asyncio.gather(*closing))
         return sum(not task.done() or task.cancelled() for task in closing)
 
-    async def _all_done(self, receives: Awaitable[None]) -> None:
-        await asyncio.shield(receives)
+    async def _all_done(self) -> None:
+        await asyncio.shield(self._receives)
         await self.jobs.idle()
 
-    async def _end_receives(self, latest: float) -> None:
+    async def _end_receives(self) -> None:
         """End the receives of all sources, each for itself: an idle one is not to delay what another gives back."""
         by_source: dict[str, list[Intake]] = defaultdict(list)
         for intake in self.intakes:
             by_source[intake.lane.place].append(intake)
-        until = min(self.clock() + self.options.poll_grace, latest)
+        until = min(self.clock() + self.options.poll_grace, self._end - FLUSHING - ABORTING - ARRIVING)
         aborted = sum(await asyncio.gather(*(self._end_source(each, until) for each in by_source.values())))
         if aborted:
             logger.info("%d polls were aborted; a poll grace of their wait time would let them end", aborted)

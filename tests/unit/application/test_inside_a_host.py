@@ -192,6 +192,25 @@ async def test_a_deletion_that_is_cancelled_with_all_tasks_of_a_stop_is_made_all
     assert len(host.source) == 0
 
 
+async def test_what_a_stop_has_left_behind_is_told_though_its_tasks_are_cancelled_after_that() -> None:
+    async def handle(content: Any) -> None:
+        if content == "one":
+            await stay_until(host.let_go)
+
+    host = Host(handle, ("acknowledge",))
+    dispatcher = host.dispatcher(Options(grace_period=0.5))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    dispatcher.stop()
+    await asyncio.sleep(4)
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    assert dispatcher.left == Left(handlers=1, messages=1)
+    host.let_go.set()
+
+
 async def test_what_was_left_behind_settles_nothing_and_says_nothing_when_it_ends(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
