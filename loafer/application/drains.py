@@ -47,5 +47,5 @@ class Drains:
     async def _drain(self, intake: Intake) -> None:
         while intake.open_polls:  # noqa: ASYNC110 - seldom, and for no longer than a receive waits
             await asyncio.sleep(LOOK)
-        self.jobs.give_back(intake.lane)
+        self.jobs.waiting.give_back(intake.lane)
         self.jobs.start(intake.lane)  # what is at its last receive, and others in the slots that were given back

@@ -4,8 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextvars import Context, copy_context
-from enum import Enum, auto
-from itertools import groupby
 
 import attrs
 
@@ -14,7 +12,6 @@ from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errands import Errands, begun
 from loafer.application.forks import FORKS, leave
-from loafer.application.heads import UNRUN
 from loafer.application.lane import Lane
 from loafer.application.limit import LIMIT
 from loafer.application.lines import Lines, when_it_began
@@ -24,8 +21,9 @@ from loafer.application.running import Running
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
-from loafer.application.tasks import start_task
+from loafer.application.tasks import WORKER, start_task
 from loafer.application.ticket import TICKET, Ticket
+from loafer.application.waiting import Phase, Waiting
 from loafer.application.walk import wait_for_the_rest
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
@@ -39,14 +37,6 @@ LOOK = 0.05
 """Seconds between two looks whether what waits, while nothing runs, has been settled or may start."""
 
 
-class Phase(Enum):
-    """What may start: anything; in a stop, only what would be dead-lettered unrun; nothing."""
-
-    OPEN = auto()
-    LAST_RECEIVES = auto()
-    OVER = auto()
-
-
 @attrs.define(eq=False)
 class Jobs:
     """Runs the handlers of all lanes, in tasks or as errands, never more at once than there are slots."""
@@ -56,6 +46,7 @@ class Jobs:
     options: Options
     observe: Callable[[Delivery], None]
     running: Running = attrs.field(init=False)
+    waiting: Waiting = attrs.field(init=False)
     _settlements: dict[Lane, Settlement] = attrs.field(init=False)
     _endings: Endings = attrs.field(init=False)
     _lines: Lines = attrs.field(init=False)
@@ -64,11 +55,11 @@ class Jobs:
     _context: Context = attrs.field(factory=copy_context, init=False)
     """What each handler's context variables start from: one message often starts the next, and must not colour it."""
     _starting: bool = attrs.field(default=False, init=False)
-    _phase: Phase = attrs.field(default=Phase.OPEN, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
-        self.running = Running(self._unbegun)
+        self.running = Running(self._unbegun, asyncio.current_task())
+        self._context.run(WORKER.set, self.running.worker)
         self._context.run(LIMIT.set, None)  # of a handler that this worker may have been started in
         self._settlements = {
             lane: Settlement(
@@ -81,6 +72,7 @@ class Jobs:
             )
             for lane in self.slots.lanes
         }
+        self.waiting = Waiting(self.slots, self._settlements, self.start)
         self._endings = Endings(
             self._settlements, self.slots, self.stop, self.options, self.observe, self.start, self._context
         )
@@ -89,11 +81,6 @@ class Jobs:
         self._batches = BatchJobs(
             self.slots, self.running, self.options, self._settlements, self._endings, self.start, self._context
         )
-
-    @property
-    def waiting(self) -> int:
-        """How many messages wait for their start."""
-        return sum(len(lane.order) for lane in self._settlements)
 
     def admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
         """Take in what a receive brought, at the time `since` at the earliest, and that is hidden for so many seconds.
@@ -110,7 +97,7 @@ class Jobs:
         if leases and isinstance(lane.order, BatchOrder) and isinstance(lane.route.call, BatchCall):
             asyncio.get_running_loop().call_later(lane.route.call.wait, self._ripen, lane, lane.order, leases[-1])
         if self.stop.requested.is_set():
-            self.give_back(lane)
+            self.waiting.give_back(lane)
         self.start(lane)
 
     def _ripen(self, lane: Lane, order: BatchOrder, lease: Lease) -> None:
@@ -124,9 +111,9 @@ class Jobs:
         if self._starting:
             return  # whoever is starting goes on
         self._starting = True
-        stop = self.stop
+        stop, waiting = self.stop, self.waiting
         try:
-            while (not stop.begun or self._phase is Phase.LAST_RECEIVES) and (ready := self.slots.next()) is not None:
+            while (not stop.begun or waiting.phase is Phase.LAST_RECEIVES) and (ready := self.slots.next()) is not None:
                 self._start_one(*ready)
         finally:
             self._starting = False
@@ -143,28 +130,6 @@ class Jobs:
     def _start_again(self, lane: Lane) -> None:
         self.slots.pause_over(lane)
         self.start(lane)
-
-    def wind_down(self) -> None:
-        """Give back what waits, but start messages at their last receive, and on FIFO queues what is before them.
-
-        Given back, they would be dead-lettered unrun.
-        """
-        self._phase = Phase.LAST_RECEIVES
-        for lane in self._settlements:
-            self.give_back(lane)
-        for lane in self._settlements:
-            self.start(lane)
-
-    def release_waiting(self) -> None:
-        """Give back all that waits, and all that is still to come; start nothing any more."""
-        self._phase = Phase.OVER
-        for lane in self._settlements:
-            self.give_back(lane)
-
-    def take_back(self) -> None:
-        """Let what stands in the lines before threads wait for its start again."""
-        for lane in self._settlements:
-            self.slots.take_back(lane)
 
     def open_gate(self, lane: Lane, served_until: float) -> None:
         """Let go what a stop gives back of a lane: its source serves no poll but aborted ones, until `served_until`."""
@@ -184,19 +149,6 @@ class Jobs:
         """Leave what could not be settled to its lease: nobody waits for it any more."""
         for settlement in self._settlements.values():
             settlement.over()
-
-    def give_back(self, lane: Lane) -> None:
-        """Give back what waits in a lane, but for what may start yet."""
-        self.slots.take_back(lane)
-        last = lane.info.max_receive_count
-        over = self._phase is Phase.OVER or self.slots.is_barred(lane)
-        spared = lane.order.spare(None if over else last)
-        for lease in spared:
-            if lease.is_due(last):
-                logger.warning(UNRUN, lease.message.id)
-        settlement, now = self._settlements[lane], lane.clock()
-        for delay, leases in groupby(spared, lambda lease: max(0.0, lease.not_before - now)):
-            settlement.release(list(leases), delay, cause=Cause.STOP)
 
     def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()
@@ -218,7 +170,7 @@ class Jobs:
         """Let messages wait for their start again whose task somebody has cancelled before it began."""
         self.slots.put_back(lane, leases)
         if self.stop.requested.is_set():
-            self.give_back(lane)
+            self.waiting.give_back(lane)
         self.start(lane)
 
     async def _run(self, lane: Lane, lease: Lease, began: float, ticket: Ticket | None) -> None:

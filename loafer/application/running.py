@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -32,15 +32,21 @@ class Running:
     Attributes:
         unbegun: Called with what a task has that somebody has cancelled before it began.
         starting: What a task has that is being started, and since when: where tasks start at once, it runs already.
-        cancelled: Whether what ran was cancelled, as a stop does.
+        worker: The task of the worker that all of these are for.
 
     """
 
     unbegun: Callable[[Lane, Sequence[Lease]], None]
+    worker: "asyncio.Task[Any] | None" = None
     starting: "Had | None" = attrs.field(default=None, init=False)
-    cancelled: bool = attrs.field(default=False, init=False)
+    _stopped: bool = attrs.field(default=False, init=False)
     _tasks: Tasks = attrs.field(factory=dict, init=False)
     _abandoned: set[Lease] = attrs.field(factory=set, init=False)
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether what ran was cancelled: by a stop, or by somebody who cancels all tasks, the worker's among them."""
+        return self._stopped or (self.worker is not None and self.worker.cancelling() > 0)
 
     def __len__(self) -> int:
         """Count the tasks, but for those of messages that wait again."""
@@ -129,7 +135,7 @@ class Running:
 
     def cancel(self) -> None:
         """Cancel what runs; a function that has started in its thread goes on."""
-        self.cancelled = True
+        self._stopped = True
         for task in list(self._tasks):
             if not isinstance(task, Errand):
                 STOPPED.add(task)

@@ -113,10 +113,10 @@ class Shutdown:
         task.result()
 
     def _tell(self) -> None:
-        self.jobs.take_back()
+        self.jobs.waiting.take_back()
         open_polls = sum(intake.open_polls for intake in self.intakes)
         text = "stopping: %d handlers run, %d messages wait, %d polls are open; the grace period is %g s"
-        logger.info(text, len(self.jobs.running), self.jobs.waiting, open_polls, self.options.grace_period)
+        logger.info(text, len(self.jobs.running), len(self.jobs.waiting), open_polls, self.options.grace_period)
 
     async def _end_in_time(self) -> None:
         """End everything, in order.
@@ -126,13 +126,13 @@ class Shutdown:
         its source have ended. Last, what is to be settled is settled.
         """
         if self.options.grace_period:
-            self.jobs.wind_down()
+            self.jobs.waiting.wind_down()
         await within(self.options.grace_period, self._all_done(), self.stop.hurried)
         await self._end_now()
 
     async def _end_now(self) -> None:
         """End everything, without the grace period."""
-        self.jobs.release_waiting()
+        self.jobs.waiting.release()
         for seconds in (CANCELLING - AGAIN, AGAIN):
             self.jobs.running.cancel()
             await within(seconds, self.jobs.running.ended())

@@ -3,7 +3,8 @@
 import asyncio
 import sys
 from collections.abc import Coroutine
-from contextvars import Context
+from contextvars import Context, ContextVar
+from typing import Any
 from weakref import WeakSet
 
 if sys.version_info >= (3, 12):
@@ -38,13 +39,20 @@ def broken(error: BaseException) -> Exception:
     return RuntimeError(type(error).__name__)
 
 
-STOPPED: "WeakSet[asyncio.Task[None]]" = WeakSet()
+STOPPED: "WeakSet[asyncio.Task[Any]]" = WeakSet()
 """The tasks of handlers that a stop has cancelled."""
 
 
-def is_stopped() -> bool:
-    """Tell whether a stop has cancelled this task.
+WORKER: "ContextVar[asyncio.Task[Any] | None]" = ContextVar("loafer_worker", default=None)
+"""The task of the worker that a handler runs in."""
 
-    What `cancelling` counts is not that: groups of tasks that fail within it leave it above 0 before Python 3.13.
+
+def is_stopped(task: "asyncio.Task[Any] | None" = None) -> bool:
+    """Tell whether a stop has cancelled this task, or another one; or whoever cancels all, its worker among them.
+
+    What `cancelling` counts is not that alone: groups of tasks that fail leave it above 0 before Python 3.13.
     """
-    return asyncio.current_task() in STOPPED
+    task, worker = task or asyncio.current_task(), WORKER.get()
+    if task is None or task in STOPPED:
+        return task is not None
+    return worker is not None and worker.cancelling() > 0 and task.cancelling() > 0

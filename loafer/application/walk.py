@@ -13,7 +13,7 @@ import attrs
 
 from loafer.application.pool import NotStarted
 from loafer.application.raised import FATAL, traceback_of
-from loafer.application.tasks import STOPPED, is_stopped
+from loafer.application.tasks import is_stopped
 
 Raised: TypeAlias = tuple[BaseException, FrameType | None]
 """An error, and the outermost frame of the task that has raised it; None: it is not known."""
@@ -75,7 +75,7 @@ class Walk:
             CancelledError: a stop has cancelled the walk: no handler starts any more.
 
         """
-        if self._own in STOPPED:
+        if self._own is not None and is_stopped(self._own):
             await asyncio.sleep(0)  # or who calls again and again would never let go of the event loop
             raise asyncio.CancelledError
         self.begun, self.not_started, self.cut = True, None, None

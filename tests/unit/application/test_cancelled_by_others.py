@@ -1,6 +1,7 @@
 """Code that cancels whatever task it finds, loafer's own too: nothing stalls, and what has ended is settled."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from typing import Any, cast
 
@@ -217,3 +218,50 @@ async def test_a_move_to_the_dead_letter_queue_that_somebody_else_cancels_is_mad
             await world.ended()
     assert "moved" in [message.body for message in dead.messages.values()]
     assert source.in_flight == []
+
+
+async def swallows(content: str) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.sleep(10)
+
+
+async def makes_another_error_of_it(content: str) -> None:
+    try:
+        await asyncio.sleep(10)
+    except asyncio.CancelledError:
+        raise KeyError(content) from None
+
+
+@pytest.mark.parametrize("stopping", [False, True])
+@pytest.mark.parametrize("handle", [swallows, makes_another_error_of_it])
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_what_is_cancelled_with_the_whole_worker_is_not_done_whatever_it_makes_of_that(
+    name: str, handle: Any, stopping: bool
+) -> None:
+    dead = queue("dead" + name.removeprefix("orders"))
+    source = queue(name, max_receive_count=9, dead_letters=dead, visibility_timeout=300)
+    source.send(OutgoingMessage("one", group="one" if source.fifo else None))
+    world = World(source, handle, Options(retry_delay=Retry(dead_letter_after=1), grace_period=20))
+    async with world:
+        await asyncio.sleep(1)
+        if stopping:
+            world.dispatcher.stop()
+            await asyncio.sleep(1)
+        cancel_all_but(asyncio.current_task())
+        with pytest.raises(asyncio.CancelledError):
+            await world.ended()
+    assert [message.body for message in source.messages.values()] == ["one"]
+    assert len(dead) == 0
+
+
+async def test_what_ends_well_by_itself_before_the_whole_worker_is_cancelled_is_done() -> None:
+    test = asyncio.current_task()
+
+    async def handle(content: str) -> None:
+        cancel_all_but(test, asyncio.current_task())
+
+    world = World(queue("orders", "one"), handle)
+    async with world:
+        with pytest.raises(asyncio.CancelledError):
+            await world.ended()
+    assert len(world.queue) == 0
