@@ -1,7 +1,6 @@
 """What becomes of a message that is kept where others wait behind it: the head of a FIFO group, and its followers."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -13,10 +12,6 @@ from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.ordering import GroupOrder, group_of
 from loafer.ports.observer import Cause
-
-logger = logging.getLogger(__name__)
-
-UNRUN = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
 
 
 @attrs.define(eq=False)
@@ -86,9 +81,6 @@ class Heads:
 
         Meanwhile it is held: a receive under way would take the whole group again, and use up its followers' attempts.
         """
-        for lease in leases[1:] if self.stop.requested.is_set() else ():
-            if lease.is_due(self.lane.info.max_receive_count):
-                logger.warning(UNRUN, lease.message.id)
 
         async def wait_and_release() -> None:
             lanes, stopping = self.lane.peers, self.stop.requested

@@ -23,6 +23,8 @@ from loafer.ports.observer import Cause, Operation
 
 logger = logging.getLogger(__name__)
 
+UNRUN = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
+
 EXTENSION_CHECK = 0.01
 """Seconds between two looks whether an extension that is under way has ended."""
 
@@ -79,6 +81,9 @@ class Settlement:
 
     def release(self, leases: Sequence[Lease], delay: float = 0, *, cause: Cause = Cause.ORDER) -> None:
         """Give messages back, in their order, visible again after `delay` seconds; in a stop, see `open_gate`."""
+        for lease in leases if self.stop.begun else ():
+            if lease.is_due(self.lane.info.max_receive_count):
+                logger.warning(UNRUN, lease.message.id)
         self.lane.comes_back(leases, cause)
         self._gate.release(leases, delay)
 
@@ -95,12 +100,12 @@ class Settlement:
         """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed.
 
         What waited for one that is given back is given back behind it, unless the one given back had its last
-        receive: whatever came since then shows that its source has moved it.
+        receive: whatever came since then shows that its source has moved it, also where it takes it back no more.
         """
         if not confirmed:
             self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)
         for lease in leases:
-            if not confirmed or (lease.released and not self._is_spent(lease)):
+            if not self._is_spent(lease) if lease.released else not confirmed:
                 self.release(self.lane.order.followers(lease))
         self.lane.finished(leases)
         if self.lane.order.startable:

@@ -1,19 +1,15 @@
 """What waits for its start, and what a stop makes of it: some may start yet, and the rest is given back."""
 
-import logging
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from itertools import groupby
 
 import attrs
 
-from loafer.application.heads import UNRUN
 from loafer.application.lane import Lane
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.ports.observer import Cause
-
-logger = logging.getLogger(__name__)
 
 
 class Phase(Enum):
@@ -73,9 +69,6 @@ class Waiting:
         last = lane.info.max_receive_count
         over = self.phase is Phase.OVER or self.slots.is_barred(lane)
         spared = lane.order.spare(None if over else last)
-        for lease in spared:
-            if lease.is_due(last):
-                logger.warning(UNRUN, lease.message.id)
         settlement, now = self.settlements[lane], lane.clock()
         for delay, leases in groupby(spared, lambda lease: max(0.0, lease.not_before - now)):
             settlement.release(list(leases), delay, cause=Cause.STOP)

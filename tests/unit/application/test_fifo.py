@@ -226,6 +226,28 @@ async def test_what_a_head_that_cannot_be_moved_leaves_unrun_in_a_stop_is_told(
     assert "message orders.fifo-2: given back unrun at its last receive, for no time is left" in caplog.text
 
 
+async def test_what_comes_in_a_stop_behind_a_head_that_was_moved_unknown_to_us_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    move = FlakyConsumer.dead_letter
+
+    async def moved_unheard(consumer: FlakyConsumer, message: Message) -> Failure:
+        await move(consumer, message)
+        return Failure("the answer was lost")
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", moved_unheard)
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo("a1", "a2", max_receive_count=1, dead_letters=dead)
+    handler = Handler(a1=99)
+    await World(source, handler, Options(retry_delay=Retry(dead_letter_after=1), grace_period=20), wait_time=2).run_for(
+        0.05
+    )
+    assert handler.ran == ["a1", "a2"]
+    assert source.in_flight == []
+    source.receive(10)
+    assert [message.body for message in dead.visible] == ["a1"]
+
+
 @pytest.mark.parametrize("seconds", [0.05, 20], ids=["in a stop", "before one"])
 @pytest.mark.parametrize("failing", [["a1"], ["a1", "a2"]])
 async def test_where_moving_is_not_allowed_what_is_at_its_last_receive_runs_before_the_head_is_given_back(

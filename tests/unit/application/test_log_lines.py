@@ -418,7 +418,7 @@ async def test_what_has_its_last_receive_and_no_time_left_is_told(caplog: pytest
         taken = source.receive(1) or [Message("a9", "a9", "r", receive_count=1, group="b")]
         lane.order.add(lane.take(taken, now()))
     text = "given back unrun at its last receive, for no time is left: its source moves it on"
-    assert (WARNING, f"message {taken[0].id}: {text}") in said(caplog, "waiting", "endings")
+    assert (WARNING, f"message {taken[0].id}: {text}") in said(caplog, "settlement", "endings")
 
 
 async def test_a_batch_whose_leases_have_ended_is_not_started_and_that_is_told(
@@ -474,7 +474,7 @@ async def test_messages_that_cannot_be_settled_are_left_to_their_leases(
     monkeypatch.setattr(Settlement, settles, breaks)
     world = World(queue("orders", "one", "two", visibility_timeout=600), handler)
     await world.run_for(1)
-    lines = [line for line in said(caplog, "waiting", "endings") if "could not be settled" in line[1]]
+    lines = [line for line in said(caplog, "settlement", "endings") if "could not be settled" in line[1]]
     assert lines == [
         (ERROR, f"message orders-{number} could not be settled: it is left to its lease") for number in (1, 2)
     ]
