@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack, overload
 
 from loafer.application.registered import Line, check_options
@@ -78,10 +79,9 @@ class Loafer(Router[State]):
 
         """
         _check_that_it_can_run_here()
-        from loafer.entrypoints.commands.run import run_in_code  # noqa: PLC0415 - it is slow to import, as all below
-        from loafer.entrypoints.worker.ending import end_with  # noqa: PLC0415
+        from loafer.entrypoints.worker.ending import end_with  # noqa: PLC0415 - slow to import, as all below
 
-        end_with(lambda: run_in_code(self))
+        end_with(partial(_run, self))
 
     async def serve(self) -> None:
         """Run in this event loop until this is cancelled; hears no signals, and changes no log.
@@ -135,6 +135,15 @@ def _check_that_it_can_run_here() -> None:
         raise RuntimeError(f"app.run() has an event loop of its own, and one runs here already; {instead}")
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError(f"app.run() hears signals, which only the main thread can; {instead} in a loop of this one")
+
+
+def _run(application: Loafer) -> int:
+    from loafer.entrypoints.worker.starting import ended_by_signals  # noqa: PLC0415
+
+    with ended_by_signals():
+        from loafer.entrypoints.commands.run import run_in_code  # noqa: PLC0415
+
+        return run_in_code(application)
 
 
 def _mistakes_of_lifespan(lifespan: object, line: Line) -> list[str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import time
 from pathlib import Path
 
@@ -67,6 +68,17 @@ async def test_a_program_runs_its_application_until_a_signal_stops_it(shell: She
         assert "application: shop:app" in worker.printed
         assert worker.printed.splitlines()[-1] == "closed"
     assert await queue_counts(url) == (0, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_a_program_cleanly_while_its_application_starts(shell: Shell, number: int) -> None:
+    shell.write("slow.py", "import time\n\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    shell.write(
+        "shop.py", PROGRAM.replace("    app.run()", "    os.environ['LOAFER_OBSERVERS'] = 'slow.Notes'\n    app.run()")
+    )
+    with shell.running("python shop.py", says="importing") as worker:
+        assert worker.stop(number) == 0
+        assert worker.printed == "importing\n"
 
 
 async def test_several_processes_find_the_application_by_its_name(shell: Shell, queue: str) -> None:
