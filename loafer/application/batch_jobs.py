@@ -90,7 +90,7 @@ class BatchJobs:
             tell_started(lane, messages)
         depth = FORKS.depth
         try:
-            deliveries = await deliver_batch(route, route.call, messages, limit)
+            deliveries = await deliver_batch(route, route.call, messages, limit, lane.is_ours)
         except GeneratorExit as error:
             self.running.heed(error, leases[0])
             deliveries = [Delivery(route.name, message, Outcome.FAILED, error) for message in messages]

@@ -2,11 +2,11 @@
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from loafer.application.delivery import Delivery, handle_within, handled_badly, translated_within, unfit, untranslated
-from loafer.application.raised import usable
+from loafer.application.raised import NotOurs, usable
 from loafer.application.route import BatchCall, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.item import Item
@@ -16,14 +16,19 @@ from loafer.exceptions import HandlerTimeout
 
 
 async def deliver_batch(
-    route: Route, call: BatchCall, messages: Sequence[Message], limit: float | None
+    route: Route, call: BatchCall, messages: Sequence[Message], limit: float | None, is_ours: Callable[[Message], bool]
 ) -> list[Delivery]:
     """Translate messages, give them to the handler in one call, and return what came of each; raises nothing.
 
     A message that has no content, or content that does not fit, is none of the handler's. What the handler rejected or
-    ignored by itself ends so, whatever becomes of the others; these end as the call does. `limit` as in `deliver`.
+    ignored by itself ends so, whatever becomes of the others; these end as the call does. `limit` as in `deliver`; what
+    is no longer ours once all are translated is not given to the handler.
     """
-    ended = [await _prepared(route, call, message, limit) for message in messages]
+    prepared = [await _prepared(route, call, message, limit) for message in messages]
+    ended = [
+        untranslated(route, message, NotOurs()) if isinstance(item, Item) and not is_ours(message) else item
+        for message, item in zip(messages, prepared, strict=True)
+    ]
     items = [item for item in ended if isinstance(item, Item)]
     error: BaseException | None = None
     if items and is_stopped():

@@ -8,10 +8,11 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from loafer.application.handled import HANDLED
 from loafer.application.handler import is_awaitable, pool_of
 from loafer.application.limit import Limit, took_longer
 from loafer.application.pool import NotStarted
-from loafer.application.raised import FATAL, NotDone, usable
+from loafer.application.raised import FATAL, NotDone, NotOurs, usable
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
@@ -183,6 +184,9 @@ async def translated_within(limit: float | None, translating: Awaitable[object])
         raise HandlerTimeout(f"its translator took longer than {limit:g} s")
     if is_stopped():
         raise asyncio.CancelledError  # which it swallowed: no handler starts any more
+    handling = HANDLED.get()
+    if handling is not None and not handling[0].is_ours(handling[1]):
+        raise NotOurs
     return translated
 
 

@@ -159,6 +159,11 @@ class Lane:
         with self.lock:
             return self.leases.holds(message)
 
+    def is_ours(self, message: Message) -> bool:
+        """Tell whether a message is held here, and its lease has not ended."""
+        with self.lock:
+            return self.leases.is_ours(message, self.clock())
+
     def take(self, messages: Sequence[Message], since: float, hidden_for: float = math.inf) -> list[Lease]:
         """Hold messages that were received at the time `since` at the earliest, and are hidden for so many seconds.
 

@@ -13,6 +13,14 @@ class Unusable(Exception):
     """Stands for an error of a user's own that cannot be looked at, by its name; the text, which is ours, says why."""
 
 
+class NotOurs(Exception):
+    """A message whose lease ended while it was translated: its handler does not start."""
+
+    def __str__(self) -> str:
+        """Say so."""
+        return "its lease ended meanwhile"
+
+
 class NotDone(Exception):
     """Carries, as its cause, what middleware raised where its handler was cut short, or was not called by a mistake.
 

@@ -10,7 +10,7 @@ import attrs
 
 from loafer.application.delivery import Delivery
 from loafer.application.options import Tracebacks
-from loafer.application.raised import Unusable
+from loafer.application.raised import NotOurs, Unusable
 from loafer.domain.lifecycle import InvalidTranslation, NotCalledOn, Outcome
 from loafer.domain.retry import asked_delay
 from loafer.exceptions import HandlerTimeout, InvalidContent
@@ -114,7 +114,9 @@ def _what_failed(delivery: Delivery) -> str:
 def _report_failure(delivery: Delivery, what: str, tracebacks: Tracebacks, company: Company) -> None:
     message, route, error = delivery.message.id, delivery.route, delivery.error
     text, told = "message %s on route %s is kept%s: %s: %s%s", (message, route, company, what, _place(error))
-    if not isinstance(error, Exception):  # it asks loafer to stop, or loafer stops: no mistake of the handler's
+    if not isinstance(error, Exception) or isinstance(
+        error, NotOurs
+    ):  # it asks loafer to stop, or loafer stops: no mistake of the handler's
         logger.warning(text, *told, "")
     elif isinstance(error, InvalidTranslation):
         logger.error(text, *told, "")
@@ -127,7 +129,7 @@ def _report_failure(delivery: Delivery, what: str, tracebacks: Tracebacks, compa
 
 def _place(error: BaseException | None) -> str:
     """Return the kind of an error and where it was raised; its text could quote the body, ours never does."""
-    if error is None or isinstance(error, InvalidTranslation | HandlerTimeout):
+    if error is None or isinstance(error, InvalidTranslation | HandlerTimeout | NotOurs):
         return _line(error)
     place = ""
     trace = error.__traceback__

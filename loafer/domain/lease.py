@@ -126,6 +126,11 @@ class Leases:
         held = self._held.get(message.id)
         return held is not None and not held.released
 
+    def is_ours(self, message: Message, now: float) -> bool:
+        """Tell whether a message is held, and is still ours, as far as we can know."""
+        held = self._held.get(message.id)
+        return held is not None and held.is_valid(now)
+
     def take(self, messages: Sequence[Message], since: float, hidden_for: float = math.inf) -> list[Lease]:
         """Hold messages received at the time `since`, and return the new leases.
 

@@ -72,7 +72,7 @@ async def test_a_program_runs_its_application_until_a_signal_stops_it(shell: She
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_a_program_cleanly_while_its_application_starts(shell: Shell, number: int) -> None:
-    shell.write("slow.py", "import time\n\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    shell.write("slow.py", "import time\n\nprint('importing', flush=True)\nfor _ in range(600):\n    time.sleep(0.1)\n")
     shell.write(
         "shop.py", PROGRAM.replace("    app.run()", "    os.environ['LOAFER_OBSERVERS'] = 'slow.Notes'\n    app.run()")
     )

@@ -43,7 +43,7 @@ async def test_a_signal_stops_it_cleanly_as_soon_as_the_banner_is_there(shell: S
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_cleanly_while_it_starts(shell: Shell, number: int) -> None:
-    shell.write("shop.py", "import time\n\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    shell.write("shop.py", "import time\n\nprint('importing', flush=True)\nfor _ in range(600):\n    time.sleep(0.1)\n")
     with shell.running("loafer run shop:app", says="importing") as worker:
         assert worker.stop(number) == 0
         assert worker.printed == "importing\n"

@@ -390,7 +390,7 @@ async def test_of_a_batch_each_message_ends_as_its_item_and_else_as_the_call() -
         return {"content": None if message.body == "bad" else message.body}
 
     call = BatchCall(handle)
-    ended = await deliver_batch(route_of(translate=translate, call=call), call, messages, None)
+    ended = await deliver_batch(route_of(translate=translate, call=call), call, messages, None, lambda _: True)
     assert [(each.route, each.message.id, each.outcome, each.content) for each in ended] == [
         ("orders", "0", Outcome.REJECTED, "a"),
         ("orders", "1", Outcome.IGNORED, "b"),
