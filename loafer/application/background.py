@@ -1,11 +1,14 @@
 """Work beside all else of a lane, that a stop waits for, and that nobody who cancels all tasks he finds can end."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any, TypeAlias
 
 import attrs
+
+logger = logging.getLogger(__name__)
 
 LOOK = 0.1
 """Seconds between two looks at what such work waits for, and before what was cancelled begins again."""
@@ -25,9 +28,9 @@ class Background:
     over: bool = attrs.field(default=False, init=False)
     _tasks: "set[asyncio.Task[None]]" = attrs.field(factory=set, init=False)
 
-    def do(self, work: Work) -> None:
-        """Do some work, and again where it is cancelled or closed."""
-        task = asyncio.get_running_loop().create_task(work())
+    def do(self, work: Work, pause: float = 0) -> None:
+        """Do some work, after so many seconds, and again where it is cancelled or closed."""
+        task = asyncio.get_running_loop().create_task(_after(pause, work))
         self._tasks.add(task)
         task.add_done_callback(partial(self._done, work))
 
@@ -38,10 +41,14 @@ class Background:
 
     def _done(self, work: Work, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if not self.over and (task.cancelled() or task.exception() is not None):
-            self.do(partial(_after_a_pause, work))
+        failed = None if task.cancelled() else task.exception()
+        if isinstance(failed, Exception):
+            logger.error("work beside all else broke, and begins again", exc_info=failed)
+        if not self.over and (task.cancelled() or failed is not None):
+            self.do(work, LOOK)
 
 
-async def _after_a_pause(work: Work) -> None:
-    await asyncio.sleep(LOOK)
+async def _after(seconds: float, work: Work) -> None:
+    if seconds:
+        await asyncio.sleep(seconds)
     await work()

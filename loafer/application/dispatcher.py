@@ -88,7 +88,7 @@ class Dispatcher:
 
     @property
     def stop_asked(self) -> asyncio.Event:
-        """What is set once it is asked to stop."""
+        """What is set once it stops, for whatever reason."""
         return self._stop.requested
 
     @property

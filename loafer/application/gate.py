@@ -41,8 +41,8 @@ class Gate:
 
     def open(self, served_until: float) -> None:
         """Let everything through: no poll is open, and the source serves aborted ones until `served_until`."""
-        self._opened, self._served_until = True, max(served_until, self._served_until)
+        self._opened, self._served_until = True, served_until
         now, waiting = self.clock(), self._waiting
         self._waiting = []
         for lease, at in waiting:
-            self.send(lease, max(0.0, at - now, self._served_until - now))
+            self.send(lease, max(0.0, at - now, served_until - now))

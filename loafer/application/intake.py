@@ -74,7 +74,7 @@ class Intake:
         return any(asked + self.lane.consumer.wait_time <= now for asked in self._receiving.values())
 
     def abort(self) -> list[float]:
-        """End the running receives too, and return for each until when its source may still serve it.
+        """End the running receives too; return until when the source may serve these, and those that others cancelled.
 
         What that brings becomes visible again when its lease ends.
         """

@@ -145,10 +145,10 @@ class Jobs:
         self._endings.settle()
         await asyncio.gather(*(settlement.drained() for settlement in self._settlements.values()))
 
-    def over(self) -> None:
+    def leave_the_rest(self) -> None:
         """Leave what could not be settled to its lease: nobody waits for it any more."""
         for settlement in self._settlements.values():
-            settlement.over()
+            settlement.leave_the_rest()
 
     def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()

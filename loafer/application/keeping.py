@@ -58,7 +58,7 @@ class Keeping:
         """Wait until nothing is on its way any more."""
         await self._background.drained()
 
-    def over(self) -> None:
+    def leave_the_rest(self) -> None:
         """Leave what is on its way to itself: nobody waits for it any more."""
         self._background.over = True
 

@@ -138,9 +138,9 @@ class Settlement:
         await self._keeping.drained()
         await asyncio.gather(self._acknowledged.drained(), self._released.drained())
 
-    def over(self) -> None:
+    def leave_the_rest(self) -> None:
         """Leave what could not be settled to its lease: nobody waits for it any more."""
-        self._keeping.over()
+        self._keeping.leave_the_rest()
         self._acknowledged.over = self._released.over = True
 
     def _release_now(self, lease: Lease, delay: float) -> None:

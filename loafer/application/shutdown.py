@@ -29,6 +29,10 @@ receives whose wait time is over, for aborted receives to end, and, in any case,
 after these, for connections to be closed."""
 
 
+ROUNDS_ANEW = 2
+"""How often everything is ended anew at most, where all tasks are cancelled meanwhile."""
+
+
 @attrs.frozen
 class Left:
     """What a stop had to leave behind.
@@ -52,10 +56,6 @@ class Left:
             "connections that could not be closed": self.consumers,
         }
         return ", ".join(f"{count} {what}" for what, count in parts.items() if count) or "nothing"
-
-
-AGAIN_AT_MOST = 2
-"""How often everything is ended anew at most, where all tasks are cancelled meanwhile."""
 
 
 @attrs.define(eq=False)
@@ -85,7 +85,8 @@ class Shutdown:
     async def run(self) -> None:
         """End everything, though this is cancelled meanwhile: that is haste, as a second signal is.
 
-        Where its own tasks are cancelled too, as all are by a second Ctrl-C in a host's `asyncio.run`, others go on.
+        Where its own tasks are cancelled too, as all are by a second Ctrl-C in a host's `asyncio.run`, new ones take
+        their place, twice at most.
 
         Raises:
             CancelledError: it was cancelled.
@@ -94,7 +95,7 @@ class Shutdown:
         self._began = self.clock()
         self._tell()
         cancelled: asyncio.CancelledError | None = None
-        for end in (self._end_in_time, *[self._end_now] * AGAIN_AT_MOST):
+        for end in (self._end_in_time, *[self._end_now] * ROUNDS_ANEW):
             self._receives = asyncio.ensure_future(self._end_receives())
             task = asyncio.create_task(end())
             while not task.done():
@@ -105,12 +106,15 @@ class Shutdown:
                     self.stop.hurried.set()
             if not task.cancelled():
                 break
-            self._receives.cancel()
             self.stop.hurried.set()
-        self.jobs.over()
+        if task.cancelled():
+            self._abandoned += self.jobs.running.abandon()
+            self._tell_end(len(self.intakes))
+        self.jobs.leave_the_rest()
+        if cancelled is None or not task.cancelled():
+            task.result()
         if cancelled is not None:
             raise cancelled
-        task.result()
 
     def _tell(self) -> None:
         self.jobs.waiting.take_back()
@@ -140,7 +144,10 @@ class Shutdown:
         await self._receives
         flushing = FLUSHING if self.stop.hurried.is_set() else max(FLUSHING, self._end - self.clock())
         await within(flushing, self.jobs.drained())
-        self.left = Left(self._abandoned, self._held, await self._close())
+        self._tell_end(await self._close())
+
+    def _tell_end(self, unclosed: int) -> None:
+        self.left = Left(self._abandoned, self._held, unclosed)
         level = logging.INFO if self.left == Left() else logging.WARNING
         logger.log(level, "stopped after %.1f s; left behind: %s", self.clock() - self._began, self.left)
 
@@ -180,11 +187,12 @@ class Shutdown:
         await within(until - self.clock(), _ended(intakes), self.stop.hurried)
         if any(intake.expects_answer(self.clock()) for intake in intakes):
             await within(ARRIVING, _ended(intakes), self.stop.hurried)
+        aborted = sum(intake.open_polls for intake in intakes)
         served_until = [until for intake in intakes for until in intake.abort()]
         await within(ABORTING, _ended(intakes))
         for intake in intakes:
             self.jobs.open_gate(intake.lane, max(served_until, default=-math.inf))
-        return len(served_until)
+        return aborted
 
 
 async def _ended(intakes: Sequence[Intake]) -> None:

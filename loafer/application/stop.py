@@ -20,7 +20,7 @@ class Stop:
         begun: Whether it is; for who asks for each message.
         hurried: Set once running work is not to be waited for either.
         cause: The error that ended everything; None after an ordinary request.
-        asked: Whether somebody has asked for it: what stops by itself, or is cancelled, nobody has.
+        asked: Whether somebody has asked for it; False where an error has begun it, or whoever cancelled the worker.
 
     """
 

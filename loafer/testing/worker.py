@@ -85,14 +85,20 @@ class Shift:
 
         """
         go: Callable[[], None] = partial(runner.run, self._run())
+        escaped: SystemExit | None = None
         while True:
             try:
-                return go()
+                go()
             except SystemExit as error:
                 if self._task is None or self._task.done() or self._hired is None:
                     raise
+                escaped = escaped or error
                 self._hired.dispatcher.fail(error)
                 go = partial(runner.get_loop().run_until_complete, self._task)
+            else:
+                break
+        if escaped is not None:  # it came so late that nothing was left to stop
+            raise escaped
 
     async def _run(self) -> None:
         """Return when nothing is left to do, or the time is over.

@@ -38,6 +38,11 @@ class Course:
         """Whether something was left behind that may never end: a handler, or the lifespan."""
         return self.dispatcher.abandoned > 0 or (self._living is not None and self._living.left)
 
+    @property
+    def lifespan_was_cancelled(self) -> bool:
+        """Whether the lifespan ended because its task was cancelled."""
+        return self._living is not None and self._living.was_cancelled
+
     async def run(self) -> None:
         """Run until the dispatcher is asked to stop.
 
@@ -83,7 +88,7 @@ class Course:
         except LifespanError as failed:
             if error is None:
                 raise
-            both = living.was_cancelled and isinstance(error, asyncio.CancelledError)  # with all other tasks
+            both = self.lifespan_was_cancelled and isinstance(error, asyncio.CancelledError)  # with all other tasks
             if failed is not error and not both:  # or else it is what ended the dispatcher
                 logger.error("%s", failed, exc_info=failed.__cause__)  # noqa: TRY400 - the cause says something
         if error is not None:

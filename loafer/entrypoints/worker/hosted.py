@@ -94,13 +94,18 @@ class Hosted:
         try:
             await self.course.run()
         except asyncio.CancelledError:  # whoever ends the host's loop cancels its block too, and that asks for a stop
-            if not self.dispatcher.stop_wanted:
+            if not self.dispatcher.stop_wanted and self._only_cancelled():
                 self._error = LoaferError(CANCELLED)
         except BaseException as error:  # noqa: BLE001 - it is raised where the host's block ends
             self._error = error
         finally:
             telling.cancel()
         self._tell()
+
+    def _only_cancelled(self) -> bool:
+        """Tell whether it has not failed, or its lifespan alone, by the same cancellation."""
+        cause = self.dispatcher.cause
+        return cause is None or (isinstance(cause, LifespanError) and self.course.lifespan_was_cancelled)
 
     async def _tell_when_it_fails(self) -> None:
         await self.dispatcher.stop_asked.wait()

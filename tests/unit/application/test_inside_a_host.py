@@ -134,8 +134,7 @@ async def test_a_run_that_is_cancelled_stops_cleanly_and_one_that_is_cancelled_a
     assert len(host.source.visible) == len(host.source) == given_back
 
 
-@pytest.mark.parametrize("times", [1, 2])
-@pytest.mark.parametrize("after", [0.0, 0.1, 3.0])
+@pytest.mark.parametrize(("times", "after"), [(1, 0.0), (2, 0.0), (1, 0.1), (1, 3.0)])
 async def test_a_stop_whose_tasks_are_all_cancelled_as_by_a_second_ctrl_c_gives_everything_back(
     times: int, after: float, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -208,6 +207,28 @@ async def test_what_a_stop_has_left_behind_is_told_though_its_tasks_are_cancelle
     with contextlib.suppress(asyncio.CancelledError):
         await running
     assert dispatcher.left == Left(handlers=1, messages=1)
+    host.let_go.set()
+
+
+async def test_a_stop_that_is_given_up_because_all_is_cancelled_again_and_again_tells_what_it_leaves(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handle(content: Any) -> None:
+        await asyncio.sleep(1)
+
+    host = Host(handle, ("acknowledge",))
+    dispatcher = host.dispatcher(Options(grace_period=5))
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1.5)
+    dispatcher.stop()
+    for _ in range(3):
+        await asyncio.sleep(0.5)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert dispatcher.left == Left(messages=2, consumers=1)
+    assert "left behind: 2 messages that could not be settled, 1 connections that could not be closed" in caplog.text
     host.let_go.set()
 
 

@@ -413,6 +413,33 @@ async def test_a_worker_whose_tasks_are_cancelled_in_its_host_says_so_and_leaves
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+@pytest.mark.parametrize("lifespan", [None, lambda: contextlib.nullcontext("state")])
+async def test_what_ended_a_worker_is_told_though_its_tasks_are_cancelled_afterwards(lifespan: Any) -> None:
+    async def long(content: Any) -> None:
+        await asyncio.sleep(5)
+
+    async with host(Shop(long, grace_period=10).course(lifespan)) as (worker, ends):
+        await worker.ready()
+        await asyncio.sleep(0.5)
+        cause = ConsumerError("the queue is gone")
+        worker._runs.dispatcher.fail(cause)
+        await asyncio.sleep(0.5)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await worker.ended()
+        assert worker.error is cause
+    assert ends.error is cause
+
+
+async def test_a_worker_whose_lifespan_is_cancelled_with_all_its_tasks_says_so() -> None:
+    async with host(Shop().course(lambda: contextlib.nullcontext("state"))) as (worker, ends):
+        await worker.ready()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await worker.ended()
+    assert str(ends.error).startswith("code in this process, such as a handler, cancelled all tasks")
+
+
 @pytest.mark.parametrize("stopped", [False, True])
 async def test_a_host_that_cancels_all_its_tasks_as_it_ends_is_told_of_no_error(
     stopped: bool, caplog: pytest.LogCaptureFixture

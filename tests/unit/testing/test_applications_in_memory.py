@@ -403,3 +403,29 @@ def test_where_time_is_real_messages_were_sent_now_and_deliveries_are_counted_fr
             assert 0 <= delivery.at < 600
 
     in_real_time(test())
+
+
+def test_a_task_that_raises_system_exit_when_all_else_is_over_ends_the_run_too(loafer_world: World) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        yield
+        await asyncio.sleep(1)
+
+    async def leaves() -> None:
+        await asyncio.sleep(0.5)
+        raise SystemExit(7)
+
+    app = Loafer(lifespan=lifespan)
+
+    @app.route("orders")
+    async def handle(content: int) -> None:
+        tasks.append(asyncio.create_task(leaves()))
+
+    loafer_world.queue("orders")
+    loafer_world.publish("orders", 1)
+    with pytest.raises(SystemExit) as raised:
+        loafer_world.run(app)
+    assert raised.value.code == 7
+    assert not loafer_world.run(app).deliveries
