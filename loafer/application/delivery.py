@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 ENDS = (*FATAL, asyncio.CancelledError, HandlerTimeout)
 """What ends a handler or the program from outside."""
 
-KEEPS = (*ENDS, IgnoreMessage, NotStarted)
+KEEPS = (*ENDS, GeneratorExit, IgnoreMessage, NotStarted)
 """What keeps its message whatever a route rejects: who raised it asked for that, or has not done its work."""
 
 

@@ -77,18 +77,17 @@ def imported_files(tree: Path, modules: Mapping[str, object]) -> frozenset[str]:
     )
 
 
-def modules_in(tree: Path) -> frozenset[str]:
-    """Return the files of the modules in a tree, imported or not, but for what is hidden or installed there."""
-    found: set[str] = set()
+def folders_in(tree: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the folders of a tree with their modules, imported or not, but for folders that are hidden or installed."""
     for folder, below, files in os.walk(tree.resolve()):
         below[:] = [name for name in below if not (name.startswith(".") or _holds_others(os.path.join(folder, name)))]  # noqa: PTH118 - it is a name
-        found.update(os.path.join(folder, name) for name in files if name.endswith(".py"))  # noqa: PTH118
-    return frozenset(found)
+        yield folder, [os.path.join(folder, name) for name in files if name.endswith(".py")]  # noqa: PTH118
 
 
 def _holds_others(folder: str) -> bool:
     """Tell whether a folder holds what others have written: an environment, or packages."""
-    return Path(folder).name in {"site-packages", "node_modules", "__pycache__"} or Path(folder, "pyvenv.cfg").exists()
+    others = Path(folder).name in {"site-packages", "node_modules", "__pycache__"}
+    return others or Path(folder, "pyvenv.cfg").exists() or folder == os.path.realpath(sys.prefix)
 
 
 @attrs.define(eq=False)
@@ -111,6 +110,8 @@ class Reloader:
     _heard: bytes = attrs.field(default=b"", init=False)
     _modules: frozenset[str] = attrs.field(factory=frozenset, init=False)
     """Modules that have changed since it was started, imported or not."""
+    _late: frozenset[str] = attrs.field(factory=frozenset, init=False)
+    """Files for which it was started again as they were found changed: not for these twice, for it may write them."""
 
     def run(self) -> int:
         """Run until a signal stops it, and return the exit status of the last worker."""
@@ -137,14 +138,16 @@ class Reloader:
     def _changed(self, link: int, began: float) -> str | None:
         told, self._files, self._heard, self._modules = False, frozenset(), b"", frozenset()
         while not self._stopped:
-            watched = self._files | modules_in(Path.cwd()) if told else self._files
-            if late := _newer(watched, began):
+            folders, files = self._watched(ended=told)
+            if late := _newer(files - self._late, began):
+                self._late |= {late}
                 return late
-            for changes in self.watch(_folders_of(watched, tree=told or not watched)):
+            for changes in self.watch(sorted(folders)):
                 if self._stopped:
                     return None
                 ended = self._child is not None and self._child.poll() is not None
                 if changed := self._first(changes, ended=ended):
+                    self._late = frozenset()
                     return changed
                 if ended and not told:
                     told = True
@@ -153,6 +156,15 @@ class Reloader:
                 if self._hear(link) or (told and any(map(os.path.isdir, changes))):
                     break
         return None
+
+    def _watched(self, *, ended: bool) -> tuple[set[str], frozenset[str]]:
+        """Return the folders to be watched, and the files in them that count."""
+        folders, files = {str(Path(file).parent) for file in self._files}, self._files
+        if ended:
+            for folder, modules in folders_in(Path.cwd()):
+                folders.add(folder)
+                files = files.union(modules)
+        return folders or {str(Path.cwd())}, files
 
     def _first(self, changes: Iterable[str], *, ended: bool) -> str | None:
         """Return the first of the changes that counts: of an imported file, or of any module where none runs.
@@ -195,11 +207,6 @@ class Reloader:
         self._stopped = True
         if self._child is not None and self._child.poll() is None:
             self._child.send_signal(number)
-
-
-def _folders_of(files: Iterable[str], *, tree: bool) -> list[str]:
-    """Return the folders that files are in, and that of the whole tree."""
-    return sorted({str(Path(file).parent) for file in files} | ({str(Path.cwd())} if tree else set()))
 
 
 def _newer(files: Iterable[str], began: float) -> str | None:

@@ -8,12 +8,13 @@ import logging
 import os
 import sys
 import threading
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from typing import TypeAlias
+
+import attrs
 
 from loafer.entrypoints.worker.ending import ends_within
 from loafer.entrypoints.worker.fields import add_fields
@@ -26,8 +27,17 @@ logger = logging.getLogger(__name__)
 
 CallHandlers: TypeAlias = Callable[[logging.Logger, logging.LogRecord], None]
 
-_OVER: dict[CallHandlers, tuple[CallHandlers, Writer]] = {}
-"""What stands in the place of what was called before, and the writer that it gives records to."""
+
+@attrs.define(eq=False)
+class _Calling:
+    """How handlers are called and were called before, and the workers of this process that queue records for that."""
+
+    now: CallHandlers = logging.Logger.callHandlers
+    before: CallHandlers = logging.Logger.callHandlers
+    queues: "tuple[tuple[Callable[[], bool], Writer], ...]" = ()
+
+
+_CALLING = _Calling()
 
 HEARTBEAT = "loafer-heartbeat"
 """The name of the heartbeat's thread, which never waits for the log."""
@@ -76,43 +86,51 @@ def queued_logs(chosen: Callable[[], bool] = always, new_writer: Callable[[], Wr
         new_writer: Returns what writes.
 
     """
-    writer, call_handlers = new_writer(), logging.Logger.callHandlers
-
-    def queue(logger: logging.Logger, record: logging.LogRecord) -> None:
-        # What handlers log themselves goes to them at once, as it always does: queued, it would never end.
-        if writer.gone or writer.is_current or not chosen():
-            _at_once(call_handlers, logger, record)
-        else:
-            add_fields(record)
-            make_still(record)
-            writer.put(partial(copy_context().run, call_handlers, logger, record), size_of(record))
-
-    os.register_at_fork(after_in_child=partial(_forget, weakref.ref(writer)))
-    _OVER[queue] = call_handlers, writer
-    logging.Logger.callHandlers = queue  # type: ignore[method-assign, assignment]
+    writer = new_writer()
+    own = chosen, writer
+    if not (_CALLING.queues and logging.Logger.callHandlers is _CALLING.now):  # what is put around again piles up
+        _CALLING.before = logging.Logger.callHandlers
+        _CALLING.now = _queueing(_CALLING.before)
+        logging.Logger.callHandlers = _CALLING.now  # type: ignore[method-assign, assignment]
+    _CALLING.queues = (*_CALLING.queues, own)
     writer.start()
     try:
         with records_guarded():
             yield writer
     finally:
         lost = writer.close()
-        if lost:
+        if lost:  # what is still to come is dropped there
             ends_within(COMPLAINING, partial(_complain, lost))
-        elif logging.Logger.callHandlers is queue:
-            logging.Logger.callHandlers = _before(queue)  # type: ignore[method-assign, assignment]
+        else:
+            _CALLING.queues = tuple(each for each in _CALLING.queues if each is not own)
+            if not _CALLING.queues and logging.Logger.callHandlers is _CALLING.now:
+                logging.Logger.callHandlers = _CALLING.before  # type: ignore[method-assign, assignment]
 
 
-def _before(call: CallHandlers) -> CallHandlers:
-    """Return what was called before, but for what is gone: of two workers in one program the first may end first."""
-    while call in _OVER and _OVER[call][1].gone:
-        call = _OVER.pop(call)[0]
-    return call
+def _queueing(call_handlers: CallHandlers) -> CallHandlers:
+    """Return what queues records for whoever wants that, the latest first, and else has their handlers called."""
+
+    def queue(logger: logging.Logger, record: logging.LogRecord) -> None:
+        for chosen, writer in reversed(_CALLING.queues):
+            if writer.is_current:  # what handlers log themselves goes to them at once: queued, it would never end
+                break
+            if not writer.gone and chosen():
+                add_fields(record)
+                make_still(record)
+                writer.put(partial(copy_context().run, call_handlers, logger, record), size_of(record))
+                return
+        _at_once(call_handlers, logger, record)
+
+    return queue
 
 
-def _forget(writer: "weakref.ref[Writer]") -> None:
-    there = writer()
-    if there is not None:
-        there.forget()
+def _forget() -> None:
+    """Do without the writers, whose threads are in the process that this one was forked from."""
+    for _, writer in _CALLING.queues:
+        writer.forget()
+
+
+os.register_at_fork(after_in_child=_forget)
 
 
 def _complain(lost: int) -> None:

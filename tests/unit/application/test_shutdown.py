@@ -385,7 +385,7 @@ async def test_a_handler_that_asks_for_the_end_when_it_is_timed_out_is_heard() -
     assert len(world.queue) == 1
 
 
-@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()])
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError(), GeneratorExit()])
 async def test_a_route_that_rejects_whatever_is_raised_keeps_what_is_ended_from_outside(error: BaseException) -> None:
     async def handle(content: str) -> None:
         if content == "two":

@@ -14,7 +14,7 @@ import pytest
 
 from loafer.entrypoints.cli import cli
 from loafer.entrypoints.commands import reload, run
-from loafer.entrypoints.commands.reload import Reloader, imported_files, modules_in, tell_imports
+from loafer.entrypoints.commands.reload import Reloader, folders_in, imported_files, tell_imports
 
 WORKER = """
 import os, signal, sys
@@ -103,23 +103,41 @@ def test_once_one_has_ended_what_it_could_not_import_is_watched_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    package, told, watched = tmp_path / "shop" / "rules", list[str](), list[Sequence[str]]()
+    package, told, watched = tmp_path / "shop", list[str](), list[Sequence[str]]()
 
     def watch(folders: Sequence[str]) -> Iterator[set[str]]:
         watched.append(folders)
         while True:
             if len(told) > 1:
                 stops()
-            if not package.exists() and told:
-                package.mkdir(parents=True)
-                (package / "prices.py").touch()
-                os.utime(package / "prices.py", (0, 0))
-                yield {str(tmp_path / "shop")}
+            if told and not package.exists():
+                package.mkdir()
+                yield {str(package)}
             yield {str(package / "prices.py")} if str(package) in folders else set()
 
     Reloader(command(ENDS), told.append, watch).run()
     assert watched[:3] == [[str(tmp_path)], [str(tmp_path)], [str(tmp_path), str(package)]]
-    assert told[1] == "shop/rules/prices.py has changed: starting again"
+    assert told[1] == "shop/prices.py has changed: starting again"
+
+
+def test_one_that_writes_a_module_and_ends_is_not_started_for_that_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told, code = list[str](), "import os, sys, time; os.utime('made.py', (time.time(), time.time())); sys.exit(3)"
+    (tmp_path / "made.py").touch()
+
+    def watch(_: Sequence[str]) -> Iterator[set[str]]:
+        for _turn in range(3):
+            assert reloader._child is not None
+            reloader._child.wait()
+            yield set()
+        stops()
+        yield set()
+
+    reloader = Reloader(command(code), told.append, watch)
+    reloader.run()
+    assert [line.partition(" has ")[0] for line in told] == ["the worker", "made.py", "the worker"]
 
 
 def test_a_module_that_was_mended_before_it_was_watched_starts_it_again(
@@ -151,7 +169,12 @@ def test_modules_are_neither_hidden_nor_installed(tmp_path: Path) -> None:
     for name in ("shop.py", "notes.txt", "shop/rules.py", *others):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert modules_in(tmp_path) == {str(tmp_path / "shop.py"), str(tmp_path / "shop" / "rules.py")}
+    assert dict(folders_in(tmp_path)) == {
+        str(tmp_path): [str(tmp_path / "shop.py")],
+        str(tmp_path / "shop"): [str(tmp_path / "shop" / "rules.py")],
+        str(tmp_path / "vendored"): [],
+        str(tmp_path / "web"): [],
+    }
 
 
 def test_a_worker_tells_what_it_imports_until_nobody_listens(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,7 @@ class Noted(logging.Handler):
 def own_root(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root = logging.getLogger()
     monkeypatch.setattr(root, "handlers", [*root.handlers])
+    monkeypatch.setattr(log_queue._CALLING, "queues", ())  # nor what a test leaves blocked
     before = logging.Logger.callHandlers
     yield
     assert logging.Logger.callHandlers is before
@@ -237,6 +238,21 @@ def test_of_two_that_overlap_nothing_is_left_whichever_ends_first() -> None:
     first.__exit__(None, None, None)
     assert logging.Logger.callHandlers is not before
     second.__exit__(None, None, None)
+    assert logging.Logger.callHandlers is before
+
+
+def test_blocks_that_overlap_again_and_again_leave_nothing_behind_and_cost_no_more_each_time() -> None:
+    handler, before = noted(), logging.Logger.callHandlers
+    current = queued_logs()
+    current.__enter__()
+    for _ in range(1000):
+        following = queued_logs()
+        following.__enter__()
+        current.__exit__(None, None, None)
+        current = following
+    logger.warning("still told")
+    current.__exit__(None, None, None)
+    assert handler.seen == ["still told"]
     assert logging.Logger.callHandlers is before
 
 
