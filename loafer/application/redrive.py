@@ -4,6 +4,8 @@ import asyncio
 import logging
 import math
 import random
+from collections.abc import Coroutine
+from typing import Any
 
 import attrs
 
@@ -27,6 +29,9 @@ LONGEST_WAIT, LONGEST_IN_A_STOP = 5.0, 0.5
 
 MOVES = 5
 """How often a message of a standard queue is tried to be moved, before it is kept."""
+
+
+OVER = Failure("its lease has ended", retryable=False)
 
 
 @attrs.frozen
@@ -57,7 +62,7 @@ class Redrive:
         while True:
             if not lease.is_valid(self.lane.clock()):
                 logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", lease.message.id)
-                return Failure("its lease has ended", retryable=False)
+                return OVER
             message = lease.message
             failure = await self._move(lease, message, copy)
             refused = failure is not None and not (failure.retryable or failure.copied)
@@ -84,19 +89,19 @@ class Redrive:
 
     async def _move(self, lease: Lease, message: Message, copy: Message | None) -> Failure | None:
         lease.moving = True
-        failure = await self._called(message, copy)
+        failure = await self._called(lease, message, copy)
         with self.lane.lock:
             lost = self.lane.leases.moved(lease, copied=failure is None or failure.copied)
         if lost:
             self.lane.refused(lease, "an extension was refused while it was to be moved")
         return failure
 
-    async def _called(self, message: Message, copy: Message | None) -> Failure | None:
+    async def _called(self, lease: Lease, message: Message, copy: Message | None) -> Failure | None:
         began = self.lane.clock()
         raised: Exception | None = None
         try:
             sent = message if copy is None else attrs.evolve(message, attributes=copy.attributes)
-            return await self.lane.consumer.dead_letter(sent)
+            return await self._while_ours(lease, self.lane.consumer.dead_letter(sent))
         except LoaferError as error:
             raised = error
             return Failure(str(error))
@@ -106,3 +111,23 @@ class Redrive:
             return Failure(f"{type(raised).__name__}: {raised}", retryable=False)
         finally:
             self.lane.called(Operation.DEAD_LETTER, began, raised)
+
+    async def _while_ours(self, lease: Lease, moving: Coroutine[Any, Any, Failure | None]) -> Failure | None:
+        """Return what a move comes to; where its lease ends before, it is cancelled: others may have the message."""
+        task = asyncio.get_running_loop().create_task(moving)
+        try:
+            while not task.done():
+                if not lease.is_valid(self.lane.clock()):
+                    return OVER
+                await asyncio.wait({task}, timeout=lease.deadline - self.lane.clock())
+            return task.result()
+        finally:
+            if not task.done():
+                task.cancel()
+                task.add_done_callback(_look)
+
+
+def _look(task: "asyncio.Task[Failure | None]") -> None:
+    """Look at how it ended, so that nobody complains that nobody did."""
+    if not task.cancelled():
+        task.exception()

@@ -1,6 +1,7 @@
 """Workers in virtual time, one after another, until nothing is left to do."""
 
 import asyncio
+import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
@@ -118,6 +119,8 @@ class Shift:
         try:
             with self.worker(life) as hired:
                 self._hired = hired
+                # Loafer's own jitter is a matter of chance, too; what was just imported may have drawn something.
+                random.seed(self.chance.random.getrandbits(64))
                 working = asyncio.create_task(_end_of(hired.course))
                 ending = asyncio.create_task(self._end(hired.dispatcher))
                 await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)

@@ -234,7 +234,6 @@ class World:
         before, state = len(self._post.published), random.getstate()
         worker = order.hire(Hiring(journal, self._chance))
         shift = Shift(worker, order.sources, bounds, journal, self._chance, lambda: self._expected > 0)
-        random.seed(self._chance.random.getrandbits(64))  # loafer's own jitter is a matter of chance, too
         try:
             with threads_stop_the_time():
                 shift.run(self._runner)

@@ -75,8 +75,12 @@ class Hosted:
         """Return when it has ended, however it did."""
         await asyncio.wait({self._task})
 
-    async def end(self) -> None:
-        """Ask it to stop and wait until it has; cancelled meanwhile it hurries, and is cancelled in the end."""
+    async def end(self, asked: tuple[object, ...] = ()) -> None:
+        """Ask it to stop and wait until it has; cancelled meanwhile it hurries, and is cancelled in the end.
+
+        `asked` is what the cancellation says that has led here, if one has. A scope of anyio's cancels again in each
+        turn of the event loop and says the same: it asks once.
+        """
         if not self.dispatcher.stop_wanted:
             self.dispatcher.stop()
         cancelled: asyncio.CancelledError | None = None
@@ -84,8 +88,9 @@ class Hosted:
             try:
                 await asyncio.wait({self._task})
             except asyncio.CancelledError as error:
-                cancelled = error
-                self.dispatcher.haste.set()
+                if not error.args or error.args != asked:
+                    self.dispatcher.haste.set()
+                cancelled, asked = error, error.args
         if cancelled is not None:
             raise cancelled
 
@@ -139,10 +144,14 @@ async def inside(course: Course) -> AsyncIterator[Worker]:
     """Run a course in this event loop while the block runs; raises what failed, unless the block raises something."""
     worker = Hosted(course)
     worker.start()
+    asked: tuple[object, ...] = ()
     try:
         yield Worker(worker)
+    except asyncio.CancelledError as error:
+        asked = error.args
+        raise
     finally:
-        await worker.end()
+        await worker.end(asked)
     if worker.error is not None:
         raise worker.error
 

@@ -237,8 +237,9 @@ async def test_what_comes_in_a_stop_behind_a_head_that_was_moved_unknown_to_us_r
 
     monkeypatch.setattr(FlakyConsumer, "dead_letter", moved_unheard)
     dead = MemoryQueue("dead.fifo", clock=now)
-    source = fifo("a1", "a2", max_receive_count=1, dead_letters=dead)
+    source = fifo("a1", max_receive_count=1, dead_letters=dead)
     handler = Handler(a1=99)
+    asyncio.get_running_loop().call_later(1, source.send, OutgoingMessage("a2", group="a"))
     await World(source, handler, Options(retry_delay=Retry(dead_letter_after=1), grace_period=20), wait_time=2).run_for(
         0.05
     )
@@ -586,6 +587,29 @@ async def test_a_dead_letter_queue_that_breaks_blocks_its_group_no_longer_than_i
     await World(source, handler).run_for(60)
     assert handler.of("a")[-1] == "a2"
     assert len(source) == 0
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_a_move_that_hangs_is_given_up_when_its_lease_ends(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    move = FlakyConsumer.dead_letter
+
+    async def hanging(consumer: FlakyConsumer, message: Message) -> Failure | None:
+        await asyncio.sleep(30)
+        return await move(consumer, message)
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", hanging)
+    dead = MemoryQueue(name.replace("orders", "dead"), clock=now)
+    source = MemoryQueue(name, clock=now, visibility_timeout=6, max_receive_count=9, dead_letters=dead)
+    source.send(OutgoingMessage("a1", group="a" if source.fifo else None))
+    faults = Faults(extending=[ConsumerUnavailable("gone")] * 1000)
+    async with World(source, Handler(a1=99), Options(retry_delay=Retry(dead_letter_after=1)), faults) as world:
+        await asyncio.sleep(0.5)
+        world.dispatcher.pause(name)
+        await asyncio.sleep(7)
+        assert world.dispatcher.held == 0
+        await asyncio.sleep(60)
+    assert len(dead) == 0
+    assert len(source) == 1
 
 
 async def test_nothing_is_moved_for_a_message_whose_lease_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,7 +113,7 @@ async def test_a_move_is_told_with_its_call() -> None:
     told = told_by(world)
     await world.run_for(2)
     assert told.settlements == [("dead letter", ["orders-1"])]
-    assert told.of(Operation.DEAD_LETTER) == [["orders", approx(0), ""]] * 2
+    assert told.of(Operation.DEAD_LETTER) == [["orders", approx(0, abs=1e-6), ""]] * 2
 
 
 async def test_a_move_that_raises_is_told_with_its_error() -> None:

@@ -398,6 +398,29 @@ async def test_a_block_that_is_cancelled_ends_the_worker_first_and_at_once_when_
     assert (workers[0].held, workers[0].alive) == (0, False)
 
 
+@pytest.mark.parametrize(("said", "done"), [("by the scope", True), (None, False)])
+async def test_a_block_that_is_cancelled_in_each_turn_has_its_grace_period_where_all_say_the_same(
+    said: str | None, done: bool
+) -> None:
+    ended: list[object] = []
+
+    async def long(content: Any) -> None:
+        await asyncio.sleep(5)
+        ended.append(content)
+
+    async def block() -> None:
+        async with inside(Shop(long, grace_period=50).course()):
+            await asyncio.Event().wait()
+
+    running = asyncio.create_task(block())
+    await asyncio.sleep(1)
+    while not running.done():
+        running.cancel(said)
+        await asyncio.sleep(0.01)
+    assert running.cancelled()
+    assert bool(ended) == done
+
+
 async def test_a_worker_whose_tasks_are_cancelled_in_its_host_says_so_and_leaves_nothing_behind(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -277,3 +279,28 @@ def test_whatever_strikes_nothing_is_lost(seed: int, rates: dict[str, Any], fifo
 
 def test_every_fault_has_a_rate_that_is_tested() -> None:
     assert {field.name for field in attrs.fields(Faults)} == {"seed", *EVERYTHING}
+
+
+def test_the_same_seed_gives_the_same_in_the_first_run_of_a_process_which_imports_what_it_needs() -> None:
+    code = """
+import random
+from loafer import Loafer
+from loafer.testing import World
+
+def run():
+    drawn, app = [], Loafer()
+
+    @app.route("orders")
+    async def handle(content):
+        drawn.append(random.random())
+
+    with World(7) as world:
+        world.queue("orders")
+        world.publish("orders", 1)
+        world.run(app)
+    return drawn
+
+print(run() == run())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"

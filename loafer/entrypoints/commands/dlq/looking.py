@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from types import FrameType
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from loafer.application.letters.browsing import Browsing, browsing, hidden_for
 from loafer.domain.shown import printable
 from loafer.entrypoints.worker.signals import Signals
 from loafer.entrypoints.worker.starting import stop_signals
-from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerError, ConsumerUnavailable
+from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
 from loafer.ports.inspector import Inspector, QueueState
 
 Value = TypeVar("Value")
@@ -25,7 +25,7 @@ DONE, FAILED, USAGE, UNFINISHED = 0, 1, 2, 3
 """Exit statuses."""
 
 AGAIN = 5
-"""How often a queue that cannot be reached for now is tried to be opened."""
+"""How often a queue that cannot be reached for now is asked."""
 
 
 def inspector_of(queue: str) -> Inspector:
@@ -41,25 +41,32 @@ def inspector_of(queue: str) -> Inspector:
 async def opened(inspector: Inspector) -> AsyncIterator[QueueState]:
     """Open an inspector and close it; raises as `Inspector.open`, for what may pass after some tries."""
     try:
-        for attempt in range(1, AGAIN + 1):
-            try:
-                state = await inspector.open()
-                break
-            except ConsumerUnavailable:
-                if attempt == AGAIN:
-                    raise
-                await asyncio.sleep(attempt / 2)
-        yield state
+        yield await _again_and_again(inspector.open)
     finally:
         await inspector.close()
 
 
 async def sources_of(inspector: Inspector) -> tuple[str, ...] | None:
-    """Return whose dead-letter queue it is; None where nobody may ask, or the endpoint does not know the question."""
+    """Return whose dead-letter queue it is; None where nobody may ask, or the endpoint does not know the question.
+
+    Raises:
+        ConsumerUnavailable: it could not be asked for now, after some tries.
+
+    """
     try:
-        return tuple(map(printable, await inspector.sources()))
-    except (AccessDenied, ConsumerError, ConsumerUnavailable):
+        return tuple(map(printable, await _again_and_again(inspector.sources)))
+    except ConsumerError:
         return None
+
+
+async def _again_and_again(ask: Callable[[], Awaitable[Value]]) -> Value:
+    """Return what a queue answers; raises what its last try raises, and what will not pass."""
+    for attempt in range(1, AGAIN):
+        try:
+            return await ask()
+        except ConsumerUnavailable:
+            await asyncio.sleep(attempt / 2)
+    return await ask()
 
 
 @attrs.frozen

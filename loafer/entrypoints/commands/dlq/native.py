@@ -10,7 +10,7 @@ from loafer.entrypoints.commands.dlq.looking import DONE, FAILED, UNFINISHED, St
 from loafer.entrypoints.commands.dlq.progress import bar
 from loafer.entrypoints.commands.dlq.ways import Way, Wish, way_of
 from loafer.entrypoints.commands.dlq.words import in_words
-from loafer.exceptions import ConfigurationError
+from loafer.exceptions import ConfigurationError, ConsumerUnavailable
 from loafer.ports.inspector import MoveTask
 
 MOST = 500
@@ -36,7 +36,7 @@ def redrive_natively(wish: Wish, talk: Talk) -> int:
             if not wish.yes:
                 return _dry(wish, way, talk)
             rate = None if wish.rate is None else int(wish.rate)
-            await way.source.start_move(way.there, rate)
+            await _start(way, rate)
             talk.tell(f"SQS moves ~{way.state.total} messages to {way.there.name}; Ctrl-C cancels that")
             with bar(f"to {way.there.name}", way.state.total) as show:
                 return _told(await _ended(way, stop, show), talk)
@@ -52,6 +52,16 @@ def _dry(wish: Wish, way: Way, talk: Talk) -> int:
     talk.echo(f"dry run: SQS would move ~{way.state.total} to {way.there.name} in about {in_words(seconds)} or more")
     talk.echo("nothing was moved; --yes starts it. The copies keep the attributes that say why")
     return DONE
+
+
+async def _start(way: Way, rate: int | None) -> None:
+    """Start the move; where the answer alone was lost, it has begun all the same, and SQS knows of another one."""
+    before = await way.source.last_move()
+    try:
+        await way.source.start_move(way.there, rate)
+    except ConsumerUnavailable:
+        if await way.source.last_move() in (None, before):
+            raise
 
 
 async def _ended(way: Way, stop: Stop, show: Callable[[int], None]) -> MoveTask:
