@@ -589,6 +589,19 @@ async def test_a_dead_letter_queue_that_breaks_blocks_its_group_no_longer_than_i
     assert len(source) == 0
 
 
+async def test_followers_of_a_head_whose_lease_is_lost_do_not_run_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    moves(monkeypatch, [Failure("throttled")] * 999)
+    handler, source = Handler(a1=99), fifo("a1", "a2", max_receive_count=9, dead_letters=MemoryQueue("dead.fifo"))
+    lost = Failure("the receipt is no longer valid", retryable=False)
+    options, faults = Options(retry_delay=Retry(dead_letter_after=1)), Faults(extending=[lost])
+    async with World(source, handler, options, faults) as world:
+        await asyncio.sleep(0.5)
+        world.dispatcher.pause("orders.fifo")
+        await asyncio.sleep(20)
+        assert world.dispatcher.held == 0
+    assert handler.ran == ["a1"]
+
+
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
 async def test_a_move_that_hangs_is_given_up_when_its_lease_ends(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     move = FlakyConsumer.dead_letter
