@@ -144,7 +144,7 @@ class Errands:
             self._came_to(errand, asyncio.CancelledError())
         elif not is_awaitable(errand.returned):
             self._came_to(errand, errand.error)
-        elif self.running.cancelled:  # what is still to be done does not begin
+        elif self.running.stopped:  # what is still to be done does not begin
             dismiss(errand.returned)
             self._came_to(errand, asyncio.CancelledError())
         else:

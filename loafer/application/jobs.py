@@ -12,6 +12,7 @@ from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errands import Errands, begun
 from loafer.application.forks import FORKS, leave
+from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.limit import LIMIT
 from loafer.application.lines import Lines, when_it_began
@@ -21,7 +22,7 @@ from loafer.application.running import Running
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
-from loafer.application.tasks import WORKER, start_task
+from loafer.application.tasks import SEE, start_task
 from loafer.application.ticket import TICKET, Ticket
 from loafer.application.waiting import Phase, Waiting
 from loafer.application.walk import wait_for_the_rest
@@ -59,8 +60,9 @@ class Jobs:
     def __attrs_post_init__(self) -> None:
         """Give each lane its settlement."""
         self.running = Running(self._unbegun, asyncio.current_task())
-        self._context.run(WORKER.set, self.running.worker)
-        self._context.run(LIMIT.set, None)  # of a handler that this worker may have been started in
+        self._context.run(SEE.set, self.running.see_cancelled)
+        self._context.run(LIMIT.set, None)  # of a handler that this worker may have been started in, as the next one
+        self._context.run(HANDLED.set, None)
         self._settlements = {
             lane: Settlement(
                 lane,

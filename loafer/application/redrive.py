@@ -4,15 +4,14 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable
 
 import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.letters.reasons import explained
 from loafer.application.stop import Stop
-from loafer.application.tasks import broken
+from loafer.application.tasks import broken, looked_at
 from loafer.domain.batch import Failure
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
@@ -32,6 +31,7 @@ MOVES = 5
 
 
 OVER = Failure("its lease has ended", retryable=False)
+"""Why nothing is moved, or not any more."""
 
 
 @attrs.frozen
@@ -61,10 +61,11 @@ class Redrive:
         tries = 0
         while True:
             if not lease.is_valid(self.lane.clock()):
-                logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", lease.message.id)
-                return OVER
+                return _over(lease)
             message = lease.message
             failure = await self._move(lease, message, copy)
+            if failure is OVER:
+                return _over(lease)
             refused = failure is not None and not (failure.retryable or failure.copied)
             if refused and copy is not None and lease.is_valid(self.lane.clock()):
                 copy, message = None, lease.message
@@ -101,7 +102,7 @@ class Redrive:
         raised: Exception | None = None
         try:
             sent = message if copy is None else attrs.evolve(message, attributes=copy.attributes)
-            return await self._while_ours(lease, self.lane.consumer.dead_letter(sent))
+            moved = await self._while_ours(lease, self.lane.consumer.dead_letter(sent))
         except LoaferError as error:
             raised = error
             return Failure(str(error))
@@ -109,12 +110,15 @@ class Redrive:
             raised = broken(error)
             logger.exception("the consumer of %r broke", self.lane.route.source)
             return Failure(f"{type(raised).__name__}: {raised}", retryable=False)
+        else:
+            raised = TimeoutError(OVER.reason) if moved is OVER else None
+            return moved
         finally:
             self.lane.called(Operation.DEAD_LETTER, began, raised)
 
-    async def _while_ours(self, lease: Lease, moving: Coroutine[Any, Any, Failure | None]) -> Failure | None:
+    async def _while_ours(self, lease: Lease, moving: Awaitable[Failure | None]) -> Failure | None:
         """Return what a move comes to; where its lease ends before, it is cancelled: others may have the message."""
-        task = asyncio.get_running_loop().create_task(moving)
+        task = asyncio.ensure_future(moving)
         try:
             while not task.done():
                 if not lease.is_valid(self.lane.clock()):
@@ -124,10 +128,9 @@ class Redrive:
         finally:
             if not task.done():
                 task.cancel()
-                task.add_done_callback(_look)
+                task.add_done_callback(looked_at)
 
 
-def _look(task: "asyncio.Task[Failure | None]") -> None:
-    """Look at how it ended, so that nobody complains that nobody did."""
-    if not task.cancelled():
-        task.exception()
+def _over(lease: Lease) -> Failure:
+    logger.warning("message %s: not moved to the dead-letter queue: its lease has ended", lease.message.id)
+    return OVER

@@ -33,20 +33,31 @@ class Running:
         unbegun: Called with what a task has that somebody has cancelled before it began.
         starting: What a task has that is being started, and since when: where tasks start at once, it runs already.
         worker: The task of the worker that all of these are for.
+        stopped: Whether a stop has cancelled what ran.
 
     """
 
     unbegun: Callable[[Lane, Sequence[Lease]], None]
     worker: "asyncio.Task[Any] | None" = None
     starting: "Had | None" = attrs.field(default=None, init=False)
-    _stopped: bool = attrs.field(default=False, init=False)
+    stopped: bool = attrs.field(default=False, init=False)
+    _seen: int = attrs.field(default=0, init=False)
+    """How often the worker's task was seen to be cancelled."""
     _tasks: Tasks = attrs.field(factory=dict, init=False)
     _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
     @property
     def cancelled(self) -> bool:
         """Whether what ran was cancelled: by a stop, or by somebody who cancels all tasks, the worker's among them."""
-        return self._stopped or (self.worker is not None and self.worker.cancelling() > 0)
+        return self.stopped or (self.worker is not None and self.worker.cancelling() > 0 and self.see_cancelled())
+
+    def see_cancelled(self) -> bool:
+        """Tell whether the worker's task was cancelled; take what was cancelled with it for stopped, at first sight."""
+        times = 0 if self.worker is None else self.worker.cancelling()
+        if times > self._seen:
+            self._seen = times
+            STOPPED.update(task for task in self._tasks if not isinstance(task, Errand) and task.cancelling())
+        return times > 0
 
     def __len__(self) -> int:
         """Count the tasks, but for those of messages that wait again."""
@@ -135,7 +146,7 @@ class Running:
 
     def cancel(self) -> None:
         """Cancel what runs; a function that has started in its thread goes on."""
-        self._stopped = True
+        self.stopped = True
         for task in list(self._tasks):
             if not isinstance(task, Errand):
                 STOPPED.add(task)

@@ -84,6 +84,9 @@ class Settlement:
         for lease in leases if self.stop.begun else ():
             if lease.is_due(self.lane.info.max_receive_count):
                 logger.warning(UNRUN, lease.message.id)
+        self._give_back(leases, delay, cause)
+
+    def _give_back(self, leases: Sequence[Lease], delay: float, cause: Cause) -> None:
         self.lane.comes_back(leases, cause)
         self._gate.release(leases, delay)
 
@@ -105,7 +108,8 @@ class Settlement:
         if not confirmed:
             self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)
         for lease in leases:
-            if not self._is_spent(lease) if lease.released else not confirmed:
+            stays = not self._is_spent(lease) if lease.released else not confirmed
+            if stays:
                 self.release(self.lane.order.followers(lease))
         self.lane.finished(leases)
         if self.lane.order.startable:
@@ -129,7 +133,7 @@ class Settlement:
         back = self.lane.singles.given_back(messages, now, limit)
         for lease in leases:
             if lease.message.id in back:
-                self.release([lease], self.lane.singles.pause(lease.message.id))
+                self._give_back([lease], self.lane.singles.pause(lease.message.id), Cause.ORDER)
         return [lease for lease in leases if lease.message.id not in back]
 
     async def drained(self) -> None:

@@ -12,6 +12,7 @@ from loafer.application.intake import Intake
 from loafer.application.jobs import Jobs
 from loafer.application.options import Options
 from loafer.application.stop import Stop
+from loafer.application.tasks import looked_at
 from loafer.ports.consumer import Consumer
 
 logger = logging.getLogger(__name__)
@@ -93,6 +94,7 @@ class Shutdown:
 
         """
         self._began = self.clock()
+        self.jobs.running.see_cancelled()
         self._tell()
         cancelled: asyncio.CancelledError | None = None
         for end in (self._end_in_time, *[self._end_now] * ROUNDS_ANEW):
@@ -103,9 +105,11 @@ class Shutdown:
                     await asyncio.wait({task})
                 except asyncio.CancelledError as error:
                     cancelled = error
+                    self.jobs.running.see_cancelled()
                     self.stop.hurried.set()
             if not task.cancelled():
                 break
+            self._receives.cancel()
             self.stop.hurried.set()
         if task.cancelled():
             self._abandoned += self.jobs.running.abandon()
@@ -219,10 +223,4 @@ async def within(seconds: float, end: Awaitable[object], unless: asyncio.Event |
     finally:
         for waiter in waited:
             waiter.cancel()
-            waiter.add_done_callback(_look)
-
-
-def _look(waiter: "asyncio.Future[object]") -> None:
-    """Look at how it ended, so that nobody complains that nobody did."""
-    if not waiter.cancelled():
-        waiter.exception()
+            waiter.add_done_callback(looked_at)

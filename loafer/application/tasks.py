@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from typing import Any
 from weakref import WeakSet
@@ -43,16 +43,22 @@ STOPPED: "WeakSet[asyncio.Task[Any]]" = WeakSet()
 """The tasks of handlers that a stop has cancelled."""
 
 
-WORKER: "ContextVar[asyncio.Task[Any] | None]" = ContextVar("loafer_worker", default=None)
-"""The task of the worker that a handler runs in."""
+SEE: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_look", default=None)
+"""Has the worker that a handler runs in see whether all tasks were cancelled, and take those for stopped that run."""
 
 
 def is_stopped(task: "asyncio.Task[Any] | None" = None) -> bool:
     """Tell whether a stop has cancelled this task, or another one; or whoever cancels all, its worker among them.
 
-    What `cancelling` counts is not that alone: groups of tasks that fail leave it above 0 before Python 3.13.
+    What `cancelling` counts is not that: groups of tasks that fail within it leave it above 0 before Python 3.13.
     """
-    task, worker = task or asyncio.current_task(), WORKER.get()
-    if task is None or task in STOPPED:
-        return task is not None
-    return worker is not None and worker.cancelling() > 0 and task.cancelling() > 0
+    if (look := SEE.get()) is not None:
+        look()
+    task = task or asyncio.current_task()
+    return task is not None and task in STOPPED
+
+
+def looked_at(future: "asyncio.Future[Any]") -> None:
+    """Look at how something has ended that nobody waits for, so that nobody complains that nobody did."""
+    if not future.cancelled():
+        future.exception()

@@ -249,6 +249,34 @@ async def test_what_a_stop_abandons_is_settled_by_nobody_when_it_ends(pool: Thre
     assert source.counts["deleted"] == 0
 
 
+async def test_what_a_function_returns_has_the_grace_period_though_all_tasks_were_cancelled(
+    pool: ThreadPool, gate: Gate
+) -> None:
+    done: list[str] = []
+
+    async def rest(content: str) -> None:
+        await asyncio.sleep(1)
+        done.append(content)
+
+    def function(content: str) -> object:
+        gate(content)
+        return rest(content)
+
+    source, virtual = queue("orders", "one"), cast("Any", asyncio.get_running_loop()).virtual
+    virtual.waits_for_threads = False
+    async with World(source, ThreadHandler(function, pool), Options(grace_period=20)) as world:
+        while not gate.begun.is_set():
+            await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        virtual.waits_for_threads = True
+        gate.go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await world.ended()
+    assert done == ["one"]
+    assert len(source) == 0
+
+
 async def test_nobody_is_told_that_what_a_stop_has_abandoned_was_not_started() -> None:
     late: list[object] = []
     running = Running(cast("Any", None))

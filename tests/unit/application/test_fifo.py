@@ -603,7 +603,9 @@ async def test_followers_of_a_head_whose_lease_is_lost_do_not_run_before_it(monk
 
 
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
-async def test_a_move_that_hangs_is_given_up_when_its_lease_ends(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_move_that_hangs_is_given_up_when_its_lease_ends(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     move = FlakyConsumer.dead_letter
 
     async def hanging(consumer: FlakyConsumer, message: Message) -> Failure | None:
@@ -620,6 +622,7 @@ async def test_a_move_that_hangs_is_given_up_when_its_lease_ends(name: str, monk
         world.dispatcher.pause(name)
         await asyncio.sleep(7)
         assert world.dispatcher.held == 0
+        assert f"message {name}-1: not moved to the dead-letter queue: its lease has ended" in caplog.text
         await asyncio.sleep(60)
     assert len(dead) == 0
     assert len(source) == 1

@@ -134,7 +134,7 @@ async def test_a_run_that_is_cancelled_stops_cleanly_and_one_that_is_cancelled_a
     assert len(host.source.visible) == len(host.source) == given_back
 
 
-@pytest.mark.parametrize(("times", "after"), [(1, 0.0), (2, 0.0), (1, 0.1), (1, 3.0)])
+@pytest.mark.parametrize(("times", "after"), [(1, 0.0), (2, 0.0), (1, 0.1), (2, 0.1), (1, 3.0), (2, 3.0)])
 async def test_a_stop_whose_tasks_are_all_cancelled_as_by_a_second_ctrl_c_gives_everything_back(
     times: int, after: float, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -29,8 +29,8 @@ from loafer.entrypoints.commands.dlq.looking import (
 from loafer.entrypoints.commands.dlq.snapshots import Snapshot, line_of, read_snapshot, write_end, write_head
 from loafer.entrypoints.commands.dlq.words import SUCCEEDS, in_words, verdict
 from loafer.entrypoints.commands.screen import columns, is_drawn, table, toned
-from loafer.exceptions import ConfigurationError
-from loafer.ports.inspector import Letter
+from loafer.exceptions import ConfigurationError, ConsumerUnavailable
+from loafer.ports.inspector import Inspector, Letter
 
 Take = Callable[[Letter], None]
 
@@ -45,13 +45,21 @@ class Look:
     seen: str
 
 
+async def _sources_of(inspector: Inspector) -> tuple[str, ...] | None:
+    """Return whose dead-letter queue it is, or None: all else can be told without that."""
+    try:
+        return await sources_of(inspector)
+    except ConsumerUnavailable:
+        return None
+
+
 def look(queue: str, tell: Tell, take: Take = lambda _: None) -> Look:
     """Look at a queue once, give each letter to `take`, and keep all of them as its snapshot."""
 
     async def work(stop: Stop) -> Look:
         inspector = inspector_of(queue)
         async with opened(inspector) as state:
-            sources, at = await sources_of(inspector), time.time()
+            sources, at = await _sources_of(inspector), time.time()
             path = snapshot_path(state.name, state.place)
             before = _read_or_none(path)
             with replaced(path) as file:
