@@ -117,13 +117,16 @@ class Redrive:
             self.lane.called(Operation.DEAD_LETTER, began, raised)
 
     async def _while_ours(self, lease: Lease, moving: Awaitable[Failure | None]) -> Failure | None:
-        """Return what a move comes to; where its lease ends before, it is cancelled: others may have the message."""
+        """Return what a move comes to; where its lease ends before, it is cancelled: others may have the message.
+
+        Not where an extension was refused meanwhile: then it is gone from its source, most likely by this very move.
+        """
         task = asyncio.ensure_future(moving)
         try:
             while not task.done():
-                if not lease.is_valid(self.lane.clock()):
+                if not (lease.crossed or lease.is_valid(self.lane.clock())):
                     return OVER
-                await asyncio.wait({task}, timeout=lease.deadline - self.lane.clock())
+                await asyncio.wait({task}, timeout=None if lease.crossed else lease.deadline - self.lane.clock())
             return task.result()
         finally:
             if not task.done():

@@ -602,6 +602,28 @@ async def test_followers_of_a_head_whose_lease_is_lost_do_not_run_before_it(monk
     assert handler.ran == ["a1"]
 
 
+async def test_followers_of_a_head_whose_move_is_answered_after_its_lease_run_and_lose_no_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    move = FlakyConsumer.dead_letter
+
+    async def answered_late(consumer: FlakyConsumer, message: Message) -> Failure | None:
+        result = await move(consumer, message)
+        await asyncio.sleep(40)
+        return result
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", answered_late)
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo("a1", "a2", "a3", max_receive_count=1, dead_letters=dead)
+    handler = Handler(a1=1)
+    async with World(source, handler) as world:
+        await asyncio.sleep(60)
+        assert world.dispatcher.held == 0
+    assert handler.ran == ["a1", "a2", "a3"]
+    assert [message.body for message in dead.visible] == ["a1"]
+    assert len(source) == 0
+
+
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
 async def test_a_move_that_hangs_is_given_up_when_its_lease_ends(
     name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
