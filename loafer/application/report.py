@@ -114,9 +114,8 @@ def _what_failed(delivery: Delivery) -> str:
 def _report_failure(delivery: Delivery, what: str, tracebacks: Tracebacks, company: Company) -> None:
     message, route, error = delivery.message.id, delivery.route, delivery.error
     text, told = "message %s on route %s is kept%s: %s: %s%s", (message, route, company, what, _place(error))
-    if not isinstance(error, Exception) or isinstance(
-        error, NotOurs
-    ):  # it asks loafer to stop, or loafer stops: no mistake of the handler's
+    from_outside = not isinstance(error, Exception)  # it asks loafer to stop, or loafer stops
+    if from_outside or isinstance(error, NotOurs):  # no mistake of the handler's
         logger.warning(text, *told, "")
     elif isinstance(error, InvalidTranslation):
         logger.error(text, *told, "")

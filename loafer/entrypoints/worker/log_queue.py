@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 CallHandlers: TypeAlias = Callable[[logging.Logger, logging.LogRecord], None]
 
+Queueing: TypeAlias = tuple[Callable[[], bool], Writer]
+"""Whether what is logged on this thread is queued, and what writes it."""
+
 
 @attrs.define(eq=False)
 class _Calling:
@@ -34,7 +37,8 @@ class _Calling:
 
     now: CallHandlers = logging.Logger.callHandlers
     before: CallHandlers = logging.Logger.callHandlers
-    queues: "tuple[tuple[Callable[[], bool], Writer], ...]" = ()
+    queues: tuple[Queueing, ...] = ()
+    lock: threading.Lock = attrs.field(factory=threading.Lock)
 
 
 _CALLING = _Calling()
@@ -88,11 +92,7 @@ def queued_logs(chosen: Callable[[], bool] = always, new_writer: Callable[[], Wr
     """
     writer = new_writer()
     own = chosen, writer
-    if not (_CALLING.queues and logging.Logger.callHandlers is _CALLING.now):  # what is put around again piles up
-        _CALLING.before = logging.Logger.callHandlers
-        _CALLING.now = _queueing(_CALLING.before)
-        logging.Logger.callHandlers = _CALLING.now  # type: ignore[method-assign, assignment]
-    _CALLING.queues = (*_CALLING.queues, own)
+    _begin(own)
     writer.start()
     try:
         with records_guarded():
@@ -102,9 +102,23 @@ def queued_logs(chosen: Callable[[], bool] = always, new_writer: Callable[[], Wr
         if lost:  # what is still to come is dropped there
             ends_within(COMPLAINING, partial(_complain, lost))
         else:
-            _CALLING.queues = tuple(each for each in _CALLING.queues if each is not own)
-            if not _CALLING.queues and logging.Logger.callHandlers is _CALLING.now:
-                logging.Logger.callHandlers = _CALLING.before  # type: ignore[method-assign, assignment]
+            _end(own)
+
+
+def _begin(own: Queueing) -> None:
+    with _CALLING.lock:
+        if not (_CALLING.queues and logging.Logger.callHandlers is _CALLING.now):  # what is put around again piles up
+            _CALLING.before = logging.Logger.callHandlers
+            _CALLING.now = _queueing(_CALLING.before)
+            logging.Logger.callHandlers = _CALLING.now  # type: ignore[method-assign, assignment]
+        _CALLING.queues = (*_CALLING.queues, own)
+
+
+def _end(own: Queueing) -> None:
+    with _CALLING.lock:
+        _CALLING.queues = tuple(each for each in _CALLING.queues if each is not own)
+        if not _CALLING.queues and logging.Logger.callHandlers is _CALLING.now:
+            logging.Logger.callHandlers = _CALLING.before  # type: ignore[method-assign, assignment]
 
 
 def _queueing(call_handlers: CallHandlers) -> CallHandlers:
@@ -126,6 +140,7 @@ def _queueing(call_handlers: CallHandlers) -> CallHandlers:
 
 def _forget() -> None:
     """Do without the writers, whose threads are in the process that this one was forked from."""
+    _CALLING.lock = threading.Lock()  # which another thread may have held
     for _, writer in _CALLING.queues:
         writer.forget()
 

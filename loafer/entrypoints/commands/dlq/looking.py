@@ -41,7 +41,7 @@ def inspector_of(queue: str) -> Inspector:
 async def opened(inspector: Inspector) -> AsyncIterator[QueueState]:
     """Open an inspector and close it; raises as `Inspector.open`, for what may pass after some tries."""
     try:
-        yield await _again_and_again(inspector.open)
+        yield await again_and_again(inspector.open)
     finally:
         await inspector.close()
 
@@ -54,12 +54,12 @@ async def sources_of(inspector: Inspector) -> tuple[str, ...] | None:
 
     """
     try:
-        return tuple(map(printable, await _again_and_again(inspector.sources)))
+        return tuple(map(printable, await again_and_again(inspector.sources)))
     except ConsumerError:
         return None
 
 
-async def _again_and_again(ask: Callable[[], Awaitable[Value]]) -> Value:
+async def again_and_again(ask: Callable[[], Awaitable[Value]]) -> Value:
     """Return what a queue answers; raises what its last try raises, and what will not pass."""
     for attempt in range(1, AGAIN):
         try:

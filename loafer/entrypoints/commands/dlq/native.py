@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import attrs
 
-from loafer.entrypoints.commands.dlq.looking import DONE, FAILED, UNFINISHED, Stop, Talk, run_until_stopped
+from loafer.entrypoints.commands.dlq.looking import (
+    DONE,
+    FAILED,
+    UNFINISHED,
+    Stop,
+    Talk,
+    again_and_again,
+    run_until_stopped,
+)
 from loafer.entrypoints.commands.dlq.progress import bar
 from loafer.entrypoints.commands.dlq.ways import Way, Wish, way_of
 from loafer.entrypoints.commands.dlq.words import in_words
@@ -56,11 +64,11 @@ def _dry(wish: Wish, way: Way, talk: Talk) -> int:
 
 async def _start(way: Way, rate: int | None) -> None:
     """Start the move; where the answer alone was lost, it has begun all the same, and SQS knows of another one."""
-    before = await way.source.last_move()
+    before = await again_and_again(way.source.last_move)
     try:
         await way.source.start_move(way.there, rate)
     except ConsumerUnavailable:
-        if await way.source.last_move() in (None, before):
+        if await again_and_again(way.source.last_move) in (None, before):
             raise
 
 
