@@ -60,7 +60,7 @@ class InvalidContent(LoaferError):
 
 
 class PublisherError(LoaferError):
-    """A message that could not be published; nothing of it was sent.
+    """A message that could not be published; where the answer alone was lost, it was sent all the same.
 
     Attributes:
         retryable: Whether the same may succeed later, as where a service cannot be reached for now.

@@ -43,7 +43,7 @@ STOPPED: "WeakSet[asyncio.Task[Any]]" = WeakSet()
 """The tasks of handlers that a stop has cancelled."""
 
 
-SEE: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_look", default=None)
+SEE: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_see", default=None)
 """Has the worker that a handler runs in see whether all tasks were cancelled, and take those for stopped that run."""
 
 
@@ -52,8 +52,8 @@ def is_stopped(task: "asyncio.Task[Any] | None" = None) -> bool:
 
     What `cancelling` counts is not that: groups of tasks that fail within it leave it above 0 before Python 3.13.
     """
-    if (look := SEE.get()) is not None:
-        look()
+    if (see := SEE.get()) is not None:
+        see()
     task = task or asyncio.current_task()
     return task is not None and task in STOPPED
 
