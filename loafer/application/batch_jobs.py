@@ -11,7 +11,7 @@ from loafer.application.delivery import Delivery
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errands import tell_started
 from loafer.application.forks import FORKS, leave
-from loafer.application.handled import HANDLED
+from loafer.application.handled import BATCH, HANDLED
 from loafer.application.lane import Lane
 from loafer.application.options import Options
 from loafer.application.report import companies
@@ -89,6 +89,7 @@ class BatchJobs:
         if lane.tell.started:
             tell_started(lane, messages)
         depth = FORKS.depth
+        BATCH.set(lane)
         try:
             deliveries = await deliver_batch(route, route.call, messages, limit, lane.is_ours)
         except GeneratorExit as error:

@@ -11,8 +11,7 @@ import attrs
 from loafer.application.handled import HANDLED
 from loafer.application.handler import is_awaitable, pool_of
 from loafer.application.limit import Limit, took_longer
-from loafer.application.pool import NotStarted
-from loafer.application.raised import FATAL, NotDone, NotOurs, usable
+from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, usable
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of

@@ -16,7 +16,7 @@ from loafer.application.handled import HANDLED
 from loafer.application.handler import dismiss, is_awaitable
 from loafer.application.lane import Lane
 from loafer.application.lines import when_it_began
-from loafer.application.pool import NotStarted
+from loafer.application.raised import NotStarted
 from loafer.application.running import Running
 from loafer.application.tasks import start_task
 from loafer.application.ticket import TICKET, Ticket

@@ -22,6 +22,9 @@ It is set for each message, so it is no more than a tuple: what it means is work
 TAKER: "ContextVar[str | None]" = ContextVar("loafer_taker", default=None)
 """The name of the route that takes the message, where its source has several."""
 
+BATCH: "ContextVar[Lane | None]" = ContextVar("loafer_batch", default=None)
+"""The lane of the batch that is handled in this context: none of its messages is the one that is handled."""
+
 FIELDS = ("message_id", "route", "attempt", "group", "latency")
 """What a log record knows of a message, by name."""
 
@@ -49,6 +52,13 @@ class Handled:
     attempt: int
     group: str | None
     latency: float | None
+
+
+def is_ours(message: "Message") -> bool:
+    """Tell whether a message that is handled in this context is still ours, as far as we can know."""
+    handling = HANDLED.get()
+    lane = BATCH.get() if handling is None else handling[0]
+    return lane is None or lane.is_ours(message)
 
 
 def handled(now: Callable[[], float] = time.time) -> Handled | None:

@@ -12,7 +12,7 @@ from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, unless_cancelled
 from loafer.application.errands import Errands, begun
 from loafer.application.forks import FORKS, leave
-from loafer.application.handled import HANDLED
+from loafer.application.handled import BATCH, HANDLED
 from loafer.application.lane import Lane
 from loafer.application.limit import LIMIT
 from loafer.application.lines import Lines, when_it_began
@@ -63,6 +63,7 @@ class Jobs:
         self._context.run(SEE.set, self.running.see_cancelled)
         self._context.run(LIMIT.set, None)  # of a handler that this worker may have been started in, as the next one
         self._context.run(HANDLED.set, None)
+        self._context.run(BATCH.set, None)
         self._settlements = {
             lane: Settlement(
                 lane,

@@ -13,8 +13,7 @@ from loafer.application.background import Background
 from loafer.application.failures import reason_for
 from loafer.application.heads import Heads
 from loafer.application.lane import Lane
-from loafer.application.pool import NotStarted
-from loafer.application.raised import FATAL
+from loafer.application.raised import FATAL, NotStarted
 from loafer.application.redrive import MOVES, Moved, Redrive
 from loafer.application.settling import Settling
 from loafer.application.stop import Stop

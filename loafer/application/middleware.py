@@ -7,9 +7,10 @@ from typing import Any
 
 import attrs
 
+from loafer.application.handled import is_ours
 from loafer.application.handler import pool_of
 from loafer.application.pool import ThreadPool
-from loafer.application.raised import NotDone
+from loafer.application.raised import NotDone, NotOurs
 from loafer.application.route import BatchCall, Call, Surroundings
 from loafer.application.signature import name_of
 from loafer.application.walk import CLOSED, Walk
@@ -42,7 +43,7 @@ class Chain:
 
         Raises:
             NotCalledOn: one of them returned and had not called on, whatever the others made of that.
-            NotStarted: there was no thread for the handler, whatever they made of that.
+            NotStarted: the handler could not start when it was called last, whatever they made of that.
             NotDone: they raised something of a handler that was cut short, or that one of them was to call and did not.
 
         """
@@ -100,7 +101,13 @@ class _One:
     async def __call__(self, content: object, message: Message) -> None:
         arguments = self.call.arguments
         given = (content,) if arguments is None else arguments(content, message)
-        await self.chain.go(self.around.context_of(message), partial(self.call.handle, *given))
+        await self.chain.go(self.around.context_of(message), partial(self._handle, message, given))
+
+    async def _handle(self, message: Message, given: tuple[object, ...]) -> None:
+        """Call the handler; middleware may have waited, or call on again, for longer than the message was ours."""
+        if not is_ours(message):
+            raise NotOurs
+        await self.call.handle(*given)
 
 
 @attrs.frozen(eq=False)
@@ -117,6 +124,8 @@ class _Many:
 
     async def _handle(self, items: list[Item[Any]], given: tuple[object, ...]) -> None:
         """Call the handler; what one that is cut short has rejected, it may have rejected because of that."""
+        if not all(is_ours(item.message) for item in items):
+            raise NotOurs
         try:
             await self.call.handle(*given)
         except (asyncio.CancelledError, GeneratorExit):

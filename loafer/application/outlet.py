@@ -63,7 +63,7 @@ class Outlet:
         """Send one message and return its id; its publisher refuses what breaks a limit.
 
         Raises:
-            PublisherError: it was not sent; one sentence says why.
+            PublisherError: it failed, and was not sent unless the answer alone was lost; one sentence says why.
 
         """
         connection = self._connected()
@@ -75,7 +75,7 @@ class Outlet:
         return connection.publish(message)
 
     async def publish_batch(self, batch: Sequence[tuple[object, Details]]) -> list[str | Failure]:
-        """Send many messages; return of each its id, or why it was not sent: what is refused keeps no other one back.
+        """Send many messages; return of each its id, or why that failed: what is refused keeps no other one back.
 
         Raises:
             PublisherError: nothing was sent, for the application does not run.

@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 import attrs
 
+from loafer.application.raised import NotStarted
 from loafer.application.threaded import Answers, AwaitedCall, Call
 from loafer.application.threads import Threads
 from loafer.application.ticket import TICKET, Ticket
@@ -25,10 +26,6 @@ def usual_threads() -> int:
     """Return how many threads a pool has where nobody says it: as many as Python's own pools."""
     count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
     return min(32, (count() or 1) + 4)
-
-
-class NotStarted(RuntimeError):
-    """A function for which no thread can be had: it has not run, and never does. Its message is kept, whatever else."""
 
 
 @attrs.define(eq=False)

@@ -45,7 +45,7 @@ class QueuePublisher(Generic[Content_contra]):
         `group` and `deduplication_id` are for FIFO queues, which need a group.
 
         Raises:
-            PublisherError: it was not sent; one sentence says why.
+            PublisherError: it failed, and was not sent unless the answer alone was lost; one sentence says why.
 
         """
         return await self.outlet.publish(content, Details(attributes, delay, group, deduplication_id))
@@ -59,7 +59,7 @@ class QueuePublisher(Generic[Content_contra]):
         group: str | Callable[[Content_contra], str] | None = None,
         deduplication_id: Callable[[Content_contra], str] | None = None,
     ) -> list[str | Failure]:
-        """Send many messages; return of each its id, or why it was not sent, in their order.
+        """Send many messages; return of each its id, or why that failed, in their order.
 
         All have the same attributes and delay. `group` is the group of all, or says that of each content. On a FIFO
         queue nothing of a group is sent after one of it has failed.
@@ -95,7 +95,7 @@ class TopicPublisher(Generic[Content_contra]):
         """Send one message and return its id; `group` and `deduplication_id` are for FIFO topics.
 
         Raises:
-            PublisherError: it was not sent; one sentence says why.
+            PublisherError: it failed, and was not sent unless the answer alone was lost; one sentence says why.
 
         """
         return await self.outlet.publish(content, Details(attributes, None, group, deduplication_id))
@@ -108,7 +108,7 @@ class TopicPublisher(Generic[Content_contra]):
         group: str | Callable[[Content_contra], str] | None = None,
         deduplication_id: Callable[[Content_contra], str] | None = None,
     ) -> list[str | Failure]:
-        """Send many messages; return of each its id, or why it was not sent, in their order, as a QueuePublisher does.
+        """Send many messages; return of each its id, or why that failed, in their order, as a QueuePublisher does.
 
         Raises:
             PublisherError: nothing was sent, for the application does not run.

@@ -13,8 +13,12 @@ class Unusable(Exception):
     """Stands for an error of a user's own that cannot be looked at, by its name; the text, which is ours, says why."""
 
 
-class NotOurs(Exception):
-    """A message whose lease ended while it was translated: its handler does not start."""
+class NotStarted(RuntimeError):
+    """A handler that has not run, and never does, as for want of a thread. Its message is kept, whatever else."""
+
+
+class NotOurs(NotStarted):
+    """A message whose lease ended while it was translated, or while middleware waited: its handler does not start."""
 
     def __str__(self) -> str:
         """Say so."""

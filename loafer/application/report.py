@@ -108,6 +108,8 @@ def _report_ignored(delivery: Delivery, company: Company) -> None:
 def _what_failed(delivery: Delivery) -> str:
     if delivery.undecided:
         return "a condition of its routes failed"
+    if isinstance(delivery.error, NotOurs):
+        return "its handler is not called"
     return "its handler was cancelled" if isinstance(delivery.error, asyncio.CancelledError) else "its handler failed"
 
 

@@ -11,8 +11,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from loafer.application.pool import NotStarted
-from loafer.application.raised import FATAL, traceback_of
+from loafer.application.raised import FATAL, NotStarted, traceback_of
 from loafer.application.tasks import is_stopped
 
 Raised: TypeAlias = tuple[BaseException, FrameType | None]

@@ -56,7 +56,9 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using
 """
 
 _RESERVED = ("aws.", "amazon.")  # how no name of an attribute may begin, in any case
-_RIGHT_NAME = "give letters, digits, _, - and single dots between these, 256 at most, and not AWS. or Amazon. first"
+_RIGHT_NAME = (
+    f"give letters, digits, _, - and single dots between these, {LONGEST_NAME} at most, and not AWS. or Amazon. first"
+)
 _TYPES = {"String", "Number", "Binary"}  # of attributes; each may have a label behind a full stop
 
 FIFO = ".fifo"

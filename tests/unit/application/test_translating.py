@@ -10,18 +10,16 @@ from typing import Any
 import attrs
 import pytest
 from gate import Gate
-from world import Faults, World, queue
+from world import World, queue
 
-from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.calling import translator_of
 from loafer.application.delivery import Delivery, deliver
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.application.route import BatchCall, Route
-from loafer.domain.item import Item
 from loafer.domain.lifecycle import Outcome
-from loafer.domain.message import Message, Notification, OutgoingMessage
-from loafer.exceptions import ConsumerUnavailable, HandlerTimeout
+from loafer.domain.message import Message, Notification
+from loafer.exceptions import HandlerTimeout
 from loafer.ports.consumer import Consumer
 
 MESSAGE = Message("m-1", "body", "r-1")
@@ -230,54 +228,3 @@ async def test_a_translator_that_leaves_its_task_counted_as_cancelled_keeps_no_h
     await world.run_for(2)
     assert len(started) * size == 2
     assert len(world.queue) == 0
-
-
-async def fetched_late(message: Message) -> Mapping[str, Any]:
-    await asyncio.sleep(10 if message.body == "late" else 1)
-    return {"content": message.body}
-
-
-def losing_leases(*bodies: str, name: str = "orders") -> tuple[MemoryQueue, Faults]:
-    """Return a queue whose messages cannot be kept."""
-    source = queue(name, visibility_timeout=6)
-    for body in bodies:
-        source.send(OutgoingMessage(body, group=body if source.fifo else None))
-    return source, Faults(extending=[ConsumerUnavailable("gone")] * 1000)
-
-
-@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
-async def test_a_message_whose_lease_ends_while_it_is_translated_is_not_given_to_its_handler(
-    name: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    given: list[str] = []
-
-    async def handle(content: str) -> None:
-        given.append(content)
-
-    source, faults = losing_leases("late", "soon", name=name)
-    async with World(source, handle, faults=faults, translate=fetched_late) as world:
-        await asyncio.sleep(0.5)
-        world.dispatcher.pause(name)  # or it would be received again here, and be ours once more
-        await asyncio.sleep(11)
-        assert world.dispatcher.held == 0
-    assert given == ["soon"]
-    assert f"message {name}-1 on route {name} is kept: not translated: its lease ended meanwhile" in caplog.text
-
-
-async def test_messages_of_a_batch_whose_leases_end_while_others_are_translated_are_not_given_to_its_handler() -> None:
-    given: list[object] = []
-
-    async def handle(items: list[Item[Any]]) -> None:
-        given.extend(item.content for item in items)
-
-    source, faults = losing_leases("soon", "late")
-    world = World(source, handle, faults=faults)
-    call = BatchCall(handle, size=2, wait=1)
-    world.dispatcher.routes = [attrs.evolve(world.route(), call=call, translate=fetched_late)]
-    async with world:
-        await asyncio.sleep(0.5)
-        world.dispatcher.pause("orders")
-        await asyncio.sleep(12)
-        assert world.dispatcher.held == 0
-    assert given == []
-    assert len(source) == 2

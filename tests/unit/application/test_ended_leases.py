@@ -1,0 +1,146 @@
+"""No handler starts under a lease that has ended, whatever was waited for between its message's start and its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+import pytest
+from world import Faults, World, queue
+
+from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.middleware import through
+from loafer.application.route import BatchCall
+from loafer.domain.item import Item
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.exceptions import ConsumerUnavailable
+
+Next = Callable[[], Awaitable[None]]
+names = pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+
+
+def losing_leases(*bodies: str, name: str = "orders") -> tuple[MemoryQueue, Faults]:
+    """Return a queue whose messages cannot be kept."""
+    source = queue(name, visibility_timeout=6)
+    for body in bodies:
+        source.send(OutgoingMessage(body, group=body if source.fifo else None))
+    return source, Faults(extending=[ConsumerUnavailable("gone")] * 1000)
+
+
+async def run_without_receiving_again(world: World, seconds: float) -> None:
+    """Run for so long; what is lost is not received again here, or it would be ours once more."""
+    async with world:
+        await asyncio.sleep(0.5)
+        world.dispatcher.pause(world.queue.name)
+        await asyncio.sleep(seconds)
+        assert world.dispatcher.held == 0
+
+
+async def fetched_late(message: Message) -> Mapping[str, Any]:
+    await asyncio.sleep(10 if message.body == "late" else 1)
+    return {"content": message.body}
+
+
+@names
+async def test_a_message_whose_lease_ends_while_it_is_translated_is_not_given_to_its_handler(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    given: list[str] = []
+
+    async def handle(content: str) -> None:
+        given.append(content)
+
+    source, faults = losing_leases("late", "soon", name=name)
+    await run_without_receiving_again(World(source, handle, faults=faults, translate=fetched_late), 11)
+    assert given == ["soon"]
+    assert f"message {name}-1 on route {name} is kept: not translated: its lease ended meanwhile" in caplog.text
+
+
+async def test_messages_of_a_batch_whose_leases_end_while_others_are_translated_are_not_given_to_its_handler() -> None:
+    given: list[object] = []
+
+    async def handle(items: list[Item[Any]]) -> None:
+        given.extend(item.content for item in items)
+
+    source, faults = losing_leases("soon", "late")
+    world = World(source, handle, faults=faults)
+    call = BatchCall(handle, size=2, wait=1)
+    world.dispatcher.routes = [attrs.evolve(world.route(), call=call, translate=fetched_late)]
+    await run_without_receiving_again(world, 12)
+    assert given == []
+    assert len(source) == 2
+
+
+async def waits_first(_: object, call_next: Next) -> None:
+    await asyncio.sleep(10)
+    await call_next()
+
+
+async def calls_on_again(_: object, call_next: Next) -> None:
+    try:
+        await call_next()
+    except ValueError:
+        await asyncio.sleep(10)
+        await call_next()
+
+
+async def makes_something_else_of_it(_: object, call_next: Next) -> None:
+    await asyncio.sleep(10)
+    try:
+        await call_next()
+    except RuntimeError:
+        raise ValueError("something else") from None
+
+
+def through_middleware(world: World, wrap: Any, reject: tuple[type[Exception], ...] = ()) -> World:
+    route = world.route()
+    call = through(route.call, [wrap], route.around)
+    world.dispatcher.routes = [attrs.evolve(route, call=call, reject=reject)]
+    return world
+
+
+@names
+@pytest.mark.parametrize("wrap", [waits_first, makes_something_else_of_it])
+async def test_a_message_whose_lease_ends_while_middleware_waits_is_not_given_to_its_handler(
+    name: str, wrap: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    given: list[str] = []
+
+    async def handle(content: str) -> None:
+        given.append(content)
+
+    source, faults = losing_leases("1", name=name)
+    world = through_middleware(World(source, handle, faults=faults), wrap, reject=(Exception,))
+    await run_without_receiving_again(world, 11)
+    assert given == []
+    assert len(source) == 1
+    assert f"{name}-1 on route {name} is kept: its handler is not called: its lease ended meanwhile" in caplog.text
+
+
+async def test_a_handler_is_not_called_again_by_middleware_once_its_lease_has_ended() -> None:
+    given: list[str] = []
+
+    async def handle(content: str) -> None:
+        given.append(content)
+        raise ValueError
+
+    source, faults = losing_leases("1")
+    world = through_middleware(World(source, handle, faults=faults), calls_on_again, reject=(Exception,))
+    await run_without_receiving_again(world, 11)
+    assert given == ["1"]
+    assert len(source) == 1
+
+
+async def test_a_batch_is_not_given_to_its_handler_if_a_lease_of_it_ends_while_middleware_waits() -> None:
+    given: list[object] = []
+
+    async def handle(items: list[Item[Any]]) -> None:
+        given.extend(item.content for item in items)
+
+    source, faults = losing_leases("1", "2")
+    world = World(source, handle, faults=faults)
+    route = attrs.evolve(world.route(), call=BatchCall(handle, size=2, wait=1))
+    world.dispatcher.routes = [attrs.evolve(route, call=through(route.call, [waits_first], route.around))]
+    await run_without_receiving_again(world, 12)
+    assert given == []
+    assert len(source) == 2
