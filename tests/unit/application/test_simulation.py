@@ -5,7 +5,7 @@ import logging
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import attrs
@@ -13,14 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from virtual_time import VirtualLoop
-from world import Faults, World, now
+from world import Faults, NoAnswer, World, now
 
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.dispatcher import Dispatcher
 from loafer.application.heartbeat import SHORTEST_CALL
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import OutgoingMessage
-from loafer.domain.retry import RetryDelay
+from loafer.domain.retry import RetryDelay, retry_of
 from loafer.exceptions import AccessDenied, ConsumerUnavailable, IgnoreMessage, RejectMessage
 
 LOST = Failure("the receipt is no longer valid", retryable=False)
@@ -33,7 +34,8 @@ class Plan:
     """One random world: what is on the queue, how handlers behave, what fails, when workers are stopped or crash.
 
     `restarts` are stops while messages wait in a worker. A disturbance is a kind, when it begins, and how many seconds
-    it lasts: the process stands `still`, calls are `denied`, credentials are `slow`, answers come `late`.
+    it lasts: the process stands `still`, calls are `denied`, credentials are `slow`, answers come `late`. So many
+    `workers` share the queue, and all of them stop or crash. Of calls that are served some have their answers lost.
     """
 
     seed: int
@@ -53,6 +55,14 @@ class Plan:
     crashes: tuple[int, ...]
     disturbances: tuple[tuple[str, float, float], ...]
     max_receive_count: int | None
+    workers: int = 1
+    lost_answers: float = 0.0
+    gives_up_after: int | None = None
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether nothing goes wrong but what handlers raise; workers may be stopped."""
+        return not (self.trouble or self.lost_answers or self.crashes or self.disturbances)
 
 
 plans = st.builds(
@@ -82,13 +92,13 @@ plans = st.builds(
 
 @attrs.define(eq=False, repr=False)  # a runner asks for that of its result, which took nearly all of the time
 class Simulation:
-    """Runs a plan: workers one after another on one queue, until it is empty."""
+    """Runs a plan: workers on one queue, one after another or several at once, until it is empty."""
 
     plan: Plan
     chance: random.Random = attrs.field(init=False)
     queue: MemoryQueue = attrs.field(init=False)
     dead: MemoryQueue = attrs.field(init=False)
-    worker: World = attrs.field(init=False)
+    workers: list[World] = attrs.field(init=False, factory=list)
     succeeded: Counter[str] = attrs.field(factory=Counter)
     started: dict[str, list[int]] = attrs.field(factory=lambda: defaultdict(list))
     running: Counter[str] = attrs.field(factory=Counter)
@@ -108,16 +118,22 @@ class Simulation:
             group = f"g{number % self.plan.groups}"
             self.queue.send(OutgoingMessage(f"{group}:{number}", group=group))
 
+    @property
+    def leases_may_end(self) -> bool:
+        """Whether one worker may get a message that another one still runs."""
+        return self.plan.workers > 1 and not self.plan.undisturbed
+
     async def handle(self, content: str) -> None:
         group, _, number = content.partition(":")
         self.started[group].append(int(number))
-        assert not self.running[content], "a message runs twice at once"
+        assert self.leases_may_end or not self.running[content], "a message runs twice at once"
         assert content in {message.body for message in self.queue.messages.values()}, "it was deleted before it started"
         self.runs[content] += 1
         self.running[content] += 1
         self.kept.discard(content)
         if self.plan.fifo:
-            assert sum(n for what, n in self.running.items() if what.startswith(group + ":")) == 1
+            at_once = sum(n for what, n in self.running.items() if what.startswith(group + ":"))
+            assert self.leases_may_end or at_once == 1, "two messages of a group run at once"
             self.check_order(group, int(number))
         self.count()
         try:
@@ -128,11 +144,11 @@ class Simulation:
 
     def count(self) -> None:
         """Remember the most that was held, with and without a seat."""
-        slots = self.worker.dispatcher._slots
-        for lane in self.worker.dispatcher._lanes:
-            running = slots._tallies[lane].running
-            self.most_seated = max(self.most_seated, running + lane.order.startable)
-            self.most_settling = max(self.most_settling, len(lane.leases) - running - len(lane.order))
+        for dispatcher in (worker.dispatcher for worker in self.workers):
+            for lane in dispatcher._lanes:
+                running = dispatcher._slots._tallies[lane].running
+                self.most_seated = max(self.most_seated, running + lane.order.startable)
+                self.most_settling = max(self.most_settling, len(lane.leases) - running - len(lane.order))
 
     def check_order(self, group: str, number: int) -> None:
         """Check that each message before one of its group has succeeded or is dead, and is on the queue no more."""
@@ -157,9 +173,14 @@ class Simulation:
 
     def faults(self, steps_to_crash: int | None = None) -> Faults:
         def some(*kinds: Any, number: int = 300) -> list[Any]:
-            trouble = self.plan.trouble
-            return [self.chance.choice(kinds) if self.chance.random() < trouble else None for _ in range(number)]
+            return [one(kinds) for _ in range(number)]
 
+        def one(kinds: tuple[Any, ...]) -> Any:
+            if self.chance.random() < self.plan.trouble:
+                return self.chance.choice(kinds)
+            return unanswered if self.chance.random() < self.plan.lost_answers else None
+
+        unanswered = NoAnswer("its answer was lost")
         gone = ConsumerUnavailable("gone")
         return Faults(
             receiving=[None, *some(gone, AccessDenied("no"))],
@@ -173,80 +194,102 @@ class Simulation:
 
     async def run(self) -> None:
         for steps in self.plan.crashes:
-            faults = self.faults(steps)
-            await self.work(100, faults)
+            await self.work(100, steps_to_crash=steps)
         for _ in range(self.plan.restarts):
-            await self.work(100, self.faults(), restart=True)
+            await self.work(100, restart=True)
         if self.plan.disturbances:
-            await self.work(200, self.faults(), self.plan.disturbances)
+            await self.work(200, self.plan.disturbances)
         for seconds in (*self.plan.stops, 3_000):
-            await self.work(seconds, self.faults())
-            # Where its last calls fail too, a stop leaves behind what it could not settle in its time, and says so.
-            assert self.worker.dispatcher.held == 0 or self.plan.trouble
-            left = [lease for lane in self.worker.dispatcher._slots.lanes for lease in lane.leases.all()]
-            assert all(lease.settling or lease.release_delay is not None for lease in left)
-            undisturbed = self.plan.trouble == 0 and not (self.plan.crashes or self.plan.disturbances)
-            if undisturbed and self.plan.wait_time <= POLL_GRACE:
+            await self.work(seconds)
+            for dispatcher in (worker.dispatcher for worker in self.workers):
+                self.check_stopped(dispatcher)
+            if self.plan.undisturbed and self.plan.wait_time <= POLL_GRACE:
                 in_flight = {message.body for message in self.queue.in_flight}
                 assert in_flight <= self.kept, "a stop left hidden what no handler wanted to come back later"
-            tallies = self.worker.dispatcher._slots._tallies.values()
-            assert all(tally.asked == 0 and tally.running == 0 for tally in tallies)
+
+    def check_stopped(self, dispatcher: Dispatcher) -> None:
+        """Check that a worker that has stopped holds nothing.
+
+        Where its last calls fail too, a stop leaves behind what it could not settle in its time, and says so.
+        """
+        assert dispatcher.held == 0 or self.plan.trouble or self.plan.lost_answers
+        left = [lease for lane in dispatcher._slots.lanes for lease in lane.leases.all()]
+        assert all(lease.settling or lease.release_delay is not None for lease in left)
+        tallies = dispatcher._slots._tallies.values()
+        assert all(tally.asked == 0 and tally.running == 0 for tally in tallies)
 
     async def work(
         self,
         seconds: float,
-        faults: Faults,
         disturbances: tuple[tuple[str, float, float], ...] = (),
         *,
+        steps_to_crash: int | None = None,
         restart: bool = False,
     ) -> None:
-        """Let a worker work until the queue is empty, the time is over, or it crashes; it ends in time.
+        """Let workers work until the queue is empty, the time is over, or one of them crashes; each ends in time.
 
-        One that is to be restarted ends as soon as messages wait in it.
+        Those that are to be restarted end as soon as messages wait in one.
         """
-        plan, runs = self.plan, Counter(self.runs)
-        options = Options(plan.max_jobs, plan.prefetch, GRACE, plan.retry_delay, poll_grace=POLL_GRACE)
-        self.worker = World(
+        runs = Counter(self.runs)
+        # The first one crashes.
+        faults = [self.faults(None if number else steps_to_crash) for number in range(self.plan.workers)]
+        self.workers = [self.new_worker(each) for each in faults]
+        timers = [
+            timer for each in faults for disturbance in disturbances for timer in self.disturb(each, *disturbance)
+        ]
+        async with AsyncExitStack() as stack:
+            for worker in self.workers:
+                await stack.enter_async_context(self.ending(worker, disturbances))
+            began = now()
+            while now() - began < seconds and len(self.queue) and not faults[0].crashed.is_set():
+                if restart and sum(worker.dispatcher.held for worker in self.workers) > self.running.total():
+                    break
+                await asyncio.sleep(0.1 if seconds < 100 or restart else 1)
+                self.count()
+            if self.plan.seed % 2:  # or they stop one after another
+                for worker in self.workers:
+                    worker.dispatcher.stop()
+        for timer in timers:
+            timer.cancel()
+        if self.plan.workers == 1 and self.plan.undisturbed and faults[0].delay < SHORTEST_CALL:
+            await self.check_receives(faults[0], runs)
+
+    def new_worker(self, faults: Faults) -> World:
+        plan = self.plan
+        retry = attrs.evolve(retry_of(plan.retry_delay), dead_letter_after=plan.gives_up_after)
+        return World(
             self.queue,
             self.handle,
-            options,
+            Options(plan.max_jobs, plan.prefetch, GRACE, retry, poll_grace=POLL_GRACE),
             faults,
             wait_time=plan.wait_time,
             batch_size=plan.batch_size,
             abandoned_polls=True,
         )
-        timers = [timer for disturbance in disturbances for timer in self.disturb(faults, *disturbance)]
-        async with self.ending(disturbances):
-            began = now()
-            while now() - began < seconds and len(self.queue) and not faults.crashed.is_set():
-                if restart and self.worker.dispatcher.held > self.running.total():
-                    break
-                await asyncio.sleep(0.1 if seconds < 100 or restart else 1)
-                self.count()
-            asked = now()
-        assert disturbances or now() - asked < GRACE + 8
-        for timer in timers:
-            timer.cancel()
-        if disturbances:
-            return
-        # Polls of a worker that crashed are open at the source, too, and take what they like.
-        if plan.trouble == 0 and faults.delay < SHORTEST_CALL and not plan.crashes:
-            await asyncio.sleep(plan.wait_time)  # what an aborted poll takes counts too
-            received = faults.received - (self.runs - runs)
-            # What is kept comes back when its time has come, and what follows in its group with it; an aborted poll may
-            # take it then, as the page says.
-            back = {content.partition(":")[0] for content in self.kept} if plan.fifo else self.kept
-            added = {number for content, number in received.items() if not {content, content.partition(":")[0]} & back}
-            assert added <= {1}, "a stop added a receive to the one that brought a message"
+
+    async def check_receives(self, faults: Faults, runs: Counter[str]) -> None:
+        """Check that a stop had no message received again that it gave back; what an aborted poll takes counts too.
+
+        What is kept comes back when its time has come, and what follows in its group with it; an aborted poll may take
+        it then, as the page says.
+        """
+        await asyncio.sleep(self.plan.wait_time)
+        received = faults.received - (self.runs - runs)
+        back = {content.partition(":")[0] for content in self.kept} if self.plan.fifo else self.kept
+        added = {number for content, number in received.items() if not {content, content.partition(":")[0]} & back}
+        assert added <= {1}, "a stop added a receive to the one that brought a message"
 
     @asynccontextmanager
-    async def ending(self, disturbances: tuple[tuple[str, float, float], ...]) -> AsyncIterator[None]:
-        """Run the worker meanwhile; where calls are denied it may end by itself."""
+    async def ending(self, worker: World, disturbances: tuple[tuple[str, float, float], ...]) -> AsyncIterator[None]:
+        """Run a worker meanwhile, which ends in time; where calls are denied it may end by itself."""
         try:
-            async with self.worker:
+            async with worker:
                 yield
+                asked = now()
         except AccessDenied:
             assert any(kind == "denied" for kind, *_ in disturbances)
+        else:
+            assert disturbances or now() - asked < GRACE + 8
 
     def disturb(self, faults: Faults, kind: str, at: float, seconds: float) -> Iterator[asyncio.TimerHandle]:
         """Let a disturbance begin and end; yield the timers for that."""
@@ -290,12 +333,14 @@ def check(plan: Plan) -> None:
     assert len(simulation.queue) == 0
     assert set(simulation.succeeded) | dead == everything, "a message was lost"
     assert simulation.queue.counts["deleted"] <= simulation.succeeded.total() + len(dead)
-    bounds = Options(plan.max_jobs, plan.prefetch).bounds([simulation.worker.route()])
+    bounds = Options(plan.max_jobs, plan.prefetch).bounds([simulation.workers[0].route()])
     # A group's next message, and a head whose retry has come, may start without having been asked for anew.
     assert simulation.most_seated <= bounds.seats + plan.groups * plan.fifo
     assert simulation.most_settling <= bounds.settling
-    calm = plan.trouble == 0 and not (plan.stops or plan.restarts or plan.crashes or plan.disturbances)
-    if calm:
+    if plan.undisturbed:
+        assert not dead & set(simulation.succeeded), "what had succeeded was dead-lettered"
+    if plan.undisturbed and not (plan.stops or plan.restarts):
+        assert dead <= set(simulation.runs), "what had never run was dead-lettered"
         assert set(simulation.succeeded.values()) <= {1}, "a success ran twice without a fault"
         if plan.fifo:
             for numbers in simulation.started.values():
@@ -314,6 +359,28 @@ def test_without_faults_nothing_that_succeeded_runs_again_and_groups_keep_their_
     check(plan)
 
 
+crowds = st.builds(
+    lambda plan, workers, lost_answers, limit, gives_up_after: attrs.evolve(
+        plan,
+        workers=workers,
+        lost_answers=lost_answers,
+        max_receive_count=limit,
+        gives_up_after=limit and gives_up_after,
+    ),
+    plans,
+    workers=st.integers(1, 3),
+    lost_answers=st.sampled_from([0.0, 0.05, 0.3]),
+    limit=st.one_of(st.none(), st.integers(1, 5)),
+    gives_up_after=st.sampled_from([None, None, 1, 2]),
+)
+
+
+@given(crowds)
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_happens_to_several_workers_and_to_answers_nothing_is_lost(plan: Plan) -> None:
+    check(plan)
+
+
 @pytest.fixture
 def unlogged() -> Iterator[None]:
     """What thousands of schedules log would be held in memory, and take longer than they do."""
@@ -328,4 +395,13 @@ def unlogged() -> Iterator[None]:
 @given(plans)
 @settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
 def test_thousands_of_schedules(plan: Plan) -> None:
+    check(plan)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("unlogged")
+@pytest.mark.timeout(2400)
+@given(crowds)
+@settings(max_examples=2000, deadline=None, suppress_health_check=list(HealthCheck))
+def test_thousands_of_schedules_of_several_workers(plan: Plan) -> None:
     check(plan)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from world import World, now, queue
 
-from loafer.application.heartbeat import Heartbeat
+from loafer.application.heartbeat import Heartbeat, beating_on_a_thread
 from loafer.application.lane import Lane
 from loafer.application.lookout import Lookout
 from loafer.application.watchdog import OVERDUE_AFTER, Watchdog
@@ -108,7 +109,9 @@ class Blocked(Watchdog):
         return self.seconds
 
 
-async def test_the_leases_of_a_loop_blocked_beyond_the_limit_are_let_go(caplog: pytest.LogCaptureFixture) -> None:
+async def holding_one() -> tuple[World, Lane]:
+    """Return a world whose one message is held in a lane, with a visibility timeout of 3 seconds."""
+
     async def never(content: Any) -> None:
         """Nothing is delivered here."""
 
@@ -116,6 +119,11 @@ async def test_the_leases_of_a_loop_blocked_beyond_the_limit_are_let_go(caplog: 
     lane = Lane(world.route(), world.consumer(), now)
     lane.opened(await lane.consumer.open())
     lane.take(await lane.consumer.receive(1), now())
+    return world, lane
+
+
+async def test_the_leases_of_a_loop_blocked_beyond_the_limit_are_let_go(caplog: pytest.LogCaptureFixture) -> None:
+    world, lane = await holding_one()
     blocked = Blocked(now, Lookout(now))
     beating = asyncio.create_task(Heartbeat([lane], now, 10, blocked.blocked_for, ignore).run())
     blocked.seconds = 9
@@ -128,6 +136,40 @@ async def test_the_leases_of_a_loop_blocked_beyond_the_limit_are_let_go(caplog: 
     assert len(world.queue.visible) == 1
     assert caplog.text.count("its leases are let go") == 1
     beating.cancel()
+
+
+def test_a_loop_that_is_closed_is_blocked_for_ever() -> None:
+    async def watched() -> Watchdog:
+        return Watchdog(time, Lookout(time))
+
+    time, loop = Time(), asyncio.new_event_loop()
+    watchdog = loop.run_until_complete(watched())
+    watchdog.blocked_for()
+    assert watchdog.blocked_for() == 0
+    loop.close()
+    assert watchdog.blocked_for() == math.inf
+
+
+async def test_the_leases_of_a_loop_that_is_closed_are_let_go_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    world, lane = await holding_one()
+    blocked = Blocked(now, Lookout(now))
+    beating = asyncio.create_task(Heartbeat([lane], now, 900, blocked.blocked_for, ignore).run())
+    await asyncio.sleep(1.5)
+    assert ("extend", 1) in world.faults.calls
+    blocked.seconds = math.inf
+    await asyncio.sleep(1)
+    assert beating.done()
+    await asyncio.sleep(3)
+    assert len(world.queue.visible) == 1
+    assert "the event loop of the worker was closed before the worker had ended: its leases are let go" in caplog.text
+
+
+async def test_the_thread_of_a_heartbeat_ends_where_nobody_can_end_it_any_more() -> None:
+    heartbeat = Heartbeat([], now, 900, lambda: math.inf, ignore)
+    async with beating_on_a_thread(heartbeat, asyncio.new_event_loop):
+        for thread in threading.enumerate():
+            if thread.name == "loafer-heartbeat":
+                thread.join()
 
 
 async def test_the_heartbeat_survives_what_it_did_not_expect(caplog: pytest.LogCaptureFixture) -> None:

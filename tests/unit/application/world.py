@@ -16,7 +16,7 @@ from loafer.application.options import Options
 from loafer.application.route import Route
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
-from loafer.exceptions import AccessDenied
+from loafer.exceptions import AccessDenied, ConsumerUnavailable
 from loafer.ports.consumer import SourceInfo
 
 LATEST: list[asyncio.AbstractEventLoop] = []
@@ -36,6 +36,10 @@ def queue(name: str = "orders", *bodies: str, **attributes: Any) -> MemoryQueue:
     for body in bodies:
         made.send(OutgoingMessage(body))
     return made
+
+
+class NoAnswer(ConsumerUnavailable):
+    """A call that was served, and whose answer was lost."""
 
 
 @attrs.define(eq=False)
@@ -78,15 +82,17 @@ class FlakyConsumer(MemoryConsumer):
     closed: bool = False
 
     async def open(self) -> SourceInfo:
-        _raise_next(self.faults.opening)
+        _raise(_next(self.faults.opening))
         return await super().open()
 
     async def receive(self, limit: int) -> Sequence[Message]:
         self.faults.calls.append(("receive", limit))
-        _raise_next(self.faults.receiving)
+        fault = _next(self.faults.receiving)
+        _raise(fault, unless=NoAnswer)
         await self.faults.step()
         messages = await super().receive(limit)
         await self.faults.step()
+        _raise(fault)
         if self.faults.late:
             await asyncio.sleep(self.faults.late)
         return messages
@@ -119,12 +125,12 @@ class FlakyConsumer(MemoryConsumer):
 
     async def dead_letter(self, message: Message) -> Failure | None:
         self.faults.calls.append(("dead_letter", 1))
-        failure = self.faults.dead_lettering.pop(0) if self.faults.dead_lettering else None
+        fault = _next(self.faults.dead_lettering)
         await self.faults.step()
-        if isinstance(failure, BaseException):
-            raise failure
-        failure = failure or await super().dead_letter(message)
+        _raise(fault, unless=NoAnswer)
+        failure = fault if isinstance(fault, Failure) else await super().dead_letter(message)
         await self.faults.step()
+        _raise(fault)
         return failure
 
     async def close(self) -> None:
@@ -144,16 +150,20 @@ class FlakyConsumer(MemoryConsumer):
         results: list[Failure | None] = []
         for message in messages:
             await self.faults.step()
-            fault = faults.pop(0) if faults else None
-            if isinstance(fault, BaseException):
-                raise fault
-            results.append(fault or (await call([message]))[0])
+            fault = _next(faults)
+            _raise(fault, unless=NoAnswer)
+            results.append(fault if isinstance(fault, Failure) else (await call([message]))[0])
+            _raise(fault)
         await self.faults.step()
         return results
 
 
-def _raise_next(faults: list[Any]) -> None:
-    if faults and (fault := faults.pop(0)) is not None:
+def _next(faults: list[Any]) -> Any:
+    return faults.pop(0) if faults else None
+
+
+def _raise(fault: Any, unless: type[BaseException] | tuple[()] = ()) -> None:
+    if isinstance(fault, BaseException) and not isinstance(fault, unless):
         raise fault
 
 
@@ -191,7 +201,8 @@ class World:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.dispatcher.stop()
+        if not self.dispatcher.stop_wanted:  # once more would be haste
+            self.dispatcher.stop()
         await self.ended()
 
     async def ended(self) -> None:
