@@ -228,7 +228,7 @@ class Dispatcher:
 
         return Heartbeat(self._lanes, self.clock, self.options.stall_limit, look, fail)
 
-    def _beating(self, heartbeat: Heartbeat) -> AbstractAsyncContextManager[None]:
+    def _beating(self, heartbeat: Heartbeat) -> AbstractAsyncContextManager[object]:
         return beating_on_a_thread(heartbeat, self.new_loop) if self.threaded_heartbeat else beating(heartbeat)
 
 

@@ -7,7 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import attrs
 
@@ -46,7 +46,7 @@ class Heartbeat:
         lanes: Whose leases it extends.
         clock: Seconds that never go back.
         stall_limit: Seconds of a blocked event loop after which its leases are let go.
-        look: Looks after the event loop, and returns for how many seconds it has been blocked.
+        look: Looks after the event loop, and returns for how many seconds it has been blocked; infinity: it is closed.
         fail: Called from this thread with what stops the worker.
 
     """
@@ -64,6 +64,8 @@ class Heartbeat:
     _let_go: bool = attrs.field(default=False, init=False)
     _resumed: bool = attrs.field(default=False, init=False)
     """Whether leases had been let go until now."""
+    _closed: bool = attrs.field(default=False, init=False)
+    """Whether the watched loop is closed, by a program that has not ended its worker before."""
     beaten: float = attrs.field(init=False)
     """When it looked last."""
     tick: float = attrs.field(default=LONGEST_TICK, init=False)
@@ -75,9 +77,9 @@ class Heartbeat:
         self._troubles = {lane: lane.trouble(f"extending leases on {lane.route.source!r}") for lane in self.lanes}
 
     async def run(self) -> None:
-        """Extend leases until cancelled."""
+        """Extend leases until cancelled, or until the event loop that the handlers run on is closed."""
         try:
-            while True:
+            while not self._closed:
                 try:
                     self._beat()
                 except Exception:  # the one thing that must never end
@@ -113,8 +115,10 @@ class Heartbeat:
     def _stalled(self) -> bool:
         """Tell whether the watched loop has been blocked for so long that its leases are let go."""
         blocked = self.look()
-        stalled = blocked > self.stall_limit
-        if stalled and not self._let_go:
+        stalled, self._closed = blocked > self.stall_limit, math.isinf(blocked)
+        if self._closed:
+            logger.error("the event loop of the worker was closed before the worker had ended: its leases are let go")
+        elif stalled and not self._let_go:
             logger.error("the event loop has been blocked for %.0f s: its leases are let go", blocked)
         self._let_go, self._resumed = stalled, self._let_go
         return stalled
@@ -204,11 +208,11 @@ async def _opened(lane: Lane) -> Consumer:
 
 
 @asynccontextmanager
-async def beating(heartbeat: Heartbeat) -> AsyncIterator[None]:
-    """Let a heartbeat run on the same event loop meanwhile."""
+async def beating(heartbeat: Heartbeat) -> "AsyncIterator[asyncio.Task[None]]":
+    """Let a heartbeat run on the same event loop meanwhile, in a task."""
     task = asyncio.create_task(heartbeat.run())
     try:
-        yield
+        yield task
     finally:
         task.cancel()
         await asyncio.wait([task], timeout=CLOSING)
@@ -222,8 +226,10 @@ async def beating_on_a_thread(
     loop, stop, ended = new_loop(), asyncio.Event(), Future[None]()
 
     async def beat_until_stopped() -> None:
-        async with beating(heartbeat):
-            await stop.wait()
+        async with beating(heartbeat) as beat:
+            asked = asyncio.create_task(stop.wait())
+            await asyncio.wait([beat, asked], return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
 
     def run() -> None:
         try:
@@ -236,7 +242,8 @@ async def beating_on_a_thread(
     try:
         yield
     finally:
-        loop.call_soon_threadsafe(stop.set)
+        with suppress(RuntimeError):  # it has ended by itself
+            loop.call_soon_threadsafe(stop.set)
         _, running = await asyncio.wait([asyncio.wrap_future(ended)], timeout=2 * CLOSING)
         if running:
             logger.warning("the heartbeat's thread has not ended: it is left behind")

@@ -6,6 +6,7 @@ moments that are too short for another thread to wake up in, and was measured to
 
 import asyncio
 import logging
+import math
 import sys
 import threading
 import time
@@ -67,7 +68,9 @@ class Watchdog:
         return admit_then
 
     def blocked_for(self) -> float:
-        """Return for how many seconds the loop has not answered; 0.0 if it does."""
+        """Return for how many seconds the loop has not answered; 0.0 if it does, infinity once it is closed."""
+        if self._loop.is_closed():
+            return math.inf
         try:
             return self._silence(self.clock())
         finally:
