@@ -360,18 +360,13 @@ def test_without_faults_nothing_that_succeeded_runs_again_and_groups_keep_their_
 
 
 crowds = st.builds(
-    lambda plan, workers, lost_answers, limit, gives_up_after: attrs.evolve(
-        plan,
-        workers=workers,
-        lost_answers=lost_answers,
-        max_receive_count=limit,
-        gives_up_after=limit and gives_up_after,
+    lambda plan, workers, lost_answers, redrive: attrs.evolve(
+        plan, workers=workers, lost_answers=lost_answers, max_receive_count=redrive[0], gives_up_after=redrive[1]
     ),
     plans,
     workers=st.integers(1, 3),
     lost_answers=st.sampled_from([0.0, 0.05, 0.3]),
-    limit=st.one_of(st.none(), st.integers(1, 5)),
-    gives_up_after=st.sampled_from([None, None, 1, 2]),
+    redrive=st.one_of(st.just((None, None)), st.tuples(st.integers(1, 5), st.one_of(st.none(), st.integers(1, 2)))),
 )
 
 
