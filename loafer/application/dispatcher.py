@@ -186,9 +186,10 @@ class Dispatcher:
         lookout = Lookout(self.clock)
         watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None
         jobs = Jobs(slots, self._stop, self.options, self.observe)
+        grace = self.options.poll_grace
         admit = jobs.admit if watchdog is None else watchdog.giving_way(jobs.admit)
         intakes = [
-            Intake(lane, slots, self._stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit)
+            Intake(lane, slots, self._stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit, grace)
             for lane in self._lanes
         ]
         self._drains = Drains(jobs, intakes)

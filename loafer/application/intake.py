@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
@@ -23,6 +24,9 @@ logger = logging.getLogger(__name__)
 ON_THE_WAY = 1.0
 """Seconds that a receive may take to reach its source, which counts the wait time from then on."""
 
+SHORTEST_WAIT = 1.0
+"""Seconds that a poll waits in any case, where its consumer is not to ask for less."""
+
 LOOK_EVERY = 5 * 60.0
 """Seconds between two looks at what the source is."""
 
@@ -33,6 +37,10 @@ class Intake:
 
     One receive runs at a time; one that brings all it asked for starts another beside it, an empty one ends all but
     the first.
+
+    Attributes:
+        poll_grace: Seconds that a stop waits for a receive before it aborts it.
+
     """
 
     lane: Lane
@@ -41,6 +49,7 @@ class Intake:
     trouble: Trouble
     lookout: Lookout
     admit: Callable[[Lane, Sequence[Message], float, float], None]
+    poll_grace: float = math.inf
     _looking: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _receiving: dict[asyncio.Task[None], float] = attrs.field(factory=dict, init=False)
@@ -116,13 +125,14 @@ class Intake:
 
     async def _open_and_poll(self) -> None:
         while not await self._opened():
-            pass
+            self._bound_wait()
         self._looking = asyncio.get_running_loop().create_task(self._look_again())
         await self._poll(extra=False)
 
     async def _opened(self) -> bool:
         try:
             self.lane.opened(await self.lane.consumer.open())
+            self._bound_wait()
         except (ConsumerUnavailable, ConsumerError) as error:
             await asyncio.sleep(self.trouble.wait(error))
             return False
@@ -143,6 +153,16 @@ class Intake:
         if info is not None and info != self.lane.info:
             logger.warning("source %r has changed and is now %s", self.lane.route.source, info)
             self.lane.looked(info)
+            self._bound_wait()
+
+    def _bound_wait(self) -> None:
+        """Let no receive wait for longer than a stop does where a message has one: aborted, it would waste that."""
+        consumer, once = self.lane.consumer, self.lane.info.max_receive_count == 1
+        waited = consumer.wait_time
+        consumer.wait_at_most(max(SHORTEST_WAIT, self.poll_grace) if once else None)
+        if consumer.wait_time < waited:
+            text = "source %r: its messages have one receive, so polls wait for %g s, as long as a stop waits for them"
+            logger.info(text, self.lane.route.source, consumer.wait_time)
 
     async def _poll(self, *, extra: bool) -> None:
         while not self.stop.requested.is_set():

@@ -58,6 +58,12 @@ class Consumer(ABC):
     wait_time: float = 0
     """Seconds that `receive` waits for a first message."""
 
+    def wait_at_most(self, seconds: float | None) -> None:  # noqa: B027 - whoever cannot leaves it so
+        """Let `receive` wait for so many seconds at most from now on, 1 or more; None: for as long as it was made to.
+
+        `wait_time` says what has come of it.
+        """
+
     def learn_from(self, other: "Consumer") -> None:  # noqa: B027 - whoever has nothing to ask leaves it so
         """Take over what another consumer of the same source has found, so that `open` need not ask again.
 

@@ -33,6 +33,11 @@ class FaultyConsumer(Consumer):
         self.batch_size, self.max_polls = self.inner.batch_size, self.inner.max_polls
         self.wait_time = self.inner.wait_time
 
+    def wait_at_most(self, seconds: float | None) -> None:
+        """Let the consumer inside wait no longer."""
+        self.inner.wait_at_most(seconds)
+        self.wait_time = self.inner.wait_time
+
     async def open(self) -> SourceInfo:
         """Open the consumer inside."""
         self._info = await self.inner.open()

@@ -50,7 +50,7 @@ class SQSConsumer(Consumer):
     profile: str | None = attrs.field(default=None, kw_only=True)
     max_polls: int = attrs.field(default=50, init=False)
     batch_size: int = attrs.field(init=False)
-    wait_time: float = attrs.field(init=False)
+    wait_time: int = attrs.field(init=False)
     _address: Address = attrs.field(init=False)
     _shown: str = attrs.field(init=False)
     _receive: ReceiveOptions = attrs.field(init=False)
@@ -68,6 +68,11 @@ class SQSConsumer(Consumer):
         self.batch_size = self._receive.batch_size
         self.wait_time = self._receive.wait_time
         prepare(self._address.region, self.transport, self._access)
+
+    def wait_at_most(self, seconds: float | None) -> None:
+        """Let polls wait for so many whole seconds at most."""
+        asked = self._receive.wait_time
+        self.wait_time = asked if seconds is None else min(asked, int(seconds))
 
     def learn_from(self, other: Consumer) -> None:
         """Take over its URL and attributes from another one that is open."""
@@ -109,7 +114,7 @@ class SQSConsumer(Consumer):
             within=self.wait_time + POLL_MARGIN,
             MaxNumberOfMessages=most,
             VisibilityTimeout=self._visibility_timeout(opened.attributes),
-            WaitTimeSeconds=self._receive.wait_time,
+            WaitTimeSeconds=self.wait_time,
             **self._receive.parameters,
         )
 

@@ -27,8 +27,17 @@ class MemoryConsumer(Consumer):
     wait_time: float = 5.0
     batch_size: int = 10
     abandoned_polls: bool = attrs.field(default=False, kw_only=True)
+    _asked_wait: float = attrs.field(init=False)
     _visibility_timeout: float | None = attrs.field(default=None, init=False)
     _polls: "set[asyncio.Task[Sequence[Message]]]" = attrs.field(factory=set, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Remember how long receives are to wait."""
+        self._asked_wait = self.wait_time
+
+    def wait_at_most(self, seconds: float | None) -> None:
+        """Let receives wait for so many seconds at most."""
+        self.wait_time = self._asked_wait if seconds is None else min(self._asked_wait, seconds)
 
     async def open(self) -> SourceInfo:
         """Return what the queue is."""

@@ -98,6 +98,17 @@ class ReceivingContract(Contract):
         assert 0.9 <= world.now() - began < 5
 
     @behaviour()
+    async def test_a_receive_waits_no_longer_than_it_is_allowed_to(self, world: World) -> None:
+        queue = await world.queue(wait_time=10)
+        queue.consumer.wait_at_most(1)
+        assert queue.consumer.wait_time == 1
+        began = world.now()
+        assert not await queue.consumer.receive(10)
+        assert 0.9 <= world.now() - began < 5
+        queue.consumer.wait_at_most(None)
+        assert queue.consumer.wait_time == 10
+
+    @behaviour()
     async def test_a_receive_that_waits_brings_what_is_sent_meanwhile(self, world: World) -> None:
         queue = await world.queue(wait_time=10)
         receiving = asyncio.create_task(queue.consumer.receive(10))

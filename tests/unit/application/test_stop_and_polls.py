@@ -211,6 +211,46 @@ async def test_what_is_given_back_stays_hidden_for_as_long_as_an_aborted_poll_ma
     assert len(source.visible) == 2
 
 
+async def stopped_while_idle(source: MemoryQueue, wait_time: float) -> float:
+    """Stop a worker that waits for messages, send one a moment later, and return for how long it took to stop."""
+    dispatcher = on(source, handle=Handler(1), options=Options(), wait_time=wait_time, abandoned_polls=True)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    began = now()
+    dispatcher.stop()
+    await running
+    seconds = now() - began
+    source.send(OutgoingMessage("a", group="a"))
+    await asyncio.sleep(40)
+    return seconds
+
+
+async def test_a_stop_leaves_no_poll_behind_that_takes_a_message_for_the_one_receive_that_it_has(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "loafer.application.intake")
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo(max_receive_count=1, dead_letters=dead, visibility_timeout=30)
+    assert await stopped_while_idle(source, wait_time=20) < 6
+    assert len(source.visible) == 1
+    assert counts(source) == {"a": 0}
+    assert "its messages have one receive, so polls wait for 5 s, as long as a stop waits for them" in caplog.text
+
+
+async def test_polls_wait_for_as_long_as_they_were_made_to_again_once_their_queue_grants_more_receives() -> None:
+    source = fifo(max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    dispatcher = on(source, handle=Handler(1), options=Options(), wait_time=20.0)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    [lane] = dispatcher._lanes
+    assert lane.consumer.wait_time == 5
+    source.max_receive_count = 3
+    await asyncio.sleep(300)
+    assert lane.consumer.wait_time == 20
+    dispatcher.stop()
+    await running
+
+
 async def test_without_any_grace_all_is_given_back_at_once_and_stays_hidden_from_the_aborted_polls() -> None:
     source = fifo("a1", "a2")
     options = Options(poll_grace=0, grace_period=0)
