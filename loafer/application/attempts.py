@@ -10,21 +10,25 @@ from loafer.ports.consumer import SourceInfo
 logger = logging.getLogger(__name__)
 
 
-def most_attempts(route: Route, retry: Retry, info: SourceInfo) -> int | None:
-    """Return after how many attempts a route's message goes there, by our hand or its source's; None: never.
+def most_attempts(retry: Retry, info: SourceInfo) -> int | None:
+    """Return after how many attempts a message goes there, by our hand or its source's; None: never."""
+    limits = (retry.dead_letter_after, info.max_receive_count)
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def check_attempts(route: Route, retry: Retry, info: SourceInfo) -> None:
+    """Warn where a route's messages would never get there by our hand.
 
     Raises:
-        ConfigurationError: it is to go there by ours, and its source has no dead-letter queue that is known.
+        ConfigurationError: they are to, and their source has no dead-letter queue that is known.
 
     """
     ours, its = retry.dead_letter_after, info.max_receive_count
-    if ours is None or its is None:
-        if ours is not None:
-            raise ConfigurationError(
-                f"{route.origin}: Retry(dead_letter_after={ours}) needs a dead-letter queue, and {_lack(route, info)}"
-            )
-        return its
-    if ours > its:
+    if ours is not None and its is None:
+        raise ConfigurationError(
+            f"{route.origin}: Retry(dead_letter_after={ours}) needs a dead-letter queue, and {_lack(route, info)}"
+        )
+    if ours is not None and its is not None and ours > its:
         logger.warning(
             "%s: Retry(dead_letter_after=%d) never comes to pass, for source %r moves messages after %d already: its "
             "maxReceiveCount; ask for as many or fewer",
@@ -33,7 +37,6 @@ def most_attempts(route: Route, retry: Retry, info: SourceInfo) -> int | None:
             route.source,
             its,
         )
-    return min(ours, its)
 
 
 def _lack(route: Route, info: SourceInfo) -> str:

@@ -30,11 +30,13 @@ class Drains:
     def begin(self, lane: Lane) -> None:
         """Give back what waits on a lane once no receive of it is under way: that would take it again."""
         self.end(lane)
+        lane.drained = True
         intake = next(each for each in self.intakes if each.lane is lane)
         self._tasks[lane] = asyncio.get_running_loop().create_task(self._drain(intake))
 
     def end(self, lane: Lane) -> None:
         """Let what waits on a lane be handled after all."""
+        lane.drained = False
         task = self._tasks.pop(lane, None)
         if task is not None:
             task.cancel()

@@ -45,9 +45,9 @@ class Heads:
     def keep(self, order: GroupOrder, lease: Lease, delay: float | None, now: float) -> None:
         """Keep a head: it runs again after its delay, and its followers wait for that.
 
-        In a stop only if one of them has to run yet.
+        In a stop only if one of them has to run yet, and where the lane is drained.
         """
-        if self._stops_at(order, lease):
+        if (self.lane.drained or self.stop.requested.is_set()) and not order.has_followers(lease):
             self.settling.release([lease], delay or 0)
         elif not self.lane.info.redrive_known:
             self.give_back_in_order(order, lease, delay, now)

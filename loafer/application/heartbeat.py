@@ -100,9 +100,11 @@ class Heartbeat:
         for lane in self.lanes:
             now = self.clock()
             with lane.lock:
-                ended, due = lane.leases.ended(now), lane.leases.due(now)
+                ended = lane.leases.ended(now)
             if ended:
                 self._tell_of(lane, ended)
+            with lane.lock:
+                due = lane.leases.due(now)
             by_seconds = defaultdict(list)
             for lease in due:
                 by_seconds[lane.leases.extension(now, lease)].append(lease)

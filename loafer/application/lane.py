@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import attrs
 
-from loafer.application.attempts import most_attempts
+from loafer.application.attempts import check_attempts, most_attempts
 from loafer.application.counts import Counts
 from loafer.application.listeners import Guards, Listeners
 from loafer.application.route import BatchCall, Route
@@ -47,6 +47,7 @@ class Lane:
         heard: When a receive was answered last; None: none was.
         backlog: What was found out of its source in the last minute; None: nothing was, or nobody asks.
         troubles: What may not work: each is told of what it does.
+        drained: Whether what waits in it is given back, and nothing is run again in its place.
 
     """
 
@@ -70,6 +71,7 @@ class Lane:
     events: Counts = attrs.field(factory=Counts, init=False)
     tell: Listeners = attrs.field(init=False)
     troubles: list[Trouble] = attrs.field(factory=list, init=False)
+    drained: bool = attrs.field(default=False, init=False)
     heard: float | None = attrs.field(default=None, init=False)
     backlog: Backlog | None = attrs.field(default=None, init=False)
     _returned: dict[str, None] = attrs.field(factory=dict, init=False)
@@ -113,7 +115,8 @@ class Lane:
         if info.ordered:
             self.order = GroupOrder()
         for branch in self.route.branches:
-            branch.around.max_receive_count = most_attempts(branch, branch.retry or self.retry, info)
+            check_attempts(branch, branch.retry or self.retry, info)
+        self._bound_attempts()
         self.answered.set()
 
     def looked(self, info: SourceInfo) -> None:
@@ -121,6 +124,12 @@ class Lane:
         with self.lock:
             self.info = info
             self.leases.visibility_timeout = info.visibility_timeout
+        self._bound_attempts()
+
+    def _bound_attempts(self) -> None:
+        """Have handlers know how many attempts are left."""
+        for branch in self.route.branches:
+            branch.around.most_attempts = most_attempts(branch.retry or self.retry, self.info)
 
     @property
     def batch_size(self) -> int:

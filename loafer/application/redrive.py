@@ -49,7 +49,7 @@ class Redrive:
     stop: Stop
 
     async def move(self, lease: Lease, reason: Reason, most: float = math.inf) -> Moved | Failure:
-        """Move a message, again and again while its lease lasts, `most` times at most; return why it was not moved.
+        """Move a message, again and again while its lease lasts, `most` times at most; return `Moved`, or why not.
 
         Nothing is moved once the lease has ended: somebody else may have the message, and may succeed. The copy says
         the reason, unless there is no room for it, or the queue does not take it so.
@@ -66,14 +66,13 @@ class Redrive:
             failure = await self._move(lease, message, copy)
             if failure is OVER:
                 return _over(lease)
-            refused = failure is not None and not (failure.retryable or failure.copied)
-            if refused and copy is not None and lease.is_valid(self.lane.clock()):
-                copy, message = None, lease.message
-                failure = await self._move(lease, message, copy)
-            tries += 1
             if failure is None or failure.copied:
                 self._moved(lease)
                 return Moved(failure is None and lease.message is message)  # or else it was delivered anew meanwhile
+            if copy is not None and not failure.retryable:
+                copy = None  # the queue may take it as it is
+                continue
+            tries += 1
             stopping = self.stop.requested.is_set()
             # A stop waits for it only where something behind it has to run yet.
             if not failure.retryable or tries >= most or (stopping and not self.lane.is_followed(lease)):

@@ -36,13 +36,13 @@ class Surroundings:
     Attributes:
         route: The route's name.
         state: What the application's lifespan has given; None without one.
-        max_receive_count: After how many attempts a message goes to the dead-letter queue; None: never.
+        most_attempts: After how many attempts a message goes to the dead-letter queue; None: never.
 
     """
 
     route: str
     state: object = None
-    max_receive_count: int | None = None
+    most_attempts: int | None = None
 
     def context_of(self, message: Message) -> Context[Any]:
         """Return the context of a message."""
@@ -54,7 +54,7 @@ class Surroundings:
 
     def attempts_left(self, message: Message) -> int | None:
         """Return how many attempts a message has left after this one; None: no end is set."""
-        limit = self.max_receive_count
+        limit = self.most_attempts
         return None if limit is None else max(0, limit - message.attempt)
 
 

@@ -69,7 +69,7 @@ def _frames_of(thread: int | None) -> list[FrameType]:
 def _state(coroutine: Any) -> tuple[bool, FrameType | None, Any]:
     """Return whether a coroutine or generator runs, its frame, and what it waits for."""
     for kind, awaited in (("cr", "cr_await"), ("gi", "gi_yieldfrom")):
-        if hasattr(coroutine, awaited):
+        if hasattr(type(coroutine), awaited):  # an object of a user's own may raise where it is asked itself
             running = getattr(coroutine, f"{kind}_running")
             return bool(running), getattr(coroutine, f"{kind}_frame"), getattr(coroutine, awaited)
     if isinstance(coroutine, AsyncGeneratorType):  # if it ran, so would what waits for it

@@ -34,10 +34,15 @@ class Stuck:
     """After how many seconds a handler is warned of again."""
 
     def look(self) -> None:
-        """Warn of those that have run for too long since the last warning."""
+        """Warn of those that have run for too long since the last warning; raises nothing: leases wait for it."""
         view = self.view()
-        if view is None:
-            return
+        try:
+            if view is not None:
+                self._look(view)
+        except Exception:  # what users await may raise when it is looked at
+            logger.exception("handlers that take long could not be looked for")
+
+    def _look(self, view: View) -> None:
         there = list(view.handled())
         for task, lane, lease, handling in there:
             limit = self._next.get(lease) or max(LEAST, TIMES * lane.info.visibility_timeout)

@@ -72,7 +72,7 @@ def translate(message: Message) -> object:
 
 
 def route(handler: object, pool: ThreadPool, around: Surroundings | None = None) -> Route:
-    around = around or Surroundings("orders", state="state", max_receive_count=5)
+    around = around or Surroundings("orders", state="state", most_attempts=5)
     return Route("orders", "orders", no_consumer, translate, call_of(handler, pool, NumberDecoder(), around), around)
 
 
@@ -216,7 +216,7 @@ def test_a_handler_of_many_is_called_with_items_and_a_context(pool: ThreadPool) 
 
 @pytest.mark.parametrize(("limit", "count", "left"), [(None, 1, None), (5, 1, 4), (5, 5, 0), (5, 9, 0)])
 def test_attempts_are_left_until_the_source_moves_the_message(limit: int | None, count: int, left: int | None) -> None:
-    around = Surroundings("orders", max_receive_count=limit)
+    around = Surroundings("orders", most_attempts=limit)
     assert around.context_of(attrs.evolve(MESSAGE, receive_count=count)).attempts_left == left
 
 
@@ -226,4 +226,4 @@ async def test_a_running_route_knows_the_redrive_policy_of_its_source() -> None:
     async with world:
         await asyncio.sleep(1)
         [lane] = world.dispatcher._lanes
-        assert lane.route.around.max_receive_count == 3
+        assert lane.route.around.most_attempts == 3

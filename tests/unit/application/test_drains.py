@@ -39,6 +39,26 @@ async def test_a_drained_route_gives_back_what_waits_and_its_handler_ends() -> N
         assert len(world.deliveries) == 29
 
 
+async def test_a_head_that_fails_on_a_drained_route_is_given_back_and_not_run_again_here() -> None:
+    runs: list[str] = []
+
+    async def fails(content: str) -> None:
+        runs.append(content)
+        await asyncio.sleep(5)
+        raise ValueError
+
+    source = queue("orders.fifo", visibility_timeout=300)
+    source.send(OutgoingMessage("1", group="g"))
+    async with World(source, fails, Options(retry_delay=1)) as world:
+        await asyncio.sleep(1)
+        world.dispatcher.drain("orders.fifo")
+        await asyncio.sleep(60)
+        assert (runs, world.dispatcher.held, len(source.visible)) == (["1"], 0, 1)
+        world.dispatcher.resume("orders.fifo")
+        await asyncio.sleep(8)
+        assert len(runs) == 3
+
+
 async def test_what_waits_is_given_back_only_when_no_receive_could_take_it_again() -> None:
     world = busy("30", wait_time=20)
     async with world:

@@ -578,6 +578,18 @@ async def test_a_change_of_the_source_is_taken_over_within_five_minutes(caplog: 
     assert caplog.text.count("has changed") == 1
 
 
+async def test_a_handler_knows_how_many_attempts_are_left_where_its_source_has_changed() -> None:
+    source = fifo(max_receive_count=5, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    world = World(source, Handler())
+    async with world:
+        await asyncio.sleep(10)
+        [route] = world.dispatcher.routes
+        assert route.around.attempts_left(Message("1", "", "")) == 4
+        source.max_receive_count = 2
+        await asyncio.sleep(300)
+        assert route.around.attempts_left(Message("1", "", "")) == 1
+
+
 async def test_a_dead_letter_queue_that_breaks_blocks_its_group_no_longer_than_its_source_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -622,6 +634,21 @@ async def test_followers_of_a_head_whose_move_is_answered_after_its_lease_run_an
     assert handler.ran == ["a1", "a2", "a3"]
     assert [message.body for message in dead.visible] == ["a1"]
     assert len(source) == 0
+
+
+async def test_a_move_that_is_refused_with_its_reason_and_hangs_without_it_is_told_when_its_lease_ends(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def refuses_a_reason(consumer: FlakyConsumer, message: Message) -> Failure | None:
+        if message.attributes:
+            return NOT_ALLOWED
+        await asyncio.sleep(30)
+        return None
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", refuses_a_reason)
+    source = fifo("a1", visibility_timeout=6, max_receive_count=1, dead_letters=MemoryQueue("dead.fifo", clock=now))
+    await World(source, Handler(a1=99), faults=Faults(extending=[ConsumerUnavailable("gone")] * 99)).run_for(30)
+    assert "message orders.fifo-1: not moved to the dead-letter queue: its lease has ended" in caplog.messages
 
 
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])

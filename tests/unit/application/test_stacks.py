@@ -92,6 +92,34 @@ async def test_of_several_functions_in_threads_the_one_that_has_the_message_is_s
         await asyncio.gather(*tasks)
 
 
+async def test_an_awaited_object_that_raises_where_it_is_asked_anything_ends_the_stack_before_it() -> None:
+    [lease] = hold(lane_of(route_of()), "x")
+
+    class Proxy:
+        def __await__(self) -> Any:
+            return self
+
+        def __iter__(self) -> "Proxy":
+            return self
+
+        def __next__(self) -> None:
+            return None
+
+        def throw(self, error: BaseException) -> None:
+            raise error
+
+        def __getattr__(self, name: str) -> Any:
+            raise RuntimeError("it works only within a request")
+
+    async def waits() -> None:
+        await Proxy()
+
+    task = asyncio.ensure_future(waits())
+    await asyncio.sleep(0)
+    assert lines(stack_of(task, lease, None)) == ["await Proxy()"]
+    task.cancel()
+
+
 async def test_a_generator_that_is_awaited_is_looked_through() -> None:
     [lease] = hold(lane_of(route_of()), "x")
 

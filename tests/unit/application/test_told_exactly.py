@@ -212,7 +212,7 @@ async def test_a_lane_begins_with_what_is_not_known_and_takes_over_what_its_sour
     lane.opened(SourceInfo(12, max_receive_count=3))
     assert (lane.info.max_receive_count, lane.leases.visibility_timeout) == (3, 12)
     assert lane.answered.is_set()
-    assert lane.route.around.max_receive_count == 3
+    assert lane.route.around.most_attempts == 3
     lane.looked(SourceInfo(15))
     assert (lane.info, lane.leases.visibility_timeout) == (SourceInfo(15), 15)
     assert not lane.lock.locked()

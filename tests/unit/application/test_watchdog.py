@@ -14,6 +14,9 @@ from loafer.application.heartbeat import Heartbeat, beating_on_a_thread
 from loafer.application.lane import Lane
 from loafer.application.lookout import Lookout
 from loafer.application.watchdog import OVERDUE_AFTER, Watchdog
+from loafer.domain.lease import Lease
+from loafer.domain.message import Message
+from loafer.ports.observer import Cause
 
 
 class Time:
@@ -109,14 +112,14 @@ class Blocked(Watchdog):
         return self.seconds
 
 
-async def holding_one() -> tuple[World, Lane]:
+async def holding_one(kind: type[Lane] = Lane) -> tuple[World, Lane]:
     """Return a world whose one message is held in a lane, with a visibility timeout of 3 seconds."""
 
     async def never(content: Any) -> None:
         """Nothing is delivered here."""
 
     world = World(queue("orders", "one", visibility_timeout=3), never)
-    lane = Lane(world.route(), world.consumer(), now)
+    lane = kind(world.route(), world.consumer(), now)
     lane.opened(await lane.consumer.open())
     lane.take(await lane.consumer.receive(1), now())
     return world, lane
@@ -135,6 +138,22 @@ async def test_the_leases_of_a_loop_blocked_beyond_the_limit_are_let_go(caplog: 
     assert world.faults.calls == []
     assert len(world.queue.visible) == 1
     assert caplog.text.count("its leases are let go") == 1
+    beating.cancel()
+
+
+async def test_leases_are_extended_though_the_end_of_another_one_cannot_be_told() -> None:
+    class Failing(Lane):
+        def lost(self, lease: Lease, cause: Cause) -> None:
+            raise KeyError("whoever is told has broken")
+
+    world, lane = await holding_one(Failing)
+    [lease] = lane.leases.all()
+    beating = asyncio.create_task(Heartbeat([lane], now, 900, lambda: 0, ignore).run())
+    await asyncio.sleep(0.9)
+    lane.take([Message("other", "x", "r")], now() - 60)  # it has ended when the first one is due
+    await asyncio.sleep(10)
+    assert lease.is_valid(now())
+    assert world.queue.visible == []
     beating.cancel()
 
 

@@ -196,6 +196,15 @@ async def test_a_handler_that_runs_for_long_is_warned_of_word_for_word(caplog: p
         assert stuck._next == {next(iter(view.handled()))[2]: 480.0}, "256 s are over, and it was told late"
 
 
+def test_where_looking_fails_that_is_logged_and_nothing_is_raised(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def handled(self) -> Any:
+            raise KeyError("what is looked at")
+
+    Stuck(Broken).look()  # type: ignore[arg-type]
+    assert said(caplog, "stuck") == [("ERROR", "handlers that take long could not be looked for")]
+
+
 def test_before_anything_runs_there_is_nothing_to_look_at() -> None:
     Stuck(lambda: None).look()
 
