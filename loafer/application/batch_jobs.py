@@ -8,7 +8,7 @@ import attrs
 
 from loafer.application.batches import deliver_batch
 from loafer.application.delivery import Delivery
-from loafer.application.endings import Endings, unless_cancelled
+from loafer.application.endings import Endings, as_it_counts
 from loafer.application.errands import tell_started
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import BATCH, HANDLED
@@ -98,13 +98,13 @@ class BatchJobs:
         await wait_for_the_rest()
         if FORKS.depth != depth:
             leave(deliveries[0].error)
-        if self.running.cancelled:
-            if self.running.is_abandoned(leases[0]):
-                return  # the stop is over, and nothing can be settled any more
-            deliveries = [unless_cancelled(delivery) for delivery in deliveries]
+        all_counted = [as_it_counts(self.running, *each) for each in zip(leases, deliveries, strict=True)]
+        counted = [delivery for delivery in all_counted if delivery is not None]
+        if not counted:
+            return
         now = lane.clock()
         self.slots.more(lane, 1 - len(leases))
         self.slots.ended(lane, [now - began], now)
-        for lease, delivery, company in zip(leases, deliveries, companies(deliveries), strict=True):
+        for lease, delivery, company in zip(leases, counted, companies(counted), strict=True):
             HANDLED.set((lane, delivery.message, began))
             self.endings.end(lane, lease, delivery, now - began, company)

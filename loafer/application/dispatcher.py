@@ -186,35 +186,42 @@ class Dispatcher:
         lookout = Lookout(self.clock)
         watchdog = Watchdog(self.clock, lookout) if self.threaded_heartbeat else None
         jobs = Jobs(slots, self._stop, self.options, self.observe)
-        grace = self.options.poll_grace
-        admit = jobs.admit if watchdog is None else watchdog.giving_way(jobs.admit)
-        intakes = [
-            Intake(lane, slots, self._stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit, grace)
-            for lane in self._lanes
-        ]
+        intakes = self._intakes(jobs, watchdog, lookout)
         self._drains = Drains(jobs, intakes)
         heartbeat = self._heartbeat(watchdog, lookout)
         self.view = View(slots, jobs.running, intakes, heartbeat, watchdog, self._stop, self.clock, self.clock())
         depths = sampled(self._lanes, wanted=self.options.depth)
         async with summarized(summaries, self.clock), depths, self._beating(heartbeat):
-            try:
-                for intake in intakes:
-                    intake.start()
-                await self._stop.requested.wait()
-            finally:  # a cancelled run stops cleanly too
-                self._drains.end_all()
-                self._stop.begin()
-                self.stopped_at = self.clock()
-                shutdown = Shutdown(self._stop, jobs, intakes, self.options, self.clock)
-                try:
-                    await shutdown.run()
-                finally:
-                    self.left = shutdown.left
-                for each in self.routes:
-                    if each.branching is not None:
-                        each.branching.ended()
+            await self._dispatch(jobs, intakes)
         if self._stop.cause is not None:
             raise self._stop.cause
+
+    def _intakes(self, jobs: Jobs, watchdog: Watchdog | None, lookout: Lookout) -> list[Intake]:
+        admit = jobs.admit if watchdog is None else watchdog.giving_way(jobs.admit)
+        stop, grace = self._stop, self.options.poll_grace
+        return [
+            Intake(lane, jobs.slots, stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit, grace)
+            for lane in self._lanes
+        ]
+
+    async def _dispatch(self, jobs: Jobs, intakes: Sequence[Intake]) -> None:
+        """Receive until asked to stop, and stop cleanly."""
+        try:
+            for intake in intakes:
+                intake.start()
+            await self._stop.requested.wait()
+        finally:  # a cancelled run stops cleanly too
+            self._drains.end_all()
+            self._stop.begin()
+            self.stopped_at = self.clock()
+            shutdown = Shutdown(self._stop, jobs, intakes, self.options, self.clock)
+            try:
+                await shutdown.run()
+            finally:
+                self.left = shutdown.left
+            for each in self.routes:
+                if each.branching is not None:
+                    each.branching.ended()
 
     def _heartbeat(self, watchdog: Watchdog | None, lookout: Lookout) -> Heartbeat:
         blocked, loop = lookout.look if watchdog is None else watchdog.blocked_for, asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from loafer.application.options import Options
 from loafer.application.report import ALONE, Company, report
 from loafer.application.report import logger as report_logger
 from loafer.application.route import BatchCall
+from loafer.application.running import Running
 from loafer.application.settlement import Settlement
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
@@ -75,7 +76,7 @@ class Endings:
         if not self._ended:
             asyncio.get_running_loop().call_soon(self.settle, context=self.context)
         if lane.tell.handled:
-            self._told[lane].append((delivery.route, delivery.message, delivery.outcome, delivery.error, seconds))
+            self._told[lane].append(told)
         outcome = delivery.outcome
         kept = None
         if not outcome.acknowledged:
@@ -139,7 +140,14 @@ def _guarded(settlement: Settlement, leases: Sequence[Lease]) -> Iterator[None]:
         settlement.let_go(leases, Cause.FAILED)
 
 
-def unless_cancelled(delivery: Delivery) -> Delivery:
+def as_it_counts(running: Running, lease: Lease, delivery: Delivery) -> Delivery | None:
+    """Return what came of a handling, as a stop lets it count; None: the stop is over, and nothing can be settled."""
+    if not running.cancelled:
+        return delivery
+    return None if running.is_abandoned(lease) else _unless_cancelled(delivery)
+
+
+def _unless_cancelled(delivery: Delivery) -> Delivery:
     """Return what came of this task in a stop that cancelled it: it has not done its work, whatever it makes of that.
 
     If it swallowed that, it would be done, and an error made of it, as clients of databases do, would be an attempt.

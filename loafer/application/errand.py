@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from loafer.application.handler import dismiss
-from loafer.application.threaded import Call
+from loafer.application.threaded import ThreadCall
 from loafer.application.ticket import Ticket
 from loafer.domain.message import Message
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @attrs.define(eq=False, repr=False, kw_only=True)
-class Errand(Call):
+class Errand(ThreadCall):
     """A call that handles a message, and ends its handling itself; its context is that of the whole handling.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from loafer.application.delivery import Delivery, deliver, handled_badly, prepare, untranslated
-from loafer.application.endings import Endings, unless_cancelled
+from loafer.application.endings import Endings, as_it_counts
 from loafer.application.errand import Awaiting, Errand
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
@@ -82,14 +82,17 @@ class Errands:
         except GeneratorExit as error:
             self.running.heed(error, ticket.lease)
             delivery = Delivery(route.name, message, Outcome.FAILED, error)
-        if not self.came_to_nothing(ticket):
+        if not self.gave_up(ticket):
             self._end(ticket, now, delivery)
 
     def _untranslated(self, ticket: Ticket, now: float, message: Message, error: BaseException) -> None:
         self._end(ticket, now, untranslated(ticket.lane.route, message, error))
 
-    def came_to_nothing(self, ticket: Ticket) -> bool:
-        """Tell whether a function was not started: its message waits again, or its lease has ended."""
+    def gave_up(self, ticket: Ticket) -> bool:
+        """Let a message go whose function was not started, for its lease has ended; tell whether that, or it, waits.
+
+        In either case it has not run.
+        """
         if ticket.late and not ticket.void and not self.running.is_abandoned(ticket.lease):
             self.not_started(ticket.lane, ticket.lease)
         return ticket.late or ticket.void
@@ -132,7 +135,7 @@ class Errands:
         """Take note that a function has ended, or never runs."""
         self.running.forget(errand)
         ticket = errand.ticket
-        if self.came_to_nothing(ticket):
+        if self.gave_up(ticket):
             return
         awaiting = errand.context.run(self._rest, errand)
         if awaiting is not None:
@@ -172,12 +175,10 @@ class Errands:
     def _end(self, ticket: Ticket, started: float, delivery: Delivery) -> None:
         if FORKS.depth != self._depth:
             leave(delivery.error)
-        if self.running.cancelled:
-            if self.running.is_abandoned(ticket.lease):
-                return  # the stop is over, and nothing can be settled any more
-            delivery = unless_cancelled(delivery)
-        began = when_it_began(ticket, started)
-        self.endings.end(ticket.lane, ticket.lease, delivery, ticket.lane.clock() - began)
+        counted = as_it_counts(self.running, ticket.lease, delivery)
+        if counted is not None:
+            began = when_it_began(ticket, started)
+            self.endings.end(ticket.lane, ticket.lease, counted, ticket.lane.clock() - began)
 
 
 def begun(lane: Lane, lease: Lease, now: float) -> Message:

@@ -10,7 +10,7 @@ import attrs
 from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
 from loafer.application.tasks import STOPPED
-from loafer.application.threaded import Call
+from loafer.application.threaded import ThreadCall
 from loafer.exceptions import HandlerTimeout
 
 
@@ -63,7 +63,7 @@ class ThreadHandler:
         returned = call.returned
         return await _within(limit, returned) if is_awaitable(returned) else returned
 
-    def _go_on(self, call: Call, cancelled: int) -> None:
+    def _go_on(self, call: ThreadCall, cancelled: int) -> None:
         """Go on after a cancellation where the function has done all of the work: what it came to counts.
 
         Raises:

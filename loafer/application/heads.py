@@ -35,7 +35,7 @@ class Heads:
     _done_with: set[Lease] = attrs.field(factory=set, init=False)
     """Heads that are to be given back when nothing of their group is here any more."""
 
-    def is_spent(self, order: GroupOrder, lease: Lease) -> bool:
+    def is_to_move(self, order: GroupOrder, lease: Lease) -> bool:
         """Tell whether a head has no runs left, and is to be moved; in a stop only if a follower has to run yet."""
         limit = self.lane.info.max_receive_count
         if limit is None or not self.lane.info.redrive_known or self._stops_at(order, lease):
@@ -71,7 +71,7 @@ class Heads:
         """Leave a spent head that could not be moved to its source, which moves it when it is received again."""
         limit = self.lane.info.max_receive_count
         self.lane.singles.add(lease.message, self.lane.clock(), spent=limit)
-        if limit is not None and lease.message.receive_count >= limit and order.has_followers(lease):
+        if lease.is_last_receive(limit) and order.has_followers(lease):
             self._give_back_last(order, lease)
         else:
             self._release_alone([lease, *order.followers(lease)])

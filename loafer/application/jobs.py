@@ -9,7 +9,7 @@ import attrs
 
 from loafer.application.batch_jobs import BatchJobs
 from loafer.application.delivery import Delivery, deliver
-from loafer.application.endings import Endings, unless_cancelled
+from loafer.application.endings import Endings, as_it_counts
 from loafer.application.errands import Errands, begun
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import BATCH, HANDLED
@@ -198,16 +198,14 @@ class Jobs:
             await wait_for_the_rest()
         if FORKS.depth != depth:
             leave(delivery.error)
-        if self.running.cancelled:
-            if self.running.is_abandoned(lease):
-                return  # the stop is over, and nothing can be settled any more
-            delivery = unless_cancelled(delivery)
-        now = lane.clock()
+        counted, now = as_it_counts(self.running, lease, delivery), lane.clock()
+        if counted is None:
+            return
         if ticket is not None:
-            if self._errands.came_to_nothing(ticket):
+            if self._errands.gave_up(ticket):
                 return
             began = when_it_began(ticket, began)
-        self._endings.end(lane, lease, delivery, now - began)
+        self._endings.end(lane, lease, counted, now - began)
 
     def _not_started(self, lane: Lane, lease: Lease) -> None:
         logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)

@@ -64,38 +64,31 @@ class Keeping:
     def keep(self, lease: Lease, error: BaseException | None, now: float, retry: Retry) -> None:
         """Let a message whose handling has ended now, with `error` if it raised, go the way that it is to go."""
         order, delay = self.lane.order, retry_delay(retry, error, lease.attempts, random.random())
-        ran = not isinstance(error, NotStarted)
+        ran, cut = not isinstance(error, NotStarted), self._is_cut(error)
         if not ran:
             lease.not_begun()
-        if self._is_stopped(lease, error):
+        failed = ran and not (cut or isinstance(error, FATAL))
+        if cut and not self.lane.is_followed(lease):  # by what has to run yet
             self.settling.release([lease])
         elif lease.no_attempt:
             self._give_back_unrun(lease, delay, now)
-        elif ran and not self._is_ended(error) and (retry.gives_up_after(lease.attempts) or self._explains(lease)):
+        elif failed and (retry.gives_up_after(lease.attempts) or self._explains(lease)):
             self._move(lease, delay, error)
         elif not isinstance(order, GroupOrder):
             self._leave(lease, delay)
-        elif self._heads.is_spent(order, lease):
+        elif self._heads.is_to_move(order, lease):
             self._move(lease, delay, error)
         else:
             self._heads.keep(order, lease, delay, now)
 
-    def _is_stopped(self, lease: Lease, error: BaseException | None) -> bool:
-        """Tell whether a stop has cancelled its handler: by then, nothing that has to run yet waits behind it."""
-        cancelled = self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError)
-        return cancelled and not self.lane.is_followed(lease)
-
-    def _is_ended(self, error: BaseException | None) -> bool:
-        """Tell whether it is no failure of the handler: it was cancelled in a stop, or it ends the program."""
-        if isinstance(error, asyncio.CancelledError):
-            return self.stop.requested.is_set()
-        return isinstance(error, FATAL)
+    def _is_cut(self, error: BaseException | None) -> bool:
+        """Tell whether a stop has cancelled a handler."""
+        return self.stop.requested.is_set() and isinstance(error, asyncio.CancelledError)
 
     def _explains(self, lease: Lease) -> bool:
         """Tell whether a message had its last attempt, and would be moved by its source without a word."""
-        limit = self.lane.info.max_receive_count
         ordered = isinstance(self.lane.order, GroupOrder)
-        return self.explain and not ordered and limit is not None and lease.message.receive_count >= limit
+        return self.explain and not ordered and lease.is_last_receive(self.lane.info.max_receive_count)
 
     def _leave(self, lease: Lease, delay: float | None) -> None:
         """Leave a message to its source: it is visible again after its delay, or when its visibility runs out."""

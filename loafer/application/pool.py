@@ -15,7 +15,7 @@ from weakref import WeakSet
 import attrs
 
 from loafer.application.raised import NotStarted
-from loafer.application.threaded import Answers, AwaitedCall, Call
+from loafer.application.threaded import Answers, AwaitedCall, ThreadCall
 from loafer.application.threads import Threads
 from loafer.application.ticket import TICKET, Ticket
 
@@ -48,7 +48,7 @@ class ThreadPool:
     start: Callable[[threading.Thread], object] = methodcaller("start")
     threads: Threads = attrs.field(default=attrs.Factory(lambda self: Threads(self.most), takes_self=True), init=False)
     _guard: threading.Lock = attrs.field(factory=threading.Lock, init=False)
-    _calls: deque[Call] = attrs.field(factory=deque, init=False)
+    _calls: deque[ThreadCall] = attrs.field(factory=deque, init=False)
     _idle: list[threading.Lock] = attrs.field(factory=list, init=False)
     """A lock for each thread that waits: released, it wakes it."""
     _threads: list[threading.Thread] = attrs.field(factory=list, init=False)
@@ -80,7 +80,7 @@ class ThreadPool:
             self._answers = Answers(loop)
         return self._answers
 
-    def put(self, call: Call) -> None:
+    def put(self, call: ThreadCall) -> None:
         """Let a call run in a thread, on its event loop, where it will be told; NotStarted if the pool is closed."""
         with self._guard:
             if self._over:
@@ -102,7 +102,7 @@ class ThreadPool:
             self._start(thread)
         return waits
 
-    def withdraw(self, call: Call) -> bool:
+    def withdraw(self, call: ThreadCall) -> bool:
         """Keep a call from its start, on its event loop; False if it is too late for that."""
         with self._guard:
             if call not in self._calls:

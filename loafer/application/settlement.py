@@ -107,18 +107,15 @@ class Settlement:
         """
         if not confirmed:
             self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)
+        last = self.lane.info.max_receive_count
         for lease in leases:
-            stays = not self._is_spent(lease) if lease.released else not confirmed
+            stays = not lease.is_last_receive(last) if lease.released else not confirmed
             if stays:
                 self.release(self.lane.order.followers(lease))
         self.lane.finished(leases)
         if self.lane.order.startable:
             self.start(self.lane)
         self.slots.seats.changed(self.lane)
-
-    def _is_spent(self, lease: Lease) -> bool:
-        limit = self.lane.info.max_receive_count
-        return limit is not None and lease.message.receive_count >= limit
 
     def sorted_out(self, leases: Sequence[Lease], messages: Sequence[Message]) -> Sequence[Lease]:
         """Return which leases on messages that came together may wait for their start; the others are given back.

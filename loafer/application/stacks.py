@@ -9,7 +9,7 @@ from types import AsyncGeneratorType, FrameType
 from typing import TYPE_CHECKING, Any
 
 from loafer.application.handled import HANDLED
-from loafer.application.threaded import Call
+from loafer.application.threaded import ThreadCall
 from loafer.domain.lease import Lease
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def _frames_of_thread(lease: Lease) -> list[FrameType]:
     """Return the frames of the function that handles a message in a thread, the innermost last; or none."""
     for frame in sys._current_frames().values():  # noqa: SLF001 - the documented way to other threads' stacks
         frames = list(_outwards(frame))
-        calls = [each.f_locals.get("self") for each in frames if each.f_code is Call.run.__code__]
-        if any(isinstance(call, Call) and _is_about(call, lease) for call in calls):
+        calls = [each.f_locals.get("self") for each in frames if each.f_code is ThreadCall.run.__code__]
+        if any(isinstance(call, ThreadCall) and _is_about(call, lease) for call in calls):
             return frames[::-1]
     return []
 
 
-def _is_about(call: Call, lease: Lease) -> bool:
+def _is_about(call: ThreadCall, lease: Lease) -> bool:
     handled = call.context.get(HANDLED)
     return handled is not None and handled[1].id == lease.message.id
 

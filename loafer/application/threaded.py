@@ -34,7 +34,7 @@ class Answers:
     """
 
     loop: asyncio.AbstractEventLoop
-    ended: "deque[Call]" = attrs.field(factory=deque, init=False)
+    ended: "deque[ThreadCall]" = attrs.field(factory=deque, init=False)
     awaited: int = attrs.field(default=0, init=False)
     _woken: bool = attrs.field(default=False, init=False)
     _begins: bool = attrs.field(default=False, init=False)
@@ -42,7 +42,7 @@ class Answers:
     _looks: bool = attrs.field(default=False, init=False)
     """Whether the loop is going to look by itself."""
 
-    def add(self, call: "Call", *, more: bool = False) -> None:
+    def add(self, call: "ThreadCall", *, more: bool = False) -> None:
         """Tell the end of a call, from any thread, where `more` are expected to end at once.
 
         Nobody is told when the loop is closed.
@@ -98,7 +98,7 @@ class Answers:
 
 
 @attrs.define(eq=False, repr=False)
-class Call:
+class ThreadCall:
     """A function that is to run in a thread, or runs, or has ended.
 
     Whoever writes it out, as an error of Python's or asyncio's own may, must not write all that it leads to.
@@ -152,7 +152,7 @@ class Call:
 
 
 @attrs.define(eq=False, repr=False)
-class AwaitedCall(Call):
+class AwaitedCall(ThreadCall):
     """A function that somebody waits for.
 
     Attributes:

@@ -54,18 +54,18 @@ class Walk:
     handle: Callable[[], Awaitable[object]]
     _number: int = attrs.field(factory=lambda: next(_NUMBERS), init=False)
     _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
-    begun: bool = False
-    not_started: NotStarted | None = None
-    cut: BaseException | None = None
-    not_called: str = ""
-    _tasks: "list[asyncio.Task[object] | None]" = attrs.field(factory=list)
+    begun: bool = attrs.field(default=False, init=False)
+    not_started: NotStarted | None = attrs.field(default=None, init=False)
+    cut: BaseException | None = attrs.field(default=None, init=False)
+    not_called: str = attrs.field(default="", init=False)
+    _tasks: "list[asyncio.Task[object] | None]" = attrs.field(factory=list, init=False)
     """Whose are the steps that have not ended; one may have several, one within the other."""
-    _errors: "dict[asyncio.Task[object] | None, Raised]" = attrs.field(factory=dict)
+    _errors: "dict[asyncio.Task[object] | None, Raised]" = attrs.field(factory=dict, init=False)
     """What the last step of a task has raised that is not the walk's own."""
-    _none_runs: "asyncio.Future[None] | None" = None
-    _done: bool = False
+    _none_runs: "asyncio.Future[None] | None" = attrs.field(default=None, init=False)
+    _done: bool = attrs.field(default=False, init=False)
     """Whether the handler has returned, in one of its runs."""
-    _over: bool = False
+    _over: bool = attrs.field(default=False, init=False)
 
     async def arrive(self) -> None:
         """Call the handler; where that is well, what failed before it began is made good.

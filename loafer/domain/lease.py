@@ -74,9 +74,13 @@ class Lease:
         """Tell whether the lease is one to be extended, and no extension is under way."""
         return not (self.lost or self.released or self.extending)
 
+    def is_last_receive(self, last: int | None) -> bool:
+        """Tell whether it is at its last receive, the `last`: received again, its source moves it on."""
+        return last is not None and self.message.receive_count >= last
+
     def is_due(self, last: int | None) -> bool:
         """Tell whether it is at its last receive, the `last`, and has not run: given back, it would be moved unrun."""
-        return last is not None and self.runs == 0 and self.message.receive_count >= last
+        return self.runs == 0 and self.is_last_receive(last)
 
     def begin(self) -> None:
         """Note that a handler starts on it: a run in place is one attempt more, and so is a delivery, but not both."""
@@ -169,10 +173,6 @@ class Leases:
     def all(self) -> list[Lease]:
         """Return all leases, the oldest first."""
         return list(self._held.values())
-
-    def next_renewal(self) -> float | None:
-        """Return when the next lease is due; None if there is nothing to renew."""
-        return min((lease.renew_at for lease in self._held.values() if lease.renewable), default=None)
 
     def due(self, now: float) -> list[Lease]:
         """Take the leases that are to be renewed now; each is being extended until its result is told."""

@@ -51,10 +51,6 @@ class Order(Protocol):
         """
         ...
 
-    def drain(self) -> list[Lease]:
-        """Take all that wait, in the order in which they would have started."""
-        ...
-
 
 @attrs.define
 class ArrivalOrder:
@@ -218,10 +214,6 @@ class GroupOrder:
         self._backing_off = [entry for entry in self._backing_off if entry[2].waiting]
         heapq.heapify(self._backing_off)
         return taken
-
-    def drain(self) -> list[Lease]:
-        """Take all that wait, each group in its order; started messages stay."""
-        return self.spare(None)
 
 
 def group_of(message: Message) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar, TypeVarTuple
 
 from loafer.application.pool import ThreadPool
-from loafer.application.threaded import Answers, Call
+from loafer.application.threaded import Answers, ThreadCall
 from loafer.testing.patience import wait_for_its_end
 
 T = TypeVar("T")
@@ -140,13 +140,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback = add_awaited  # type: ignore[method-assign,assignment]
         future.add_done_callback(lambda _: None)
 
-    def call_begins(self, call: Call, threads: Iterable[threading.Thread]) -> None:
+    def call_begins(self, call: ThreadCall, threads: Iterable[threading.Thread]) -> None:
         """Let the time stand still until the loop knows of a call's end; what is quick has ended when this returns."""
         self.virtual.answers.add(call.answers)
         with self._told:
             wait_for_its_end(partial(self._told.wait_for, lambda: call in call.answers.ended), threads)
 
-    def call_ends(self, call: Call, tell: Callable[[Call], None]) -> None:
+    def call_ends(self, call: ThreadCall, tell: Callable[[ThreadCall], None]) -> None:
         """Tell the end of a call; whoever waits for it in `call_begins` goes on when it is told."""
         with self._told:
             tell(call)
@@ -173,13 +173,13 @@ def _pools_noticed() -> Iterator[None]:
     """Let virtual event loops know what begins and ends in the threads of loafer's own pools."""
     put, add = ThreadPool.put, Answers.add
 
-    def begun(pool: ThreadPool, call: Call) -> None:
+    def begun(pool: ThreadPool, call: ThreadCall) -> None:
         put(pool, call)
         if isinstance(call.answers.loop, VirtualLoop):
             pool.rouse()
             call.answers.loop.call_begins(call, pool._threads)  # noqa: SLF001 - nobody else may know them
 
-    def added(answers: Answers, call: Call, *, more: bool = False) -> None:
+    def added(answers: Answers, call: ThreadCall, *, more: bool = False) -> None:
         if isinstance(answers.loop, VirtualLoop):
             answers.loop.call_ends(call, partial(add, answers))
         else:

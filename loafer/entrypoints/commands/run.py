@@ -72,7 +72,7 @@ def run_application(
         if application is None:
             mistakes.raise_if_any()
             return 0
-        from loafer.entrypoints.wiring.configured import configured, polling_briefly  # noqa: PLC0415 - none, none needed
+        from loafer.entrypoints.wiring.configured import configured, polling_briefly  # noqa: PLC0415 - needless without one
 
         application, settings = configured(application, settings, mistakes)
         application = polling_briefly(application) if watched else application
@@ -162,17 +162,28 @@ def _warn_of_memory(settings: Settings, application: Application | None) -> None
     published = [each.destination.name for each in destinations if not each.destination.topic]
     topics = [each.destination.name for each in destinations if each.destination.topic]
     for names, others, text in (
-        (sources, published, "source %r is in this process alone, and nobody publishes to it: %s a queue on SQS"),
+        (
+            sources,
+            published,
+            "source %r is in this process alone, and nobody publishes to it: it is for tests; give a queue on SQS",
+        ),
         (
             published,
             sources,
-            "queue %r is in this process alone, and no route that runs here reads it: %s a queue on SQS",
+            (
+                "queue %r is in this process alone, and no route that runs here reads it: it is for tests; "
+                "give a queue on SQS"
+            ),
         ),
-        (topics, (), "topic %r is in this process alone, and no queue can subscribe to it: %s a topic of SNS"),
+        (
+            topics,
+            (),
+            "topic %r is in this process alone, and no queue can subscribe to it: it is for tests; give a topic of SNS",
+        ),
     ):
         for name in dict.fromkeys(names):
             if name.startswith(SCHEME) and name not in others:
-                logger.warning(text, name, "it is for tests; give")
+                logger.warning(text, name)
 
 
 def _banner(settings: Settings, application: Application | None) -> str:

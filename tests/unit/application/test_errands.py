@@ -20,7 +20,7 @@ from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.application.running import Running
-from loafer.application.threaded import SOON, Answers, Call
+from loafer.application.threaded import SOON, Answers, ThreadCall
 from loafer.application.threads import MOST, Threads
 from loafer.application.ticket import Ticket
 from loafer.domain.lifecycle import Outcome
@@ -373,7 +373,7 @@ async def test_an_errand_is_never_written_out() -> None:
     assert not pool.withdraw(Unshown([]))
 
 
-class Told(Call):
+class Told(ThreadCall):
     """A call that notes when it is told, and may raise then."""
 
     def __init__(self, told: list[object], error: Exception | None = None) -> None:

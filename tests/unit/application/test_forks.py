@@ -12,7 +12,7 @@ from world import World, queue
 from loafer.application.forks import FORKS, Forks, leave
 from loafer.application.handler import ThreadHandler
 from loafer.application.pool import ThreadPool
-from loafer.application.threaded import Answers, Call
+from loafer.application.threaded import Answers, ThreadCall
 from loafer.domain.message import Message
 
 
@@ -136,5 +136,5 @@ async def test_one_that_a_function_in_a_thread_forked_ends_in_that_thread(monkey
     monkeypatch.setattr("loafer.application.threaded.leave", left)
     answers = Answers(cast("Any", SimpleNamespace(call_soon_threadsafe=lambda *_: None)))
     for each in (function, len):
-        Call(each, (), answers, copy_context()).run()
+        ThreadCall(each, (), answers, copy_context()).run()
     assert left.errors == [ERROR]

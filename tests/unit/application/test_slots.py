@@ -112,7 +112,7 @@ async def test_of_the_receives_of_a_route_the_one_that_asked_last_goes_on_at_onc
     slots = slots_of(10, [only])
     fill(slots, only)
     waiting = await hungry(slots, only)
-    only.finished(only.order.drain())
+    only.finished(only.order.spare(None))
     assert await slots.seats.take(only) == PREFETCH
     assert not waiting[0].done()
     waiting[0].cancel()
@@ -177,7 +177,7 @@ async def test_a_receive_that_was_cancelled_takes_no_seats() -> None:
     [cancelled] = await hungry(slots, only)
     cancelled.cancel()
     await asyncio.sleep(0)
-    for lease in only.order.drain():
+    for lease in only.order.spare(None):
         only.finished([lease])
     [next_one] = await hungry(slots, only)
     assert next_one.result() == PREFETCH

@@ -119,7 +119,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
 
     @rule()
     def drain(self) -> None:
-        drained = self.order.drain()
+        drained = self.order.spare(None)
         assert len(drained) == sum(len(group.waiting) for group in self.model.values())
         for group in self.model.values():
             assert [lease for lease in drained if lease in group.waiting] == list(group.waiting)
@@ -138,7 +138,7 @@ class GroupOrderMachine(RuleBasedStateMachine):
         self.drain()
         for lease in self.started:
             self.order.finished([lease])
-        assert (self.order.startable, self.order.next(), self.order.drain()) == (0, None, [])
+        assert (self.order.startable, self.order.next(), self.order.spare(None)) == (0, None, [])
 
 
 TestGroupOrder = GroupOrderMachine.TestCase

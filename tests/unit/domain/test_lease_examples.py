@@ -24,7 +24,7 @@ def test_a_lease_is_renewed_every_third_of_the_visibility_timeout() -> None:
     assert leases.due(9.9) == []
     assert leases.due(10) == [lease]
     leases.extended(lease, FIRST, 40)
-    assert leases.next_renewal() == 20
+    assert lease.renew_at == 20
     assert lease.is_valid(39.9)
     assert not lease.is_valid(40)
 
@@ -43,18 +43,18 @@ def test_an_extension_that_failed_is_tried_again_within_a_second() -> None:
     lease = held(leases)
     leases.due(10)
     leases.not_extended(lease, 12)
-    assert leases.next_renewal() == 13
+    assert lease.renew_at == 13
 
 
 @pytest.mark.parametrize("visibility_timeout", [1, 2, 4, 30])
 def test_there_is_time_for_several_extensions_that_fail_before_a_lease_ends(visibility_timeout: float) -> None:
     leases = Leases(visibility_timeout)
     lease = held(leases)
-    tries, now = 0, leases.next_renewal()
-    while now is not None and lease.is_valid(now):
+    tries, now = 0, lease.renew_at
+    while lease.is_valid(now):
         assert leases.due(now) == [lease]
         leases.not_extended(lease, now)
-        tries, now = tries + 1, leases.next_renewal()
+        tries, now = tries + 1, lease.renew_at
     assert tries >= 8
 
 
@@ -79,7 +79,7 @@ def test_a_lost_lease_is_not_extended_and_a_redelivery_makes_it_ours_again() -> 
     leases = Leases(30)
     lease = held(leases)
     assert leases.refused(lease, FIRST)
-    assert leases.next_renewal() is None
+    assert not lease.renewable
     assert not lease.is_valid(1)
     assert leases.take([SECOND], 31) == []
     assert lease.is_valid(60)
@@ -249,8 +249,9 @@ def test_a_message_is_held_with_the_bytes_of_its_body_and_attributes(message: Me
 
 
 def test_a_short_lease_whose_extension_failed_is_tried_again_soon() -> None:
-    (leases := Leases(2.4)).not_extended(held(leases), 0.0)
-    assert leases.next_renewal() == pytest.approx(0.1)
+    lease = held(leases := Leases(2.4))
+    leases.not_extended(lease, 0.0)
+    assert lease.renew_at == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(("again", "lost"), [(False, True), (True, False)])

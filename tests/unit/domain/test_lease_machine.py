@@ -160,11 +160,6 @@ class LeaseMachine(RuleBasedStateMachine):
             assert lease.renewable is not (known.lost or lease.released or bool(known.calls))
             assert lease.is_valid(self.now) is (not known.lost and self.now < lease.deadline)
 
-    @invariant()
-    def the_next_renewal_is_that_of_the_first_that_is_due(self) -> None:
-        times = [known.lease.renew_at for known in self.held.values() if known.lease.renewable]
-        assert self.leases.next_renewal() == (min(times) if times else None)
-
 
 TestLeases = LeaseMachine.TestCase
 TestLeases.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)

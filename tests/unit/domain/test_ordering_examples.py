@@ -54,8 +54,8 @@ def test_on_a_standard_queue_nobody_waits_for_anybody() -> None:
     assert order.next() is first
     assert order.followers(first) == []
     order.finished([first])
-    assert order.drain() == [second, third]
-    assert order.drain() == []
+    assert order.spare(None) == [second, third]
+    assert order.spare(None) == []
     assert order.next() is None
 
 
@@ -97,7 +97,7 @@ def test_what_was_drained_while_it_backed_off_does_not_start() -> None:
     (first,) = waiting(order, "g1")
     order.next()
     order.retry(first, 5.0)
-    assert order.drain() == [first]
+    assert order.spare(None) == [first]
     order.wake(10.0)
     assert order.next() is None
 
