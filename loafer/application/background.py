@@ -46,7 +46,7 @@ class Background:
         self._tasks.discard(task)
         failed = None if task.cancelled() else task.exception()
         if isinstance(failed, Exception):
-            logger.error("work beside all else broke, and begins again", exc_info=failed)
+            logger.error("moving or giving back messages broke, and is tried again", exc_info=failed)
         if not self.over and (task.cancelled() or failed is not None):
             self.do(work, LOOK if failed is None else min(max(LOOK, 2 * pause), LONGEST_PAUSE))
 

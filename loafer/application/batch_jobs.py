@@ -93,7 +93,7 @@ class BatchJobs:
         try:
             deliveries = await deliver_batch(route, route.call, messages, limit, lane.is_ours)
         except GeneratorExit as error:
-            self.running.heed(error, leases[0])
+            self.running.raise_if_closed(error, leases[0])
             deliveries = [Delivery(route.name, message, Outcome.FAILED, error) for message in messages]
         await wait_for_the_rest()
         if FORKS.depth != depth:

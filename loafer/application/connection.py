@@ -50,13 +50,13 @@ class Connection:
         return self.loop is asyncio.get_running_loop()
 
     def publish(self, message: OutgoingMessage) -> Awaitable[str]:
-        """Send one message and return its id; PublisherError if it was not sent."""
+        """Send one message and return its id; raises as Publisher.publish does."""
         if self.told is None:
             return self._in_its_loop(self.publisher.publish(message))
         return self._publish_told(message, self.told)
 
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
-        """Send many; per message its id, or why it was not sent."""
+        """Send many; per message its id, or why that failed."""
         return await (self._send(messages) if self.told is None else self.told.send(messages, self._send))
 
     async def _publish_told(self, message: OutgoingMessage, told: ToldSends) -> str:

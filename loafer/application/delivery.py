@@ -76,7 +76,8 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
     """Translate a message, give it to the handler, and return what came of it; raises nothing.
 
     After `limit` seconds a coroutine is cancelled, which is an error like any other. A thread cannot be cancelled:
-    it is waited for, and what it comes to counts. What was `translated` before, or is to be awaited, is not again.
+    it is waited for, and what it comes to counts. `translated` is what the translator has answered already, perhaps
+    still to be awaited: then it is not asked again.
     """
     call: Call = route.call  # type: ignore[assignment]  # a batch is delivered in another way
     try:

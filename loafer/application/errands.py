@@ -80,7 +80,7 @@ class Errands:
         try:
             delivery = await deliver(route, message, None, translated)
         except GeneratorExit as error:
-            self.running.heed(error, ticket.lease)
+            self.running.raise_if_closed(error, ticket.lease)
             delivery = Delivery(route.name, message, Outcome.FAILED, error)
         if not self.gave_up(ticket):
             self._end(ticket, now, delivery)

@@ -85,7 +85,7 @@ class Intake:
     def abort(self) -> list[float]:
         """End the running receives too; return until when the source may serve these, and those that others cancelled.
 
-        What that brings becomes visible again when its lease ends.
+        A message that such a receive takes becomes visible again when its lease ends.
         """
         served_until = [*self._cut, *map(self._served_until, self._receiving.values())]
         for poll in self._polls:

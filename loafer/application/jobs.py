@@ -1,4 +1,4 @@
-"""From a received message to its settlement: start it, deliver it, act upon the outcome."""
+"""Starts what may start, in a task or as an errand, and hands on how its handling has ended."""
 
 import asyncio
 import logging
@@ -58,7 +58,7 @@ class Jobs:
     _starting: bool = attrs.field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Give each lane its settlement."""
+        """Make the rooms that jobs need, and give each lane its settlement."""
         self.running = Running(self._unbegun, asyncio.current_task())
         self._context.run(SEE.set, self.running.see_cancelled)
         self._context.run(LIMIT.set, None)  # of a handler that this worker may have been started in, as the next one
@@ -88,8 +88,8 @@ class Jobs:
     def admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
         """Take in what a receive brought, at the time `since` at the earliest, and that is hidden for so many seconds.
 
-        Once loafer stops, it is given back; while a stop has time, that is but for messages at their last receive. What
-        another lane of the same queue holds, or belongs behind in its order, is that lane's.
+        In a stop it is given back, but for messages at their last receive, while there is time for them. A message that
+        another lane of the same queue holds, or whose group it holds, goes to that lane.
         """
         for owner, theirs in lane.owners(messages):
             self._admit(owner, theirs, since, hidden_for)
@@ -192,7 +192,7 @@ class Jobs:
 
                 delivery = await deliver_to_one(route, route.branching, message, limit)
         except GeneratorExit as error:
-            self.running.heed(error, lease)
+            self.running.raise_if_closed(error, lease)
             delivery = Delivery(route.name, message, Outcome.FAILED, error)
         if delivery.error is not None:
             await wait_for_the_rest()

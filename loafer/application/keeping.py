@@ -49,7 +49,7 @@ class Keeping:
     _background: Background = attrs.field(factory=Background, init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Have the way to the dead-letter queue, and for messages that others wait for one of their own."""
+        """Make what moves messages, and what keeps the heads of groups."""
         self._redrive = Redrive(self.lane, self.stop)
         self._heads = Heads(self.lane, self.stop, self.settling, self.start, self._background)
 

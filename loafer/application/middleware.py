@@ -44,7 +44,7 @@ class Chain:
         Raises:
             NotCalledOn: one of them returned and had not called on, whatever the others made of that.
             NotStarted: the handler could not start when it was called last, whatever they made of that.
-            NotDone: they raised something of a handler that was cut short, or that one of them was to call and did not.
+            NotDone: they raised an error, and the handler was cut short, or one of them did not call on as far as it.
 
         """
         walk = Walk(handle)

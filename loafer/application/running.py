@@ -117,11 +117,11 @@ class Running:
     def _tickets(self, lane: Lane) -> list[Ticket]:
         return [ticket for other, _, _, ticket in list(self._tasks.values()) if other is lane and ticket is not None]
 
-    def heed(self, error: GeneratorExit, lease: Lease) -> None:
-        """Raise what comes out of what the task of a message awaits, unless the task is taking a step and goes on.
+    def raise_if_closed(self, error: GeneratorExit, lease: Lease) -> None:
+        """Raise a GeneratorExit again where the task of a message is closed from elsewhere.
 
-        Then that was raised in another task: asyncio closes what waits for it, and raises it here. Who closes this task
-        itself, as Python does with those of an event loop that is gone, does it from elsewhere.
+        So Python does with the tasks of an event loop that is gone. Where the task itself takes a step, the error is
+        that of another task that it waits for, and it goes on.
         """
         try:
             task = asyncio.current_task()

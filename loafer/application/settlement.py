@@ -102,8 +102,8 @@ class Settlement:
     def finished(self, leases: Sequence[Lease], *, confirmed: bool) -> None:
         """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed.
 
-        What waited for one that is given back is given back behind it, unless the one given back had its last
-        receive: whatever came since then shows that its source has moved it, also where it takes it back no more.
+        What waits for a message that is given back is given back behind it. Not where that one had its last receive:
+        that something came behind it shows that its source has moved it, whether or not it confirmed the release.
         """
         if not confirmed:
             self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)
@@ -120,8 +120,9 @@ class Settlement:
     def sorted_out(self, leases: Sequence[Lease], messages: Sequence[Message]) -> Sequence[Lease]:
         """Return which leases on messages that came together may wait for their start; the others are given back.
 
-        A message without runs left is given back until its source has moved it: each receive brings that nearer. Of the
-        messages some may be held already: what came behind one of these that is to come alone is given back, too.
+        A message without runs left is given back until its source has moved it: each receive brings that nearer.
+        `messages` has those too that are held already: what came behind one of them that is to come alone is given back
+        as well.
         """
         now = self.lane.clock()
         if not self.lane.singles.any(now):

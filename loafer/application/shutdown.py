@@ -18,16 +18,25 @@ from loafer.ports.consumer import Consumer
 logger = logging.getLogger(__name__)
 
 SETTLED = 5.25
+"""Seconds on top of the grace period by which all is settled; the next five are parts of these."""
+
 CANCELLING = 2.0
+"""Seconds in which cancelled handlers are to end."""
+
 AGAIN = 0.25
+"""Seconds that are left of these where they are cancelled once more: in a clean-up, or after a function."""
+
 ARRIVING = 0.5
+"""Seconds for the answers of receives whose wait time is over."""
+
 ABORTING = 0.5
+"""Seconds for aborted receives to end."""
+
 FLUSHING = 2.0
+"""Seconds for what is left to be settled, in any case."""
+
 CLOSING = 0.5
-"""Seconds on top of the grace period: until all is settled; of these, for cancelled handlers to end, of which these are
-left where they are cancelled once more, in a clean-up or after a function that took the first time; for the answers of
-receives whose wait time is over, for aborted receives to end, and, in any case, for what is left to be settled. And
-after these, for connections to be closed."""
+"""Seconds after all of these for connections to be closed."""
 
 
 ROUNDS_ANEW = 2
@@ -192,7 +201,7 @@ class Shutdown:
         if any(intake.expects_answer(self.clock()) for intake in intakes):
             await within(ARRIVING, _ended(intakes), self.stop.hurried)
         aborted = sum(intake.open_polls for intake in intakes)
-        served_until = [until for intake in intakes for until in intake.abort()]
+        served_until = [at for intake in intakes for at in intake.abort()]
         await within(ABORTING, _ended(intakes))
         for intake in intakes:
             self.jobs.open_gate(intake.lane, max(served_until, default=-math.inf))

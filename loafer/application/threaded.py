@@ -112,7 +112,7 @@ class ThreadCall:
         returned: What it returned.
         error: What it raised.
         ticket: The message that it handles, if that may have to wait for its thread; None: it is started in any case.
-        withdrawn: Whether the pool was closed before it started: it never runs.
+        withdrawn: Whether it was kept from its start: it was cancelled, taken out of its line, or its pool was closed.
 
     """
 

@@ -25,7 +25,7 @@ class Ticket:
         began: When its function began; None: it has not. Written by its thread, as what follows.
         seconds: For how long it had the thread.
         over: Whether it has ended.
-        late: Whether its lease had ended when it was its ticket: it is not started.
+        late: Whether its lease had ended when its turn came: it is not started.
         void: Whether it was taken out of the line again.
 
     """

@@ -47,7 +47,7 @@ class Walk:
         not_started: Why it did not run when it was called last, for there was no thread; None: it did.
         cut: What has ended it in the middle when it ended last, a cancellation or the program's end; None: nothing has,
             or it has ended well before.
-        not_called: Which middleware did not call on, as a sentence; empty where none did that.
+        not_called: Which middleware did not call on, as a sentence; empty while all have called on.
 
     """
 
@@ -143,6 +143,13 @@ class Walk:
             raise cut if issubclass(type(cut), FATAL) else asyncio.CancelledError
 
     async def _ended(self, *, cancel: bool = False) -> None:
+        """Wait until nothing of it runs; with `cancel`, cancel that.
+
+        Raises:
+            CancelledError: the wait was cancelled, and what ran with it.
+            NotStarted: the handler could not start when it was called last.
+
+        """
         cancelled: asyncio.CancelledError | None = None
         while self._tasks:
             if cancel or cancelled is not None:
@@ -176,9 +183,10 @@ class Walk:
         """Tell whether what a task has raised was raised nowhere else: it goes on, or no traceback leads beyond it.
 
         asyncio itself looks at what tasks have raised, as `gather` does once nobody waits for it, and tells nobody. Who
-        cancels a task knows that it did nothing, which is well only where another run was. Where its coroutine is none
-        of Python's own, as in a compiled module, nobody can tell, and none has heard of it; nor where another walk has
-        raised the same object since, as all do that wait for one future: a traceback leads through the last alone.
+        cancels a task knows that it did nothing: that is well only if the handler has returned in another run. Where
+        its coroutine is none of Python's own, as in a compiled module, nobody can tell, and none has heard of it; nor
+        where another walk has raised the same object since, as all do that wait for one future: a traceback leads
+        through the last alone.
         """
         if task is None or not task.done():
             return True

@@ -32,7 +32,8 @@ class Lease:
         failures: How often settling it has failed.
         extending: True while an extension is under way; a release waits for it, for the last call wins.
         settling: True once it is to be acknowledged: an extension that is refused then crossed the deletion.
-        moving: True while it is moved to a dead-letter queue, which deletes it here.
+        moving: True while it is moved to a dead-letter queue, and once its copy is there: a refused extension may have
+            crossed its deletion.
         crossed: True if an extension was refused meanwhile: it may have crossed the deletion, or the lease is lost.
         kept_for: Why its last run keeps it, in a word; empty where it does not.
         no_attempt: True once what came of it was seen to count as none.
@@ -138,8 +139,8 @@ class Leases:
     def take(self, messages: Sequence[Message], since: float, hidden_for: float = math.inf) -> list[Lease]:
         """Hold messages received at the time `since`, and return the new leases.
 
-        What is held already only takes the newer receipt over. They are hidden for `hidden_for` seconds, where another
-        one has received them for less than ours.
+        What is held already only takes the newer receipt over. They are ours for `hidden_for` seconds only, where their
+        receive asked for less than the visibility timeout of now.
         """
         lasts = min(self.visibility_timeout, hidden_for)
         deadline, renew_at = since + lasts, since + lasts / 3

@@ -30,7 +30,8 @@ class Retry:
 
     Attributes:
         delay: Seconds until it comes back, 0 to 43200.
-        first: Seconds after the first attempt; they double with each attempt, and each is a random part of that.
+        first: Seconds after the first attempt at most; this bound doubles with each attempt, and the delay is a random
+            part of it.
         longest: Seconds that they do not exceed.
         dead_letter_after: Attempts after which it is moved to the queue's dead-letter queue; None: as the queue says.
 

@@ -24,13 +24,13 @@ class Publisher(ABC):
         """Send one message and return its id; nobody has looked before whether it is within the destination's limits.
 
         Raises:
-            PublisherError: it was not sent; one sentence says why.
+            PublisherError: it failed, and was not sent unless the answer alone was lost; one sentence says why.
 
         """
 
     @abstractmethod
     async def publish_batch(self, messages: Sequence[OutgoingMessage]) -> Sequence[str | Failure]:
-        """Send many, split as the destination demands; per message its id, or why it was not sent.
+        """Send many, split as the destination demands; per message its id, or why that failed.
 
         Where messages are ordered, none of a group is sent after one of it has failed: what failed, and what was not
         sent for it, may be sent again as it is, in its order.

@@ -229,11 +229,11 @@ async def test_a_task_that_is_closed_from_elsewhere_settles_nothing() -> None:
     running = Running(unbegun=lambda *_: None)
     lease, other = (Lease(Message(name, "{}", "receipt"), 0, 0, 0) for name in "ab")
     with pytest.raises(GeneratorExit):
-        running.heed(GeneratorExit(), lease)
+        running.raise_if_closed(GeneratorExit(), lease)
     with pytest.raises(GeneratorExit):
-        await asyncio.to_thread(running.heed, GeneratorExit(), lease)
+        await asyncio.to_thread(running.raise_if_closed, GeneratorExit(), lease)
     task = cast("asyncio.Task[None]", asyncio.current_task())
     running.add(task, (cast("Any", None), (lease,), 0.0), None, copy_context())
-    running.heed(GeneratorExit(), lease)
+    running.raise_if_closed(GeneratorExit(), lease)
     with pytest.raises(GeneratorExit):
-        running.heed(GeneratorExit(), other)
+        running.raise_if_closed(GeneratorExit(), other)
