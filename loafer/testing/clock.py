@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import math
-import selectors
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future as ThreadFuture
@@ -16,49 +15,10 @@ from typing import Any, TypeVar, TypeVarTuple
 from loafer.application.pool import ThreadPool
 from loafer.application.threaded import Answers, ThreadCall
 from loafer.testing.patience import wait_for_its_end
+from loafer.testing.selector import VirtualSelector
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
-
-TURN = 1e-9
-"""Seconds that each turn of the loop takes: time never stands quite still, as it never does outside."""
-
-COLLECT_EVERY = 1_000
-"""Turns of the loop between two collections of garbage."""
-
-
-class VirtualSelector(selectors.DefaultSelector):
-    """Advances the time instead of waiting; while a thread of a pool works, the time stands still."""
-
-    def __init__(self) -> None:
-        """Begin at 0."""
-        super().__init__()
-        self.now = 0.0
-        self.turns = 0
-        self.working: set[object] = set()
-        self.answers: set[Answers] = set()
-        self.waits_for_threads = True
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Return what is ready, after no time at all.
-
-        Raises:
-            RuntimeError: nothing is ready, no timer runs and no thread works.
-
-        """
-        self.now += TURN
-        self.turns += 1
-        if self.turns % COLLECT_EVERY == 0:
-            gc.collect(0)
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        if self.waits_for_threads and (self.working or any(answers.awaited for answers in self.answers)):
-            return super().select(1)
-        if timeout is None:
-            raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")
-        self.now += timeout
-        return []
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -132,9 +92,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 try:
                     callback(future)
                 finally:
-                    self.call_soon_threadsafe(self.virtual.working.discard, told)
+                    self.call_soon_threadsafe(self.virtual.working.pop, told)
 
-            self.virtual.working.add(told)
+            self.virtual.working[told] = future
             add(told)
 
         future.add_done_callback = add_awaited  # type: ignore[method-assign,assignment]
@@ -154,11 +114,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, *timeout: float | None) -> None:
         """Wait for the threads of `asyncio.to_thread`, while the time stands still."""
-        self.virtual.working.add(self)
+        self.virtual.working[self] = self
         try:
             await super().shutdown_default_executor(*timeout)
         finally:
-            self.virtual.working.discard(self)
+            del self.virtual.working[self]
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """How long a thread's work is waited for where it begins, so that threads end in the same order each time."""
 
+import sys
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -18,6 +20,19 @@ LOOKS = 10
 
 LONGEST = 10.0
 """Real seconds after which even one that computes is not waited for any more: it may wait for another that way."""
+
+
+_WAITS = {Future.result.__code__, Future.exception.__code__}
+"""What a thread is in while it waits for a coroutine that it has given to an event loop."""
+
+
+def waiting_for_others() -> int:
+    """Count the threads that wait for something that is done elsewhere, as for a coroutine on an event loop."""
+    found = 0
+    for frame in sys._current_frames().values():  # noqa: SLF001 - the documented way to other threads' stacks
+        above = frame.f_back
+        found += frame.f_code in _WAITS or (above is not None and above.f_code in _WAITS)
+    return found
 
 
 def wait_for_its_end(ended: Callable[[float], bool], threads: Iterable[Thread]) -> None:

@@ -47,6 +47,28 @@ def test_the_time_stands_still_while_a_thread_works() -> None:
     assert run(work()) < 0.001
 
 
+@pytest.mark.parametrize("kind", ["a pool of ours", "to_thread"])
+def test_the_time_goes_on_while_a_thread_waits_for_a_coroutine_of_the_event_loop(kind: str) -> None:
+    async def later() -> str:
+        await asyncio.sleep(60)
+        return "done"
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        def function(*_: object) -> None:
+            results.append(asyncio.run_coroutine_threadsafe(later(), loop).result())
+
+        with ThreadPool(1) as pool:
+            ours = kind == "a pool of ours"
+            await (ThreadHandler(function, pool)(None) if ours else asyncio.to_thread(function))
+        results.append(loop.time())
+
+    results: list[object] = []
+    run(scenario())
+    assert results == ["done", pytest.approx(60, abs=0.01)]
+
+
 def test_the_time_stands_still_until_a_thread_has_told_its_end() -> None:
     async def work() -> float:
         with ThreadPoolExecutor(1) as pool:

@@ -1,0 +1,55 @@
+"""What an event loop on virtual time waits by: it advances the time, or waits for threads while that stands still."""
+
+import gc
+import selectors
+from typing import TYPE_CHECKING
+
+from loafer.testing.patience import waiting_for_others
+
+if TYPE_CHECKING:
+    from loafer.application.threaded import Answers
+
+TURN = 1e-9
+"""Seconds that each turn of the loop takes: time never stands quite still, as it never does outside."""
+
+LOOK = 0.05
+"""Real seconds between two looks whether the threads that work wait for the event loop themselves."""
+
+COLLECT_EVERY = 1_000
+"""Turns of the loop between two collections of garbage."""
+
+
+class VirtualSelector(selectors.DefaultSelector):
+    """Advances the time instead of waiting; while a thread of a pool works, and waits for nobody, it stands still."""
+
+    def __init__(self) -> None:
+        """Begin at 0."""
+        super().__init__()
+        self.now = 0.0
+        self.turns = 0
+        self.working: dict[object, object] = {}
+        """Who is still to be told of an end, and the end of what."""
+        self.answers: set[Answers] = set()
+        self.waits_for_threads = True
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready, after no time at all.
+
+        Raises:
+            RuntimeError: nothing is ready, no timer runs and no thread works.
+
+        """
+        self.now += TURN
+        self.turns += 1
+        if self.turns % COLLECT_EVERY == 0:
+            gc.collect(0)
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        busy = len(set(self.working.values())) + sum(answers.awaited for answers in self.answers)
+        if self.waits_for_threads and busy and (timeout is None or waiting_for_others() < busy):
+            return super().select(LOOK)
+        if timeout is None:
+            raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")
+        self.now += timeout
+        return []
