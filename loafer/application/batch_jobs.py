@@ -52,8 +52,10 @@ class BatchJobs:
     context: Context
 
     def start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
-        """Start one job with many messages, but for those whose leases have ended."""
+        """Start one job with many messages, but for those whose leases have ended, and those that were done before."""
         valid = self._valid(lane, leases, now)
+        if lane.undeleted:
+            valid = self.settlements[lane].undone(valid, now)
         if not valid:
             self.slots.free(lane)
             return

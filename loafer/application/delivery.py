@@ -196,8 +196,8 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
         await handle(*given)
         return
     text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
-    threaded = pool_of(handle) is not None
-    scope = Limit(limit, partial(logger.warning, text, message.id, limit)) if threaded else asyncio.timeout(limit)
+    asks = pool_of(handle) is not None or hasattr(handle, "chain")  # middleware: nothing begins once the time is over
+    scope = Limit(limit, partial(logger.warning, text, message.id, limit)) if asks else asyncio.timeout(limit)
     try:
         async with scope:
             await handle(*given)

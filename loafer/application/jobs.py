@@ -158,6 +158,9 @@ class Jobs:
         if isinstance(lane.order, BatchOrder):
             self._batches.start_batch(lane, [lease, *lane.order.rest()], now)
             return
+        if lane.undeleted and not self._settlements[lane].undone([lease], now):
+            self.slots.free(lane)
+            return
         context = self._context.copy()
         ticket = None if lane.route.pool is None else self._lines.ticket(lane, lease, now)
         self.running.starting = had = lane, (lease,), now

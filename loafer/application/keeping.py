@@ -79,7 +79,7 @@ class Keeping:
         elif self._heads.is_to_move(order, lease):
             self._move(lease, delay, error)
         else:
-            self._heads.keep(order, lease, delay, now)
+            self._heads.keep(order, lease, 0 if cut else delay, now)
 
     def _is_cut(self, error: BaseException | None) -> bool:
         """Tell whether a stop has cancelled a handler."""

@@ -21,6 +21,7 @@ from loafer.domain.message import Message
 from loafer.domain.ordering import ArrivalOrder, GroupOrder
 from loafer.domain.retry import Retry
 from loafer.domain.singles import Singles
+from loafer.domain.undeleted import Undeleted
 from loafer.ports.consumer import Consumer, SourceInfo
 from loafer.ports.observer import Cause, Observer, Operation
 
@@ -64,6 +65,7 @@ class Lane:
     """What names its queue, however its route does."""
     order: ArrivalOrder | GroupOrder | BatchOrder = attrs.field(init=False)
     singles: Singles = attrs.field(factory=Singles, init=False)
+    undeleted: Undeleted = attrs.field(factory=Undeleted, init=False)
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     wide_polls: int = attrs.field(default=0, init=False)
     answered: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -110,7 +112,7 @@ class Lane:
             self.place = info.place
             peers = self.by_place.setdefault(info.place, [])
             peers.append(self)
-            self.singles = peers[0].singles
+            self.singles, self.undeleted = peers[0].singles, peers[0].undeleted
         self.leases = Leases(info.visibility_timeout)
         if info.ordered:
             self.order = GroupOrder()

@@ -102,7 +102,7 @@ class Limit:
 
 
 LIMIT: "ContextVar[Limit | None]" = ContextVar("loafer_limit", default=None)
-"""That of the handler which runs in this context; None: it has none, or no function of it runs in a thread."""
+"""That of the handler which runs in this context; None: it has none, or is a coroutine without middleware."""
 
 
 def took_longer(seconds: float) -> str:

@@ -67,7 +67,7 @@ class Redrive:
             if failure is OVER:
                 return _over(lease)
             if failure is None or failure.copied:
-                self._moved(lease)
+                self._moved(lease, unanswered=tries)
                 return Moved(failure is None and lease.message is message)  # or else it was delivered anew meanwhile
             if copy is not None and not failure.retryable:
                 copy = None  # the queue may take it as it is
@@ -80,10 +80,12 @@ class Redrive:
             longest = LONGEST_IN_A_STOP if stopping else LONGEST_WAIT
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=longest, jitter=random.random()))
 
-    def _moved(self, lease: Lease) -> None:
-        text = "message %s: moved to the dead-letter queue at attempt %d, run %d since its last receive"
+    def _moved(self, lease: Lease, *, unanswered: int) -> None:
+        text = "message %s: moved to the dead-letter queue at attempt %d, run %d since its last receive%s"
         message, attempts = lease.message, lease.attempts
-        logger.warning(text, message.id, attempts, attempts - message.receive_count + 1)
+        copies = f"; its copy may be there {unanswered + 1} times, for the first answers may have been lost"
+        more = copies if unanswered and not self.lane.info.ordered else ""
+        logger.warning(text, message.id, attempts, attempts - message.receive_count + 1, more)
         self.lane.counts["dead_lettered"] += 1
         self.lane.settled([lease.message], Operation.DEAD_LETTER)
 

@@ -17,6 +17,7 @@ from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
+from loafer.domain.ordering import GroupOrder
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied
 from loafer.ports.observer import Cause, Operation
@@ -24,6 +25,9 @@ from loafer.ports.observer import Cause, Operation
 logger = logging.getLogger(__name__)
 
 UNRUN = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
+
+DELETED_LATE = 5 * 60.0
+"""Seconds after the end of its lease in which it is tried to delete what is done."""
 
 EXTENSION_CHECK = 0.01
 """Seconds between two looks whether an extension that is under way has ended."""
@@ -57,7 +61,7 @@ class Settlement:
 
     def __attrs_post_init__(self) -> None:
         """Make an outbox for each kind of batch."""
-        self._acknowledged = self._outbox(Operation.ACKNOWLEDGE, self._acknowledge)
+        self._acknowledged = self._outbox(Operation.ACKNOWLEDGE, self._acknowledge, self._may_delete_late)
         self._released = self._outbox(Operation.RELEASE, self._release)
         self._keeping = Keeping(self.lane, self.stop, self, self.start, self.explain)
         self._denial = Denial(self.lane, self.slots, self.stop, self.start)
@@ -68,6 +72,16 @@ class Settlement:
         for lease in leases:
             lease.settling = True
         self._acknowledged.put(leases, now)
+
+    def undone(self, leases: Sequence[Lease], now: float) -> Sequence[Lease]:
+        """Return which messages are to be handled; those that were done before and not deleted are deleted now."""
+        done = [lease for lease in leases if self.lane.undeleted.knows(lease.message)]
+        if not done:
+            return leases
+        for lease in done:
+            logger.info("message %s: deleted and not run again: it was done before", lease.message.id)
+        self.acknowledge(done, now)
+        return [lease for lease in leases if lease not in done]
 
     def keep(
         self, lease: Lease, outcome: Outcome, error: BaseException | None, now: float, retry: Retry | None = None
@@ -106,7 +120,10 @@ class Settlement:
         that something came behind it shows that its source has moved it, whether or not it confirmed the release.
         """
         if not confirmed:
-            self.lane.comes_back([lease for lease in leases if lease.settling], Cause.DELETE_FAILED)
+            done = [lease for lease in leases if lease.settling]
+            self.lane.comes_back(done, Cause.DELETE_FAILED)
+            for lease in done:
+                self.lane.undeleted.add(lease.message)
         last = self.lane.info.max_receive_count
         for lease in leases:
             stays = not lease.is_last_receive(last) if lease.released else not confirmed
@@ -150,8 +167,22 @@ class Settlement:
         lease.release_delay = max(0.0, min(delay, lease.ends_at - now))  # SQS refuses more
         self._released.put([lease], now)
 
-    def _outbox(self, operation: Operation, send: Callable[[Sequence[Lease]], Awaitable[Results]]) -> Outbox:
-        return Outbox(operation, self.lane, send, self.finished, self._others_may_join)
+    def _outbox(
+        self,
+        operation: Operation,
+        send: Callable[[Sequence[Lease]], Awaitable[Results]],
+        tries_on: Callable[[Lease], bool] = lambda _: False,
+    ) -> Outbox:
+        return Outbox(operation, self.lane, send, self.finished, self._others_may_join, tries_on)
+
+    def _may_delete_late(self, lease: Lease) -> bool:
+        """Tell whether a message that is done may be deleted though its lease has ended.
+
+        A standard queue takes its receipt until somebody else has received it; on a FIFO queue others wait behind it.
+        """
+        if lease.lost or self.stop.requested.is_set() or isinstance(self.lane.order, GroupOrder):
+            return False
+        return self.lane.clock() < lease.deadline + DELETED_LATE
 
     def _others_may_join(self) -> bool:
         return self.slots.is_running(self.lane) or self.lane.order.startable > 0
@@ -173,15 +204,18 @@ class Settlement:
             result, message = results[index], leases[index].message
             if result is None or not result.retryable:
                 self.lane.counts["stale"] += 1
+                self.lane.undeleted.add(message)  # whatever was answered: an outdated receipt may delete nothing
                 refused = " and refused" * (result is not None)
                 logger.warning("message %s: stale: acknowledged%s after its lease had ended", message.id, refused)
         return results
 
     def _look_for_end(self, leases: Sequence[Lease]) -> None:
-        """See whether leases of messages have ended that could not be deleted: nobody tries that any more."""
+        """See whether leases of messages have ended that could not be deleted: others may have them."""
         now = self.lane.clock()
-        if not all(lease.is_valid(now) for lease in leases):
-            self._denial.in_vain(leases[0].message)
+        ended = [lease.message for lease in leases if not lease.is_valid(now)]
+        new = [message for message in ended if self.lane.undeleted.add(message)]
+        if new:
+            self._denial.in_vain(new[0])
 
     async def _release(self, leases: Sequence[Lease]) -> Results:
         while any(lease.extending for lease in leases):  # noqa: ASYNC110 - the extension ends on another thread

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import attrs
 
+from loafer.application.limit import LIMIT
 from loafer.application.raised import FATAL, NotStarted, traceback_of
 from loafer.application.tasks import is_stopped
 
@@ -72,11 +73,15 @@ class Walk:
 
         Raises:
             CancelledError: a stop has cancelled the walk: no handler starts any more.
+            HandlerTimeout: its time is over, as above.
 
         """
         if self._own is not None and is_stopped(self._own):
             await asyncio.sleep(0)  # or who calls again and again would never let go of the event loop
             raise asyncio.CancelledError
+        limit = LIMIT.get()
+        if limit is not None:
+            limit.go_on()
         self.begun, self.not_started, self.cut = True, None, None
         before = list(self._errors)
         try:

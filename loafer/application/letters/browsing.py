@@ -131,6 +131,16 @@ class Browsing:
         """How many are hidden by this look."""
         return len(self._held)
 
+    async def unseen(self, total: int) -> int:
+        """Count roughly what is on the queue, of `total` at first, and did not come: somebody else hides it.
+
+        On a FIFO queue nobody can tell as long as this look hides messages: others may be behind these.
+        """
+        if self.seen >= total:
+            return 0
+        state = await self.inspector.look()
+        return 0 if state.ordered and self._held else max(0, state.total - len(self._held))
+
     async def give_back(self) -> None:
         """Make everything visible that is held; what that fails for is counted, and raised it is not."""
         held = [hold.message for hold in self._held.values() if self.clock() < hold.until]

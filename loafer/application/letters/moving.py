@@ -98,6 +98,7 @@ class Moving:
                 self.done.stopped = "it was stopped"
             if self.done.stopped is None:
                 await self._miss()
+                self.done.hidden = max(0, await self.look.unseen(total) - len(self.done.unseen))
         finally:
             self.done.kept += self._due
         return self.done

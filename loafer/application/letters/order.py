@@ -37,6 +37,7 @@ class Moved:
         unsure: The ids of those of which nobody knows whether they were sent.
         refused: Why messages were not taken, by id.
         unseen: The ids of those that were begun before, and did not show themselves: somebody hides them still.
+        hidden: About how many more somebody hides.
         waiting: How many were left because of another one of their group, or because their time was over.
         stopped: Why it ended before all was done; None: it did not.
 
@@ -49,10 +50,12 @@ class Moved:
     unsure: list[str] = attrs.field(factory=list)
     refused: dict[str, str] = attrs.field(factory=dict)
     unseen: list[str] = attrs.field(factory=list)
+    hidden: int = 0
     waiting: int = 0
     stopped: str | None = None
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to be done."""
-        return not (self.kept or self.unsure or self.refused or self.unseen or self.waiting or self.stopped)
+        left = self.kept or self.unsure or self.refused or self.unseen or self.hidden or self.waiting
+        return not (left or self.stopped)

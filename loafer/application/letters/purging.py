@@ -21,6 +21,7 @@ class Purged:
         wanted: How many were to be deleted.
         deleted: How many are gone.
         left: The ids of those that could not be deleted.
+        hidden: About how many more somebody hides.
         stopped: Whether somebody has asked for the end before it.
 
     """
@@ -28,12 +29,13 @@ class Purged:
     wanted: int = 0
     deleted: int = 0
     left: list[str] = attrs.field(factory=list)
+    hidden: int = 0
     stopped: bool = False
 
     @property
     def complete(self) -> bool:
         """Whether nothing is left to be done."""
-        return not (self.left or self.stopped)
+        return not (self.left or self.hidden or self.stopped)
 
 
 @attrs.define(eq=False)
@@ -63,6 +65,7 @@ class Purging:
             OSError: what is to be deleted cannot be kept; nothing more was deleted.
 
         """
+        total = (await self.look.inspector.look()).total
         async for letters in self.look:
             wanted = [letter for letter in letters if self.wanted(letter)]
             mine = [letter for letter in wanted if self.look.is_valid(letter.message)]
@@ -73,6 +76,8 @@ class Purging:
                 await self._delete([letter.message for letter in mine])
             self.told(self.done)
         self.done.stopped = self.look.stopped()
+        if not self.done.stopped:
+            self.done.hidden = await self.look.unseen(total)
         return self.done
 
     async def _delete(self, messages: Sequence[Message]) -> None:

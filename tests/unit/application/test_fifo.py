@@ -410,6 +410,19 @@ async def test_in_a_stop_a_head_that_somebody_else_cancelled_goes_before_what_is
     assert len(source) == 0
 
 
+async def test_a_head_with_followers_that_is_cancelled_with_all_tasks_is_given_back_at_once_with_them() -> None:
+    source = fifo("a1", "a2", "b1", visibility_timeout=900)
+    async with World(source, lambda _: asyncio.sleep(60)) as world:
+        await asyncio.sleep(1)
+        current = asyncio.current_task()
+        for task in asyncio.all_tasks() - {current}:
+            task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await world.ended()
+        await asyncio.sleep(10)
+        assert len(source.visible) == 3
+
+
 @pytest.mark.parametrize("limit", [None, 99])
 async def test_a_head_without_runs_left_runs_again_once_its_source_grants_more(limit: int | None) -> None:
     handler = Handler(a1=5)
@@ -462,7 +475,7 @@ async def test_a_head_that_waits_for_its_next_run_waits_for_it_over_restarts(del
     assert runs[1:] == [pytest.approx(delay or 100, abs=0.1)]
 
 
-async def test_followers_of_a_head_that_could_not_be_deleted_are_given_back(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_head_that_could_not_be_deleted_comes_again_with_its_followers_and_does_not_run_again() -> None:
     handler = Handler()
     source = fifo("a1", "a2", visibility_timeout=6)
     gone = Failure("the receipt is no longer valid", retryable=False)
@@ -471,7 +484,8 @@ async def test_followers_of_a_head_that_could_not_be_deleted_are_given_back(capl
         await asyncio.sleep(1)
         assert handler.ran == ["a1"]
         await asyncio.sleep(8)
-    assert handler.ran == ["a1", "a1", "a2"]
+        assert len(source) == 0
+    assert handler.ran == ["a1", "a2"]
 
 
 async def test_messages_without_a_group_are_groups_of_their_own() -> None:

@@ -42,6 +42,7 @@ class Scripted(Inspector):
     releases: list[list[Failure | None]] = attrs.field(factory=list)
     extends: list[list[Failure | None]] = attrs.field(factory=list)
     totals: list[int] = attrs.field(factory=list)
+    ordered: bool = False
     calls: list[tuple[str, Any]] = attrs.field(factory=list)
     sent: list[OutgoingMessage] = attrs.field(factory=list)
     times: list[float] = attrs.field(factory=list)
@@ -51,7 +52,7 @@ class Scripted(Inspector):
 
     async def look(self) -> QueueState:
         self.calls.append(("look", now()))
-        return QueueState("dead", "dead", visible=self.totals.pop(0) if self.totals else 0)
+        return QueueState("dead", "dead", self.ordered, visible=self.totals.pop(0) if self.totals else 0)
 
     async def sources(self) -> Sequence[str]:
         return []
@@ -477,6 +478,28 @@ async def test_what_was_begun_before_and_does_not_come_though_more_is_there_is_t
     journal = MemoryJournal({name: Noted(step, 0.0, "copy") for name, step in steps.items()})
     moved = await moving(Scripted(totals=[0, total]), Scripted(), journal, unsure=unsure).run()
     assert moved.unseen == unseen
+
+
+@pytest.mark.parametrize(
+    ("totals", "ordered", "wanted", "hidden"),
+    [
+        ([12, 10], False, True, 10),
+        ([12, 0], False, True, 0),  # it is gone meanwhile
+        ([2, 10], False, True, 0),  # these are new
+        ([12, 12], False, False, 10),  # two were seen, and are to stay
+        ([12, 10], True, True, 10),
+        ([12, 12], True, False, 0),  # they may be behind the two
+    ],
+)
+async def test_what_a_queue_has_and_does_not_show_is_told_and_not_taken_for_done(
+    totals: list[int], ordered: bool, wanted: bool, hidden: int
+) -> None:
+    inspector = Scripted([letters(2)], totals=[*totals], ordered=ordered)
+    moved = await moving(inspector, Scripted(), MemoryJournal(), wanted=lambda _: wanted).run()
+    assert (moved.hidden, moved.complete) == (hidden, not hidden)
+    inspector = Scripted([letters(2)], totals=[*totals], ordered=ordered)
+    purged = await Purging(Browsing(inspector, 60, now), lambda _: wanted, lambda _: None).run()
+    assert (purged.hidden, purged.complete) == (hidden, not hidden)
 
 
 async def test_what_was_sent_before_and_is_gone_is_noted_as_deleted() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from test_dead_letter_after import AGAIN, NEVER, with_letters
 from test_fifo import Handler, fifo
-from world import Faults, FlakyConsumer, World, now, queue
+from world import Faults, FlakyConsumer, NoAnswer, World, now, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.heartbeat import Heartbeat
@@ -113,6 +113,18 @@ async def test_a_message_that_is_moved_is_told_with_its_attempts(caplog: pytest.
     await World(with_letters("one"), fail, options).run_for(5)
     assert said(caplog, "keeping", "redrive") == [
         (WARNING, "message orders-1: moved to the dead-letter queue at attempt 3, run 1 since its last receive"),
+    ]
+
+
+async def test_a_copy_that_may_be_there_more_than_once_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    options, faults = Options(retry_delay=Retry(dead_letter_after=1)), Faults(dead_lettering=[NoAnswer("lost")] * 2)
+    await World(with_letters("one"), fail, options, faults).run_for(5)
+    told = "its copy may be there 3 times, for the first answers may have been lost"
+    assert said(caplog, "redrive") == [
+        (
+            WARNING,
+            f"message orders-1: moved to the dead-letter queue at attempt 1, run 1 since its last receive; {told}",
+        ),
     ]
 
 

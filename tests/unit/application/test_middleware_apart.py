@@ -16,6 +16,7 @@ from loafer.application.route import Handler
 from loafer.application.walk import TOO_LATE
 from loafer.domain.message import OutgoingMessage
 from loafer.domain.retry import Retry
+from loafer.exceptions import HandlerTimeout
 
 Next = Callable[[], Awaitable[None]]
 Middleware = Callable[[Any, Next], Awaitable[None]]
@@ -631,3 +632,21 @@ async def test_middleware_that_calls_on_again_and_again_in_a_stop_lets_the_event
 
     await world(handle, never_gives_up, name=name, grace_period=1).run_for(1)
     assert len(tries) < 10
+
+
+@names
+async def test_a_coroutine_is_not_called_by_middleware_that_swallows_the_end_of_its_time(name: str) -> None:
+    runs: list[str] = []
+
+    async def handle(content: str) -> None:
+        runs.append(content)
+
+    async def swallows(_: object, call_next: Next) -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await call_next()
+
+    made = world(handle, swallows, name=name, handler_timeout=1)
+    async with made:
+        await asyncio.sleep(1.5)
+        assert (runs, type(made.deliveries[0].error)) == ([], HandlerTimeout)

@@ -14,7 +14,9 @@ from world import Faults, FlakyConsumer, World, now, queue
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.delivery import Delivery
 from loafer.application.options import Options
+from loafer.application.route import BatchCall
 from loafer.domain.batch import Failure
+from loafer.domain.item import Item
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.limits import LONGEST_LEASE
 from loafer.domain.message import Message, OutgoingMessage
@@ -217,13 +219,77 @@ async def test_every_stale_acknowledgement_is_counted() -> None:
     assert world.dispatcher.counts["stale"] == 2
 
 
-async def test_an_acknowledgement_is_tried_no_longer_than_the_lease_lasts(caplog: pytest.LogCaptureFixture) -> None:
-    faults = Faults(settling=[AGAIN] * 1000, extending=[NEVER] * 1000)
-    world = World(queue("orders", "one", visibility_timeout=6), succeed, faults=faults)
-    async with world:
-        await asyncio.sleep(5)
+@pytest.mark.parametrize(("name", "late"), [("orders", 300), ("orders.fifo", 0)])
+async def test_on_a_standard_queue_what_is_done_is_tried_to_be_deleted_though_its_lease_has_ended(
+    name: str, late: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = queue(name, visibility_timeout=6)
+    source.send(OutgoingMessage("one", group="g" if source.fifo else None))
+    faults = Faults(settling=[AGAIN] * 1000, extending=[AGAIN] * 1000)
+    async with World(source, succeed, faults=faults) as world:
+        await asyncio.sleep(0.5)
+        world.dispatcher.pause(name)  # or it would be received again here, and be ours once more
+        await asyncio.sleep(late + 5)
+        assert (world.dispatcher.held, len(source)) == (1, 1)
+        await asyncio.sleep(10)
+        assert world.dispatcher.held == 0
     assert "not acknowledged and comes back" in caplog.text
-    assert world.dispatcher.held == 0
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_what_was_done_before_an_outage_is_deleted_after_it_and_not_run_again(name: str) -> None:
+    runs: list[str] = []
+
+    async def handle(content: str) -> None:
+        runs.append(content)
+
+    source = queue(name, visibility_timeout=6)
+    for body in "123":
+        source.send(OutgoingMessage(body, group="g" if source.fifo else None))
+    gone = [ConsumerUnavailable("gone")]
+    faults = Faults(receiving=[None, *gone * 6], settling=gone * 12, extending=gone * 100)
+    async with World(source, handle, faults=faults):
+        await asyncio.sleep(60)
+        assert len(source) == 0
+    assert runs == ["1", "2", "3"]
+
+
+async def test_what_was_done_and_deleted_with_an_outdated_receipt_is_not_run_again_where_it_comes_again() -> None:
+    runs: list[str] = []
+
+    async def handle(content: str) -> None:
+        runs.append(content)
+        await asyncio.sleep(5)
+
+    source = queue("orders", "one", visibility_timeout=6)
+    async with World(source, handle, faults=Faults(extending=[NEVER])) as world:
+        await asyncio.sleep(3)
+        [entry] = source._entries.values()
+        source.change_visibility(entry.receipt, 0)
+        [message] = source.receive(1)  # by another worker, which fails
+        await asyncio.sleep(3)
+        assert (world.dispatcher.counts["stale"], len(source)) == (1, 1)
+        source.change_visibility(message.receipt, 0)
+        await asyncio.sleep(10)
+        assert len(source) == 0
+    assert runs == ["one"]
+
+
+async def test_of_a_batch_what_was_done_before_is_deleted_and_the_others_are_handled() -> None:
+    batches: list[list[object]] = []
+
+    async def handle(items: list[Item[Any]]) -> None:
+        batches.append([item.content for item in items])
+
+    source = queue("orders", "1", "2", visibility_timeout=6)
+    world = World(source, handle, faults=Faults(settling=[NEVER]))
+    world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=2, wait=1))]
+    async with world:
+        await asyncio.sleep(3)
+        source.send(OutgoingMessage("3"))
+        await asyncio.sleep(10)
+        assert len(source) == 0
+    assert batches == [["1", "2"], ["3"]]
 
 
 async def test_an_acknowledgement_after_the_lease_was_lost_is_reported_as_stale(

@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 import attrs
@@ -123,7 +124,9 @@ class Simulation:
         """Whether one worker may get a message that another one still runs."""
         return self.plan.workers > 1 and not self.plan.undisturbed
 
-    async def handle(self, content: str) -> None:
+    async def handle(self, done: set[str], content: str) -> None:
+        """Handle a message in a worker by which others are `done` already."""
+        assert content not in done, "what was done ran again in the same worker"
         group, _, number = content.partition(":")
         self.started[group].append(int(number))
         assert self.leases_may_end or not self.running[content], "a message runs twice at once"
@@ -140,7 +143,11 @@ class Simulation:
             await asyncio.sleep(self.chance.random() * self.plan.slowness)
         finally:
             self.running[content] -= 1
-        self.end(content)
+        try:
+            self.end(content)
+        finally:
+            if content not in self.kept:
+                done.add(content)
 
     def count(self) -> None:
         """Remember the most that was held, with and without a seat."""
@@ -259,7 +266,7 @@ class Simulation:
         retry = attrs.evolve(retry_of(plan.retry_delay), dead_letter_after=plan.gives_up_after)
         return World(
             self.queue,
-            self.handle,
+            partial(self.handle, set()),
             Options(plan.max_jobs, plan.prefetch, GRACE, retry, poll_grace=POLL_GRACE),
             faults,
             wait_time=plan.wait_time,

@@ -24,6 +24,9 @@ Tell = Callable[[str], None]
 DONE, FAILED, USAGE, UNFINISHED = 0, 1, 2, 3
 """Exit statuses."""
 
+NOT_SEEN = "not seen: somebody hides them still, as what died does for a minute or so; or they are counted late, or new"
+"""What is said where a queue has more messages than it has shown."""
+
 AGAIN = 5
 """How often a queue that cannot be reached for now is asked."""
 

@@ -18,6 +18,7 @@ from loafer.entrypoints.commands.dlq.locks import held_alone
 from loafer.entrypoints.commands.dlq.looking import (
     DONE,
     FAILED,
+    NOT_SEEN,
     UNFINISHED,
     Stop,
     Talk,
@@ -103,7 +104,10 @@ class Purge:
             self.talk.echo(json.dumps(values))
         else:
             left = f"   {len(purged.left)} NOT DELETED" if purged.left else ""
-            self.talk.echo(f"deleted {purged.deleted}{left}   ({seen})")
+            hidden = f"   ~{purged.hidden} NOT SEEN" if purged.hidden else ""
+            self.talk.echo(f"deleted {purged.deleted}{left}{hidden}   ({seen})")
+            if purged.hidden:
+                self.talk.echo(NOT_SEEN)
             if why is not None or purged.stopped:
                 self.talk.echo(f"stopped: {why or 'it was stopped'}")
             if purged.wanted:

@@ -12,7 +12,7 @@ from loafer.application.letters.order import Moved, Order
 from loafer.entrypoints.commands.dlq.facts import Tried, facts_of
 from loafer.entrypoints.commands.dlq.filters import Filter
 from loafer.entrypoints.commands.dlq.journal import FileJournal, Head
-from loafer.entrypoints.commands.dlq.looking import DONE, FAILED, UNFINISHED, Stop, Talk, looked_at, seen_of
+from loafer.entrypoints.commands.dlq.looking import DONE, FAILED, NOT_SEEN, UNFINISHED, Stop, Talk, looked_at, seen_of
 from loafer.entrypoints.commands.dlq.progress import bar
 from loafer.entrypoints.commands.dlq.stats import incomparable
 from loafer.entrypoints.commands.dlq.ways import Way, Wish
@@ -127,8 +127,8 @@ class Run:
             self.talk.echo("   ".join(_parts(moved, skipped=self.wish.unsure is False)) + f"   ({seen})")
             for reason in sorted(set(moved.refused.values())):
                 self.talk.echo(f"refused: {reason}")
-            if moved.unseen:
-                self.talk.echo("not seen: somebody hides them still; what died hid them for a minute or so")
+            if moved.unseen or moved.hidden:
+                self.talk.echo(NOT_SEEN)
             if moved.stopped:
                 self.talk.echo(f"stopped: {moved.stopped}")
         if complete:
@@ -152,6 +152,8 @@ def _parts(moved: Moved, *, skipped: bool) -> list[str]:
         parts.append(toned(f"{len(moved.refused)} REFUSED ({_some(list(moved.refused))})", "bad"))
     if moved.unseen:
         parts.append(toned(f"{len(moved.unseen)} NOT SEEN ({_some(moved.unseen)})", "doubtful"))
+    if moved.hidden:
+        parts.append(toned(f"~{moved.hidden} MORE NOT SEEN", "doubtful"))
     if moved.waiting:
         parts.append(f"{moved.waiting} not begun")
     return parts
