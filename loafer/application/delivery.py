@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from loafer.application.handled import HANDLED
-from loafer.application.handler import is_awaitable, pool_of
+from loafer.application.handler import is_awaitable, pool_of, see_to
 from loafer.application.limit import Limit, took_longer
 from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, usable
 from loafer.application.route import Call, Handler, Route
@@ -93,7 +93,8 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
     message, content, given = prepared
     try:
         if limit is None:
-            await call.handle(*given)
+            if (returned := await call.handle(*given)) is not None:
+                await see_to(returned)
         else:
             await handle_within(limit, call.handle, given, message)
     except BaseException as error:  # noqa: BLE001 - whatever a handler raises is a value from here on
@@ -193,14 +194,14 @@ async def translated_within(limit: float | None, translating: Awaitable[object])
 async def handle_within(limit: float | None, handle: Handler, given: tuple[object, ...], message: Message) -> None:
     """Await a handler; HandlerTimeout after `limit` seconds, but a thread is waited for."""
     if limit is None:
-        await handle(*given)
+        await see_to(await handle(*given))
         return
     text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
     asks = pool_of(handle) is not None or hasattr(handle, "chain")  # middleware: nothing begins once the time is over
     scope = Limit(limit, partial(logger.warning, text, message.id, limit)) if asks else asyncio.timeout(limit)
     try:
         async with scope:
-            await handle(*given)
+            await see_to(await handle(*given))
     except BaseException as error:
         if scope.expired() and _was_cut_short(error):
             raise HandlerTimeout(took_longer(limit)) from error

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import TypeGuard
 
 import attrs
@@ -10,7 +11,7 @@ import attrs
 from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
 from loafer.application.tasks import STOPPED
-from loafer.application.threaded import ThreadCall
+from loafer.application.threaded import GENERATORS, NEVER_RUNS, ThreadCall
 from loafer.exceptions import HandlerTimeout
 
 
@@ -89,6 +90,19 @@ async def _within(limit: Limit | None, returned: Awaitable[object]) -> object:
             dismiss(returned)
             raise
     return await returned
+
+
+async def see_to(returned: object) -> None:
+    """Await a coroutine that a coroutine handler has returned: it has forgotten to, and nobody else would.
+
+    Raises:
+        TypeError: it has returned a generator.
+
+    """
+    while type(returned) is CoroutineType:
+        returned = await returned
+    if type(returned) in GENERATORS:
+        raise TypeError(NEVER_RUNS)
 
 
 def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from loafer.application.handled import is_ours
-from loafer.application.handler import pool_of
+from loafer.application.handler import pool_of, see_to
 from loafer.application.pool import ThreadPool
 from loafer.application.raised import NotDone, NotOurs
 from loafer.application.route import BatchCall, Call, Surroundings
@@ -107,7 +107,7 @@ class _One:
         """Call the handler; middleware may have waited, or call on again, for longer than the message was ours."""
         if not is_ours(message):
             raise NotOurs
-        await self.call.handle(*given)
+        await see_to(await self.call.handle(*given))
 
 
 @attrs.frozen(eq=False)
@@ -127,7 +127,7 @@ class _Many:
         if not all(is_ours(item.message) for item in items):
             raise NotOurs
         try:
-            await self.call.handle(*given)
+            await see_to(await self.call.handle(*given))
         except (asyncio.CancelledError, GeneratorExit):
             for item in items:
                 if item.outcome is Outcome.REJECTED:

@@ -23,7 +23,7 @@ Translate = Callable[[Message], object]
 """A translator's `translate`, given the whole message; it may return an awaitable of what it translates to."""
 
 Handler = Callable[..., Awaitable[object]]
-"""What is awaited with the content, or with what else it takes; its result is never looked at."""
+"""What is awaited with the content, or with what else it takes; its result says nothing."""
 
 Arguments = Callable[[object, Message], tuple[object, ...]]
 """What a handler is called with, made of the content and the message."""

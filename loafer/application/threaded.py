@@ -13,7 +13,8 @@ import attrs
 from loafer.application.forks import FORKS, leave
 from loafer.application.ticket import Ticket
 
-_GENERATORS = {GeneratorType, AsyncGeneratorType}
+GENERATORS = {GeneratorType, AsyncGeneratorType}
+NEVER_RUNS = "it returned a generator, which would never run; write it without yield"
 
 SOON = 0.001
 """Seconds until an event loop looks by itself what has ended, where functions are quick."""
@@ -136,8 +137,8 @@ class ThreadCall:
                 self.returned = self.ticket.run(self.context, self.function, self.given)
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
             self.error = error
-        if type(self.returned) in _GENERATORS and not inspect.isawaitable(self.returned):
-            self.error = TypeError("it returned a generator, which would never run; write it without yield")
+        if type(self.returned) in GENERATORS and not inspect.isawaitable(self.returned):
+            self.error = TypeError(NEVER_RUNS)
         if FORKS.depth != depth:
             leave(self.error)
         self.ended = True
