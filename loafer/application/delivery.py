@@ -11,7 +11,7 @@ import attrs
 from loafer.application.handled import HANDLED
 from loafer.application.handler import is_awaitable, pool_of, see_to
 from loafer.application.limit import Limit, took_longer
-from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, usable
+from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, decision_in, usable
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
@@ -148,7 +148,7 @@ def handled_badly(route: Route, message: Message, content: object, error: BaseEx
     rejects = route.reject
     if type(error) is NotDone and error.__cause__ is not None:
         error, rejects = error.__cause__, ()
-    error = usable(error)
+    error = usable(decision_in(error))
     return Delivery(route.name, message, _outcome_on(rejects, content, error), error, content)
 
 

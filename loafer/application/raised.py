@@ -3,7 +3,7 @@
 from types import TracebackType
 
 from loafer.domain.retry import asked_delay
-from loafer.exceptions import IgnoreMessage
+from loafer.exceptions import IgnoreMessage, RejectMessage
 
 FATAL = (SystemExit, KeyboardInterrupt)
 """What asks the program to end."""
@@ -43,6 +43,20 @@ def usable(error: BaseException) -> BaseException:
     except BaseException:  # noqa: BLE001 - whatever it is, it is the user's
         return error if issubclass(type(error), FATAL) else _in_place_of(error)
     return error
+
+
+def decision_in(error: BaseException) -> BaseException:
+    """Return the RejectMessage or IgnoreMessage that is all there is in a group of errors; else the error as it is.
+
+    So a handler may decide in a task group, which raises groups.
+    """
+    alone = error
+    while issubclass(type(alone), BaseExceptionGroup):
+        errors = BaseExceptionGroup.exceptions.__get__(alone)
+        if len(errors) > 1:
+            return error
+        alone = errors[0]
+    return alone if issubclass(type(alone), RejectMessage | IgnoreMessage) else error
 
 
 def _in_place_of(error: BaseException) -> Unusable:

@@ -211,6 +211,29 @@ async def test_a_group_of_errors_with_one_that_keeps_its_message_is_not_rejected
     assert len(made.queue) == 1
 
 
+@pytest.mark.parametrize(
+    ("errors", "counted"),
+    [
+        ([RejectMessage("no")], "rejected"),
+        ([ExceptionGroup("inner", [RejectMessage("no")])], "rejected"),
+        ([IgnoreMessage("later", delay=60)], "ignored"),
+        ([RejectMessage("no"), ValueError()], "failed"),
+        ([RejectMessage("no"), RejectMessage("no")], "failed"),
+    ],
+)
+async def test_what_a_handler_decides_in_a_task_group_counts_where_it_is_all_that_the_group_raises(
+    errors: list[Exception], counted: str
+) -> None:
+    async def handle(_: object) -> None:
+        raise ExceptionGroup("a task group", errors)
+
+    made = world(handle)
+    made.dispatcher.routes = [attrs.evolve(made.dispatcher.routes[0], reject=())]
+    await made.run_for(0.5)
+    assert made.dispatcher.counts[counted] == 1
+    assert len(made.queue) == (counted != "rejected")
+
+
 async def test_a_group_of_errors_of_which_none_keeps_its_message_is_rejected_where_its_route_says_so() -> None:
     async def handle(_: object) -> None:
         raise ExceptionGroup("both", [ValueError(), KeyError()])
