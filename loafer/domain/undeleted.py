@@ -28,6 +28,9 @@ class Undeleted:
         return new
 
     def knows(self, message: Message) -> bool:
-        """Tell whether a message is a later delivery of one of them, and not another one that has its id."""
-        receive_count, sent_at = self._done.get(message.id, (None, None))
-        return receive_count is not None and message.receive_count > receive_count and message.sent_at == sent_at
+        """Tell whether a message is a later delivery of one of them, and not another one that has its id.
+
+        Where no source says when a message was sent, nobody can tell.
+        """
+        receive_count, sent_at = self._done.get(message.id, (0, None))
+        return sent_at is not None and message.sent_at == sent_at and message.receive_count > receive_count
