@@ -54,10 +54,10 @@ class BatchJobs:
     def start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
         """Start one job with many messages, but for those whose leases have ended, and those that were done before."""
         valid = self._valid(lane, leases, now)
-        if lane.undeleted:
-            valid = self.settlements[lane].undone(valid, now)
+        if lane.done_before:
+            valid = self.settlements[lane].without_done(valid, now)
         if not valid:
-            self.slots.free(lane)
+            self.slots.unused(lane)
             return
         self.slots.more(lane, len(valid) - 1)
         self.running.starting = had = lane, valid, now

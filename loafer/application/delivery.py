@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from loafer.application.handled import HANDLED
-from loafer.application.handler import is_awaitable, pool_of, see_to
+from loafer.application.handler import Chained, is_awaitable, pool_of, see_to
 from loafer.application.limit import Limit, took_longer
 from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, decision_in, usable
 from loafer.application.route import Call, Handler, Route
@@ -197,7 +197,7 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
         await see_to(await handle(*given))
         return
     text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
-    asks = pool_of(handle) is not None or hasattr(handle, "chain")  # middleware: nothing begins once the time is over
+    asks = pool_of(handle) is not None or isinstance(handle, Chained)  # whether something may begin
     scope = Limit(limit, partial(logger.warning, text, message.id, limit)) if asks else asyncio.timeout(limit)
     try:
         async with scope:

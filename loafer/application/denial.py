@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
@@ -12,6 +12,8 @@ from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.tasks import broken
 from loafer.application.trouble import PATIENCE_WHEN_DENIED, Trouble
+from loafer.domain.batch import one_for_each
+from loafer.domain.limits import LARGEST_BATCH, size_of
 from loafer.domain.message import Message
 from loafer.domain.retry import backoff
 from loafer.exceptions import AccessDenied
@@ -24,13 +26,21 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 PROBATION = 60.0
 """Seconds after which others may start again though it cannot."""
 
+TRIED_FOR = 5 * 60.0
+"""Seconds in which what is done is tried to be deleted after the end of its lease."""
+
+MOST_BYTES = 8 * 1024 * 1024
+"""Bytes of the messages that are tried to be deleted after the end of their leases: the latest."""
+
 
 @attrs.define(eq=False)
 class Denial:
     """Bars a lane whose deletions are denied, and ends the worker after five minutes, or at once if none ever worked.
 
-    Where they only fail, and leases end for that, it bars the lane until one works, for a minute at once at most: then
-    others are to show whether it is that message alone, which bars nothing any more.
+    Where they only fail, and leases end for that, it bars the lane until one works, for a minute at most, and twice as
+    long each time that it comes to that again: in between others are to show whether it is one message alone. What is
+    done is tried to be deleted meanwhile, though its lease has ended: a standard queue takes its receipt until somebody
+    else has received it.
 
     Attributes:
         lane: The lane.
@@ -45,11 +55,12 @@ class Denial:
     stop: Stop
     start: Callable[[Lane], None]
     _trouble: Trouble = attrs.field(init=False)
-    _probe: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
-    _probed: str | None = attrs.field(default=None, init=False)
-    """The message that could not be deleted, until any other one could."""
-    _unlike_others: str | None = attrs.field(default=None, init=False)
-    """One that could not be deleted while others could."""
+    _late: dict[str, tuple[Message, float]] = attrs.field(factory=dict, init=False)
+    """What is done and was not deleted before its lease ended, and until when that is tried."""
+    _trying: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
+    _barred_until: float | None = attrs.field(default=None, init=False)
+    _bars: int = attrs.field(default=0, init=False)
+    """How often it was barred since a deletion worked."""
 
     def __attrs_post_init__(self) -> None:
         """Have seen nothing yet."""
@@ -58,8 +69,7 @@ class Denial:
     def denied(self, error: AccessDenied) -> None:
         """Let nothing more start."""
         if not self._trouble.tries:
-            self.slots.bar(self.lane)
-            self.start(self.lane)  # those of others, in the slots that it gave back
+            self._bar()
             asyncio.get_running_loop().call_later(PATIENCE_WHEN_DENIED, self._give_up, error)
         self._trouble.note(error)
         if not self._trouble.worked:
@@ -67,52 +77,74 @@ class Denial:
 
     def over(self) -> None:
         """Take note that a deletion worked: messages may start again."""
-        if not self._trouble.tries and self._trouble.worked and self._probed is None:
-            return
-        if self._probed is not None:
-            self._unlike_others, self._probed = self._probed, None
-        self._trouble.over()
-        self._go_on()
+        if self._trouble.tries or self._bars or not self._trouble.worked:
+            self._bars = 0
+            self._trouble.over()
+            self._unbar()
 
-    def in_vain(self, message: Message) -> None:
-        """Let nothing more start, for leases end undeleted; until this message, or another one, can be deleted."""
-        if self._probe is None and message.id != self._unlike_others and not self.stop.requested.is_set():
+    def in_vain(self, messages: Sequence[Message]) -> None:
+        """Let nothing more start, for leases of what is done end undeleted, and try on to delete it."""
+        if self.stop.requested.is_set():
+            return
+        for message in messages:
+            self._late[message.id] = message, self.lane.clock() + TRIED_FOR
+        while sum(size_of(message) for message, _ in self._late.values()) > MOST_BYTES:
+            self._late.pop(next(iter(self._late)))
+        if self._trying is None or self._trying.done():
+            self._trying = asyncio.get_running_loop().create_task(self._try())
+        if self._barred_until is None:
             text = "source %r: messages cannot be deleted, and their leases end for that: none starts until one can be"
             logger.warning(text, self.lane.route.source)
-            self._probed = message.id
-            self._probe = asyncio.get_running_loop().create_task(self._try(message))
-            self.slots.bar(self.lane)
-            self.start(self.lane)
+            self._barred_until = self.lane.clock() + min(PROBATION * 2**self._bars, TRIED_FOR)
+            self._bars += 1
+            self._bar()
 
     def end(self) -> None:
         """Try no more whether messages can be deleted."""
-        if self._probe is not None:
-            self._probe.cancel()
-            self._probe = None
+        if self._trying is not None:
+            self._trying.cancel()
 
-    def _go_on(self) -> None:
-        self.end()
+    def _bar(self) -> None:
+        self.slots.bar(self.lane)
+        self.start(self.lane)  # those of others, in the slots that it gave back
+
+    def _unbar(self) -> None:
+        self._barred_until = None
         self.slots.unbar(self.lane)
         self.start(self.lane)
 
-    async def _try(self, message: Message) -> None:
-        """Delete a message again and again: it was handled, and its receipt may still do on a standard queue."""
-        tries, until = 0, self.lane.clock() + PROBATION
-        while self._trouble.tries or self.lane.clock() < until:  # while it is denied, others would run in vain
-            tries += 1
-            await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
-            try:
-                [result] = await self.lane.consumer.acknowledge([message])
-            except AccessDenied as error:
-                self.denied(error)
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it did not work
-                logger.info("message %s could not be deleted yet: %s", message.id, broken(error))
-            else:
-                if result is None or not result.retryable:
-                    self._probed = None
-                    self._trouble.over()
-                    break
-        self._go_on()
+    async def _try(self) -> None:
+        """Delete what is done again and again; while it is denied, others would run in vain."""
+        tries, works = 0, False
+        while self._late or self._barred_until is not None:
+            if not works:
+                tries += 1
+                await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
+            works = await self._some_deleted()
+            now = self.lane.clock()
+            self._late = {name: (message, until) for name, (message, until) in self._late.items() if now < until}
+            if self._barred_until is not None and now >= self._barred_until and not self._trouble.tries:
+                self._unbar()
+
+    async def _some_deleted(self) -> bool:
+        """Try to delete some of what is done; tell whether any of it is gone, or is refused for good."""
+        some = [message for message, _ in list(self._late.values())[:LARGEST_BATCH]]
+        try:
+            results = one_for_each(await self.lane.consumer.acknowledge(some), len(some)) if some else ()
+        except AccessDenied as error:
+            self.denied(error)
+            return False
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it did not work
+            logger.info("source %r: messages cannot be deleted yet: %s", self.lane.route.source, broken(error))
+            return False
+        settled = [message for message, result in zip(some, results, strict=True) if not (result and result.retryable)]
+        for message in settled:
+            self._late.pop(message.id)
+        for message in some if not settled else ():  # the next ones
+            self._late[message.id] = self._late.pop(message.id)
+        if settled:
+            self.over()
+        return bool(settled)
 
     def _give_up(self, error: AccessDenied) -> None:
         if self._trouble.denied_too_long:

@@ -19,7 +19,7 @@ from loafer.application.listeners import Guards
 from loafer.application.lookout import Lookout
 from loafer.application.options import Options
 from loafer.application.route import Route
-from loafer.application.shutdown import Left, Shutdown
+from loafer.application.shutdown import Left, Shutdown, longest_wait
 from loafer.application.slots import Slots
 from loafer.application.status import Status, View
 from loafer.application.stop import Stop, nothing
@@ -198,9 +198,9 @@ class Dispatcher:
 
     def _intakes(self, jobs: Jobs, watchdog: Watchdog | None, lookout: Lookout) -> list[Intake]:
         admit = jobs.admit if watchdog is None else watchdog.giving_way(jobs.admit)
-        stop, grace = self._stop, self.options.poll_grace
+        stop, longest = self._stop, longest_wait(self.options)
         return [
-            Intake(lane, jobs.slots, stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit, grace)
+            Intake(lane, jobs.slots, stop, lane.trouble(f"source {lane.route.source!r}"), lookout, admit, longest)
             for lane in self._lanes
         ]
 

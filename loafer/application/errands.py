@@ -89,9 +89,9 @@ class Errands:
         self._end(ticket, now, untranslated(ticket.lane.route, message, error))
 
     def gave_up(self, ticket: Ticket) -> bool:
-        """Let a message go whose function was not started, for its lease has ended; tell whether that, or it, waits.
+        """Let a message go whose lease had ended when its turn came; tell whether its function has not run.
 
-        In either case it has not run.
+        That is so too where it was taken out of the line before the threads: it waits for its start again.
         """
         if ticket.late and not ticket.void and not self.running.is_abandoned(ticket.lease):
             self.not_started(ticket.lane, ticket.lease)

@@ -15,6 +15,10 @@ from loafer.application.threaded import GENERATORS, NEVER_RUNS, ThreadCall
 from loafer.exceptions import HandlerTimeout
 
 
+class Chained:
+    """A handler that is called through middleware."""
+
+
 @attrs.frozen(slots=True)
 class ThreadHandler:
     """A function that runs in a thread of a pool, with the caller's context variables.

@@ -38,16 +38,16 @@ class Heads:
     def is_to_move(self, order: GroupOrder, lease: Lease) -> bool:
         """Tell whether a head has no runs left, and is to be moved; in a stop only if a follower has to run yet."""
         limit = self.lane.info.max_receive_count
-        if limit is None or not self.lane.info.redrive_known or self._stops_at(order, lease):
+        if limit is None or not self.lane.info.redrive_known or self._leaves(order, lease):
             return False
         return lease.runs > 0 and lease.attempts >= limit
 
     def keep(self, order: GroupOrder, lease: Lease, delay: float | None, now: float) -> None:
         """Keep a head: it runs again after its delay, and its followers wait for that.
 
-        In a stop only if one of them has to run yet, and where the lane is drained.
+        In a stop, and where the lane is drained, only if one of them has to run yet.
         """
-        if (self.lane.drained or self.stop.requested.is_set()) and not order.has_followers(lease):
+        if self._leaves(order, lease):
             self.settling.release([lease], delay or 0)
         elif not self.lane.info.redrive_known:
             self.give_back_in_order(order, lease, delay, now)
@@ -91,8 +91,9 @@ class Heads:
 
         self.background.do(wait_and_release)
 
-    def _stops_at(self, order: GroupOrder, lease: Lease) -> bool:
-        return self.stop.requested.is_set() and not order.has_followers(lease)
+    def _leaves(self, order: GroupOrder, lease: Lease) -> bool:
+        """Tell whether a head is left to other workers: in a stop or drain, unless a follower has to run here yet."""
+        return (self.lane.drained or self.stop.requested.is_set()) and not order.has_followers(lease)
 
     def _wake(self, order: GroupOrder, at: float) -> None:
         """Let those start whose time is `at`: the loop's clock may be a little ahead of ours."""

@@ -39,7 +39,7 @@ class Intake:
     the first.
 
     Attributes:
-        poll_grace: Seconds that a stop waits for a receive before it aborts it.
+        longest_wait: Seconds that a stop waits for a receive before it aborts it.
 
     """
 
@@ -49,11 +49,11 @@ class Intake:
     trouble: Trouble
     lookout: Lookout
     admit: Callable[[Lane, Sequence[Message], float, float], None]
-    poll_grace: float = math.inf
+    longest_wait: float = math.inf
     _looking: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
-    _receiving: dict[asyncio.Task[None], float] = attrs.field(factory=dict, init=False)
-    """Polls whose receive runs, and when it was asked for."""
+    _receiving: dict[asyncio.Task[None], tuple[float, float]] = attrs.field(factory=dict, init=False)
+    """Polls whose receive runs, when it was asked for, and until when it waits."""
     _cut: list[float] = attrs.field(factory=list, init=False)
     """Until when its source may serve receives that were cancelled."""
 
@@ -64,7 +64,7 @@ class Intake:
     @property
     def asked(self) -> float | None:
         """When the receive that has run for longest was asked for; None: none runs. May be read on any thread."""
-        return min(list(self._receiving.values()), default=None)
+        return min((asked for asked, _ in list(self._receiving.values())), default=None)
 
     @property
     def open_polls(self) -> int:
@@ -80,20 +80,17 @@ class Intake:
 
     def expects_answer(self, now: float) -> bool:
         """Tell whether a receive runs whose wait time is over."""
-        return any(asked + self.lane.consumer.wait_time <= now for asked in self._receiving.values())
+        return any(until <= now for _, until in self._receiving.values())
 
     def abort(self) -> list[float]:
         """End the running receives too; return until when the source may serve these, and those that others cancelled.
 
         A message that such a receive takes becomes visible again when its lease ends.
         """
-        served_until = [*self._cut, *map(self._served_until, self._receiving.values())]
+        served_until = [*self._cut, *(until + ON_THE_WAY for _, until in self._receiving.values())]
         for poll in self._polls:
             poll.cancel()
         return served_until
-
-    def _served_until(self, asked: float) -> float:
-        return asked + self.lane.consumer.wait_time + ON_THE_WAY
 
     async def ended(self) -> None:
         """Wait until nothing is received any more."""
@@ -125,7 +122,7 @@ class Intake:
 
     async def _open_and_poll(self) -> None:
         while not await self._opened():
-            self._bound_wait()
+            pass
         self._looking = asyncio.get_running_loop().create_task(self._look_again())
         await self._poll(extra=False)
 
@@ -156,10 +153,13 @@ class Intake:
             self._bound_wait()
 
     def _bound_wait(self) -> None:
-        """Let no receive wait for longer than a stop does where a message has one: aborted, it would waste that."""
+        """Let receives wait for no longer than a stop waits for them where each message has only one.
+
+        One that a stop aborts may take a message all the same, whose only receive is used up then.
+        """
         consumer, once = self.lane.consumer, self.lane.info.max_receive_count == 1
         waited = consumer.wait_time
-        consumer.wait_at_most(max(SHORTEST_WAIT, self.poll_grace) if once else None)
+        consumer.wait_at_most(max(SHORTEST_WAIT, self.longest_wait) if once else None)
         if consumer.wait_time < waited:
             text = "source %r: its messages have one receive, so polls wait for %g s, as long as a stop waits for them"
             logger.info(text, self.lane.route.source, consumer.wait_time)
@@ -185,7 +185,8 @@ class Intake:
         """Return what a receive brought, already admitted; none after trouble, when that has been waited for."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
-        self._receiving[task] = asked = self.lookout.clock()
+        asked = self.lookout.clock()
+        self._receiving[task] = asked, asked + self.lane.consumer.wait_time
         hidden_for = self.lane.info.visibility_timeout  # which may be another one when the answer comes
         since: list[float] = []
         ANSWER_BEGINS.set(lambda: since.append(self.lookout.earliest(asked)))
@@ -197,7 +198,7 @@ class Intake:
             self.lane.called(Operation.RECEIVE, asked, error)
             wait = self.trouble.wait(error)
         except asyncio.CancelledError:
-            self._cut.append(self._served_until(asked))
+            self._cut.append(self._receiving[task][1] + ON_THE_WAY)
             raise
         else:
             self.trouble.over()

@@ -12,7 +12,7 @@ from loafer.application.delivery import Delivery, deliver
 from loafer.application.endings import Endings, as_it_counts
 from loafer.application.errands import Errands, begun
 from loafer.application.forks import FORKS, leave
-from loafer.application.handled import BATCH, HANDLED
+from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
 from loafer.application.limit import LIMIT
 from loafer.application.lines import Lines, when_it_began
@@ -63,7 +63,6 @@ class Jobs:
         self._context.run(SEE.set, self.running.see_cancelled)
         self._context.run(LIMIT.set, None)  # of a handler that this worker may have been started in, as the next one
         self._context.run(HANDLED.set, None)
-        self._context.run(BATCH.set, None)
         self._settlements = {
             lane: Settlement(
                 lane,
@@ -95,7 +94,9 @@ class Jobs:
             self._admit(owner, theirs, since, hidden_for)
 
     def _admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
-        leases = self._settlements[lane].sorted_out(lane.take(messages, since, hidden_for), messages)
+        settlement = self._settlements[lane]
+        settlement.look_for_return(messages)
+        leases = settlement.sorted_out(lane.take(messages, since, hidden_for), messages)
         lane.order.add(leases)
         if leases and isinstance(lane.order, BatchOrder) and isinstance(lane.route.call, BatchCall):
             asyncio.get_running_loop().call_later(lane.route.call.wait, self._ripen, lane, lane.order, leases[-1])
@@ -158,8 +159,8 @@ class Jobs:
         if isinstance(lane.order, BatchOrder):
             self._batches.start_batch(lane, [lease, *lane.order.rest()], now)
             return
-        if lane.undeleted and not self._settlements[lane].undone([lease], now):
-            self.slots.free(lane)
+        if lane.done_before and not self._settlements[lane].without_done([lease], now):
+            self.slots.unused(lane)
             return
         context = self._context.copy()
         ticket = None if lane.route.pool is None else self._lines.ticket(lane, lease, now)

@@ -16,12 +16,12 @@ from loafer.application.route import BatchCall, Route
 from loafer.application.trouble import Trouble
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.depth import Backlog
+from loafer.domain.done_before import DoneBefore
 from loafer.domain.lease import Lease, Leases
 from loafer.domain.message import Message
 from loafer.domain.ordering import ArrivalOrder, GroupOrder
 from loafer.domain.retry import Retry
 from loafer.domain.singles import Singles
-from loafer.domain.undeleted import Undeleted
 from loafer.ports.consumer import Consumer, SourceInfo
 from loafer.ports.observer import Cause, Observer, Operation
 
@@ -65,7 +65,7 @@ class Lane:
     """What names its queue, however its route does."""
     order: ArrivalOrder | GroupOrder | BatchOrder = attrs.field(init=False)
     singles: Singles = attrs.field(factory=Singles, init=False)
-    undeleted: Undeleted = attrs.field(factory=Undeleted, init=False)
+    done_before: DoneBefore = attrs.field(factory=DoneBefore, init=False)
     lock: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     wide_polls: int = attrs.field(default=0, init=False)
     answered: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
@@ -112,7 +112,7 @@ class Lane:
             self.place = info.place
             peers = self.by_place.setdefault(info.place, [])
             peers.append(self)
-            self.singles, self.undeleted = peers[0].singles, peers[0].undeleted
+            self.singles, self.done_before = peers[0].singles, peers[0].done_before
         self.leases = Leases(info.visibility_timeout)
         if info.ordered:
             self.order = GroupOrder()

@@ -1,4 +1,4 @@
-"""How long a handler may take that has functions in threads: they are waited for, and all else is cut short."""
+"""How long a handler may take: functions in threads are waited for, all else is cut short, and nothing begins later."""
 
 import asyncio
 from collections.abc import Callable

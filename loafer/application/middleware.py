@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from loafer.application.handled import is_ours
-from loafer.application.handler import pool_of, see_to
+from loafer.application.handler import Chained, pool_of, see_to
 from loafer.application.pool import ThreadPool
 from loafer.application.raised import NotDone, NotOurs
 from loafer.application.route import BatchCall, Call, Surroundings
@@ -90,7 +90,7 @@ class Chain:
 
 
 @attrs.frozen(eq=False)
-class _One:
+class _One(Chained):
     """A handler of one message, with what makes its context and its arguments."""
 
     chain: Chain
@@ -111,7 +111,7 @@ class _One:
 
 
 @attrs.frozen(eq=False)
-class _Many:
+class _Many(Chained):
     """A handler of many messages."""
 
     chain: Chain

@@ -44,7 +44,6 @@ class Outbox:
         send: Sends a batch and returns a result an entry.
         finished: Told of each message once, when it is confirmed or given up.
         others_may_join: Tells whether another message may soon be settled in the same way.
-        tries_on: Tells whether a message is tried again though its lease has ended.
         closing: True once nothing waits for company any more.
         over: True once nobody waits for what is on its way any more.
 
@@ -55,7 +54,6 @@ class Outbox:
     send: Callable[[Sequence[Lease]], Awaitable[Results]]
     finished: Finished
     others_may_join: Callable[[], bool]
-    tries_on: Callable[[Lease], bool] = lambda _: False
     closing: bool = attrs.field(default=False, init=False)
     over: bool = attrs.field(default=False, init=False)
     _batch: Batch[Lease] = attrs.field(factory=Batch, init=False)
@@ -162,7 +160,7 @@ class Outbox:
         return results
 
     def _failed(self, lease: Lease, failure: Failure) -> None:
-        if failure.retryable and (lease.is_valid(self.lane.clock()) or self.tries_on(lease)):
+        if failure.retryable and lease.is_valid(self.lane.clock()):
             lease.failures += 1
             wait = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
             log = logger.warning if lease.failures == 1 else logger.info

@@ -17,7 +17,6 @@ from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-from loafer.domain.ordering import GroupOrder
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied
 from loafer.ports.observer import Cause, Operation
@@ -25,9 +24,6 @@ from loafer.ports.observer import Cause, Operation
 logger = logging.getLogger(__name__)
 
 UNRUN = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
-
-DELETED_LATE = 5 * 60.0
-"""Seconds after the end of its lease in which it is tried to delete what is done."""
 
 EXTENSION_CHECK = 0.01
 """Seconds between two looks whether an extension that is under way has ended."""
@@ -61,7 +57,7 @@ class Settlement:
 
     def __attrs_post_init__(self) -> None:
         """Make an outbox for each kind of batch."""
-        self._acknowledged = self._outbox(Operation.ACKNOWLEDGE, self._acknowledge, self._may_delete_late)
+        self._acknowledged = self._outbox(Operation.ACKNOWLEDGE, self._acknowledge)
         self._released = self._outbox(Operation.RELEASE, self._release)
         self._keeping = Keeping(self.lane, self.stop, self, self.start, self.explain)
         self._denial = Denial(self.lane, self.slots, self.stop, self.start)
@@ -73,14 +69,22 @@ class Settlement:
             lease.settling = True
         self._acknowledged.put(leases, now)
 
-    def undone(self, leases: Sequence[Lease], now: float) -> Sequence[Lease]:
-        """Return which messages are to be handled; those that were done before and not deleted are deleted now."""
-        done = [lease for lease in leases if self.lane.undeleted.knows(lease.message)]
+    def without_done(self, leases: Sequence[Lease], now: float) -> Sequence[Lease]:
+        """Return which messages are to be handled, and hold those no longer that were done before.
+
+        What is there still is deleted. The answer to an earlier receive may be late: what it brings is there no more.
+        """
+        before = self.lane.done_before
+        done = [lease for lease in leases if before.knows(lease.message)]
         if not done:
             return leases
         for lease in done:
-            logger.info("message %s: deleted and not run again: it was done before", lease.message.id)
-        self.acknowledge(done, now)
+            logger.info("message %s: not run again, for it was done before", lease.message.id)
+        there = [lease for lease in done if before.is_newer(lease.message)]
+        if there:
+            self.acknowledge(there, now)
+        if len(there) < len(done):
+            self.finished([lease for lease in done if lease not in there], confirmed=True)
         return [lease for lease in leases if lease not in done]
 
     def keep(
@@ -123,9 +127,11 @@ class Settlement:
             done = [lease for lease in leases if lease.settling]
             self.lane.comes_back(done, Cause.DELETE_FAILED)
             for lease in done:
-                self.lane.undeleted.add(lease.message)
+                self.lane.done_before.add(lease.message)
         last = self.lane.info.max_receive_count
         for lease in leases:
+            if lease.settling and lease.message.receive_count > 1:
+                self.lane.done_before.add(lease.message)
             stays = not lease.is_last_receive(last) if lease.released else not confirmed
             if stays:
                 self.release(self.lane.order.followers(lease))
@@ -133,6 +139,13 @@ class Settlement:
         if self.lane.order.startable:
             self.start(self.lane)
         self.slots.seats.changed(self.lane)
+
+    def look_for_return(self, messages: Sequence[Message]) -> None:
+        """See whether messages come again that could not be deleted: each time that costs what is held a receive."""
+        with self.lane.lock:
+            again = self.lane.leases.come_again(messages, self.lane.clock())
+        if again:
+            self._denial.in_vain(again)
 
     def sorted_out(self, leases: Sequence[Lease], messages: Sequence[Message]) -> Sequence[Lease]:
         """Return which leases on messages that came together may wait for their start; the others are given back.
@@ -167,22 +180,8 @@ class Settlement:
         lease.release_delay = max(0.0, min(delay, lease.ends_at - now))  # SQS refuses more
         self._released.put([lease], now)
 
-    def _outbox(
-        self,
-        operation: Operation,
-        send: Callable[[Sequence[Lease]], Awaitable[Results]],
-        tries_on: Callable[[Lease], bool] = lambda _: False,
-    ) -> Outbox:
-        return Outbox(operation, self.lane, send, self.finished, self._others_may_join, tries_on)
-
-    def _may_delete_late(self, lease: Lease) -> bool:
-        """Tell whether a message that is done may be deleted though its lease has ended.
-
-        A standard queue takes its receipt until somebody else has received it; on a FIFO queue others wait behind it.
-        """
-        if lease.lost or self.stop.requested.is_set() or isinstance(self.lane.order, GroupOrder):
-            return False
-        return self.lane.clock() < lease.deadline + DELETED_LATE
+    def _outbox(self, operation: Operation, send: Callable[[Sequence[Lease]], Awaitable[Results]]) -> Outbox:
+        return Outbox(operation, self.lane, send, self.finished, self._others_may_join)
 
     def _others_may_join(self) -> bool:
         return self.slots.is_running(self.lane) or self.lane.order.startable > 0
@@ -204,7 +203,7 @@ class Settlement:
             result, message = results[index], leases[index].message
             if result is None or not result.retryable:
                 self.lane.counts["stale"] += 1
-                self.lane.undeleted.add(message)  # whatever was answered: an outdated receipt may delete nothing
+                self.lane.done_before.add(message)  # whatever was answered: an outdated receipt may delete nothing
                 refused = " and refused" * (result is not None)
                 logger.warning("message %s: stale: acknowledged%s after its lease had ended", message.id, refused)
         return results
@@ -213,9 +212,9 @@ class Settlement:
         """See whether leases of messages have ended that could not be deleted: others may have them."""
         now = self.lane.clock()
         ended = [lease.message for lease in leases if not lease.is_valid(now)]
-        new = [message for message in ended if self.lane.undeleted.add(message)]
+        new = [message for message in ended if self.lane.done_before.add(message)]
         if new:
-            self._denial.in_vain(new[0])
+            self._denial.in_vain(new)
 
     async def _release(self, leases: Sequence[Lease]) -> Results:
         while any(lease.extending for lease in leases):  # noqa: ASYNC110 - the extension ends on another thread

@@ -39,6 +39,15 @@ CLOSING = 0.5
 """Seconds after all of these for connections to be closed."""
 
 
+AFTER_POLLS = FLUSHING + ABORTING + ARRIVING
+"""Seconds of the stop that are left when no poll is waited for any more."""
+
+
+def longest_wait(options: Options) -> float:
+    """Return for how many seconds a stop waits for a poll before it aborts it."""
+    return min(options.poll_grace, options.grace_period + SETTLED - AFTER_POLLS)
+
+
 ROUNDS_ANEW = 2
 """How often everything is ended anew at most, where all tasks are cancelled meanwhile."""
 
@@ -188,7 +197,7 @@ class Shutdown:
         by_source: dict[str, list[Intake]] = defaultdict(list)
         for intake in self.intakes:
             by_source[intake.lane.place].append(intake)
-        until = min(self.clock() + self.options.poll_grace, self._end - FLUSHING - ABORTING - ARRIVING)
+        until = min(self.clock() + self.options.poll_grace, self._end - AFTER_POLLS)
         aborted = sum(await asyncio.gather(*(self._end_source(each, until) for each in by_source.values())))
         if aborted:
             logger.info("%d polls were aborted; a poll grace of their wait time would let them end", aborted)

@@ -194,6 +194,10 @@ class Slots:
         for lease in reversed(leases):
             lane.order.put_back(lease)
         self.more(lane, 1 - len(leases))
+        self.unused(lane)
+
+    def unused(self, lane: Lane) -> None:
+        """Give a slot back in which nothing has started."""
         self._tallies[lane].take_turn_back()
         self.free(lane)
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -10,6 +11,9 @@ from loafer.application.lane import Lane
 from loafer.application.stacks import stack_of
 from loafer.application.status import Handling, View
 from loafer.domain.lease import Lease
+
+if TYPE_CHECKING:
+    import asyncio
 
 logger = logging.getLogger(__name__)
 
@@ -34,15 +38,10 @@ class Stuck:
     """After how many seconds a handler is warned of again."""
 
     def look(self) -> None:
-        """Warn of those that have run for too long since the last warning; raises nothing: leases wait for it."""
+        """Warn of those that have run for too long since the last warning."""
         view = self.view()
-        try:
-            if view is not None:
-                self._look(view)
-        except Exception:  # what users await may raise when it is looked at
-            logger.exception("handlers that take long could not be looked for")
-
-    def _look(self, view: View) -> None:
+        if view is None:
+            return
         there = list(view.handled())
         for task, lane, lease, handling in there:
             limit = self._next.get(lease) or max(LEAST, TIMES * lane.info.visibility_timeout)
@@ -50,7 +49,7 @@ class Stuck:
                 while limit <= handling.seconds:
                     limit *= TIMES
                 text = "message %s on route %s: its handler has run for %.0f s, and is at:\n%s"
-                where = stack_of(task, lease, view.loop_thread)
+                where = _where(task, lease, view.loop_thread)
                 logger.warning(
                     text, handling.id, lane.route.name, handling.seconds, where, extra=_fields(lane, handling)
                 )
@@ -71,7 +70,7 @@ def log_held(view: View) -> None:
     )
     for task, lane, lease, handling in handled:
         text = "message %s on route %s: for %.1f s by its handler, attempt %d, lease left %.1f s, at:\n%s"
-        where = stack_of(task, lease, view.loop_thread)
+        where = _where(task, lease, view.loop_thread)
         told = (handling.id, lane.route.name, handling.seconds, handling.attempt, handling.lease_left, where)
         logger.warning(text, *told, extra=_fields(lane, handling))
     for lane, lease in waiting:
@@ -83,3 +82,11 @@ def log_held(view: View) -> None:
 def _fields(lane: Lane, handling: Handling) -> dict[str, object]:
     """Return the fields of a record about a message: it is not made in the message's context."""
     return {"message_id": handling.id, "route": lane.route.name, "attempt": handling.attempt}
+
+
+def _where(task: "asyncio.Task[None] | None", lease: Lease, loop_thread: int | None) -> str:
+    """Return where a handler is; what users await may raise when it is looked at, and leases wait for this."""
+    try:
+        return stack_of(task, lease, loop_thread)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the user's
+        return f"(what it awaits cannot be looked at: {type(error).__name__})"

@@ -45,7 +45,7 @@ class Walk:
     Attributes:
         handle: The handler, with what it is given.
         begun: Whether somebody called on as far as that.
-        not_started: Why it did not run when it was called last, for there was no thread; None: it did.
+        not_started: Why it did not run when it was called last, as for want of a thread; None: it did, or has run well.
         cut: What has ended it in the middle when it ended last, a cancellation or the program's end; None: nothing has,
             or it has ended well before.
         not_called: Which middleware did not call on, as a sentence; empty while all have called on.
@@ -73,7 +73,7 @@ class Walk:
 
         Raises:
             CancelledError: a stop has cancelled the walk: no handler starts any more.
-            HandlerTimeout: its time is over, as above.
+            HandlerTimeout: its time is over: no handler starts any more.
 
         """
         if self._own is not None and is_stopped(self._own):
@@ -87,7 +87,7 @@ class Walk:
         try:
             await self.handle()
         except NotStarted as error:
-            self.not_started = error
+            self.not_started = None if self._done else error
             raise
         except (asyncio.CancelledError, GeneratorExit, *FATAL) as error:
             self.cut = None if self._done else error
@@ -131,7 +131,7 @@ class Walk:
         """Wait until what still runs has ended, for nobody else does.
 
         Raises:
-            NotStarted: there was no thread for the handler: it never runs, whatever somebody has made of that.
+            NotStarted: the handler could not start: it never runs, whatever somebody has made of that.
             CancelledError: it was cancelled, as by a time limit of middleware's own, whatever that has made of it.
             SystemExit, KeyboardInterrupt: the handler has raised it, whatever middleware has made of that.
             BaseException: what a step in a task of its own has raised, which nobody has heard of.

@@ -136,11 +136,25 @@ class Leases:
         held = self._held.get(message.id)
         return held is not None and held.is_valid(now)
 
+    def come_again(self, messages: Sequence[Message], now: float) -> list[Message]:
+        """Return those that are done, held to be deleted, and come again after their leases have ended."""
+        found = []
+        for message in messages:
+            held = self._held.get(message.id)
+            if (
+                held is not None
+                and held.settling
+                and held.message.sent_at == message.sent_at
+                and not held.is_valid(now)
+            ):
+                found.append(message)
+        return found
+
     def take(self, messages: Sequence[Message], since: float, hidden_for: float = math.inf) -> list[Lease]:
         """Hold messages received at the time `since`, and return the new leases.
 
-        What is held already only takes the newer receipt over. They are ours for `hidden_for` seconds only, where their
-        receive asked for less than the visibility timeout of now.
+        What is held already only takes the newer receipt over; another message that has its id is not held. They are
+        ours for `hidden_for` seconds only, where their receive asked for less than the visibility timeout of now.
         """
         lasts = min(self.visibility_timeout, hidden_for)
         deadline, renew_at = since + lasts, since + lasts / 3
@@ -154,6 +168,8 @@ class Leases:
                 lease = self._held[message.id] = Lease(message, deadline, renew_at, ends_at, size)
                 self.size += size if held is None else size - held.size
                 taken.append(lease)
+            elif message.sent_at != held.message.sent_at:
+                continue  # another one that has its id: it is left to its visibility
             elif message.receive_count >= held.message.receive_count:  # or else an older delivery, by a slower receive
                 held.message, held.lost, held.overdue, held.crossed = message, False, False, False
                 held.deadline, held.renew_at, held.ends_at = deadline, renew_at, ends_at

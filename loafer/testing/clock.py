@@ -82,6 +82,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
         Whoever waits adds a callback to the future, later than this; the thread may be slow between two of them.
         """
+        self.virtual.threads.update(threads)
         wait_for_its_end(lambda seconds: bool(wait([future], seconds).done), threads)
         if future.done():
             return
@@ -103,6 +104,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def call_begins(self, call: ThreadCall, threads: Iterable[threading.Thread]) -> None:
         """Let the time stand still until the loop knows of a call's end; what is quick has ended when this returns."""
         self.virtual.answers.add(call.answers)
+        self.virtual.threads.update(threads)
         with self._told:
             wait_for_its_end(partial(self._told.wait_for, lambda: call in call.answers.ended), threads)
 

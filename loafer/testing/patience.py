@@ -1,12 +1,14 @@
 """How long a thread's work is waited for where it begins, so that threads end in the same order each time."""
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
+from types import FrameType
 
 ONE_AFTER_ANOTHER = 0.05
 """Real seconds in which a thread's work is waited for; threads that need one another, or sleep, run at once then.
@@ -23,16 +25,21 @@ LONGEST = 10.0
 
 
 _WAITS = {Future.result.__code__, Future.exception.__code__}
-"""What a thread is in while it waits for a coroutine that it has given to an event loop."""
 
 
-def waiting_for_others() -> int:
-    """Count the threads that wait for something that is done elsewhere, as for a coroutine on an event loop."""
-    found = 0
-    for frame in sys._current_frames().values():  # noqa: SLF001 - the documented way to other threads' stacks
-        above = frame.f_back
-        found += frame.f_code in _WAITS or (above is not None and above.f_code in _WAITS)
-    return found
+def waiting_for_the_loop(threads: Iterable[Thread]) -> int:
+    """Count the threads that wait for a coroutine which they have given to an event loop."""
+    frames = sys._current_frames()  # noqa: SLF001 - the documented way to other threads' stacks
+    return sum(_waits_for_a_loop(frames.get(thread.ident or 0)) for thread in threads)
+
+
+def _waits_for_a_loop(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_filename == threading.__file__:  # where the future waits itself
+        frame = frame.f_back
+    if frame is None or frame.f_code not in _WAITS:
+        return False
+    told = frame.f_locals["self"]._done_callbacks  # noqa: SLF001 - nothing else says who is to do it
+    return any(getattr(each, "__module__", None) == "asyncio.futures" for each in told)
 
 
 def wait_for_its_end(ended: Callable[[float], bool], threads: Iterable[Thread]) -> None:

@@ -3,10 +3,13 @@
 import gc
 import selectors
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
-from loafer.testing.patience import waiting_for_others
+from loafer.testing.patience import waiting_for_the_loop
 
 if TYPE_CHECKING:
+    from threading import Thread
+
     from loafer.application.threaded import Answers
 
 TURN = 1e-9
@@ -30,6 +33,8 @@ class VirtualSelector(selectors.DefaultSelector):
         self.working: dict[object, object] = {}
         """Who is still to be told of an end, and the end of what."""
         self.answers: set[Answers] = set()
+        self.threads: WeakSet[Thread] = WeakSet()
+        """Those in which it may be done."""
         self.waits_for_threads = True
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -47,7 +52,7 @@ class VirtualSelector(selectors.DefaultSelector):
         if ready or timeout == 0:
             return ready
         busy = len(set(self.working.values())) + sum(answers.awaited for answers in self.answers)
-        if self.waits_for_threads and busy and (timeout is None or waiting_for_others() < busy):
+        if self.waits_for_threads and busy and (timeout is None or waiting_for_the_loop(tuple(self.threads)) < busy):
             return super().select(LOOK)
         if timeout is None:
             raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")

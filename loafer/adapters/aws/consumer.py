@@ -72,7 +72,7 @@ class SQSConsumer(Consumer):
     def wait_at_most(self, seconds: float | None) -> None:
         """Let polls wait for so many whole seconds at most."""
         asked = self._receive.wait_time
-        self.wait_time = asked if seconds is None else min(asked, int(seconds))
+        self.wait_time = asked if seconds is None else int(min(asked, seconds))
 
     def learn_from(self, other: Consumer) -> None:
         """Take over its URL and attributes from another one that is open."""

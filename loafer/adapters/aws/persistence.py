@@ -17,13 +17,24 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 2.0
 """Bounds of the wait before the next attempt, in seconds: at most 0.5 + 1 + 2 altogether."""
 
 
-async def persistent(call: Callable[[], Awaitable[Answer]], place: str, attempts: int = ATTEMPTS) -> Answer:
-    """Return the answer of a call; raises what its last attempt raises, or what will not pass."""
-    for tries in range(1, attempts):
+async def persistent(
+    call: Callable[[], Awaitable[Answer]], place: str, attempts: int = ATTEMPTS, *, sends: bool = False
+) -> Answer:
+    """Return the answer of a call; raises what its last attempt raises, or what will not pass.
+
+    Where it `sends` something, an earlier attempt may have done so and its answer be lost: a later refusal must not say
+    that nothing was sent, so the earlier error is raised.
+    """
+    unanswered: Exception | None = None
+    for tries in range(1, attempts + 1):
         try:
             return await call()
         except sdk_errors() as error:
-            if diagnose(error, place).kind is not Kind.PASSING:
+            passing = diagnose(error, place).kind is Kind.PASSING
+            if not passing and unanswered is not None and sends:
+                raise unanswered from error
+            if not passing or tries == attempts:
                 raise
+            unanswered = error
         await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
-    return await call()
+    raise AssertionError("there is at least one attempt")

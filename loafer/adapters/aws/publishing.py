@@ -207,7 +207,7 @@ class Channel:
         if self._stack is None:
             raise PublisherError(f"{self.place}: the publisher is not open")
         parameters = {self.dialect.target: self._target, **parameters}
-        return persistent(partial(self.ask, operation, parameters), self.place, attempts)
+        return persistent(partial(self.ask, operation, parameters), self.place, attempts, sends=True)
 
     def _entry(self, message: OutgoingMessage) -> dict[str, Any]:
         entry: dict[str, Any] = {self.dialect.body: message.body}

@@ -139,7 +139,8 @@ class Browsing:
         if self.seen >= total:
             return 0
         state = await self.inspector.look()
-        return 0 if state.ordered and self._held else max(0, state.total - len(self._held))
+        left = max(0, state.total - len(self._held))
+        return 0 if state.ordered and self._held else min(left, total - self.seen)
 
     async def give_back(self) -> None:
         """Make everything visible that is held; what that fails for is counted, and raised it is not."""

@@ -219,21 +219,67 @@ async def test_every_stale_acknowledgement_is_counted() -> None:
     assert world.dispatcher.counts["stale"] == 2
 
 
-@pytest.mark.parametrize(("name", "late"), [("orders", 300), ("orders.fifo", 0)])
-async def test_on_a_standard_queue_what_is_done_is_tried_to_be_deleted_though_its_lease_has_ended(
-    name: str, late: float, caplog: pytest.LogCaptureFixture
+class Undeletable(FlakyConsumer):
+    """On the queue "orders" nothing can be deleted or extended for a time, which begins after two seconds."""
+
+    until = 62.0
+
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        return [AGAIN] * len(messages) if self._fails() else await super().acknowledge(messages)
+
+    async def extend(self, messages: Sequence[Message], seconds: float) -> Sequence[Failure | None]:
+        return [AGAIN] * len(messages) if self._fails() else await super().extend(messages, seconds)
+
+    def _fails(self) -> bool:
+        return self.queue.name.startswith("orders") and 2 <= now() < self.until
+
+
+async def test_what_is_done_is_tried_to_be_deleted_though_its_lease_has_ended_and_other_routes_do_not_notice(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    source = queue(name, visibility_timeout=6)
-    source.send(OutgoingMessage("one", group="g" if source.fifo else None))
-    faults = Faults(settling=[AGAIN] * 1000, extending=[AGAIN] * 1000)
-    async with World(source, succeed, faults=faults) as world:
-        await asyncio.sleep(0.5)
-        world.dispatcher.pause(name)  # or it would be received again here, and be ours once more
-        await asyncio.sleep(late + 5)
-        assert (world.dispatcher.held, len(source)) == (1, 1)
-        await asyncio.sleep(10)
-        assert world.dispatcher.held == 0
-    assert "not acknowledged and comes back" in caplog.text
+    ran: list[tuple[float, str]] = []
+
+    async def handle(content: str) -> None:
+        await asyncio.sleep(1)
+        ran.append((now(), content))
+
+    monkeypatch.setattr("world.FlakyConsumer", Undeletable)
+    source, other = queue("orders", *map(str, range(30)), visibility_timeout=6), queue("other", visibility_timeout=6)
+    world, beside = World(source, handle), World(other, handle)
+    world.dispatcher.routes = [world.route(), beside.route()]
+    async with world:
+        await asyncio.sleep(3)
+        world.dispatcher.pause("orders")  # what comes again is for other workers
+        for number in range(300):
+            other.send(OutgoingMessage(f"other-{number}"))
+            await asyncio.sleep(0.3)
+        assert len(other) <= 10
+        assert len(source) == 30 - len({content for _, content in ran if not content.startswith("other")})
+    late = [content for at, content in ran if 40 < at < 60 and content.startswith("other")]
+    assert len(late) > 50
+
+
+async def test_while_deletions_and_extensions_fail_what_waits_behind_a_head_that_is_done_loses_next_to_no_receives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran: list[str] = []
+
+    async def handle(content: str) -> None:
+        await asyncio.sleep(1 if content.startswith("a") else 0.05)
+        ran.append(content)
+
+    monkeypatch.setattr("world.FlakyConsumer", Undeletable)
+    monkeypatch.setattr(Undeletable, "until", 22.0)
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = MemoryQueue("orders.fifo", 4, 3, dead, clock=now)
+    async with World(source, handle):
+        await asyncio.sleep(1.9)
+        contents = [f"{group}{number}" for number in range(6) for group in "ab"]
+        for content in contents:
+            source.send(OutgoingMessage(content, group=content[0]))
+        await asyncio.sleep(120)
+        assert (len(source), len(dead)) == (0, 0)
+    assert sorted(ran) == sorted(contents)
 
 
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
@@ -285,11 +331,57 @@ async def test_of_a_batch_what_was_done_before_is_deleted_and_the_others_are_han
     world = World(source, handle, faults=Faults(settling=[NEVER]))
     world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=2, wait=1))]
     async with world:
-        await asyncio.sleep(3)
-        source.send(OutgoingMessage("3"))
+        await asyncio.sleep(5.9)
+        source.send(OutgoingMessage("3"))  # it comes in one batch with the first one, which could not be deleted
         await asyncio.sleep(10)
         assert len(source) == 0
     assert batches == [["1", "2"], ["3"]]
+
+
+async def test_what_a_late_answer_brings_of_what_was_delivered_again_and_done_meanwhile_does_not_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runs: list[int] = []
+
+    async def handle(content: str) -> None:
+        runs.append(len(source))
+
+    class Late(FlakyConsumer):
+        async def receive(self, limit: int) -> Sequence[Message]:
+            messages = await super().receive(limit)
+            if messages and messages[0].receive_count == 1:
+                await asyncio.sleep(12)
+            return messages
+
+    monkeypatch.setattr("world.FlakyConsumer", Late)
+    source = queue("orders", "1", visibility_timeout=6)
+    world = World(source, handle)
+    world.dispatcher.routes = [attrs.evolve(world.route(), name=name) for name in ("one", "two")]
+    async with world:
+        await asyncio.sleep(30)
+        assert world.dispatcher.held == 0
+    assert (runs, len(source)) == ([1], 0)
+
+
+async def test_what_one_route_of_a_queue_has_done_another_one_does_not_run_again() -> None:
+    runs: list[str] = []
+
+    async def handle(content: str) -> None:
+        runs.append(content)
+
+    source = queue("orders", visibility_timeout=6)
+    world = World(source, handle, faults=Faults(settling=[NEVER]))
+    world.dispatcher.routes = [attrs.evolve(world.route(), name=name) for name in ("one", "two")]
+    async with world:
+        await asyncio.sleep(0.5)
+        world.dispatcher.pause("two")
+        source.send(OutgoingMessage("1"))
+        await asyncio.sleep(3)
+        world.dispatcher.pause("one")
+        world.dispatcher.resume("two")
+        await asyncio.sleep(10)
+        assert len(source) == 0
+    assert runs == ["1"]
 
 
 async def test_an_acknowledgement_after_the_lease_was_lost_is_reported_as_stale(

@@ -196,13 +196,23 @@ async def test_a_handler_that_runs_for_long_is_warned_of_word_for_word(caplog: p
         assert stuck._next == {next(iter(view.handled()))[2]: 480.0}, "256 s are over, and it was told late"
 
 
-def test_where_looking_fails_that_is_logged_and_nothing_is_raised(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken:
-        def handled(self) -> Any:
-            raise KeyError("what is looked at")
+async def test_a_handler_that_cannot_be_looked_at_is_warned_of_and_keeps_nobody_from_being_seen(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stack_of(*_: object) -> str:
+        raise KeyError("whatever users await")
 
-    Stuck(Broken).look()  # type: ignore[arg-type]
-    assert said(caplog, "stuck") == [("ERROR", "handlers that take long could not be looked for")]
+    world = World(queue("orders", "1000", "1000", visibility_timeout=30), handle, Options(grace_period=0))
+    async with world:
+        await asyncio.sleep(70)
+        caplog.clear()
+        monkeypatch.setattr("loafer.application.stuck.stack_of", stack_of)
+        view = view_of(world)
+        stuck = Stuck(lambda: view)
+        stuck.look()
+        stuck.look()
+        told = [text.splitlines()[1] for _, text in said(caplog, "stuck")]
+        assert told == ["(what it awaits cannot be looked at: KeyError)"] * 2
 
 
 def test_before_anything_runs_there_is_nothing_to_look_at() -> None:

@@ -264,3 +264,11 @@ def test_a_refusal_while_a_message_is_moved_says_nothing_of_a_newer_delivery(aga
         leases.take([SECOND], since=20)
     assert leases.moved(lease, copied=False) is lost
     assert lease.lost is lost
+
+
+def test_another_message_that_has_the_id_of_a_held_one_is_neither_held_nor_takes_over() -> None:
+    leases = Leases(30)
+    lease = held(leases)
+    other = attrs.evolve(FIRST, receipt="other", receive_count=2, sent_at=99.0)
+    assert leases.take([other], 1) == []
+    assert lease.message is FIRST

@@ -69,6 +69,30 @@ def test_the_time_goes_on_while_a_thread_waits_for_a_coroutine_of_the_event_loop
     assert results == ["done", pytest.approx(60, abs=0.01)]
 
 
+def test_the_time_stands_still_while_a_thread_waits_for_threads_of_its_own() -> None:
+    async def work() -> float:
+        def function() -> None:
+            with ThreadPoolExecutor(1) as own:
+                own.submit(time.sleep, 5 * ONE_AFTER_ANOTHER).result()
+
+        async with asyncio.timeout(1):
+            await asyncio.to_thread(function)
+        return asyncio.get_running_loop().time()
+
+    assert run(work()) < 0.001
+
+
+def test_the_time_stands_still_for_threads_though_another_one_waits_for_the_whole_test() -> None:
+    async def work() -> float:
+        async with asyncio.timeout(1):
+            await asyncio.to_thread(time.sleep, 5 * ONE_AFTER_ANOTHER)
+        return asyncio.get_running_loop().time()
+
+    with ThreadPoolExecutor(1) as pool:
+        took = pool.submit(lambda: run(work())).result()
+    assert took < 0.001
+
+
 def test_the_time_stands_still_until_a_thread_has_told_its_end() -> None:
     async def work() -> float:
         with ThreadPoolExecutor(1) as pool:

@@ -62,13 +62,16 @@ class Purge:
         async with looked_at(self.inspector, self.state, self.stop, self.talk.tell) as look:
             async for letters in look:
                 wanted += sum(map(self._wants, letters))
-        complete = not self.stop()
+            hidden = 0 if self.stop() else await look.unseen(self.state.total)
+        complete = not (hidden or self.stop())
         status = DONE if complete else UNFINISHED
         if self.talk.as_json:
-            values = {"dry_run": True, "wanted": wanted, "seen": look.seen, "of": self.state.total}
+            values = {"dry_run": True, "wanted": wanted, "seen": look.seen, "of": self.state.total, "hidden": hidden}
             self.talk.echo(json.dumps({**values, "complete": complete}))
             return status
-        seen = seen_of(look, self.state, complete=complete)
+        seen = seen_of(look, self.state, complete=not self.stop())
+        if hidden:
+            self.talk.echo(NOT_SEEN)
         self.talk.echo(f"dry run: would delete {wanted} from {self.state.name}   ({seen})")
         self.talk.echo(f"nothing was deleted; --yes deletes them{incomparable(self.where)}")
         return status

@@ -60,13 +60,16 @@ class Run:
                         wanted += 1
                     elif not self.wish.out_of_order:
                         closed.add(letter.message.group)
-        seconds, complete = wanted / (self.wish.rate or A_SECOND), not self.stop()
+            hidden = 0 if self.stop() else await look.unseen(state.total)
+        seconds, complete = wanted / (self.wish.rate or A_SECOND), not (hidden or self.stop())
         status = DONE if complete else UNFINISHED
         if self.talk.as_json:
-            values = {"dry_run": True, "wanted": wanted, "seen": look.seen, "of": state.total, "to": there.name}
-            self.talk.echo(json.dumps({**values, "seconds": seconds, "complete": complete}))
+            values = {"dry_run": True, "wanted": wanted, "seen": look.seen, "of": state.total, "hidden": hidden}
+            self.talk.echo(json.dumps({**values, "to": there.name, "seconds": seconds, "complete": complete}))
             return status
-        seen = seen_of(look, state, complete=complete)
+        seen = seen_of(look, state, complete=not self.stop())
+        if hidden:
+            self.talk.echo(NOT_SEEN)
         self.talk.echo(f"dry run: would send {wanted} to {there.name} in about {in_words(seconds)}   ({seen})")
         self.talk.echo(f"nothing was moved; --yes moves them{incomparable(self.where)}")
         return status

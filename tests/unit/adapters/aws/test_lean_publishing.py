@@ -60,6 +60,22 @@ async def test_what_met_with_passing_trouble_is_sent_again(trouble: Answer | Exc
     assert sdk.calls == []
 
 
+@pytest.mark.parametrize("trouble", [answered(b"", 503), OSError("gone")])
+async def test_what_may_have_been_sent_is_told_as_such_though_the_next_try_is_refused(
+    trouble: Answer | Exception,
+) -> None:
+    refused = answered(b'{"__type": "com.amazon.coral.service#AccessDeniedException"}', 403)
+    made, http = publisher(FakeSQS(), trouble, refused)
+    with pytest.raises(PublisherError) as told:
+        await made.publish(OutgoingMessage("body"))
+    assert told.value.retryable
+    made, http = publisher(FakeSQS(), refused)
+    with pytest.raises(PublisherError) as told:
+        await made.publish(OutgoingMessage("body"))
+    assert not told.value.retryable
+    assert len(http.requests) == 1
+
+
 def test_a_publisher_that_is_opened_again_waits_for_nothing_of_an_event_loop_that_ended_in_the_midst(
     aws_environ: pytest.MonkeyPatch,
 ) -> None:
