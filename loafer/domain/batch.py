@@ -21,12 +21,14 @@ class Failure:
         reason: One short sentence for the log.
         retryable: True if the same call may succeed later; False if it never will (the lease is lost).
         copied: True if a message is on the dead-letter queue already, and only could not be deleted.
+        unanswered: True if no answer came: it may have been done all the same.
 
     """
 
     reason: str
     retryable: bool = True
     copied: bool = False
+    unanswered: bool = False
 
 
 def one_for_each(results: Sequence[T], entries: int) -> Sequence[T]:

@@ -32,27 +32,33 @@ class Company:
     alone: Callable[[OutgoingMessage], Awaitable[str]]
     together: Callable[[Sequence[OutgoingMessage]], Awaitable[Sequence[str | Failure]]]
     _on_their_way: int = attrs.field(default=0, init=False)
-    _joining: "list[tuple[OutgoingMessage, asyncio.Future[str | None]]]" = attrs.field(factory=list, init=False)
+    _joining: "list[tuple[OutgoingMessage, asyncio.Future[str | Failure | None]]]" = attrs.field(
+        factory=list, init=False
+    )
     _calls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
 
     async def publish(self, message: OutgoingMessage) -> str:
         """Send a message and return its id; raises what `check` and `alone` raise."""
         self.check(message)
-        identity = await self._joined(message) if self._on_their_way else None
-        if identity is not None:
-            return identity
+        joined = await self._joined(message) if self._on_their_way else None
+        if isinstance(joined, str):
+            return joined
         self._on_their_way += 1
         try:
             return await self.alone(message)
+        except PublisherError as error:
+            if joined is not None and joined.unanswered and not error.retryable:
+                raise PublisherError(joined.reason, retryable=True) from error
+            raise
         finally:
             self._on_their_way -= 1
 
-    async def _joined(self, message: OutgoingMessage) -> str | None:
-        """Return the id of a message that went out in company; None: it is to go by itself."""
+    async def _joined(self, message: OutgoingMessage) -> str | Failure | None:
+        """Return the id of a message that went out in company, or why it has none; None: it is to go by itself."""
         loop = asyncio.get_running_loop()
         if not self._joining:
             loop.call_soon(self._leave)
-        identity: asyncio.Future[str | None] = loop.create_future()
+        identity: asyncio.Future[str | Failure | None] = loop.create_future()
         self._joining.append((message, identity))
         return await identity
 
@@ -71,7 +77,7 @@ class Company:
             call.add_done_callback(self._calls.discard)
 
     async def _send(
-        self, messages: Sequence[OutgoingMessage], identities: "Sequence[asyncio.Future[str | None]]"
+        self, messages: Sequence[OutgoingMessage], identities: "Sequence[asyncio.Future[str | Failure | None]]"
     ) -> None:
         results: Sequence[str | Failure] = ()
         self._on_their_way += 1
@@ -84,4 +90,4 @@ class Company:
             found = [*results, *[None] * (len(messages) - len(results))]
             for identity, result in zip(identities, found, strict=True):
                 if not identity.done():
-                    identity.set_result(result if isinstance(result, str) else None)
+                    identity.set_result(result)

@@ -194,7 +194,8 @@ class Channel:
             answer = await self._call(self.dialect.send_batch, parameters, attempts)
         except sdk_errors() as error:
             found = diagnose(error, self.place, self._region(), texts_in(parameters))
-            return [Failure(found.sentence, retryable=found.kind in _MAY_PASS)] * len(chunk)
+            unanswered = found.kind is Kind.PASSING
+            return [Failure(found.sentence, retryable=found.kind in _MAY_PASS, unanswered=unanswered)] * len(chunk)
         results: list[str | Failure] = [Failure("the answer does not mention this message")] * len(chunk)
         for position, sent in placed(answer, "Successful", len(chunk)):
             identity = sent.get("MessageId")

@@ -90,6 +90,19 @@ async def test_a_call_has_ten_messages_at_most_and_no_more_bytes_than_any_endpoi
     assert calls.together[2:] == [[large, large]]
 
 
+async def test_what_may_have_been_sent_in_company_is_told_as_such_though_it_is_refused_alone() -> None:
+    class Unanswered(Calls):
+        async def send_together(self, messages: Sequence[OutgoingMessage]) -> list[str | Failure]:
+            return [Failure("no answer", unanswered=True)] * len(messages)
+
+    noted = Unanswered()
+    noted.answered.set()
+    *sent, refused = await asyncio.gather(*noted.publish("a", "b", "refused"), return_exceptions=True)
+    assert sent == ["id of a", "id of b"]
+    assert isinstance(refused, PublisherError)
+    assert (str(refused), refused.retryable) == ("no answer", True)
+
+
 @pytest.mark.parametrize("calls", [{"fails": "b refused"}, {"raises": PublisherError("not open")}], ids=str)
 async def test_what_is_not_sent_in_company_goes_by_itself_which_says_what_becomes_of_it(calls: dict[str, Any]) -> None:
     noted = Calls(**calls)
