@@ -1,5 +1,6 @@
 """What a user's code has raised, as a value that can be looked at: an error of their own may raise where it is."""
 
+from collections.abc import Iterator
 from types import TracebackType
 
 from loafer.domain.retry import asked_delay
@@ -46,17 +47,27 @@ def usable(error: BaseException) -> BaseException:
 
 
 def decision_in(error: BaseException) -> BaseException:
-    """Return the RejectMessage or IgnoreMessage that is all there is in a group of errors; else the error as it is.
+    """Return what a handler decides by a group of errors, as a task group raises one; else the error as it is.
 
-    So a handler may decide in a task group, which raises groups.
+    That is an error that asks the program to end, whatever is beside it, or a RejectMessage or IgnoreMessage that is
+    all there is.
     """
-    alone = error
-    while issubclass(type(alone), BaseExceptionGroup):
-        errors = BaseExceptionGroup.exceptions.__get__(alone)
-        if len(errors) > 1:
-            return error
-        alone = errors[0]
-    return alone if issubclass(type(alone), RejectMessage | IgnoreMessage) else error
+    if not issubclass(type(error), BaseExceptionGroup):
+        return error
+    inner = list(_leaves(error))
+    fatal = next((each for each in inner if issubclass(type(each), FATAL)), None)
+    if fatal is not None:
+        return fatal
+    alone = inner[0]
+    return alone if len(inner) == 1 and issubclass(type(alone), RejectMessage | IgnoreMessage) else error
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if not issubclass(type(error), BaseExceptionGroup):
+        yield error
+        return
+    for each in BaseExceptionGroup.exceptions.__get__(error):
+        yield from _leaves(each)
 
 
 def _in_place_of(error: BaseException) -> Unusable:

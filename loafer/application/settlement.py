@@ -17,6 +17,7 @@ from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
+from loafer.domain.ordering import GroupOrder
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied
 from loafer.ports.observer import Cause, Operation
@@ -121,8 +122,10 @@ class Settlement:
         """Hold messages no longer: what waited for them may start, unless their settlement was not confirmed.
 
         What waits for a message that is given back is given back behind it. Not where that one had its last receive:
-        that something came behind it shows that its source has moved it, whether or not it confirmed the release.
+        that something came behind it shows that its source has moved it, whether or not it confirmed the release. Nor
+        where something came behind a message that is done while its lease held: it was deleted, and the answer is lost.
         """
+        order = self.lane.order
         if not confirmed:
             done = [lease for lease in leases if lease.settling]
             self.lane.comes_back(done, Cause.DELETE_FAILED)
@@ -132,9 +135,10 @@ class Settlement:
         for lease in leases:
             if lease.settling and lease.message.receive_count > 1:
                 self.lane.done_before.add(lease.message)
-            stays = not lease.is_last_receive(last) if lease.released else not confirmed
+            gone = confirmed or (lease.settling and isinstance(order, GroupOrder) and order.is_overtaken(lease))
+            stays = not lease.is_last_receive(last) if lease.released else not gone
             if stays:
-                self.release(self.lane.order.followers(lease))
+                self.release(order.followers(lease))
         self.lane.finished(leases)
         if self.lane.order.startable:
             self.start(self.lane)

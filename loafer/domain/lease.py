@@ -66,6 +66,11 @@ class Lease:
         return not self.lost and now < self.deadline
 
     @property
+    def received_at(self) -> float:
+        """When it was received last, at the earliest."""
+        return self.ends_at - LONGEST_LEASE
+
+    @property
     def released(self) -> bool:
         """Tell whether it is given back: it is not extended again, and a new delivery is a new message."""
         return self.release_delay is not None

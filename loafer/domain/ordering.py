@@ -187,6 +187,16 @@ class GroupOrder:
         group = self._groups.get(group_of(lease.message))
         return group is not None and group.started is lease and bool(group.waiting)
 
+    def is_overtaken(self, lease: Lease) -> bool:
+        """Tell whether one of its group was received while a started message was ours: it is gone from its source.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
+        """
+        group = self._groups.get(group_of(lease.message))
+        if group is None or group.started is not lease:
+            return False
+        return any(lease.received_at < behind.received_at < lease.deadline for behind in group.waiting)
+
     def has_group(self, message: Message) -> bool:
         """Tell whether messages of a message's group are here."""
         return group_of(message) in self._groups

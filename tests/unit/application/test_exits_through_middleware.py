@@ -9,7 +9,9 @@ import attrs
 import pytest
 from world import World, queue
 
+from loafer.application.delivery import deliver
 from loafer.application.middleware import through
+from loafer.domain.lifecycle import Outcome
 from loafer.entrypoints.worker.loops import run_to_its_end
 from loafer.testing.clock import VirtualLoop
 
@@ -57,6 +59,20 @@ async def is_well(_: object) -> None: ...
 
 
 WAYS = [swallows, does_not_wait, does_not_look, gathers, groups]
+
+
+EXIT = SystemExit(3)
+
+
+async def exits_in_a_group(_: object) -> None:
+    raise BaseExceptionGroup("a task group", [ValueError(), BaseExceptionGroup("inner", [EXIT])])
+
+
+async def test_a_system_exit_in_a_group_of_errors_ends_the_program_with_its_status_and_keeps_the_message() -> None:
+    world = World(queue("orders", "one"), exits_in_a_group)
+    [message] = world.queue.receive(1)
+    delivery = await deliver(world.route(), message, None)
+    assert (delivery.fatal, delivery.outcome) == (EXIT, Outcome.FAILED)
 
 
 @pytest.mark.parametrize("handle", [exits, exits_later])

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from world import Faults, FlakyConsumer, World, now
+from world import Faults, FlakyConsumer, NoAnswer, World, now
 
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.options import Options
@@ -486,6 +486,22 @@ async def test_a_head_that_could_not_be_deleted_comes_again_with_its_followers_a
         await asyncio.sleep(8)
         assert len(source) == 0
     assert handler.ran == ["a1", "a2"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, None])
+async def test_what_came_behind_a_head_whose_deletion_was_made_and_never_answered_runs_and_loses_no_receive(
+    limit: int | None,
+) -> None:
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo("a1", "a2", "a3", visibility_timeout=6, max_receive_count=limit, dead_letters=dead)
+    handler = Handler()
+    faults = Faults(settling=[None, *[NoAnswer("lost")] * 9])
+    async with World(source, handler, faults=faults, batch_size=1) as world:
+        await asyncio.sleep(60)
+        assert world.dispatcher.held == 0
+    assert handler.ran == ["a1", "a2", "a3"]
+    assert (len(source), len(dead)) == (0, 0)
+    assert max(faults.received.values()) == 1
 
 
 async def test_messages_without_a_group_are_groups_of_their_own() -> None:

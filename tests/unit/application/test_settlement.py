@@ -220,9 +220,10 @@ async def test_every_stale_acknowledgement_is_counted() -> None:
 
 
 class Undeletable(FlakyConsumer):
-    """On the queue "orders" nothing can be deleted or extended for a time, which begins after two seconds."""
+    """On the queue "orders" nothing can be deleted or extended for a time, from two seconds on, and perhaps `again`."""
 
     until = 62.0
+    again = 0.0, 0.0
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
         return [AGAIN] * len(messages) if self._fails() else await super().acknowledge(messages)
@@ -231,7 +232,8 @@ class Undeletable(FlakyConsumer):
         return [AGAIN] * len(messages) if self._fails() else await super().extend(messages, seconds)
 
     def _fails(self) -> bool:
-        return self.queue.name.startswith("orders") and 2 <= now() < self.until
+        first, last = self.again
+        return self.queue.name.startswith("orders") and (2 <= now() < self.until or first <= now() < last)
 
 
 async def test_what_is_done_is_tried_to_be_deleted_though_its_lease_has_ended_and_other_routes_do_not_notice(
@@ -257,6 +259,38 @@ async def test_what_is_done_is_tried_to_be_deleted_though_its_lease_has_ended_an
         assert len(source) == 30 - len({content for _, content in ran if not content.startswith("other")})
     late = [content for at, content in ran if 40 < at < 60 and content.startswith("other")]
     assert len(late) > 50
+
+
+async def test_what_is_done_in_a_second_outage_is_tried_to_be_deleted_as_in_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("world.FlakyConsumer", Undeletable)
+    monkeypatch.setattr(Undeletable, "until", 20.0)
+    monkeypatch.setattr(Undeletable, "again", (100.0, 120.0))
+    source = queue("orders", visibility_timeout=6)
+    async with World(source, succeed) as world:
+        for start in (3, 101):
+            await asyncio.sleep(start - now())
+            source.send(OutgoingMessage(str(start)))
+            await asyncio.sleep(1.5)
+            world.dispatcher.pause("orders")  # what comes again is for other workers
+            await asyncio.sleep(40)
+            assert len(source) == 0
+            world.dispatcher.resume("orders")
+        assert source.counts["received"] == 2
+
+
+async def test_a_lane_is_barred_for_longer_each_time_as_long_as_nothing_can_be_deleted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("world.FlakyConsumer", Undeletable)
+    monkeypatch.setattr(Undeletable, "until", 1000.0)
+    source = queue("orders", *map(str, range(10_000)), visibility_timeout=6)
+    async with World(source, lambda _: asyncio.sleep(1)):
+        await asyncio.sleep(980)
+        assert 4 <= caplog.text.count("none starts until one can be") <= 6
+        await asyncio.sleep(1000)
+        assert len(source) == 0
 
 
 async def test_while_deletions_and_extensions_fail_what_waits_behind_a_head_that_is_done_loses_next_to_no_receives(
