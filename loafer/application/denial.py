@@ -12,7 +12,7 @@ from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.tasks import broken
 from loafer.application.trouble import PATIENCE_WHEN_DENIED, Trouble
-from loafer.domain.batch import one_for_each
+from loafer.domain.batch import Failure, one_for_each
 from loafer.domain.limits import LARGEST_BATCH, size_of
 from loafer.domain.message import Message
 from loafer.domain.retry import backoff
@@ -129,22 +129,27 @@ class Denial:
     async def _some_deleted(self) -> bool:
         """Try to delete some of what is done; tell whether any of it is gone, or is refused for good."""
         some = [message for message, _ in list(self._late.values())[:LARGEST_BATCH]]
-        try:
-            results = one_for_each(await self.lane.consumer.acknowledge(some), len(some)) if some else ()
-        except AccessDenied as error:
-            self.denied(error)
-            return False
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it did not work
-            logger.info("source %r: messages cannot be deleted yet: %s", self.lane.route.source, broken(error))
-            return False
+        results = await self._results(some)
         settled = [message for message, result in zip(some, results, strict=True) if not (result and result.retryable)]
-        for message in settled:
-            self._late.pop(message.id)
-        for message in some if not settled else ():  # the next ones
-            self._late[message.id] = self._late.pop(message.id)
+        for message in settled or some:
+            known = self._late.pop(message.id, None)
+            if known is not None and (known[0] is not message or not settled):  # it came again, or others go first now
+                self._late[message.id] = known
         if settled:
             self.over()
         return bool(settled)
+
+    async def _results(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        try:
+            results = await self.lane.consumer.acknowledge(messages) if messages else ()
+            return one_for_each(results, len(messages))
+        except AccessDenied as error:
+            self.denied(error)
+            reason = str(error)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it did not work
+            reason = str(broken(error))
+        logger.info("source %r: messages cannot be deleted yet: %s", self.lane.route.source, reason)
+        return [Failure(reason)] * len(messages)
 
     def _give_up(self, error: AccessDenied) -> None:
         if self._trouble.denied_too_long:
