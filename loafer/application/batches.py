@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from loafer.application.delivery import Delivery, handle_within, handled_badly, translated_within, unfit, untranslated
-from loafer.application.raised import NotOurs, usable
+from loafer.application.raised import NotOurs, decision_in, usable
 from loafer.application.route import BatchCall, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.item import Item
@@ -38,7 +38,7 @@ async def deliver_batch(
         try:
             await handle_within(limit, call.handle, given, items[0].message)
         except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is a value from here on
-            error = usable(raised)
+            error = usable(decision_in(raised))
     return [_delivery(route, item, error) if isinstance(item, Item) else item for item in ended]
 
 

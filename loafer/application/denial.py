@@ -17,14 +17,15 @@ from loafer.domain.limits import LARGEST_BATCH, size_of
 from loafer.domain.message import Message
 from loafer.domain.retry import backoff
 from loafer.exceptions import AccessDenied
+from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 5.0
 """Bounds of the wait before it is tried again whether a message can be deleted, in seconds."""
 
-PROBATION = 60.0
-"""Seconds after which others may start again though it cannot."""
+PROBATION, LONGEST_PROBATION = 60.0, 5 * 60.0
+"""Bounds of the seconds after which others may start again though it cannot: they double each time."""
 
 TRIED_FOR = 5 * 60.0
 """Seconds in which what is done is tried to be deleted after the end of its lease."""
@@ -37,8 +38,8 @@ MOST_BYTES = 8 * 1024 * 1024
 class Denial:
     """Bars a lane whose deletions are denied, and ends the worker after five minutes, or at once if none ever worked.
 
-    Where they only fail, and leases end for that, it bars the lane until one works, for a minute at most, and twice as
-    long each time that it comes to that again: in between others are to show whether it is one message alone. What is
+    Where they only fail, and leases end for that, it bars the lane until one works, for a minute at most. Then others
+    are to show whether it is one message alone; each time that none works it is barred for twice as long. What is
     done is tried to be deleted meanwhile, though its lease has ended: a standard queue takes its receipt until somebody
     else has received it.
 
@@ -82,27 +83,30 @@ class Denial:
             self._trouble.over()
             self._unbar()
 
-    def in_vain(self, messages: Sequence[Message]) -> None:
-        """Let nothing more start, for leases of what is done end undeleted, and try on to delete it."""
+    def in_vain(self, messages: Sequence[Message], *, bars: bool = True) -> None:
+        """Try on to delete what is done and whose leases end undeleted; if it `bars`, let nothing more start."""
         if self.stop.requested.is_set():
             return
         for message in messages:
+            self._late.pop(message.id, None)
             self._late[message.id] = message, self.lane.clock() + TRIED_FOR
         while sum(size_of(message) for message, _ in self._late.values()) > MOST_BYTES:
             self._late.pop(next(iter(self._late)))
         if self._trying is None or self._trying.done():
             self._trying = asyncio.get_running_loop().create_task(self._try())
-        if self._barred_until is None:
+        if bars and self._barred_until is None:
             text = "source %r: messages cannot be deleted, and their leases end for that: none starts until one can be"
             logger.warning(text, self.lane.route.source)
-            self._barred_until = self.lane.clock() + min(PROBATION * 2**self._bars, TRIED_FOR)
+            self._barred_until = self.lane.clock() + min(PROBATION * 2 ** min(self._bars, 10), LONGEST_PROBATION)
             self._bars += 1
             self._bar()
 
-    def end(self) -> None:
-        """Try no more whether messages can be deleted."""
+    async def end(self) -> None:
+        """Try no more whether messages can be deleted, but once more those that are done."""
         if self._trying is not None:
             self._trying.cancel()
+        while self._late and await self._some_deleted():
+            pass
 
     def _bar(self) -> None:
         self.slots.bar(self.lane)
@@ -140,16 +144,28 @@ class Denial:
         return bool(settled)
 
     async def _results(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        if not messages:
+            return ()
+        began = self.lane.clock()
+        error: Exception | None = None
         try:
-            results = await self.lane.consumer.acknowledge(messages) if messages else ()
-            return one_for_each(results, len(messages))
-        except AccessDenied as error:
-            self.denied(error)
-            reason = str(error)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, it did not work
-            reason = str(broken(error))
-        logger.info("source %r: messages cannot be deleted yet: %s", self.lane.route.source, reason)
-        return [Failure(reason)] * len(messages)
+            results = one_for_each(await self.lane.consumer.acknowledge(messages), len(messages))
+        except AccessDenied as denied:
+            error = denied
+            self.denied(denied)
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, it did not work
+            error = broken(raised)
+        self.lane.called(Operation.ACKNOWLEDGE, began, error)
+        if error is not None:
+            logger.info("source %r: messages cannot be deleted yet: %s", self.lane.route.source, error)
+            return [Failure(str(error))] * len(messages)
+        deleted = [message for message, result in zip(messages, results, strict=True) if result is None]
+        if deleted:
+            self.lane.counts["stale"] += len(deleted)
+            self.lane.settled(deleted, Operation.ACKNOWLEDGE)
+            text = "source %r: %d messages are deleted, after their leases had ended"
+            logger.info(text, self.lane.route.source, len(deleted))
+        return results
 
     def _give_up(self, error: AccessDenied) -> None:
         if self._trouble.denied_too_long:

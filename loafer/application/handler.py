@@ -103,7 +103,7 @@ async def see_to(returned: object) -> None:
         TypeError: it has returned a generator.
 
     """
-    while type(returned) is CoroutineType:
+    while type(returned) is CoroutineType and inspect.getcoroutinestate(returned) == inspect.CORO_CREATED:
         returned = await returned
     if type(returned) in GENERATORS:
         raise TypeError(NEVER_RUNS)

@@ -161,7 +161,7 @@ class Intake:
         waited = consumer.wait_time
         consumer.wait_at_most(max(SHORTEST_WAIT, self.longest_wait) if once else None)
         if consumer.wait_time < waited:
-            text = "source %r: its messages have one receive, so polls wait for %g s, as long as a stop waits for them"
+            text = "source %r: its messages have one receive, so polls wait for %g s, no longer than a stop does"
             logger.info(text, self.lane.route.source, consumer.wait_time)
 
     async def _poll(self, *, extra: bool) -> None:

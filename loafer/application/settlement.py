@@ -125,24 +125,26 @@ class Settlement:
         that something came behind it shows that its source has moved it, whether or not it confirmed the release. Nor
         where something came behind a message that is done while its lease held: it was deleted, and the answer is lost.
         """
-        order = self.lane.order
         if not confirmed:
-            done = [lease for lease in leases if lease.settling]
-            self.lane.comes_back(done, Cause.DELETE_FAILED)
-            for lease in done:
-                self.lane.done_before.add(lease.message)
+            lost = [lease for lease in leases if lease.settling and not self._is_gone(lease)]
+            self.lane.comes_back(lost, Cause.DELETE_FAILED)
         last = self.lane.info.max_receive_count
         for lease in leases:
-            if lease.settling and lease.message.receive_count > 1:
+            if lease.settling and not (confirmed and lease.message.receive_count == 1):
                 self.lane.done_before.add(lease.message)
-            gone = confirmed or (lease.settling and isinstance(order, GroupOrder) and order.is_overtaken(lease))
+            gone = confirmed or self._is_gone(lease)
             stays = not lease.is_last_receive(last) if lease.released else not gone
             if stays:
-                self.release(order.followers(lease))
+                self.release(self.lane.order.followers(lease))
         self.lane.finished(leases)
         if self.lane.order.startable:
             self.start(self.lane)
         self.slots.seats.changed(self.lane)
+
+    def _is_gone(self, lease: Lease) -> bool:
+        """Tell whether a message that is done was deleted, though no answer has said so."""
+        order = self.lane.order
+        return lease.settling and isinstance(order, GroupOrder) and order.is_overtaken(lease)
 
     def look_for_return(self, messages: Sequence[Message]) -> None:
         """See whether messages come again that could not be deleted: each time that costs what is held a receive."""
@@ -170,9 +172,8 @@ class Settlement:
 
     async def drained(self) -> None:
         """Wait until every message is settled or given up; nothing waits for company any more."""
-        self._denial.end()
         await self._keeping.drained()
-        await asyncio.gather(self._acknowledged.drained(), self._released.drained())
+        await asyncio.gather(self._denial.end(), self._acknowledged.drained(), self._released.drained())
 
     def leave_the_rest(self) -> None:
         """Leave what could not be settled to its lease: nobody waits for it any more."""
@@ -216,9 +217,9 @@ class Settlement:
         """See whether leases of messages have ended that could not be deleted: others may have them."""
         now = self.lane.clock()
         ended = [lease.message for lease in leases if not lease.is_valid(now)]
-        new = [message for message in ended if self.lane.done_before.add(message)]
-        if new:
-            self._denial.in_vain(new)
+        if ended:  # one that could not be deleted before is no news, and bars nothing
+            new = [message for message in ended if self.lane.done_before.add(message)]
+            self._denial.in_vain(ended, bars=bool(new))
 
     async def _release(self, leases: Sequence[Lease]) -> Results:
         while any(lease.extending for lease in leases):  # noqa: ASYNC110 - the extension ends on another thread

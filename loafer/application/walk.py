@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from loafer.application.limit import LIMIT
-from loafer.application.raised import FATAL, NotStarted, traceback_of
+from loafer.application.raised import FATAL, NotStarted, decision_in, traceback_of
 from loafer.application.tasks import is_stopped
 
 Raised: TypeAlias = tuple[BaseException, FrameType | None]
@@ -91,6 +91,11 @@ class Walk:
             raise
         except (asyncio.CancelledError, GeneratorExit, *FATAL) as error:
             self.cut = None if self._done else error
+            raise
+        except BaseExceptionGroup as error:
+            ends = decision_in(error)
+            if issubclass(type(ends), FATAL):
+                self.cut = None if self._done else ends
             raise
         self._done, self.cut = True, None
         for task in before:
@@ -202,7 +207,7 @@ class Walk:
         error = task.exception()
         if error is None:
             return False
-        if issubclass(type(error), FATAL):
+        if issubclass(type(decision_in(error)), FATAL):
             return True  # asyncio has raised it out of the event loop, and its traceback leads there
         frames = [each for each, _ in traceback.walk_tb(traceback_of(error))]
         return frame is None or frame not in frames[1:] or not self._has_raised(error)

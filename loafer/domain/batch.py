@@ -21,14 +21,14 @@ class Failure:
         reason: One short sentence for the log.
         retryable: True if the same call may succeed later; False if it never will (the lease is lost).
         copied: True if a message is on the dead-letter queue already, and only could not be deleted.
-        unanswered: True if no answer came: it may have been done all the same.
+        may_be_done: True if it may have been done all the same, for no answer has said what became of it.
 
     """
 
     reason: str
     retryable: bool = True
     copied: bool = False
-    unanswered: bool = False
+    may_be_done: bool = False
 
 
 def one_for_each(results: Sequence[T], entries: int) -> Sequence[T]:

@@ -38,5 +38,5 @@ class DoneBefore:
         return message.sent_at is not None and self._done.get(message.id, (0, None))[1] == message.sent_at
 
     def is_newer(self, message: Message) -> bool:
-        """Tell of one that is known whether it was delivered after what was done: it is there still."""
-        return message.receive_count > self._done[message.id][0]
+        """Tell of one that is known whether it was not delivered before what was done: then it may be there still."""
+        return message.receive_count >= self._done[message.id][0]

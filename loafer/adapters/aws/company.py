@@ -47,7 +47,7 @@ class Company:
         try:
             return await self.alone(message)
         except PublisherError as error:
-            if joined is not None and joined.unanswered and not error.retryable:
+            if joined is not None and joined.may_be_done and not error.retryable:
                 raise PublisherError(joined.reason, retryable=True) from error
             raise
         finally:

@@ -146,6 +146,13 @@ def diagnose(error: Exception, place: str, region: str | None = None, sent: Iter
             return Diagnosis(Kind.FATAL, f"{place} cannot be used ({kind_and_detail(error)})")
 
 
+def may_be_done(error: Exception) -> bool:
+    """Tell whether what was asked for may be done though it failed: no answer came, or the service had trouble."""
+    if not isinstance(error, sdk.ClientError):
+        return True
+    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)) >= _SERVER_TROUBLE
+
+
 def is_passing(code: str) -> bool:
     """Return whether an error code speaks of trouble that passes."""
     return code in _PASSING or "Throttl" in code

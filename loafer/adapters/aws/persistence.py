@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from loafer.adapters.aws.errors import Kind, diagnose, sdk_errors
+from loafer.adapters.aws.errors import Kind, diagnose, may_be_done, sdk_errors
 from loafer.domain.retry import backoff
 
 Answer = TypeVar("Answer")
@@ -25,16 +25,16 @@ async def persistent(
     Where it `sends` something, an earlier attempt may have done so and its answer be lost: a later refusal must not say
     that nothing was sent, so the earlier error is raised.
     """
-    unanswered: Exception | None = None
+    doubtful: Exception | None = None
     for tries in range(1, attempts + 1):
         try:
             return await call()
         except sdk_errors() as error:
             passing = diagnose(error, place).kind is Kind.PASSING
-            if not passing and unanswered is not None and sends:
-                raise unanswered from error
+            if not passing and doubtful is not None and sends:
+                raise doubtful from error
             if not passing or tries == attempts:
                 raise
-            unanswered = error
+            doubtful = error if may_be_done(error) else doubtful
         await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random()))
     raise AssertionError("there is at least one attempt")

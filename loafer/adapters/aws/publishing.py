@@ -15,7 +15,7 @@ from loafer.adapters.aws.bill import BILL
 from loafer.adapters.aws.calls import CALL_TIMEOUT, OPEN_TIMEOUT, Access, Client, called
 from loafer.adapters.aws.company import Company
 from loafer.adapters.aws.deadlines import Deadlines
-from loafer.adapters.aws.errors import Kind, diagnose, publisher_error, sdk_errors
+from loafer.adapters.aws.errors import Kind, diagnose, may_be_done, publisher_error, sdk_errors
 from loafer.adapters.aws.lean.plain import announce, enter_plain_transport, import_sdk, prepare
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
 from loafer.adapters.aws.persistence import ATTEMPTS, persistent
@@ -194,8 +194,8 @@ class Channel:
             answer = await self._call(self.dialect.send_batch, parameters, attempts)
         except sdk_errors() as error:
             found = diagnose(error, self.place, self._region(), texts_in(parameters))
-            unanswered = found.kind is Kind.PASSING
-            return [Failure(found.sentence, retryable=found.kind in _MAY_PASS, unanswered=unanswered)] * len(chunk)
+            doubtful = found.kind is Kind.PASSING and may_be_done(error)
+            return [Failure(found.sentence, retryable=found.kind in _MAY_PASS, may_be_done=doubtful)] * len(chunk)
         results: list[str | Failure] = [Failure("the answer does not mention this message")] * len(chunk)
         for position, sent in placed(answer, "Successful", len(chunk)):
             identity = sent.get("MessageId")

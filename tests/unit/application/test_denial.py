@@ -133,7 +133,42 @@ async def test_what_is_tried_to_be_deleted_takes_no_more_than_its_bytes() -> Non
     await asyncio.sleep(5)
     assert max(map(len, denied.tried)) == 8
     assert "r-19" in denied.tried[0]
-    denied.denial.end()
+    await denied.denial.end()
+
+
+async def test_what_was_known_before_is_tried_on_and_bars_nothing() -> None:
+    denied = Denied(lambda _: GONE)
+    denied.denial.in_vain(some("1"), bars=False)
+    await asyncio.sleep(5)
+    assert denied.tried
+    assert denied.slots.noted == []
+    await denied.denial.end()
+
+
+async def test_at_its_end_what_is_done_is_tried_once_more() -> None:
+    denied = Denied(lambda _: GONE)
+    denied.denial.in_vain(some(*map(str, range(15))))
+    await asyncio.sleep(50)
+    denied.tried.clear()
+    denied.answer = lambda _: None
+    await denied.denial.end()
+    assert [len(tried) for tried in denied.tried] == [10, 5]
+    assert denied.denial.lane.counts["stale"] == 15
+
+
+async def test_what_is_evicted_while_it_is_tried_ends_nothing() -> None:
+    async def slow(messages: Sequence[Message]) -> list[Failure | None]:
+        await asyncio.sleep(5)
+        return [None] * len(messages)
+
+    denied = Denied(lambda _: None)
+    denied.denial.lane.consumer.acknowledge = slow  # type: ignore[method-assign]
+    body = "x" * (MOST_BYTES // 8)
+    denied.denial.in_vain(some(*map(str, range(8)), body=body))
+    await asyncio.sleep(2)
+    denied.denial.in_vain(some("8", body=body))
+    await asyncio.sleep(30)
+    assert [kind for kind, _ in denied.slots.noted] == ["bar", "unbar"]
 
 
 async def test_in_a_stop_nothing_is_barred_and_nothing_is_tried_any_more() -> None:

@@ -75,7 +75,7 @@ async def test_a_system_exit_in_a_group_of_errors_ends_the_program_with_its_stat
     assert (delivery.fatal, delivery.outcome) == (EXIT, Outcome.FAILED)
 
 
-@pytest.mark.parametrize("handle", [exits, exits_later])
+@pytest.mark.parametrize("handle", [exits, exits_later, exits_in_a_group])
 @pytest.mark.parametrize("middleware", WAYS)
 def test_a_message_whose_handler_exits_is_kept(handle: Any, middleware: Middleware) -> None:
     assert left(handle, middleware) == 1

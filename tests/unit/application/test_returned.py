@@ -87,3 +87,13 @@ async def test_a_coroutine_that_a_handler_of_batches_returns_is_awaited(middlewa
     world.dispatcher.routes = [attrs.evolve(route, call=call)]
     await world.run_for(5)
     assert (RAN, len(world.queue)) == (["batch"], 0)
+
+
+async def test_a_coroutine_that_a_handler_returns_and_has_awaited_is_not_awaited_again() -> None:
+    async def keeps_what_it_awaited(content: str) -> object:
+        coroutine = work(content)
+        await coroutine
+        return coroutine
+
+    world = await worlds(keeps_what_it_awaited, "one").run_for(5)
+    assert (RAN, len(world.queue)) == (["one"], 0)

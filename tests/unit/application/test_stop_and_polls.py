@@ -234,7 +234,7 @@ async def test_a_stop_leaves_no_poll_behind_that_takes_a_message_for_the_one_rec
     assert await stopped_while_idle(source, wait_time=20) < 6
     assert len(source.visible) == 1
     assert counts(source) == {"a": 0}
-    assert "its messages have one receive, so polls wait for 5 s, as long as a stop waits for them" in caplog.text
+    assert "its messages have one receive, so polls wait for 5 s, no longer than a stop does" in caplog.text
 
 
 async def test_polls_wait_for_as_long_as_they_were_made_to_again_once_their_queue_grants_more_receives() -> None:

@@ -93,7 +93,7 @@ async def test_a_call_has_ten_messages_at_most_and_no_more_bytes_than_any_endpoi
 async def test_what_may_have_been_sent_in_company_is_told_as_such_though_it_is_refused_alone() -> None:
     class Unanswered(Calls):
         async def send_together(self, messages: Sequence[OutgoingMessage]) -> list[str | Failure]:
-            return [Failure("no answer", unanswered=True)] * len(messages)
+            return [Failure("no answer", may_be_done=True)] * len(messages)
 
     noted = Unanswered()
     noted.answered.set()

@@ -69,11 +69,13 @@ async def test_what_may_have_been_sent_is_told_as_such_though_the_next_try_is_re
     with pytest.raises(PublisherError) as told:
         await made.publish(OutgoingMessage("body"))
     assert told.value.retryable
-    made, http = publisher(FakeSQS(), refused)
-    with pytest.raises(PublisherError) as told:
-        await made.publish(OutgoingMessage("body"))
-    assert not told.value.retryable
-    assert len(http.requests) == 1
+    throttled = answered(b'{"__type": "com.amazonaws.sqs#ThrottlingException"}', 400)
+    for answers in ([refused], [throttled, refused]):
+        made, http = publisher(FakeSQS(), *answers)
+        with pytest.raises(PublisherError) as told:
+            await made.publish(OutgoingMessage("body"))
+        assert not told.value.retryable
+        assert len(http.requests) == len(answers)
 
 
 def test_a_publisher_that_is_opened_again_waits_for_nothing_of_an_event_loop_that_ended_in_the_midst(
