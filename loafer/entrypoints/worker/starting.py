@@ -59,6 +59,10 @@ def ended_by_signals() -> Iterator[None]:
         yield
     except StoppedAtStart:
         raise SystemExit(0) from None
+    except Exception:
+        if start.asked and not start.over:  # what is imported may make something else of it, as compiled modules do
+            raise SystemExit(0) from None
+        raise
     finally:
         for number, action in before.items():
             signal.signal(number, action)

@@ -29,6 +29,20 @@ def test_what_catches_errors_and_exits_of_an_import_catches_no_signal() -> None:
         load()
 
 
+def test_a_signal_of_which_a_compiled_module_makes_an_import_error_ends_the_start_all_the_same() -> None:
+    def load() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except StoppedAtStart:
+            raise ImportError("cannot initialise module strings") from None
+
+    with pytest.raises(SystemExit) as caught, ended_by_signals():
+        load()
+    assert caught.value.code == 0
+    with pytest.raises(ImportError), ended_by_signals():
+        raise ImportError("without a signal")
+
+
 def test_a_signal_that_was_swallowed_at_the_start_stops_the_worker_as_soon_as_it_hears_any() -> None:
     stopped = threading.Event()
     with ended_by_signals():
