@@ -182,6 +182,24 @@ def test_a_group_whose_head_is_another_message_is_not_let_go_and_those_behind_in
     assert order.next() is None
 
 
+@pytest.mark.parametrize(
+    ("later", "overtaken"),
+    [(5, True), (0, False), (35, False)],
+    ids=["while it was ours", "with it", "after its lease had ended"],
+)
+def test_a_started_head_is_overtaken_by_what_is_received_behind_it_while_it_is_ours(
+    later: float, overtaken: bool
+) -> None:
+    order = GroupOrder()
+    g1, g2 = waiting(order, "g1", "g2")
+    g2.ends_at += later
+    assert not order.is_overtaken(g1), "it has not started"
+    assert order.next() is g1
+    assert order.is_overtaken(g1) is overtaken
+    assert not order.is_overtaken(g2)
+    assert not order.is_overtaken(Lease(message("h1", "h"), 30, 10, 43_200)), "its group is not here"
+
+
 def test_only_a_started_head_with_others_behind_it_has_followers() -> None:
     order = GroupOrder()
     g1, g2, h1 = waiting(order, "g1", "g2", "h1")
