@@ -77,6 +77,10 @@ class LifespanError(LoaferError):
     """An application's lifespan that failed at the start, which ends the start, or at the stop, or ended before."""
 
 
+class InvalidDelay(ValueError):
+    """A delay that is no number of seconds: whoever asks for it wants to keep the message, and so it is kept."""
+
+
 class IgnoreMessage(LoaferError):
     """Raised by a handler to keep its message on the queue: it is not acknowledged and comes back."""
 
@@ -87,13 +91,14 @@ class IgnoreMessage(LoaferError):
         """Keep the message, and ask for it back after `delay` seconds (None: as LOAFER_RETRY_DELAY says).
 
         Raises:
-            ValueError: the delay is no number of seconds; the handler fails with it, so the message is kept too.
+            InvalidDelay: the delay is no number of seconds; the handler fails with it, and the message is kept too.
 
         """
         if not (delay is None or (isinstance(delay, int | float) and delay == delay)):  # noqa: PLR0124 - NaN is not
-            raise ValueError(f"delay={delay!r} is no number of seconds")
+            raise InvalidDelay(f"delay={delay!r} is no number of seconds")
         super().__init__(*args)
-        self.delay = delay
+        if delay is not None:  # or a subclass may say it
+            self.delay = delay
 
 
 class RejectMessage(LoaferError):

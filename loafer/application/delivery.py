@@ -8,23 +8,23 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from loafer.application.handled import HANDLED
+from loafer.application.handled import is_ours
 from loafer.application.handler import Chained, is_awaitable, pool_of, see_to
 from loafer.application.limit import Limit, took_longer
-from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, decision_in, usable
+from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, UnusableDelay, decision_in, usable
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
 from loafer.domain.message import Message
 from loafer.domain.retry import Retry
-from loafer.exceptions import HandlerTimeout, IgnoreMessage, InvalidContent
+from loafer.exceptions import HandlerTimeout, IgnoreMessage, InvalidContent, InvalidDelay
 
 logger = logging.getLogger(__name__)
 
 ENDS = (*FATAL, asyncio.CancelledError, HandlerTimeout)
 """What ends a handler or the program from outside."""
 
-KEEPS = (*ENDS, GeneratorExit, IgnoreMessage, NotStarted)
+KEEPS = (*ENDS, GeneratorExit, IgnoreMessage, InvalidDelay, UnusableDelay, NotStarted)
 """What keeps its message whatever a route rejects: who raised it asked for that, or has not done its work."""
 
 
@@ -91,6 +91,8 @@ async def deliver(route: Route, message: Message, limit: float | None, translate
     if isinstance(prepared, Delivery):
         return prepared
     message, content, given = prepared
+    if not is_ours(message):  # any more: it may have taken long to translate, or the process stood still
+        return handled_badly(route, message, content, NotOurs())
     try:
         if limit is None:
             if (returned := await call.handle(*given)) is not None:
@@ -185,9 +187,6 @@ async def translated_within(limit: float | None, translating: Awaitable[object])
         raise HandlerTimeout(f"its translator took longer than {limit:g} s")
     if is_stopped():
         raise asyncio.CancelledError  # which it swallowed: no handler starts any more
-    handling = HANDLED.get()
-    if handling is not None and not handling[0].is_ours(handling[1]):
-        raise NotOurs
     return translated
 
 

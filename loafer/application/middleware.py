@@ -60,7 +60,7 @@ class Chain:
             raise
         await walk.returned()
         if not walk.begun:
-            raise NotCalledOn(walk.not_called)
+            raise NotCalledOn(walk.not_called or "its middleware did not call on as far as its handler")
 
     async def _step(self, place: int, context: Context[Any], walk: Walk) -> None:
         if place == len(self.wraps):
@@ -81,7 +81,11 @@ class Chain:
                 walk.leave(error)
                 del error  # its traceback holds this frame: no circle
 
-        await self.wraps[place](context, call_next)
+        try:
+            await self.wraps[place](context, call_next)
+        except (asyncio.CancelledError, GeneratorExit) as error:
+            walk.cut_off(name_of(self.wraps[place]), error)
+            raise
         if not called_on:
             await asyncio.sleep(0)  # a task that was made of it begins now
         if not called_on:

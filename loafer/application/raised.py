@@ -14,6 +14,10 @@ class Unusable(Exception):
     """Stands for an error of a user's own that cannot be looked at, by its name; the text, which is ours, says why."""
 
 
+class UnusableDelay(Unusable):
+    """Stands for an IgnoreMessage whose delay is no number of seconds: its message fails, and is kept whatever else."""
+
+
 class NotStarted(RuntimeError):
     """A handler that has not run, and never does, as for want of a thread. Its message is kept, whatever else."""
 
@@ -74,7 +78,7 @@ def _in_place_of(error: BaseException) -> Unusable:
     asks = issubclass(type(error), IgnoreMessage)
     why = "its delay is no number of seconds" if asks else "it raises where it is asked what it is"
     name = type.__dict__["__name__"].__get__(type(error))
-    stand_in: Unusable = type(name, (Unusable,), {})(why)
+    stand_in: Unusable = type(name, (UnusableDelay if asks else Unusable,), {})(why)
     return stand_in.with_traceback(traceback_of(error))
 
 

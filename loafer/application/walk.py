@@ -46,8 +46,8 @@ class Walk:
         handle: The handler, with what it is given.
         begun: Whether somebody called on as far as that.
         not_started: Why it did not run when it was called last, as for want of a thread; None: it did, or has run well.
-        cut: What has ended it in the middle when it ended last, a cancellation or the program's end; None: nothing has,
-            or it has ended well before.
+        cut: What has ended it in the middle when it ended last, or middleware that was to call it again: a cancellation
+            or the program's end; None: nothing has, or it has ended well before.
         not_called: Which middleware did not call on, as a sentence; empty while all have called on.
 
     """
@@ -118,6 +118,13 @@ class Walk:
                 self._errors[task] = error, _frame_of(task)
         if not self._tasks and self._none_runs is not None:
             _in_its_loop(self._none_runs, _wake, self._none_runs)
+
+    def cut_off(self, name: str, error: BaseException) -> None:
+        """Note that middleware was ended from outside, and so was what it might have called on to."""
+        if not self.begun:
+            self.not_called = self.not_called or f"the middleware {name} was cancelled before it called on"
+        elif not self._done:
+            self.cut = error
 
     async def failed(self, error: BaseException) -> bool:
         """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `_ended`.

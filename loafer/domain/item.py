@@ -64,7 +64,7 @@ class Item(Generic[Content_co]):
         """Keep this message on the queue, and ask for it back after `delay` seconds (None: as its route's Retry says).
 
         Raises:
-            ValueError: the delay is no number of seconds.
+            InvalidDelay: the delay is no number of seconds.
 
         """
         self.error = IgnoreMessage(reason, delay=delay)

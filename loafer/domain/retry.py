@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 import attrs
 
 from loafer.domain.limits import LONGEST_VISIBILITY
-from loafer.exceptions import ConfigurationError, IgnoreMessage
+from loafer.exceptions import ConfigurationError, IgnoreMessage, InvalidDelay
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 15 * 60.0
@@ -127,6 +127,15 @@ def retry_delay(retry: Retry, error: BaseException | None, attempts: int, jitter
 
 
 def asked_delay(error: BaseException | None) -> float | None:
-    """Return after how many seconds, as far as SQS can wait, a handler wants its message back; None: it is silent."""
+    """Return after how many seconds, as far as SQS can wait, a handler wants its message back; None: it is silent.
+
+    Raises:
+        InvalidDelay: a subclass of IgnoreMessage says NaN; TypeError: it says something else that is no number.
+
+    """
     asked = error.delay if isinstance(error, IgnoreMessage) else None
-    return None if asked is None else float(min(max(0, asked), LONGEST_VISIBILITY))
+    if asked is None:
+        return None
+    if asked != asked:  # noqa: PLR0124 - as NaN is
+        raise InvalidDelay(f"delay={asked!r} is no number of seconds")
+    return float(min(max(0, asked), LONGEST_VISIBILITY))

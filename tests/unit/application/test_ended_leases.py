@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
+from virtual_time import VirtualLoop
 from world import Faults, World, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
@@ -53,7 +54,30 @@ async def test_a_message_whose_lease_ends_while_it_is_translated_is_not_given_to
     source, faults = losing_leases("late", "soon", name=name)
     await run_without_receiving_again(World(source, handle, faults=faults, translate=fetched_late), 11)
     assert given == ["soon"]
-    assert f"message {name}-1 on route {name} is kept: not translated: its lease ended meanwhile" in caplog.text
+    assert f"{name}-1 on route {name} is kept: its handler is not called: its lease ended meanwhile" in caplog.text
+
+
+@names
+async def test_a_message_whose_lease_ends_while_its_translator_keeps_the_loop_is_not_given_to_its_handler(
+    name: str,
+) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    given: list[float] = []
+
+    async def handle(_: object) -> None:
+        given.append(loop.time())
+
+    def stand_still(message: Message) -> Mapping[str, Any]:
+        if message.receive_count == 1:
+            loop.virtual.now += 7  # no timer runs meanwhile
+        return {"content": message.body}
+
+    async with (world := World(losing_leases("1", name=name)[0], handle, translate=stand_still)):
+        await asyncio.sleep(20)
+    assert min(given) >= 7
+    assert len(given) == 1
+    assert world.dispatcher.counts["stale"] == 0
 
 
 async def test_messages_of_a_batch_whose_leases_end_while_others_are_translated_are_not_given_to_its_handler() -> None:

@@ -148,6 +148,69 @@ async def test_a_handler_that_middleware_itself_cuts_short_has_its_message_kept_
     assert made.dispatcher.counts["failed"] >= 1
 
 
+async def waits(_: object, call_next: Next) -> None:
+    await asyncio.sleep(5)
+    await call_next()
+
+
+async def tries_again_later(context: object, call_next: Next) -> None:
+    with suppress(ValueError):
+        await call_next()
+    await waits(context, call_next)
+
+
+async def lets_a_limit_out(_: object, call_next: Next) -> None:
+    async with asyncio.timeout(1):
+        await call_next()
+
+
+CUTTING = pytest.mark.parametrize("wrap", [limits, lets_a_limit_out, waits_for, does_something_beside])
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+@CUTTING
+async def test_a_message_is_kept_where_one_middleware_ends_another_before_that_calls_on(
+    wrap: Middleware, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[object] = []
+
+    async def handle(content: object) -> None:
+        ran.append(content)
+
+    made = world(handle, makes_another_error, wrap, waits, name=name)
+    await made.run_for(3)
+    assert (len(made.queue), ran) == (1, [])
+    if wrap in (limits, does_something_beside):
+        assert "the middleware waits was cancelled before it called on" in caplog.text
+
+
+@CUTTING
+async def test_a_message_is_kept_where_one_middleware_ends_another_before_that_calls_on_again(wrap: Middleware) -> None:
+    ran: list[object] = []
+
+    async def handle(content: object) -> None:
+        ran.append(content)
+        raise ValueError
+
+    made = world(handle, makes_another_error, wrap, tries_again_later)
+    await made.run_for(3)
+    assert (len(made.queue), ran) == (1, ["one"])
+
+
+async def test_middleware_that_lets_nobody_hear_what_another_raises_that_does_not_call_on_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def handle(_: object) -> None: ...
+
+    async def raises(_: object, call_next: Next) -> None:
+        raise ValueError
+
+    made = world(handle, swallows, raises)
+    await made.run_for(3)
+    assert len(made.queue) == 1
+    assert "is kept: its middleware did not call on as far as its handler; await call_next()" in caplog.text
+
+
 async def test_a_handler_that_somebody_cancels_has_its_message_kept_though_middleware_swallows_that() -> None:
     async def handle(_: object) -> None:
         raise asyncio.CancelledError

@@ -1,6 +1,7 @@
 """What a user's code raises, however odd: its message ends as that of any failure, and costs nobody else a run."""
 
 import asyncio
+import math
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -196,7 +197,37 @@ def test_an_error_that_can_be_looked_at_is_itself(error: BaseException) -> None:
     assert usable(error) is error
 
 
-@pytest.mark.parametrize("make", [Faceless, Hiding, partial(Later, "60"), partial(Later, object())])
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+@pytest.mark.parametrize(
+    "make", [partial(Later, "60"), partial(Later, math.nan), lambda: IgnoreMessage(delay=cast("Any", "30"))]
+)
+def test_what_asks_for_a_delay_that_is_no_number_fails_and_is_not_rejected(
+    make: Callable[[], BaseException], name: str
+) -> None:
+    app = Loafer()
+
+    @app.route(name, reject=Exception)
+    async def handle(_: object) -> None:
+        raise make()
+
+    with World() as world:
+        world.add(app)
+        world.publish(name, 1, group="g" if name.endswith(".fifo") else None)
+        result = world.run(app, seconds=1)
+    assert set(result.outcomes) == {Outcome.FAILED}
+    assert len(result.left[name]) == 1
+
+
+def test_a_subclass_may_say_its_delay_for_all() -> None:
+    class Soon(IgnoreMessage):
+        delay = 5.0
+
+    assert [Soon("later").delay, Soon(delay=6).delay, IgnoreMessage().delay] == [5, 6, None]
+
+
+@pytest.mark.parametrize(
+    "make", [Faceless, Hiding, partial(Later, "60"), partial(Later, object()), partial(Later, math.nan)]
+)
 def test_one_that_cannot_is_replaced_by_one_of_its_name_and_traceback(make: Callable[[], BaseException]) -> None:
     def fail() -> None:
         raise make()
