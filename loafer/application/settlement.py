@@ -71,12 +71,12 @@ class Settlement:
         self._acknowledged.put(leases, now)
 
     def without_done(self, leases: Sequence[Lease], now: float) -> Sequence[Lease]:
-        """Return which messages are to be handled, and hold those no longer that were done before.
+        """Return which messages are to be handled or given back, and hold those no longer that were done before.
 
         What is there still is deleted. The answer to an earlier receive may be late: what it brings is there no more.
         """
         before = self.lane.done_before
-        done = [lease for lease in leases if before.knows(lease.message)]
+        done = [lease for lease in leases if before.knows(lease.message)] if before else ()
         if not done:
             return leases
         for lease in done:
@@ -99,7 +99,11 @@ class Settlement:
         self._keeping.keep(lease, error, now, retry or self.retry)
 
     def release(self, leases: Sequence[Lease], delay: float = 0, *, cause: Cause = Cause.ORDER) -> None:
-        """Give messages back, in their order, visible again after `delay` seconds; in a stop, see `open_gate`."""
+        """Give messages back, in their order, visible again after `delay` seconds; in a stop, see `open_gate`.
+
+        Those that were done before are deleted.
+        """
+        leases = self.without_done(leases, self.lane.clock())
         for lease in leases if self.stop.begun else ():
             if lease.is_due(self.lane.info.max_receive_count):
                 logger.warning(UNRUN, lease.message.id)
@@ -165,9 +169,8 @@ class Settlement:
             return leases
         limit = self.lane.info.max_receive_count
         back = self.lane.singles.given_back(messages, now, limit)
-        for lease in leases:
-            if lease.message.id in back:
-                self._give_back([lease], self.lane.singles.pause(lease.message.id), Cause.ORDER)
+        for lease in self.without_done([lease for lease in leases if lease.message.id in back], now):
+            self._give_back([lease], self.lane.singles.pause(lease.message.id), Cause.ORDER)
         return [lease for lease in leases if lease.message.id not in back]
 
     async def drained(self) -> None:

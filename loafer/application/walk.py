@@ -150,12 +150,16 @@ class Walk:
 
         """
         unheard = self._unheard()
-        await self._ended(cancel=self._is_cancelled())
-        unheard += self._unheard()
+        try:
+            await self._ended(cancel=self._is_cancelled())
+            unheard |= self._unheard()
+        finally:
+            errors, self._errors = self._errors, {}
         cut, self.cut = self.cut, None
-        if unheard:
-            self._raises(unheard[0])
-            raise unheard[0]
+        for task, (error, _) in errors.items():
+            if task in unheard:  # and no later run has made it good
+                self._raises(error)
+                raise error
         if cut is not None:
             raise cut if issubclass(type(cut), FATAL) else asyncio.CancelledError
 
@@ -191,10 +195,9 @@ class Walk:
         """Tell whether the walk's own task was cancelled, whatever its middleware has made of that."""
         return is_stopped() or (self._own is not None and self._own.cancelling() > 0)
 
-    def _unheard(self) -> list[BaseException]:
-        """Take what was raised that nobody has heard of."""
-        errors, self._errors = self._errors, {}
-        return [error for task, (error, frame) in errors.items() if self._is_unheard(task, frame)]
+    def _unheard(self) -> "set[asyncio.Task[object] | None]":
+        """Return the tasks that have raised what nobody has heard of."""
+        return {task for task, (_, frame) in self._errors.items() if self._is_unheard(task, frame)}
 
     def _is_unheard(self, task: "asyncio.Task[object] | None", frame: FrameType | None) -> bool:
         """Tell whether what a task has raised was raised nowhere else: it goes on, or no traceback leads beyond it.

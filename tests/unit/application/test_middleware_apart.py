@@ -184,6 +184,30 @@ async def test_what_a_handler_raises_that_nobody_listens_to_keeps_its_message(af
     assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (1, 0)
 
 
+@names
+async def test_what_a_later_run_makes_good_that_nobody_waits_for_is_done(name: str) -> None:
+    runs: list[int] = []
+
+    async def handle(_: object) -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            raise ValueError
+
+    async def goes_ahead(_: object, call_next: Next) -> None:
+        apart(call_next)
+        await asyncio.sleep(1)
+
+    async def tries_again(_: object, call_next: Next) -> None:
+        with suppress(ValueError):
+            await call_next()
+        await asyncio.sleep(2)
+        await call_next()
+
+    made = world(handle, goes_ahead, tries_again, name=name)
+    await made.run_for(10)
+    assert (len(runs), len(made.queue)) == (2, 0)
+
+
 async def does_not_listen(_: object, call_next: Next) -> None:
     await asyncio.wait({apart(call_next)})
 

@@ -355,6 +355,36 @@ async def test_what_was_done_and_deleted_with_an_outdated_receipt_is_not_run_aga
     assert runs == ["one"]
 
 
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_what_was_done_before_and_comes_again_is_deleted_in_a_stop_and_not_given_back(name: str) -> None:
+    runs: list[str] = []
+
+    async def handle(content: str) -> None:
+        runs.append(content)
+
+    source = queue(name, visibility_timeout=6)
+    source.send(OutgoingMessage("1", group="g" if source.fifo else None))
+    world = await World(source, handle, faults=Faults(settling=[NEVER])).run_for(5.9)  # the open poll brings it at 6 s
+    assert (world.faults.received["1"], len(source), runs) == (2, 0, ["1"])
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_what_is_on_the_dead_letter_queue_and_comes_again_is_deleted_in_a_stop_and_not_given_back(
+    name: str,
+) -> None:
+    async def fail(_: object) -> None:
+        raise ValueError
+
+    dead = queue(name.replace("orders", "dead"))
+    source = queue(name, visibility_timeout=6, max_receive_count=5, dead_letters=dead)
+    source.send(OutgoingMessage("1", group="g" if source.fifo else None))
+    copied = attrs.evolve(AGAIN, copied=True)
+    faults = Faults(dead_lettering=[copied], settling=[NEVER])
+    world = await World(source, fail, Options(retry_delay=Retry(dead_letter_after=1)), faults).run_for(5.9)
+    assert (world.faults.received["1"], len(source)) == (2, 0)
+    assert world.dispatcher.counts["failed"] == 1
+
+
 async def test_of_a_batch_what_was_done_before_is_deleted_and_the_others_are_handled() -> None:
     batches: list[list[object]] = []
 
