@@ -94,7 +94,7 @@ class BatchJobs:
         BATCH.set(lane)
         try:
             deliveries = await deliver_batch(route, route.call, messages, limit, lane.is_ours)
-        except GeneratorExit as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the message fails
             self.running.raise_if_closed(error, leases[0])
             deliveries = [Delivery(route.name, message, Outcome.FAILED, error) for message in messages]
         await wait_for_the_rest()

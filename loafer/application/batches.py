@@ -39,7 +39,10 @@ async def deliver_batch(
             await handle_within(limit, call.handle, given, items[0].message)
         except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is a value from here on
             error = usable(decision_in(raised))
-    return [_delivery(route, item, error) if isinstance(item, Item) else item for item in ended]
+    return [
+        item if isinstance(item, Delivery) else _delivered(route, message, item, error)
+        for message, item in zip(messages, ended, strict=True)
+    ]
 
 
 async def _prepared(route: Route, call: BatchCall, message: Message, limit: float | None) -> Item[Any] | Delivery:
@@ -60,6 +63,14 @@ async def _prepared(route: Route, call: BatchCall, message: Message, limit: floa
     except BaseException as error:  # noqa: BLE001 - what does not fit is kept, or rejected where that is asked for
         return unfit(route, message, content, error)
     return Item(fitting, message=message, attempts_left=route.around.attempts_left(message))
+
+
+def _delivered(route: Route, message: Message, item: Item[Any], error: BaseException | None) -> Delivery:
+    """Return what has come of an item; whatever a handler has made of it, no other one is the worse for that."""
+    try:
+        return _delivery(route, item, error)
+    except BaseException as odd:  # noqa: BLE001 - what stands there may raise where it is asked what it is
+        return Delivery(route.name, message, Outcome.FAILED, odd)
 
 
 def _delivery(route: Route, item: Item[Any], error: BaseException | None) -> Delivery:

@@ -11,7 +11,7 @@ import attrs
 from loafer.application.handled import is_ours
 from loafer.application.handler import Chained, is_awaitable, pool_of, see_to
 from loafer.application.limit import Limit, took_longer
-from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, UnusableDelay, decision_in, usable
+from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, UnusableDelay, decision_in, leaves, usable
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
@@ -161,17 +161,10 @@ def _outcome_on(rejects: tuple[type[BaseException], ...], content: object, error
     says; so does IgnoreMessage, which asks for that, also within a group of errors.
     """
     try:
-        rejected = isinstance(error, rejects) and not _keeps(error)
+        rejected = isinstance(error, rejects) and not any(isinstance(each, KEEPS) for each in leaves(error))
         return Outcome.REJECTED if rejected else outcome_of(content, error)
     except BaseException:  # noqa: BLE001 - a user's own error may raise where it is asked what it is
         return Outcome.FAILED
-
-
-def _keeps(error: BaseException) -> bool:
-    """Tell whether an error, or one in a group of errors, keeps its message whatever its route rejects."""
-    if isinstance(error, BaseExceptionGroup):
-        return any(map(_keeps, error.exceptions))
-    return isinstance(error, KEEPS)
 
 
 async def translated_within(limit: float | None, translating: Awaitable[object]) -> object:

@@ -79,7 +79,7 @@ class Errands:
         route = ticket.lane.route
         try:
             delivery = await deliver(route, message, None, translated)
-        except GeneratorExit as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the message fails
             self.running.raise_if_closed(error, ticket.lease)
             delivery = Delivery(route.name, message, Outcome.FAILED, error)
         if not self.gave_up(ticket):

@@ -195,7 +195,7 @@ class Jobs:
                 from loafer.application.branching import deliver_to_one  # noqa: PLC0415 - few routes share a source
 
                 delivery = await deliver_to_one(route, route.branching, message, limit)
-        except GeneratorExit as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the message fails
             self.running.raise_if_closed(error, lease)
             delivery = Delivery(route.name, message, Outcome.FAILED, error)
         if delivery.error is not None:

@@ -128,5 +128,7 @@ class Keeping:
             logger.warning("message %s: left to the source's own redrive: %s", message.id, moved.reason)
             self._heads.leave_spent(order, lease)
         else:
-            logger.warning("message %s: kept, not moved to the dead-letter queue: %s", message.id, moved.reason)
+            text = "message %s: kept, not moved to the dead-letter queue: %s%s"
+            copies = "; copies may be there, for answers may have been lost" if moved.may_be_done else ""
+            logger.warning(text, message.id, moved.reason, copies)
             self._leave(lease, delay)

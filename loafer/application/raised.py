@@ -58,7 +58,7 @@ def decision_in(error: BaseException) -> BaseException:
     """
     if not issubclass(type(error), BaseExceptionGroup):
         return error
-    inner = list(_leaves(error))
+    inner = list(leaves(error))
     fatal = next((each for each in inner if issubclass(type(each), FATAL)), None)
     if fatal is not None:
         return fatal
@@ -66,12 +66,15 @@ def decision_in(error: BaseException) -> BaseException:
     return alone if len(inner) == 1 and issubclass(type(alone), RejectMessage | IgnoreMessage) else error
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if not issubclass(type(error), BaseExceptionGroup):
-        yield error
-        return
-    for each in BaseExceptionGroup.exceptions.__get__(error):
-        yield from _leaves(each)
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the errors in a group of errors, however deep, in their order; of another error itself."""
+    left = [error]
+    while left:
+        each = left.pop()
+        if issubclass(type(each), BaseExceptionGroup):
+            left += reversed(BaseExceptionGroup.exceptions.__get__(each))
+        else:
+            yield each
 
 
 def _in_place_of(error: BaseException) -> Unusable:

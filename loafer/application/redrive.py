@@ -17,7 +17,7 @@ from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 from loafer.domain.retry import backoff
-from loafer.exceptions import LoaferError
+from loafer.exceptions import ConsumerUnavailable, LoaferError
 from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ class Redrive:
         if copy is None:
             text = "message %s: its attributes have no room for the reason why it is moved to the dead-letter queue: %s"
             logger.warning(text, lease.message.id, reason.error)
-        tries = 0
+        tries, doubtful = 0, False
         while True:
             if not lease.is_valid(self.lane.clock()):
                 return _over(lease)
@@ -69,6 +69,7 @@ class Redrive:
             if failure is None or failure.copied:
                 self._moved(lease, unanswered=tries)
                 return Moved(failure is None and lease.message is message)  # or else it was delivered anew meanwhile
+            doubtful |= failure.may_be_done
             if copy is not None and not failure.retryable:
                 copy = None  # the queue may take it as it is
                 continue
@@ -76,7 +77,7 @@ class Redrive:
             stopping = self.stop.requested.is_set()
             # A stop waits for it only where something behind it has to run yet.
             if not failure.retryable or tries >= most or (stopping and not self.lane.is_followed(lease)):
-                return failure
+                return attrs.evolve(failure, may_be_done=doubtful)
             longest = LONGEST_IN_A_STOP if stopping else LONGEST_WAIT
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=longest, jitter=random.random()))
 
@@ -106,7 +107,7 @@ class Redrive:
             moved = await self._while_ours(lease, self.lane.consumer.dead_letter(sent))
         except LoaferError as error:
             raised = error
-            return Failure(str(error))
+            return Failure(str(error), may_be_done=isinstance(error, ConsumerUnavailable))
         except BaseException as error:  # a consumer that breaks its contract must not block the group for ever
             raised = broken(error)
             logger.exception("the consumer of %r broke", self.lane.route.source)

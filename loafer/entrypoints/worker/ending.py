@@ -67,7 +67,12 @@ def _ending_of_exit(code: object) -> Ending:
 
 
 def ends_within(seconds: float, act: Callable[[], object]) -> bool:
-    """Do something that may block on a thread of its own, and tell whether it ended in time; what it raises is lost."""
+    """Do something that may block on a thread of its own, and tell whether it ended in time; what it raises is lost.
+
+    Once Python itself ends no thread begins any more, and before 3.12 whoever starts one waits for that for ever.
+    """
+    if sys.is_finalizing():
+        return False
 
     def run() -> None:
         with suppress(Exception):

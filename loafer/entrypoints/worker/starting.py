@@ -1,6 +1,7 @@
 """Signals that ask to stop while a worker starts: nothing is received yet, so that the process ends at once."""
 
 import signal
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -48,6 +49,23 @@ def begun(actions: Iterable[object]) -> bool:
 
 
 @contextmanager
+def _unshown() -> Iterator[None]:
+    """Let Python not show a signal that is swallowed where nothing can be raised, as in a callback of its imports."""
+    before = sys.unraisablehook
+
+    def show(unraisable: "sys.UnraisableHookArgs") -> None:
+        if unraisable.exc_type is not StoppedAtStart:
+            before(unraisable)
+
+    sys.unraisablehook = show
+    try:
+        yield
+    finally:
+        if sys.unraisablehook is show:
+            sys.unraisablehook = before
+
+
+@contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let a signal that asks to stop end a start with status 0, until the worker hears it; on the main thread.
 
@@ -56,7 +74,8 @@ def ended_by_signals() -> Iterator[None]:
     start = Start()
     before = {number: signal.signal(number, start) for number in stop_signals()}
     try:
-        yield
+        with _unshown():
+            yield
     except StoppedAtStart:
         raise SystemExit(0) from None
     except Exception:

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,11 +13,16 @@ from typing import Any, cast
 
 import attrs
 import pytest
+from world import World as VirtualWorld
+from world import queue
 
 from loafer import Item, Loafer
+from loafer.application import jobs
 from loafer.application.delivery import Delivery
+from loafer.application.options import Options
 from loafer.application.raised import Unusable, usable
 from loafer.application.report import report
+from loafer.application.route import Route
 from loafer.application.running import Running
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
@@ -184,6 +190,87 @@ def test_an_item_whose_own_error_is_odd_is_kept_and_no_other_one() -> None:
             world.publish("clicks", number)
         result = world.run(app, seconds=3600)
     assert (sorted(result.acknowledged), result.dead_lettered) == ([2, 3], [1])
+
+
+def deep() -> BaseException:
+    """Return an error in more groups than Python's calls may be deep."""
+    error: Exception = ValueError("at the bottom")
+    for _ in range(3 * sys.getrecursionlimit()):
+        error = ExceptionGroup("a group", [error])
+    return error
+
+
+def raises_deep(content: int) -> None:
+    if content == 1:
+        raise deep()
+
+
+async def raises_deep_in_a_coroutine(content: int) -> None:
+    raises_deep(content)
+
+
+@pytest.mark.parametrize("handle", [raises_deep, raises_deep_in_a_coroutine])
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+def test_an_error_in_groups_however_deep_fails_its_message_and_no_other_one(handle: Any, name: str) -> None:
+    app = Loafer(max_jobs=1)
+    app.route(name, reject=OSError)(handle)
+    with World() as world:
+        world.add(app, max_receive_count=2)
+        for number in (1, 2, 3):
+            world.publish(name, number, group=str(number) if name.endswith(".fifo") else None)
+        result = world.run(app, seconds=3600)
+    assert (sorted(result.acknowledged), result.dead_lettered) == ([2, 3], [1])
+
+
+class Proxy:
+    """What raises whatever is asked of it."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise KeyError(name)
+
+
+def spoil(item: Item[int], how: str) -> None:
+    if how == "an error that is none":
+        item.error = cast("Any", Proxy())
+    elif how == "deep groups":
+        item.error = cast("Any", deep())
+    else:
+        object.__delattr__(item, how)
+
+
+@pytest.mark.parametrize("how", ["an error that is none", "deep groups", "error", "message", "content"])
+def test_an_item_that_its_handler_has_spoilt_is_kept_and_no_other_one(how: str) -> None:
+    app = Loafer(max_jobs=1)
+
+    @app.batch("clicks", size=3)
+    async def handle(items: list[Item[int]]) -> None:
+        for item in items:
+            if item.content == 1:
+                spoil(item, how)
+
+    with World() as world:
+        world.add(app, max_receive_count=2)
+        for number in (1, 2, 3):
+            world.publish("clicks", number)
+        result = world.run(app, seconds=3600)
+    assert (sorted(result.acknowledged), result.dead_lettered) == ([2, 3], [1])
+
+
+async def test_what_delivering_itself_raises_fails_the_message_and_its_slot_goes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def raises(route: Route, message: Message, *_: object) -> Delivery:
+        if message.body == "1" and message.receive_count == 1:
+            raise RecursionError
+        return Delivery(route.name, message, Outcome.SUCCEEDED)
+
+    monkeypatch.setattr(jobs, "deliver", raises)
+
+    async def handle(_: object) -> None: ...
+
+    world = VirtualWorld(queue("orders", "1", "2", "3", visibility_timeout=6), handle, Options(max_jobs=1))
+    await world.run_for(30)
+    assert (len(world.queue), world.dispatcher.counts["failed"], world.dispatcher.counts["succeeded"]) == (0, 1, 3)
 
 
 def test_a_delay_that_is_none_is_told_in_words(caplog: pytest.LogCaptureFixture) -> None:

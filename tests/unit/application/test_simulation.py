@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
@@ -105,6 +105,7 @@ class Simulation:
     running: Counter[str] = attrs.field(factory=Counter)
     runs: Counter[str] = attrs.field(factory=Counter)
     kept: set[str] = attrs.field(factory=set)
+    broken: list[AssertionError] = attrs.field(factory=list)
     most_seated: int = 0
     most_settling: int = 0
 
@@ -124,8 +125,15 @@ class Simulation:
         """Whether one worker may get a message that another one still runs."""
         return self.plan.workers > 1 and not self.plan.undisturbed
 
-    async def handle(self, done: set[str], content: str) -> None:
-        """Handle a message in a worker by which others are `done` already."""
+    def begin(self, done: set[str], content: str) -> None:
+        """Check that a message may be handled now; what is raised here fails the message alone, so it is noted."""
+        try:
+            self.check_begin(done, content)
+        except AssertionError as error:
+            self.broken.append(error)
+            raise
+
+    def check_begin(self, done: set[str], content: str) -> None:
         assert content not in done, "what was done ran again in the same worker"
         group, _, number = content.partition(":")
         self.started[group].append(int(number))
@@ -139,6 +147,10 @@ class Simulation:
             assert self.leases_may_end or at_once == 1, "two messages of a group run at once"
             self.check_order(group, int(number))
         self.count()
+
+    async def handle(self, done: set[str], content: str) -> None:
+        """Handle a message in a worker by which others are `done` already."""
+        self.begin(done, content)
         try:
             await asyncio.sleep(self.chance.random() * self.plan.slowness)
         finally:
@@ -211,8 +223,11 @@ class Simulation:
             for dispatcher in (worker.dispatcher for worker in self.workers):
                 self.check_stopped(dispatcher)
             if self.plan.undisturbed and self.plan.wait_time <= POLL_GRACE:
-                in_flight = {message.body for message in self.queue.in_flight}
-                assert in_flight <= self.kept, "a stop left hidden what no handler wanted to come back later"
+                self.check_left()
+
+    def check_left(self) -> None:
+        in_flight = {message.body for message in self.queue.in_flight}
+        assert in_flight <= self.kept, "a stop left hidden what no handler wanted to come back later"
 
     def check_stopped(self, dispatcher: Dispatcher) -> None:
         """Check that a worker that has stopped holds nothing.
@@ -321,25 +336,30 @@ class Simulation:
         yield loop.call_later(at + seconds, end)
 
 
-def run(plan: Plan) -> Simulation:
+def run(make: Callable[[], Simulation]) -> tuple[Simulation, set[str]]:
+    """Run a simulation, and check that nothing is lost; return it, and what is on the dead-letter queue."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
 
         async def simulate() -> Simulation:
-            simulation = Simulation(plan)
+            simulation = make()
             await simulation.run()
             return simulation
 
-        return runner.run(simulate())
-
-
-def check(plan: Plan) -> None:
-    """Run a plan, and check what must hold in the end."""
-    simulation = run(plan)
+        simulation = runner.run(simulate())
+    for error in simulation.broken:
+        raise error
+    plan = simulation.plan
     everything = {f"g{number % plan.groups}:{number}" for number in range(plan.messages)}
     dead = {entry.message.body for entry in simulation.dead._entries.values()}
     assert len(simulation.queue) == 0
     assert set(simulation.succeeded) | dead == everything, "a message was lost"
     assert simulation.queue.counts["deleted"] <= simulation.succeeded.total() + len(dead)
+    return simulation, dead
+
+
+def check(plan: Plan) -> None:
+    """Run a plan, and check what must hold in the end."""
+    simulation, dead = run(partial(Simulation, plan))
     bounds = Options(plan.max_jobs, plan.prefetch).bounds([simulation.workers[0].route()])
     # A group's next message, and a head whose retry has come, may start without having been asked for anew.
     assert simulation.most_seated <= bounds.seats + plan.groups * plan.fifo

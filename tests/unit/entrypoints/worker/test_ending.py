@@ -62,6 +62,13 @@ def test_a_traceback_is_told_of_unknown_errors_and_where_it_is_wished() -> None:
     )
 
 
+def test_nothing_that_may_block_begins_once_python_itself_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    acted: list[int] = []
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    assert not ends_within(60, lambda: acted.append(1))
+    assert not acted
+
+
 def test_what_blocks_is_left_after_its_time_and_what_fails_has_ended() -> None:
     go_on = threading.Event()
     assert not ends_within(0, go_on.wait)

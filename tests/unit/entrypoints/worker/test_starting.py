@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 from contextlib import suppress
 
@@ -41,6 +42,29 @@ def test_a_signal_of_which_a_compiled_module_makes_an_import_error_ends_the_star
     assert caught.value.code == 0
     with pytest.raises(ImportError), ended_by_signals():
         raise ImportError("without a signal")
+
+
+def test_a_signal_that_comes_where_nothing_can_be_raised_is_not_shown_and_ends_the_start_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[type[BaseException] | None] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: shown.append(unraisable.exc_type))
+
+    class Signals:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    class Fails:
+        def __del__(self) -> None:
+            raise ValueError
+
+    stopped = threading.Event()
+    with ended_by_signals():
+        Signals()
+        Fails()
+        with heard(stopped.set):
+            assert stopped.wait(60)
+    assert shown == [ValueError]
 
 
 def test_a_signal_that_was_swallowed_at_the_start_stops_the_worker_as_soon_as_it_hears_any() -> None:
