@@ -1,7 +1,7 @@
 """Functions that a handler is called through, put around it once, and not per message."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ import attrs
 from loafer.application.handled import is_ours
 from loafer.application.handler import Chained, pool_of, see_to
 from loafer.application.pool import ThreadPool
-from loafer.application.raised import NotDone, NotOurs
+from loafer.application.raised import NotOurs
 from loafer.application.route import BatchCall, Call, Surroundings
 from loafer.application.signature import name_of
 from loafer.application.walk import CLOSED, Walk
@@ -18,7 +18,6 @@ from loafer.domain.context import Context
 from loafer.domain.item import Item
 from loafer.domain.lifecycle import NotCalledOn, Outcome
 from loafer.domain.message import Message
-from loafer.exceptions import IgnoreMessage, RejectMessage
 
 Wraps = Sequence[Callable[..., Awaitable[None]]]
 """Middleware, the outermost first."""
@@ -54,9 +53,7 @@ class Chain:
             CLOSED.set(walk)
             raise
         except BaseException as error:
-            kind, undone = type(error), await walk.failed(error)
-            if undone and issubclass(kind, Exception) and not issubclass(kind, IgnoreMessage | RejectMessage):
-                raise NotDone from error
+            await walk.failed(error)
             raise
         await walk.returned()
         if not walk.begun:
@@ -68,7 +65,7 @@ class Chain:
             return
         called_on = False
 
-        async def call_next() -> None:
+        async def go_on() -> None:
             nonlocal called_on
             walk.enter()
             called_on, error = True, None
@@ -81,13 +78,17 @@ class Chain:
                 walk.leave(error)
                 del error  # its traceback holds this frame: no circle
 
+        def call_next() -> Coroutine[Any, Any, None]:
+            walk.called += 1  # it may be cancelled before its first step
+            return go_on()
+
         try:
             await self.wraps[place](context, call_next)
+            if not called_on:
+                await asyncio.sleep(0)  # a task that was made of it begins now
         except (asyncio.CancelledError, GeneratorExit) as error:
             walk.cut_off(name_of(self.wraps[place]), error)
             raise
-        if not called_on:
-            await asyncio.sleep(0)  # a task that was made of it begins now
         if not called_on:
             walk.not_called = f"the middleware {name_of(self.wraps[place])} did not call on"
             raise NotCalledOn(walk.not_called)

@@ -1,26 +1,18 @@
-"""One walk through middleware to a handler: what of it runs, what was raised where nobody listens, when it is over."""
+"""One walk through middleware to a handler: what of it runs, whether the handler comes to its end, when it is over."""
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from contextvars import ContextVar
-from itertools import count
-from types import FrameType
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
 from loafer.application.limit import LIMIT
-from loafer.application.raised import FATAL, NotStarted, decision_in, traceback_of
+from loafer.application.raised import FATAL, NotDone, NotStarted, decision_in
 from loafer.application.tasks import is_stopped
-
-Raised: TypeAlias = tuple[BaseException, FrameType | None]
-"""An error, and the outermost frame of the task that has raised it; None: it is not known."""
-
-_NUMBERS = count(1)
-_RAISED_BY = "__loafer_walk__"
-"""Where an error says the number of the walk that has raised it last: several may raise one object."""
+from loafer.application.unheard import Unheard
+from loafer.exceptions import IgnoreMessage, RejectMessage
 
 TOO_LATE = "call_next() came too late: the middleware had returned, and its message is settled"
 
@@ -49,11 +41,14 @@ class Walk:
         cut: What has ended it in the middle when it ended last, or middleware that was to call it again: a cancellation
             or the program's end; None: nothing has, or it has ended well before.
         not_called: Which middleware did not call on, as a sentence; empty while all have called on.
+        called: How often some of it has called on.
+        entered: How often that has begun: a call may be cancelled before.
 
     """
 
     handle: Callable[[], Awaitable[object]]
-    _number: int = attrs.field(factory=lambda: next(_NUMBERS), init=False)
+    called: int = attrs.field(default=0, init=False)
+    entered: int = attrs.field(default=0, init=False)
     _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
     begun: bool = attrs.field(default=False, init=False)
     not_started: NotStarted | None = attrs.field(default=None, init=False)
@@ -61,8 +56,7 @@ class Walk:
     not_called: str = attrs.field(default="", init=False)
     _tasks: "list[asyncio.Task[object] | None]" = attrs.field(factory=list, init=False)
     """Whose are the steps that have not ended; one may have several, one within the other."""
-    _errors: "dict[asyncio.Task[object] | None, Raised]" = attrs.field(factory=dict, init=False)
-    """What the last step of a task has raised that is not the walk's own."""
+    _unheard: Unheard = attrs.field(factory=Unheard, init=False)
     _none_runs: "asyncio.Future[None] | None" = attrs.field(default=None, init=False)
     _done: bool = attrs.field(default=False, init=False)
     """Whether the handler has returned, in one of its runs."""
@@ -83,7 +77,7 @@ class Walk:
         if limit is not None:
             limit.go_on()
         self.begun, self.not_started, self.cut = True, None, None
-        before = list(self._errors)
+        before = self._unheard.tasks
         try:
             await self.handle()
         except NotStarted as error:
@@ -99,10 +93,11 @@ class Walk:
             raise
         self._done, self.cut = True, None
         for task in before:
-            self._errors.pop(task, None)
+            self._unheard.forget(task)
 
     def enter(self) -> None:
         """Begin a step; RuntimeError where the walk is over."""
+        self.entered += 1
         if self._over:
             raise RuntimeError(TOO_LATE)
         self._tasks.append(asyncio.current_task())
@@ -111,11 +106,11 @@ class Walk:
         """End a step, which has raised this."""
         task = asyncio.current_task()
         self._tasks.remove(task)
-        self._errors.pop(task, None)
+        self._unheard.forget(task)
         if error is not None:
-            self._raises(error)
+            self._unheard.signs(error)
             if task is not self._own:
-                self._errors[task] = error, _frame_of(task)
+                self._unheard.add(task, error)
         if not self._tasks and self._none_runs is not None:
             _in_its_loop(self._none_runs, _wake, self._none_runs)
 
@@ -126,18 +121,22 @@ class Walk:
         elif not self._done:
             self.cut = error
 
-    async def failed(self, error: BaseException) -> bool:
-        """Wait until what still runs has ended; what was cancelled has that cancelled too. Raises as `_ended`.
+    async def failed(self, error: BaseException) -> None:
+        """Wait until what still runs has ended; what was cancelled has that cancelled too.
 
-        Tell whether the handler was cut short, or was not called, for one of the middleware did not call on.
+        Raises:
+            NotDone: no route may reject the error, for the handler has come to no end of its own.
+            CancelledError, NotStarted: as `_ended`.
+
         """
-        self._raises(error)
+        self._unheard.signs(error)
         try:
             await self._ended(cancel=issubclass(type(error), asyncio.CancelledError) or self._is_cancelled())
         finally:
-            self._errors.clear()  # their tracebacks lead here: no circle
-            cut, self.cut = self.cut, None
-        return cut is not None or (not self.begun and bool(self.not_called))
+            self._unheard.clear()
+            undone, self.cut = self._undone, None
+        if undone:
+            _raise_not_done(error)
 
     async def returned(self) -> None:
         """Wait until what still runs has ended, for nobody else does.
@@ -146,22 +145,36 @@ class Walk:
             NotStarted: the handler could not start: it never runs, whatever somebody has made of that.
             CancelledError: it was cancelled, as by a time limit of middleware's own, whatever that has made of it.
             SystemExit, KeyboardInterrupt: the handler has raised it, whatever middleware has made of that.
-            BaseException: what a step in a task of its own has raised, which nobody has heard of.
+            NotDone: as `failed`, for what a step in a task of its own has raised, which nobody has heard of.
+            BaseException: that itself.
 
         """
-        unheard = self._unheard()
+        unheard = self._unheard.among_all(done=self._done)
         try:
             await self._ended(cancel=self._is_cancelled())
-            unheard |= self._unheard()
+            unheard |= self._unheard.among_all(done=self._done)
         finally:
-            errors, self._errors = self._errors, {}
-        cut, self.cut = self.cut, None
-        for task, (error, _) in errors.items():
+            errors = self._unheard.clear()
+            undone, cut, self.cut = self._undone, self.cut, None
+        for task, error in errors.items():
             if task in unheard:  # and no later run has made it good
-                self._raises(error)
+                self._unheard.signs(error)
+                if undone:
+                    _raise_not_done(error)
                 raise error
         if cut is not None:
             raise cut if issubclass(type(cut), FATAL) else asyncio.CancelledError
+
+    @property
+    def _undone(self) -> bool:
+        """Whether the handler has come to no end of its own, though somebody called it, or did not by a mistake.
+
+        So it is where it was cut short when it was called last, where a call was cancelled before its first step, and
+        where some middleware did not call on.
+        """
+        if self._done:
+            return False
+        return self.cut is not None or self.called > self.entered or (not self.begun and bool(self.not_called))
 
     async def _ended(self, *, cancel: bool = False) -> None:
         """Wait until nothing of it runs; with `cancel`, cancel that.
@@ -195,41 +208,12 @@ class Walk:
         """Tell whether the walk's own task was cancelled, whatever its middleware has made of that."""
         return is_stopped() or (self._own is not None and self._own.cancelling() > 0)
 
-    def _unheard(self) -> "set[asyncio.Task[object] | None]":
-        """Return the tasks that have raised what nobody has heard of."""
-        return {task for task, (_, frame) in self._errors.items() if self._is_unheard(task, frame)}
 
-    def _is_unheard(self, task: "asyncio.Task[object] | None", frame: FrameType | None) -> bool:
-        """Tell whether what a task has raised was raised nowhere else: it goes on, or no traceback leads beyond it.
-
-        asyncio itself looks at what tasks have raised, as `gather` does once nobody waits for it, and tells nobody. Who
-        cancels a task knows that it did nothing: that is well only if the handler has returned in another run. Where
-        its coroutine is none of Python's own, as in a compiled module, nobody can tell, and none has heard of it; nor
-        where another walk has raised the same object since, as all do that wait for one future: a traceback leads
-        through the last alone.
-        """
-        if task is None or not task.done():
-            return True
-        if task.cancelled():
-            return not self._done
-        if getattr(task, "_log_traceback", False) or task.get_loop() is not asyncio.get_running_loop():
-            return True  # nobody has even looked at it, or only whoever runs another event loop
-        error = task.exception()
-        if error is None:
-            return False
-        if issubclass(type(decision_in(error)), FATAL):
-            return True  # asyncio has raised it out of the event loop, and its traceback leads there
-        frames = [each for each, _ in traceback.walk_tb(traceback_of(error))]
-        return frame is None or frame not in frames[1:] or not self._has_raised(error)
-
-    def _raises(self, error: BaseException) -> None:
-        """Note that this walk raises an error."""
-        object.__setattr__(error, _RAISED_BY, self._number)
-
-    def _has_raised(self, error: BaseException) -> bool:
-        """Tell whether no other walk has raised an error since."""
-        number: object = object.__getattribute__(error, "__dict__").get(_RAISED_BY)
-        return number == self._number
+def _raise_not_done(error: BaseException) -> None:
+    """Raise NotDone in place of what a route may reject."""
+    kind = type(error)
+    if issubclass(kind, Exception) and not issubclass(kind, IgnoreMessage | RejectMessage):
+        raise NotDone from error
 
 
 def _in_its_loop(future: "asyncio.Future[Any]", call: Callable[..., object], *given: object) -> None:
@@ -243,8 +227,3 @@ def _in_its_loop(future: "asyncio.Future[Any]", call: Callable[..., object], *gi
 def _wake(waiting: "asyncio.Future[None]") -> None:
     if not waiting.done():
         waiting.set_result(None)
-
-
-def _frame_of(task: "asyncio.Task[object] | None") -> FrameType | None:
-    """Return the frame of a task that runs; one that was over at once has none any more, and Python 3.12.1 crashes."""
-    return None if task is None else getattr(task.get_coro(), "cr_frame", None)

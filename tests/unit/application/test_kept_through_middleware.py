@@ -197,6 +197,61 @@ async def test_a_message_is_kept_where_one_middleware_ends_another_before_that_c
     assert (len(made.queue), ran) == (1, ["one"])
 
 
+async def gathers(_: object, call_next: Next) -> None:
+    await asyncio.gather(call_next(), return_exceptions=True)
+
+
+async def only_waits(_: object, call_next: Next) -> None:
+    await asyncio.wait([asyncio.ensure_future(call_next())])
+
+
+async def goes_ahead(_: object, call_next: Next) -> None:
+    STARTED.append(asyncio.ensure_future(call_next()))
+
+
+STARTED: list["asyncio.Future[None]"] = []
+
+
+@pytest.mark.parametrize("inner", [[lets_a_limit_out], [lets_a_limit_out, waits]], ids=["the handler", "middleware"])
+@pytest.mark.parametrize("outer", [gathers, only_waits, goes_ahead])
+async def test_a_message_is_kept_whose_handler_middleware_cuts_short_in_a_task_that_nobody_listens_to(
+    outer: Middleware, inner: list[Middleware]
+) -> None:
+    ran: list[object] = []
+
+    async def handle(content: object) -> None:
+        await asyncio.sleep(5)
+        ran.append(content)
+
+    made = world(handle, outer, *inner)
+    await made.run_for(3)
+    assert (len(made.queue), ran) == (1, [])
+    assert made.dispatcher.counts["failed"] >= 1
+
+
+async def has_no_time(_: object, call_next: Next) -> None:
+    async with asyncio.timeout(0):
+        await call_next()
+
+
+async def has_no_time_to_begin(_: object, call_next: Next) -> None:
+    await asyncio.wait_for(call_next(), 0)
+
+
+@pytest.mark.parametrize("wraps", [[has_no_time, never_calls_on], [has_no_time_to_begin]])
+async def test_a_message_is_kept_that_middleware_calls_on_with_when_there_is_no_time_left(
+    wraps: list[Middleware],
+) -> None:
+    ran: list[object] = []
+
+    async def handle(content: object) -> None:
+        ran.append(content)
+
+    made = world(handle, makes_another_error, *wraps)
+    await made.run_for(3)
+    assert (len(made.queue), ran) == (1, [])
+
+
 async def test_middleware_that_lets_nobody_hear_what_another_raises_that_does_not_call_on_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

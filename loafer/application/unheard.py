@@ -1,0 +1,86 @@
+"""What the steps of a walk through middleware raise in tasks of their own, and whether anybody has heard of it."""
+
+import asyncio
+import traceback
+from itertools import count
+from types import FrameType
+from typing import TypeAlias
+
+import attrs
+
+from loafer.application.raised import FATAL, decision_in, traceback_of
+
+Task: TypeAlias = "asyncio.Task[object] | None"
+Raised: TypeAlias = tuple[BaseException, FrameType | None]
+"""An error, and the outermost frame of the task that has raised it; None: it is not known."""
+
+_NUMBERS = count(1)
+_RAISED_BY = "__loafer_walk__"
+"""Where an error says the number of the walk that has raised it last: several may raise one object."""
+
+
+@attrs.define(eq=False)
+class Unheard:
+    """What the last step of each task has raised that is not the walk's own; of one walk."""
+
+    _number: int = attrs.field(factory=lambda: next(_NUMBERS), init=False)
+    _raised: dict[Task, Raised] = attrs.field(factory=dict, init=False)
+
+    @property
+    def tasks(self) -> list[Task]:
+        """The tasks that have raised something."""
+        return list(self._raised)
+
+    def add(self, task: Task, error: BaseException) -> None:
+        """Note what a task has raised, which runs yet."""
+        self._raised[task] = error, _frame_of(task)
+
+    def forget(self, task: Task) -> None:
+        """Note that something else has come of a task, or that what it has raised was made good."""
+        self._raised.pop(task, None)
+
+    def clear(self) -> dict[Task, BaseException]:
+        """Forget everything, and return it: tracebacks lead to whoever has this, and that is to be no circle."""
+        raised, self._raised = self._raised, {}
+        return {task: error for task, (error, _) in raised.items()}
+
+    def signs(self, error: BaseException) -> None:
+        """Note that this walk raises an error."""
+        object.__setattr__(error, _RAISED_BY, self._number)
+
+    def among_all(self, *, done: bool) -> set[Task]:
+        """Return the tasks that have raised what nobody has heard of; `done`: the handler has returned in one run."""
+        return {task for task, (_, frame) in self._raised.items() if self._is_unheard(task, frame, done)}
+
+    def _is_unheard(self, task: Task, frame: FrameType | None, done: bool) -> bool:
+        """Tell whether what a task has raised was raised nowhere else: it goes on, or no traceback leads beyond it.
+
+        asyncio itself looks at what tasks have raised, as `gather` does once nobody waits for it, and tells nobody. Who
+        cancels a task knows that it did nothing: that is well only if the handler has returned in another run. Where
+        its coroutine is none of Python's own, as in a compiled module, nobody can tell, and none has heard of it; nor
+        where another walk has raised the same object since, as all do that wait for one future: a traceback leads
+        through the last alone.
+        """
+        if task is None or not task.done():
+            return True
+        if task.cancelled():
+            return not done
+        if getattr(task, "_log_traceback", False) or task.get_loop() is not asyncio.get_running_loop():
+            return True  # nobody has even looked at it, or only whoever runs another event loop
+        error = task.exception()
+        if error is None:
+            return False
+        if issubclass(type(decision_in(error)), FATAL):
+            return True  # asyncio has raised it out of the event loop, and its traceback leads there
+        frames = [each for each, _ in traceback.walk_tb(traceback_of(error))]
+        return frame is None or frame not in frames[1:] or not self._has_signed(error)
+
+    def _has_signed(self, error: BaseException) -> bool:
+        """Tell whether no other walk has raised an error since."""
+        number: object = object.__getattribute__(error, "__dict__").get(_RAISED_BY)
+        return number == self._number
+
+
+def _frame_of(task: Task) -> FrameType | None:
+    """Return the frame of a task that runs; one that was over at once has none any more, and Python 3.12.1 crashes."""
+    return None if task is None else getattr(task.get_coro(), "cr_frame", None)
