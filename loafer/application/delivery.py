@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
+from concurrent.futures import CancelledError as CancelledFuture
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -11,7 +12,17 @@ import attrs
 from loafer.application.handled import is_ours
 from loafer.application.handler import Chained, is_awaitable, pool_of, see_to
 from loafer.application.limit import Limit, took_longer
-from loafer.application.raised import FATAL, NotDone, NotOurs, NotStarted, UnusableDelay, decision_in, leaves, usable
+from loafer.application.raised import (
+    FATAL,
+    NeverRuns,
+    NotDone,
+    NotOurs,
+    NotStarted,
+    UnusableDelay,
+    decision_in,
+    leaves,
+    usable,
+)
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of
@@ -24,7 +35,7 @@ logger = logging.getLogger(__name__)
 ENDS = (*FATAL, asyncio.CancelledError, HandlerTimeout)
 """What ends a handler or the program from outside."""
 
-KEEPS = (*ENDS, GeneratorExit, IgnoreMessage, InvalidDelay, UnusableDelay, NotStarted)
+KEEPS = (*ENDS, CancelledFuture, GeneratorExit, IgnoreMessage, InvalidDelay, UnusableDelay, NotStarted, NeverRuns)
 """What keeps its message whatever a route rejects: who raised it asked for that, or has not done its work."""
 
 

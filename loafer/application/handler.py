@@ -10,8 +10,9 @@ import attrs
 
 from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
+from loafer.application.raised import NeverRuns
 from loafer.application.tasks import STOPPED
-from loafer.application.threaded import GENERATORS, NEVER_RUNS, ThreadCall
+from loafer.application.threaded import GENERATORS, ThreadCall
 from loafer.exceptions import HandlerTimeout
 
 
@@ -100,13 +101,13 @@ async def see_to(returned: object) -> None:
     """Await a coroutine that a coroutine handler has returned: it has forgotten to, and nobody else would.
 
     Raises:
-        TypeError: it has returned a generator.
+        NeverRuns: it has returned a generator.
 
     """
     while type(returned) is CoroutineType and inspect.getcoroutinestate(returned) == inspect.CORO_CREATED:
         returned = await returned
     if type(returned) in GENERATORS:
-        raise TypeError(NEVER_RUNS)
+        raise NeverRuns
 
 
 def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:

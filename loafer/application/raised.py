@@ -30,6 +30,14 @@ class NotOurs(NotStarted):
         return "its lease ended meanwhile"
 
 
+class NeverRuns(TypeError):
+    """A handler that has returned a generator, nothing of which has run: its message is kept, whatever else."""
+
+    def __str__(self) -> str:
+        """Say so."""
+        return "it returned a generator, which would never run; write it without yield"
+
+
 class NotDone(Exception):
     """Carries, as its cause, what middleware raised where its handler was cut short, or was not called by a mistake.
 

@@ -11,10 +11,10 @@ from types import AsyncGeneratorType, GeneratorType
 import attrs
 
 from loafer.application.forks import FORKS, leave
+from loafer.application.raised import NeverRuns
 from loafer.application.ticket import Ticket
 
 GENERATORS = {GeneratorType, AsyncGeneratorType}
-NEVER_RUNS = "it returned a generator, which would never run; write it without yield"
 
 SOON = 0.001
 """Seconds until an event loop looks by itself what has ended, where functions are quick."""
@@ -138,7 +138,7 @@ class ThreadCall:
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
             self.error = error
         if type(self.returned) in GENERATORS and not inspect.isawaitable(self.returned):
-            self.error = TypeError(NEVER_RUNS)
+            self.error = NeverRuns()
         if FORKS.depth != depth:
             leave(self.error)
         self.ended = True

@@ -5,7 +5,8 @@ import math
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import CancelledError as CancelledFuture
 from contextvars import copy_context
 from datetime import timedelta
 from functools import partial
@@ -303,6 +304,40 @@ def test_what_asks_for_a_delay_that_is_no_number_fails_and_is_not_rejected(
         result = world.run(app, seconds=1)
     assert set(result.outcomes) == {Outcome.FAILED}
     assert len(result.left[name]) == 1
+
+
+def is_cancelled_elsewhere(_: object) -> None:
+    raise CancelledFuture
+
+
+async def is_cancelled_elsewhere_too(_: object) -> None:
+    raise CancelledFuture
+
+
+def returns_a_generator(_: object) -> object:
+    return iter_once()
+
+
+async def returns_a_generator_too(_: object) -> object:
+    return iter_once()
+
+
+def iter_once() -> Iterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize(
+    "handle", [is_cancelled_elsewhere, is_cancelled_elsewhere_too, returns_a_generator, returns_a_generator_too]
+)
+def test_what_was_cancelled_elsewhere_and_what_never_runs_fails_and_is_not_rejected(handle: Any) -> None:
+    app = Loafer()
+    app.route("orders", reject=Exception)(handle)
+    with World() as world:
+        world.add(app)
+        world.publish("orders", 1)
+        result = world.run(app, seconds=0.5)
+    assert set(result.outcomes) == {Outcome.FAILED}
+    assert len(result.left["orders"]) == 1
 
 
 def test_a_subclass_may_say_its_delay_for_all() -> None:
