@@ -88,7 +88,7 @@ class IgnoreMessage(LoaferError):
     """Seconds until it comes back; None also where a subclass does not say."""
 
     def __init__(self, *args: object, delay: float | None = None) -> None:
-        """Keep the message, and ask for it back after `delay` seconds (None: as LOAFER_RETRY_DELAY says).
+        """Keep the message, and ask for it back after `delay` seconds (None: as its route says, or a subclass).
 
         Raises:
             InvalidDelay: the delay is no number of seconds; the handler fails with it, and the message is kept too.

@@ -1,7 +1,7 @@
 """Functions that a handler is called through, put around it once, and not per message."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -57,7 +57,7 @@ class Chain:
             raise
         await walk.returned()
         if not walk.begun:
-            raise NotCalledOn(walk.not_called or "its middleware did not call on as far as its handler")
+            raise NotCalledOn("its middleware did not call on as far as its handler")
 
     async def _step(self, place: int, context: Context[Any], walk: Walk) -> None:
         if place == len(self.wraps):
@@ -65,7 +65,7 @@ class Chain:
             return
         called_on = False
 
-        async def go_on() -> None:
+        async def call_next() -> None:
             nonlocal called_on
             walk.enter()
             called_on, error = True, None
@@ -78,10 +78,6 @@ class Chain:
                 walk.leave(error)
                 del error  # its traceback holds this frame: no circle
 
-        def call_next() -> Coroutine[Any, Any, None]:
-            walk.called += 1  # it may be cancelled before its first step
-            return go_on()
-
         try:
             await self.wraps[place](context, call_next)
             if not called_on:
@@ -90,8 +86,7 @@ class Chain:
             walk.cut_off(name_of(self.wraps[place]), error)
             raise
         if not called_on:
-            walk.not_called = f"the middleware {name_of(self.wraps[place])} did not call on"
-            raise NotCalledOn(walk.not_called)
+            raise walk.not_called_on(name_of(self.wraps[place]))
 
 
 @attrs.frozen(eq=False)

@@ -118,7 +118,7 @@ class Running:
         return [ticket for other, _, _, ticket in list(self._tasks.values()) if other is lane and ticket is not None]
 
     def raise_if_closed(self, error: BaseException, lease: Lease) -> None:
-        """Raise a GeneratorExit again where the task of a message is closed from elsewhere; any other error is none.
+        """Raise a GeneratorExit again where the task of a message is closed from elsewhere; let any other error pass.
 
         So Python does with the tasks of an event loop that is gone. Where the task itself takes a step, the error is
         that of another task that it waits for, and it goes on.

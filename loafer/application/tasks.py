@@ -7,6 +7,12 @@ from contextvars import Context, ContextVar
 from typing import Any
 from weakref import WeakSet
 
+LONGEST_CHAIN = 100
+"""Errors that are looked at for what one came of."""
+
+GROUPS_TAKE_IT_BACK = sys.version_info >= (3, 13)
+"""Whether a group of tasks that has cancelled its own task takes that back."""
+
 if sys.version_info >= (3, 12):
 
     def start_task(coroutine: Coroutine[object, object, None], context: Context | None = None) -> "asyncio.Task[None]":
@@ -62,3 +68,26 @@ def looked_at(future: "asyncio.Future[Any]") -> None:
     """Look at how something has ended that nobody waits for, so that nobody complains that nobody did."""
     if not future.cancelled():
         future.exception()
+
+
+def times_cancelled() -> int:
+    """Return how often the task that runs was cancelled, and nobody has taken that back."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
+
+
+def came_of_cancelling(error: BaseException, since: int) -> bool:
+    """Tell whether the task was cancelled more than so many times, and an error came of that: a clean-up has failed.
+
+    Before Python 3.13 a group of tasks leaves its task counted as cancelled, so that nothing can be told of its errors.
+    """
+    cause: BaseException | None = error
+    for _ in range(LONGEST_CHAIN if times_cancelled() > since else 0):
+        if cause is None:
+            break
+        if issubclass(type(cause), BaseExceptionGroup):
+            return GROUPS_TAKE_IT_BACK
+        if issubclass(type(cause), asyncio.CancelledError):
+            return True
+        cause = BaseException.__dict__["__context__"].__get__(cause)
+    return False

@@ -39,18 +39,22 @@ class Unheard:
         """Note that something else has come of a task, or that what it has raised was made good."""
         self._raised.pop(task, None)
 
-    def clear(self) -> dict[Task, BaseException]:
-        """Forget everything, and return it: tracebacks lead to whoever has this, and that is to be no circle."""
-        raised, self._raised = self._raised, {}
-        return {task: error for task, (error, _) in raised.items()}
+    def clear(self) -> None:
+        """Forget everything: what was raised leads back here by its traceback, and that is to be no circle."""
+        self._raised = {}
 
-    def signs(self, error: BaseException) -> None:
+    def mark(self, error: BaseException) -> None:
         """Note that this walk raises an error."""
         object.__setattr__(error, _RAISED_BY, self._number)
 
-    def among_all(self, *, done: bool) -> set[Task]:
+    def unheard_tasks(self, *, done: bool) -> set[Task]:
         """Return the tasks that have raised what nobody has heard of; `done`: the handler has returned in one run."""
-        return {task for task, (_, frame) in self._raised.items() if self._is_unheard(task, frame, done)}
+        raised = list(self._raised.items())  # a step in another thread's event loop may end just now
+        return {task for task, (_, frame) in raised if self._is_unheard(task, frame, done)}
+
+    def first(self, tasks: set[Task]) -> BaseException | None:
+        """Return what the first of some tasks has raised; None: none of them has, or that was made good."""
+        return next((error for task, (error, _) in self._raised.items() if task in tasks), None)
 
     def _is_unheard(self, task: Task, frame: FrameType | None, done: bool) -> bool:
         """Tell whether what a task has raised was raised nowhere else: it goes on, or no traceback leads beyond it.
@@ -73,10 +77,10 @@ class Unheard:
         if issubclass(type(decision_in(error)), FATAL):
             return True  # asyncio has raised it out of the event loop, and its traceback leads there
         frames = [each for each, _ in traceback.walk_tb(traceback_of(error))]
-        return frame is None or frame not in frames[1:] or not self._has_signed(error)
+        return frame is None or frame not in frames[1:] or not self._is_marked(error)
 
-    def _has_signed(self, error: BaseException) -> bool:
-        """Tell whether no other walk has raised an error since."""
+    def _is_marked(self, error: BaseException) -> bool:
+        """Tell whether this walk was the last to raise an error."""
         number: object = object.__getattribute__(error, "__dict__").get(_RAISED_BY)
         return number == self._number
 

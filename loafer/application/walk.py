@@ -2,17 +2,22 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError as CancelledFuture
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
 from loafer.application.limit import LIMIT
-from loafer.application.raised import FATAL, NotDone, NotStarted, decision_in
-from loafer.application.tasks import is_stopped
+from loafer.application.raised import FATAL, NeverRuns, NotDone, NotStarted, decision_in, leaves
+from loafer.application.tasks import came_of_cancelling, is_stopped, times_cancelled
 from loafer.application.unheard import Unheard
+from loafer.domain.lifecycle import NotCalledOn
 from loafer.exceptions import IgnoreMessage, RejectMessage
+
+NO_END = (NotStarted, NeverRuns, asyncio.CancelledError, CancelledFuture, GeneratorExit)
+"""What a handler raises that has come to no end of its own, but for what ends the program."""
 
 TOO_LATE = "call_next() came too late: the middleware had returned, and its message is settled"
 
@@ -37,23 +42,14 @@ class Walk:
     Attributes:
         handle: The handler, with what it is given.
         begun: Whether somebody called on as far as that.
-        not_started: Why it did not run when it was called last, as for want of a thread; None: it did, or has run well.
-        cut: What has ended it in the middle when it ended last, or middleware that was to call it again: a cancellation
-            or the program's end; None: nothing has, or it has ended well before.
-        not_called: Which middleware did not call on, as a sentence; empty while all have called on.
-        called: How often some of it has called on.
-        entered: How often that has begun: a call may be cancelled before.
 
     """
 
     handle: Callable[[], Awaitable[object]]
-    called: int = attrs.field(default=0, init=False)
-    entered: int = attrs.field(default=0, init=False)
-    _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
     begun: bool = attrs.field(default=False, init=False)
-    not_started: NotStarted | None = attrs.field(default=None, init=False)
-    cut: BaseException | None = attrs.field(default=None, init=False)
-    not_called: str = attrs.field(default="", init=False)
+    _short: BaseException | None = attrs.field(default=None, init=False)
+    """Why the handler came to no end of its own when middleware called on last; None: it did, or has run well."""
+    _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
     _tasks: "list[asyncio.Task[object] | None]" = attrs.field(factory=list, init=False)
     """Whose are the steps that have not ended; one may have several, one within the other."""
     _unheard: Unheard = attrs.field(factory=Unheard, init=False)
@@ -76,28 +72,20 @@ class Walk:
         limit = LIMIT.get()
         if limit is not None:
             limit.go_on()
-        self.begun, self.not_started, self.cut = True, None, None
-        before = self._unheard.tasks
+        self.begun, self._short = True, None
+        before, cancelled = self._unheard.tasks, times_cancelled()
         try:
             await self.handle()
-        except NotStarted as error:
-            self.not_started = None if self._done else error
+        except BaseException as error:
+            if not self._done:  # or else middleware that waits for it may have been cut off meanwhile
+                self._short = _ended_by(error, cancelled) or self._short
             raise
-        except (asyncio.CancelledError, GeneratorExit, *FATAL) as error:
-            self.cut = None if self._done else error
-            raise
-        except BaseExceptionGroup as error:
-            ends = decision_in(error)
-            if issubclass(type(ends), FATAL):
-                self.cut = None if self._done else ends
-            raise
-        self._done, self.cut = True, None
+        self._done, self._short = True, None
         for task in before:
             self._unheard.forget(task)
 
     def enter(self) -> None:
         """Begin a step; RuntimeError where the walk is over."""
-        self.entered += 1
         if self._over:
             raise RuntimeError(TOO_LATE)
         self._tasks.append(asyncio.current_task())
@@ -108,7 +96,7 @@ class Walk:
         self._tasks.remove(task)
         self._unheard.forget(task)
         if error is not None:
-            self._unheard.signs(error)
+            self._unheard.mark(error)
             if task is not self._own:
                 self._unheard.add(task, error)
         if not self._tasks and self._none_runs is not None:
@@ -116,72 +104,81 @@ class Walk:
 
     def cut_off(self, name: str, error: BaseException) -> None:
         """Note that middleware was ended from outside, and so was what it might have called on to."""
-        if not self.begun:
-            self.not_called = self.not_called or f"the middleware {name} was cancelled before it called on"
-        elif not self._done:
-            self.cut = error
+        if not (self._done or issubclass(type(self._short), (*FATAL, NotCalledOn))):
+            self._short = (
+                error if self.begun else NotCalledOn(f"the middleware {name} was cancelled before it called on")
+            )
+
+    def not_called_on(self, name: str) -> NotCalledOn:
+        """Note that middleware has returned and not called on; return what tells of that."""
+        error = NotCalledOn(f"the middleware {name} did not call on")
+        self._short = None if self._done else error
+        return error
 
     async def failed(self, error: BaseException) -> None:
         """Wait until what still runs has ended; what was cancelled has that cancelled too.
 
         Raises:
+            CancelledError: the wait was cancelled.
+            NotStarted: the handler could not start when it was called last.
             NotDone: no route may reject the error, for the handler has come to no end of its own.
-            CancelledError, NotStarted: as `_ended`.
 
         """
-        self._unheard.signs(error)
+        self._unheard.mark(error)
         try:
             await self._ended(cancel=issubclass(type(error), asyncio.CancelledError) or self._is_cancelled())
+            if isinstance(self._short, NotStarted):
+                raise self._short
+            if self._short is not None:
+                _raise_not_done(error)
         finally:
             self._unheard.clear()
-            undone, self.cut = self._undone, None
-        if undone:
-            _raise_not_done(error)
+            self._short = None  # its traceback leads here: no circle
 
     async def returned(self) -> None:
         """Wait until what still runs has ended, for nobody else does.
 
         Raises:
             NotStarted: the handler could not start: it never runs, whatever somebody has made of that.
+            NotCalledOn, NeverRuns: nor does it where middleware did not call on, or where it is a generator.
             CancelledError: it was cancelled, as by a time limit of middleware's own, whatever that has made of it.
             SystemExit, KeyboardInterrupt: the handler has raised it, whatever middleware has made of that.
             NotDone: as `failed`, for what a step in a task of its own has raised, which nobody has heard of.
-            BaseException: that itself.
+            BaseException: what such a step has raised, and no later run has made good.
 
         """
-        unheard = self._unheard.among_all(done=self._done)
+        unheard = self._unheard.unheard_tasks(done=self._done)
         try:
             await self._ended(cancel=self._is_cancelled())
-            unheard |= self._unheard.among_all(done=self._done)
+            unheard |= self._unheard.unheard_tasks(done=self._done)
+            if isinstance(self._short, NotStarted):
+                raise self._short
+            self._raise_one_of(unheard)
+            if issubclass(type(self._short), (*FATAL, NotCalledOn, NeverRuns)):
+                raise cast("BaseException", self._short)
+            if self._short is not None:
+                raise asyncio.CancelledError
         finally:
-            errors = self._unheard.clear()
-            undone, cut, self.cut = self._undone, self.cut, None
-        for task, error in errors.items():
-            if task in unheard:  # and no later run has made it good
-                self._unheard.signs(error)
-                if undone:
+            self._unheard.clear()
+            self._short = None
+
+    def _raise_one_of(self, tasks: "set[asyncio.Task[object] | None]") -> None:
+        """Raise what the first of some tasks has raised, if there are any."""
+        error = self._unheard.first(tasks)
+        try:
+            if error is not None:
+                self._unheard.mark(error)
+                if self._short is not None:
                     _raise_not_done(error)
                 raise error
-        if cut is not None:
-            raise cut if issubclass(type(cut), FATAL) else asyncio.CancelledError
-
-    @property
-    def _undone(self) -> bool:
-        """Whether the handler has come to no end of its own, though somebody called it, or did not by a mistake.
-
-        So it is where it was cut short when it was called last, where a call was cancelled before its first step, and
-        where some middleware did not call on.
-        """
-        if self._done:
-            return False
-        return self.cut is not None or self.called > self.entered or (not self.begun and bool(self.not_called))
+        finally:
+            del error  # its traceback leads here: no circle
 
     async def _ended(self, *, cancel: bool = False) -> None:
         """Wait until nothing of it runs; with `cancel`, cancel that.
 
         Raises:
             CancelledError: the wait was cancelled, and what ran with it.
-            NotStarted: the handler could not start when it was called last.
 
         """
         cancelled: asyncio.CancelledError | None = None
@@ -196,8 +193,6 @@ class Walk:
         self._over = True
         if cancelled is not None:
             raise cancelled
-        if self.not_started is not None:
-            raise self.not_started
 
     def _cancel(self) -> None:
         for task in self._tasks:
@@ -209,10 +204,22 @@ class Walk:
         return is_stopped() or (self._own is not None and self._own.cancelling() > 0)
 
 
+def _ended_by(error: BaseException, cancelled: int) -> BaseException | None:
+    """Return what kept a handler from an end of its own that has raised an error; None: nothing, it is its own.
+
+    `cancelled` is how often its task had been cancelled when it began.
+    """
+    decision = decision_in(error)
+    if issubclass(type(decision), FATAL):
+        return decision
+    if came_of_cancelling(error, cancelled):
+        return error
+    return next((each for each in leaves(error) if issubclass(type(each), NO_END)), None)
+
+
 def _raise_not_done(error: BaseException) -> None:
     """Raise NotDone in place of what a route may reject."""
-    kind = type(error)
-    if issubclass(kind, Exception) and not issubclass(kind, IgnoreMessage | RejectMessage):
+    if not issubclass(type(error), (*FATAL, *NO_END, IgnoreMessage, RejectMessage)):
         raise NotDone from error
 
 

@@ -69,7 +69,7 @@ def _ending_of_exit(code: object) -> Ending:
 def ends_within(seconds: float, act: Callable[[], object]) -> bool:
     """Do something that may block on a thread of its own, and tell whether it ended in time; what it raises is lost.
 
-    Once Python itself ends no thread begins any more, and before 3.12 whoever starts one waits for that for ever.
+    Once Python itself ends, it is not begun: no thread starts any more, and before 3.12 that waits for ever.
     """
     if sys.is_finalizing():
         return False

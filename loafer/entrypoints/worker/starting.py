@@ -50,7 +50,7 @@ def begun(actions: Iterable[object]) -> bool:
 
 @contextmanager
 def _unshown() -> Iterator[None]:
-    """Let Python not show a signal that is swallowed where nothing can be raised, as in a callback of its imports."""
+    """Keep Python from showing StoppedAtStart where it cannot be raised, as in a callback of its import system."""
     before = sys.unraisablehook
 
     def show(unraisable: "sys.UnraisableHookArgs") -> None:

@@ -86,6 +86,22 @@ def test_so_it_is_where_inner_middleware_exits(middleware: Middleware) -> None:
     assert left(is_well, middleware, exits_itself) == 1
 
 
+async def limits(_: object, call_next: Next) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1):
+            await call_next()
+
+
+async def swallows_and_waits(_: object, call_next: Next) -> None:
+    with suppress(SystemExit):
+        await call_next()
+    await asyncio.sleep(5)
+
+
+def test_so_it_is_where_middleware_that_has_swallowed_an_exit_is_cancelled() -> None:
+    assert left(exits, limits, swallows_and_waits) == 1
+
+
 def test_one_whose_handler_ends_well_at_another_try_is_deleted() -> None:
     tries: list[int] = []
 

@@ -1,7 +1,9 @@
 """What middleware makes of what comes out of `call_next` deletes no message whose handler has not run to its end."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError as CancelledFuture
 from contextlib import suppress
 from typing import Any
 
@@ -206,7 +208,7 @@ async def only_waits(_: object, call_next: Next) -> None:
 
 
 async def goes_ahead(_: object, call_next: Next) -> None:
-    STARTED.append(asyncio.ensure_future(call_next()))
+    STARTED[:] = [asyncio.ensure_future(call_next())]
 
 
 STARTED: list["asyncio.Future[None]"] = []
@@ -234,22 +236,111 @@ async def has_no_time(_: object, call_next: Next) -> None:
         await call_next()
 
 
-async def has_no_time_to_begin(_: object, call_next: Next) -> None:
-    await asyncio.wait_for(call_next(), 0)
-
-
-@pytest.mark.parametrize("wraps", [[has_no_time, never_calls_on], [has_no_time_to_begin]])
-async def test_a_message_is_kept_that_middleware_calls_on_with_when_there_is_no_time_left(
-    wraps: list[Middleware],
-) -> None:
-    ran: list[object] = []
-
-    async def handle(content: object) -> None:
-        ran.append(content)
-
-    made = world(handle, makes_another_error, *wraps)
+async def test_a_message_is_kept_that_middleware_calls_on_with_when_there_is_no_time_left() -> None:
+    made = world(runs_never, makes_another_error, has_no_time, never_calls_on)
     await made.run_for(3)
-    assert (len(made.queue), ran) == (1, [])
+    assert len(made.queue) == 1
+
+
+async def runs_never(_: object) -> None:
+    raise AssertionError
+
+
+async def tries_twice(_: object, call_next: Next) -> None:
+    await swallows(_, call_next)
+    await call_next()
+
+
+@pytest.mark.parametrize("outer", [swallows, makes_another_error])
+async def test_a_message_is_kept_where_middleware_calls_on_the_first_time_and_not_again(outer: Middleware) -> None:
+    calls: list[int] = []
+
+    async def handle(_: object) -> None:
+        raise ValueError
+
+    async def breaks_the_circuit(_: object, call_next: Next) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            await call_next()
+
+    made = world(handle, outer, tries_twice, breaks_the_circuit)
+    await made.run_for(0.5)
+    assert (len(made.queue), len(calls)) == (1, 2)
+
+
+class OwnEnd(BaseException):
+    """No Exception."""
+
+
+async def ends_by_its_own_kind(_: object, call_next: Next) -> None:
+    try:
+        async with asyncio.timeout(1):
+            await call_next()
+    except TimeoutError as error:
+        raise OwnEnd from error
+
+
+async def test_a_handler_that_is_cut_short_is_kept_though_its_route_rejects_what_is_no_exception() -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(5)
+
+    made = world(handle, ends_by_its_own_kind)
+    made.dispatcher.routes = [attrs.evolve(made.dispatcher.routes[0], reject=(BaseException,))]
+    await made.run_for(3)
+    assert len(made.queue) == 1
+
+
+def steps(_: object) -> Iterator[None]:
+    yield
+
+
+async def makes_steps(content: object) -> object:
+    return steps(content)
+
+
+async def waits_for_a_cancelled_future(_: object) -> None:
+    raise CancelledFuture
+
+
+async def gathers_cancellations(_: object) -> None:
+    raise BaseExceptionGroup("all", [asyncio.CancelledError()])
+
+
+@pytest.mark.parametrize("outer", [swallows, makes_another_error])
+@pytest.mark.parametrize("handle", [makes_steps, waits_for_a_cancelled_future, gathers_cancellations])
+async def test_what_comes_to_no_end_of_its_own_is_kept_whatever_middleware_makes_of_that(
+    handle: Handler, outer: Middleware
+) -> None:
+    made = world(handle, outer)
+    await made.run_for(0.5)
+    assert len(made.queue) == 1
+
+
+async def shields(_: object, call_next: Next) -> None:
+    STARTED[:] = [asyncio.ensure_future(call_next())]
+    await asyncio.shield(STARTED[0])
+
+
+async def test_a_handler_that_keeps_its_message_keeps_it_though_a_time_limit_of_middleware_is_over_before() -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(2)
+        raise IgnoreMessage
+
+    made = world(handle, lets_a_limit_out, shields)
+    await made.run_for(2.5)
+    assert len(made.queue) == 1
+    assert made.dispatcher.counts["rejected"] == 0
+
+
+async def closes_and_fails(context: object, call_next: Any) -> None:
+    await closes(context, call_next)
+    raise ValueError
+
+
+async def test_a_message_is_kept_where_one_middleware_closes_another_before_that_calls_on() -> None:
+    made = world(runs_never, closes_and_fails, waits)
+    await made.run_for(0.5)
+    assert len(made.queue) == 1
 
 
 async def test_middleware_that_lets_nobody_hear_what_another_raises_that_does_not_call_on_is_told(
@@ -264,6 +355,81 @@ async def test_middleware_that_lets_nobody_hear_what_another_raises_that_does_no
     await made.run_for(3)
     assert len(made.queue) == 1
     assert "is kept: its middleware did not call on as far as its handler; await call_next()" in caplog.text
+
+
+async def fails_to_clean_up() -> None:
+    try:
+        await asyncio.sleep(5)
+    finally:
+        raise ConnectionError("no rollback")
+
+
+async def handles_in_a_group() -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fails_to_clean_up())
+
+
+KNOWS_GROUPS = pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="a group of tasks leaves its task counted as cancelled"
+)
+
+
+@pytest.mark.parametrize("wraps", [[swallows, lets_a_limit_out], [lets_a_limit_out], [makes_another_error, limits]])
+@pytest.mark.parametrize("work", [fails_to_clean_up, pytest.param(handles_in_a_group, marks=KNOWS_GROUPS)])
+async def test_a_handler_whose_clean_up_fails_when_middleware_cuts_it_short_has_its_message_kept(
+    work: Callable[[], Awaitable[None]], wraps: list[Middleware]
+) -> None:
+    async def handle(_: object) -> None:
+        await work()
+
+    made = world(handle, *wraps)
+    await made.run_for(3)
+    assert len(made.queue) == 1
+
+
+async def fails_in_a_group() -> None:
+    async def fails() -> None:
+        raise ValueError
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(fails())
+        await asyncio.sleep(5)
+
+
+async def fails_after_a_group() -> None:
+    try:
+        await fails_in_a_group()
+    except ExceptionGroup as error:
+        raise ValueError("one of them failed") from error
+
+
+async def fails_in_its_own_time() -> None:
+    async with asyncio.timeout(0.1):
+        await asyncio.sleep(5)
+
+
+async def fails_after_another_task_was_cancelled() -> None:
+    task = asyncio.ensure_future(asyncio.sleep(5))
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise ValueError from None
+
+
+@pytest.mark.parametrize("wraps", [[swallows], [lets_a_limit_out]])
+@pytest.mark.parametrize(
+    "work", [fails_in_a_group, fails_after_a_group, fails_in_its_own_time, fails_after_another_task_was_cancelled]
+)
+async def test_what_a_handler_raises_of_its_own_though_something_in_it_was_cancelled_is_its_own_end(
+    work: Callable[[], Awaitable[None]], wraps: list[Middleware]
+) -> None:
+    async def handle(_: object) -> None:
+        await work()
+
+    made = world(handle, *wraps)
+    await made.run_for(3)
+    assert len(made.queue) == 0
 
 
 async def test_a_handler_that_somebody_cancels_has_its_message_kept_though_middleware_swallows_that() -> None:

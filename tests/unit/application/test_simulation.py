@@ -345,6 +345,7 @@ def run(make: Callable[[], Simulation]) -> tuple[Simulation, set[str]]:
             await simulation.run()
             return simulation
 
+        runner.get_loop().set_exception_handler(lambda *_: None)  # which would tell of tasks that nobody listens to
         simulation = runner.run(simulate())
     for error in simulation.broken:
         raise error

@@ -139,7 +139,8 @@ class Ways(Simulation):
         else:
             call = through(route.call, [getattr(self, name) for name in self.way.middleware], route.around)
         translate = self.translate if self.way.translation else route.translate
-        worker.dispatcher.routes = [attrs.evolve(route, call=call, translate=translate)]
+        # What a limit cuts short is not rejected, whatever the route rejects.
+        worker.dispatcher.routes = [attrs.evolve(route, call=call, translate=translate, reject=(TimeoutError,))]
         return worker
 
 
