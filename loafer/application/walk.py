@@ -125,11 +125,12 @@ class Walk:
 
         """
         self._unheard.mark(error)
+        short = self._short is not None  # also of what has yet to begin, while this is waited for
         try:
             await self._ended(cancel=issubclass(type(error), asyncio.CancelledError) or self._is_cancelled())
             if isinstance(self._short, NotStarted):
                 raise self._short
-            if self._short is not None:
+            if self._short is not None or (short and not self._done):
                 _raise_not_done(error)
         finally:
             self._unheard.clear()

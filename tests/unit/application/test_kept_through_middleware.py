@@ -23,6 +23,19 @@ Next = Callable[[], Awaitable[None]]
 Middleware = Callable[[Any, Next], Awaitable[None]]
 
 
+STARTED: list["asyncio.Future[None]"] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_told_of_tasks() -> Iterator[None]:
+    """Nobody listens to some of these tasks, and asyncio is not to tell of that."""
+    yield
+    for task in STARTED:
+        if task.done() and not task.cancelled():
+            task.exception()
+    STARTED.clear()
+
+
 def world(handle: Handler, *wraps: Middleware, name: str = "orders", retry: Retry | None = None) -> World:
     """Return a world with one message, on a route that rejects every error."""
     letters = queue(name.replace("orders", "dead"))
@@ -211,9 +224,6 @@ async def goes_ahead(_: object, call_next: Next) -> None:
     STARTED[:] = [asyncio.ensure_future(call_next())]
 
 
-STARTED: list["asyncio.Future[None]"] = []
-
-
 @pytest.mark.parametrize("inner", [[lets_a_limit_out], [lets_a_limit_out, waits]], ids=["the handler", "middleware"])
 @pytest.mark.parametrize("outer", [gathers, only_waits, goes_ahead])
 async def test_a_message_is_kept_whose_handler_middleware_cuts_short_in_a_task_that_nobody_listens_to(
@@ -328,6 +338,16 @@ async def test_a_handler_that_keeps_its_message_keeps_it_though_a_time_limit_of_
 
     made = world(handle, lets_a_limit_out, shields)
     await made.run_for(2.5)
+    assert len(made.queue) == 1
+    assert made.dispatcher.counts["rejected"] == 0
+
+
+async def test_a_handler_that_fails_after_the_middleware_around_it_was_cancelled_has_its_message_kept() -> None:
+    async def handle(_: object) -> None:
+        raise IgnoreMessage
+
+    made = world(handle, lets_a_limit_out, shields, waits)
+    await made.run_for(5.5)
     assert len(made.queue) == 1
     assert made.dispatcher.counts["rejected"] == 0
 
