@@ -89,7 +89,8 @@ class Outbox:
             asyncio.get_running_loop().call_soon(self._look)
 
     def _join_again(self, lease: Lease) -> None:
-        self._join([lease], self.lane.clock())
+        if not self.over:  # or the consumer is closed
+            self._join([lease], self.lane.clock())
 
     def _look(self) -> None:
         self._will_look = False

@@ -14,6 +14,7 @@ import attrs
 
 from loafer.application.letters.browsing import Browsing
 from loafer.application.letters.order import Moved, Order
+from loafer.application.letters.reasons import ids_of
 from loafer.domain.batch import Failure
 from loafer.domain.failure import without_reason
 from loafer.domain.limits import DEDUPLICATION_INTERVAL
@@ -108,7 +109,7 @@ class Moving:
         gone: list[Message] = []
         for letter in letters:
             message = letter.message
-            if message.id in self._copies:
+            if not self._copies.isdisjoint(ids_of(message)):
                 self.done.stopped = f"what was sent comes back: {message.id}"
             if self.done.stopped is not None or self.look.stopped():
                 break

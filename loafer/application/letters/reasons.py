@@ -48,6 +48,12 @@ def reason_of(attributes: Mapping[str, Attribute]) -> Reason | None:
     return Reason(attempts=int(_number(written.get("attempts"))), failed_at=_number(written.get("failed_at")), **texts)
 
 
+def ids_of(message: Message) -> set[str]:
+    """Return the ids that a message has and had: its own, and that under which it was given up."""
+    reason = reason_of(message.attributes)
+    return {message.id} if reason is None else {message.id, reason.message_id}
+
+
 def _folded(value: str | bytes) -> dict[str, Any]:
     try:
         read = json.loads(value)

@@ -2,13 +2,20 @@
 
 import asyncio
 
+import attrs
 from memory_world import in_memory
 from virtual_time import VirtualLoop
 
 from loafer.adapters.memory.inspector import MemoryInspector
+from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.letters.browsing import browsing
 from loafer.application.letters.moving import Moving
 from loafer.application.letters.order import Moved, Order
+from loafer.application.letters.reasons import explained
+from loafer.domain.batch import Failure
+from loafer.domain.failure import Reason
+from loafer.domain.message import OutgoingMessage
+from loafer.ports.inspector import Unsure
 from loafer.testing.contracts.journal import MemoryJournal
 from loafer.testing.contracts.world import plain, send_all
 
@@ -48,6 +55,41 @@ def test_what_was_sent_and_comes_back_stops_the_move() -> None:
             await send_all(queue, plain(12))
             async with browsing(MemoryInspector(queue.queue), 60, world.now) as look:
                 order, to = Order(wanted=lambda _: True), MemoryInspector(queue.queue)  # what would be refused before
+                return await Moving(
+                    look, to, MemoryJournal(), order, ordered=False, clock=world.now, now=world.now
+                ).run()
+
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        moved = runner.run(run())
+    assert moved.stopped is not None
+    assert moved.stopped.startswith("what was sent comes back: ")
+    assert moved.sent == moved.deleted < 24
+
+
+@attrs.define(eq=False)
+class GivesUp(MemoryInspector):
+    """A queue whose worker gives up whatever comes, and moves it to the dead-letter queue `letters` itself."""
+
+    letters: MemoryQueue = attrs.field(kw_only=True)
+
+    async def send(self, message: OutgoingMessage) -> str | Failure | Unsure:
+        sent = await super().send(message)
+        [received] = self.queue.receive(1)
+        copy = explained(received, Reason(error="ValueError", message_id=received.id))
+        assert copy is not None
+        self.letters.send(OutgoingMessage(copy.body, copy.attributes))
+        self.queue.delete(received.receipt)
+        return sent
+
+
+def test_what_was_sent_and_is_given_up_at_once_stops_the_move_though_the_copy_has_another_id() -> None:
+    async def run() -> Moved:
+        async with in_memory() as world:
+            source, target = await world.queue(), await world.queue()
+            await send_all(source, plain(12))
+            async with browsing(MemoryInspector(source.queue), 60, world.now) as look:
+                to = GivesUp(target.queue, letters=source.queue)
+                order = Order(wanted=lambda _: True)
                 return await Moving(
                     look, to, MemoryJournal(), order, ordered=False, clock=world.now, now=world.now
                 ).run()

@@ -385,6 +385,19 @@ async def test_what_is_on_the_dead_letter_queue_and_comes_again_is_deleted_in_a_
     assert world.dispatcher.counts["failed"] == 1
 
 
+@pytest.mark.parametrize("seconds", [0.0, 30.0], ids=["deleted", "given back"])
+async def test_nothing_is_asked_of_a_source_any_more_once_the_worker_has_ended(seconds: float) -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(seconds)
+
+    faults = Faults(settling=[AGAIN] * 10_000)
+    world = World(queue("orders", *"12345", visibility_timeout=60), handle, Options(grace_period=1), faults)
+    await world.run_for(1)
+    asked = len(faults.calls)
+    await asyncio.sleep(60)
+    assert len(faults.calls) == asked
+
+
 async def test_of_a_batch_what_was_done_before_is_deleted_and_the_others_are_handled() -> None:
     batches: list[list[object]] = []
 
