@@ -64,6 +64,15 @@ class Ways(Simulation):
     """Runs a plan in another way."""
 
     way: Way = attrs.field(kw_only=True)
+    broken: list[AssertionError] = attrs.field(factory=list, kw_only=True)
+
+    def begin(self, done: set[str], content: str) -> None:
+        """Check that a message may be handled now, and note where it may not."""
+        try:
+            super().begin(done, content)
+        except AssertionError as error:
+            self.broken.append(error)
+            raise
 
     async def handle(self, done: set[str], content: str) -> None:
         """Handle a message; under a time limit nobody knows whether that is the end of it."""
@@ -151,7 +160,10 @@ def check(plan: Plan, way: Way) -> None:
     if plan.fifo:  # a head that may not be moved is left, and its followers run: their order is none then
         plan = attrs.evolve(plan, max_receive_count=None, gives_up_after=None)
     # Where limits cut handlers short again and again, it may take hours.
-    simulation, dead = run(partial(Ways, plan, way=way), to_its_end=not way.limited)
+    broken = list[AssertionError]()
+    simulation, dead = run(partial(Ways, plan, way=way, broken=broken), to_its_end=not way.limited)
+    for error in broken:
+        raise error
     if plan.undisturbed and not way.limited:
         assert not dead & set(simulation.succeeded), "what had succeeded was dead-lettered"
         assert set(simulation.succeeded.values()) <= {1}, "a success ran twice without a fault"
