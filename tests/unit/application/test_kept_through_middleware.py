@@ -331,23 +331,29 @@ async def shields(_: object, call_next: Next) -> None:
     await asyncio.shield(STARTED[0])
 
 
-async def test_a_handler_that_keeps_its_message_keeps_it_though_a_time_limit_of_middleware_is_over_before() -> None:
+@pytest.mark.parametrize(
+    ("inner", "takes", "seconds"), [([shields], 2, 2.5), ([shields, waits], 0, 5.5)], ids=["begun", "yet to begin"]
+)
+async def test_a_handler_that_keeps_its_message_keeps_it_though_a_time_limit_of_middleware_is_over_before(
+    inner: list[Middleware], takes: float, seconds: float
+) -> None:
     async def handle(_: object) -> None:
-        await asyncio.sleep(2)
+        await asyncio.sleep(takes)
         raise IgnoreMessage
 
-    made = world(handle, lets_a_limit_out, shields)
-    await made.run_for(2.5)
+    made = world(handle, lets_a_limit_out, *inner)
+    await made.run_for(seconds)
     assert len(made.queue) == 1
     assert made.dispatcher.counts["rejected"] == 0
 
 
-async def test_a_handler_that_fails_after_the_middleware_around_it_was_cancelled_has_its_message_kept() -> None:
+async def test_what_a_handler_raises_after_middleware_around_it_was_cancelled_is_not_rejected() -> None:
     async def handle(_: object) -> None:
-        raise IgnoreMessage
+        await asyncio.sleep(2)
+        raise ValueError
 
-    made = world(handle, lets_a_limit_out, shields, waits)
-    await made.run_for(5.5)
+    made = world(handle, limits, shields)
+    await made.run_for(2.5)
     assert len(made.queue) == 1
     assert made.dispatcher.counts["rejected"] == 0
 
