@@ -7,8 +7,7 @@ from contextvars import Context
 import attrs
 
 from loafer.application.batches import deliver_batch
-from loafer.application.delivery import Delivery
-from loafer.application.endings import Endings, as_it_counts
+from loafer.application.endings import Endings, as_it_counts, broken_off
 from loafer.application.errands import tell_started
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import BATCH, HANDLED
@@ -22,7 +21,6 @@ from loafer.application.slots import Slots
 from loafer.application.tasks import start_task
 from loafer.application.walk import wait_for_the_rest
 from loafer.domain.lease import Lease
-from loafer.domain.lifecycle import Outcome
 from loafer.ports.observer import Cause
 
 logger = logging.getLogger(__name__)
@@ -95,8 +93,7 @@ class BatchJobs:
         try:
             deliveries = await deliver_batch(route, route.call, messages, limit, lane.is_ours)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the message fails
-            self.running.raise_if_closed(error, leases[0])
-            deliveries = [Delivery(route.name, message, Outcome.FAILED, error) for message in messages]
+            deliveries = [broken_off(self.running, lane, lease, lease.message, error) for lease in leases]
         await wait_for_the_rest()
         if FORKS.depth != depth:
             leave(deliveries[0].error)

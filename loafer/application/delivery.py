@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
-from concurrent.futures import CancelledError as CancelledFuture
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -14,10 +13,9 @@ from loafer.application.handler import Chained, is_awaitable, pool_of, see_to
 from loafer.application.limit import Limit, took_longer
 from loafer.application.raised import (
     FATAL,
-    NeverRuns,
+    NO_END,
     NotDone,
     NotOurs,
-    NotStarted,
     UnusableDelay,
     decision_in,
     leaves,
@@ -35,7 +33,7 @@ logger = logging.getLogger(__name__)
 ENDS = (*FATAL, asyncio.CancelledError, HandlerTimeout)
 """What ends a handler or the program from outside."""
 
-KEEPS = (*ENDS, CancelledFuture, GeneratorExit, IgnoreMessage, InvalidDelay, UnusableDelay, NotStarted, NeverRuns)
+KEEPS = (*ENDS, *NO_END, IgnoreMessage, InvalidDelay, UnusableDelay)
 """What keeps its message whatever a route rejects: who raised it asked for that, or has not done its work."""
 
 

@@ -23,6 +23,7 @@ from loafer.application.stop import Stop
 from loafer.application.tasks import is_stopped
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
+from loafer.domain.message import Message
 from loafer.domain.retry import Retry
 from loafer.exceptions import IgnoreMessage
 from loafer.ports.observer import Cause, Ending
@@ -138,6 +139,15 @@ def _guarded(settlement: Settlement, leases: Sequence[Lease]) -> Iterator[None]:
         for lease in leases:
             logger.exception("message %s could not be settled: it is left to its lease", lease.message.id)
         settlement.let_go(leases, Cause.FAILED)
+
+
+def broken_off(running: Running, lane: Lane, lease: Lease, message: Message, error: BaseException) -> Delivery:
+    """Return what has come of a message whose delivery itself raised: whatever it is, it fails.
+
+    Where the event loop is gone, and the task is closed for that, what was raised is raised again.
+    """
+    running.raise_if_closed(error, lease)
+    return Delivery(lane.route.name, message, Outcome.FAILED, error)
 
 
 def as_it_counts(running: Running, lease: Lease, delivery: Delivery) -> Delivery | None:

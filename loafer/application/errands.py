@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from loafer.application.delivery import Delivery, deliver, handled_badly, prepare, untranslated
-from loafer.application.endings import Endings, as_it_counts
+from loafer.application.endings import Endings, as_it_counts, broken_off
 from loafer.application.errand import Awaiting, Errand
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
@@ -76,12 +76,10 @@ class Errands:
 
     async def _translate(self, ticket: Ticket, now: float, message: Message, translated: Awaitable[object]) -> None:
         """Await a translator, and the function."""
-        route = ticket.lane.route
         try:
-            delivery = await deliver(route, message, None, translated)
+            delivery = await deliver(ticket.lane.route, message, None, translated)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the message fails
-            self.running.raise_if_closed(error, ticket.lease)
-            delivery = Delivery(route.name, message, Outcome.FAILED, error)
+            delivery = broken_off(self.running, ticket.lane, ticket.lease, message, error)
         if not self.gave_up(ticket):
             self._end(ticket, now, delivery)
 

@@ -9,7 +9,7 @@ import attrs
 
 from loafer.application.batch_jobs import BatchJobs
 from loafer.application.delivery import Delivery, deliver
-from loafer.application.endings import Endings, as_it_counts
+from loafer.application.endings import Endings, as_it_counts, broken_off
 from loafer.application.errands import Errands, begun
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
@@ -28,7 +28,6 @@ from loafer.application.waiting import Phase, Waiting
 from loafer.application.walk import wait_for_the_rest
 from loafer.domain.collecting import BatchOrder
 from loafer.domain.lease import Lease
-from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
 from loafer.ports.observer import Cause
 
@@ -196,8 +195,7 @@ class Jobs:
 
                 delivery = await deliver_to_one(route, route.branching, message, limit)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the message fails
-            self.running.raise_if_closed(error, lease)
-            delivery = Delivery(route.name, message, Outcome.FAILED, error)
+            delivery = broken_off(self.running, lane, lease, message, error)
         if delivery.error is not None:
             await wait_for_the_rest()
         if FORKS.depth != depth:

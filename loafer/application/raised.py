@@ -1,6 +1,8 @@
 """What a user's code has raised, as a value that can be looked at: an error of their own may raise where it is."""
 
+import asyncio
 from collections.abc import Iterator
+from concurrent.futures import CancelledError as CancelledFuture
 from types import TracebackType
 
 from loafer.domain.retry import asked_delay
@@ -36,6 +38,10 @@ class NeverRuns(TypeError):
     def __str__(self) -> str:
         """Say so."""
         return "it returned a generator, which would never run; write it without yield"
+
+
+NO_END = (NotStarted, NeverRuns, asyncio.CancelledError, CancelledFuture, GeneratorExit)
+"""What a handler raises that has come to no end of its own, but for what ends the program."""
 
 
 class NotDone(Exception):

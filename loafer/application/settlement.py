@@ -24,7 +24,7 @@ from loafer.ports.observer import Cause, Operation
 
 logger = logging.getLogger(__name__)
 
-UNRUN = "message %s: given back unrun at its last receive, for no time is left: its source moves it on"
+UNRUN = "message %s: given back unrun at its last receive: its source moves it on"
 
 EXTENSION_CHECK = 0.01
 """Seconds between two looks whether an extension that is under way has ended."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import CancelledError as CancelledFuture
 from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any, cast
@@ -10,14 +9,11 @@ from typing import Any, cast
 import attrs
 
 from loafer.application.limit import LIMIT
-from loafer.application.raised import FATAL, NeverRuns, NotDone, NotStarted, decision_in, leaves
+from loafer.application.raised import FATAL, NO_END, NeverRuns, NotDone, NotStarted, decision_in, leaves
 from loafer.application.tasks import came_of_cancelling, is_stopped, times_cancelled
 from loafer.application.unheard import Unheard
 from loafer.domain.lifecycle import NotCalledOn
 from loafer.exceptions import IgnoreMessage, RejectMessage
-
-NO_END = (NotStarted, NeverRuns, asyncio.CancelledError, CancelledFuture, GeneratorExit)
-"""What a handler raises that has come to no end of its own, but for what ends the program."""
 
 TOO_LATE = "call_next() came too late: the middleware had returned, and its message is settled"
 

@@ -210,12 +210,18 @@ async def test_a_message_that_may_not_be_moved_is_kept(caplog: pytest.LogCapture
 GONE = ConsumerUnavailable("no answer")
 
 
+@pytest.mark.parametrize(
+    ("faults", "why"),
+    [([GONE] * 100, "no answer"), ([GONE, *[NEVER] * 9], "not allowed")],
+    ids=["never", "then denied"],
+)
 async def test_a_move_for_which_there_is_no_answer_is_told_with_why(
-    caplog: pytest.LogCaptureFixture,
+    faults: list[Failure | Exception], why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    source, unanswered = with_letters("bad", visibility_timeout=300), Faults(dead_lettering=[GONE] * 100)
-    await World(source, fail, Options(retry_delay=Retry(dead_letter_after=1)), unanswered).run_for(100)
-    told = "no answer; copies may be there, for answers may have been lost"
+    source = with_letters("bad", visibility_timeout=300)
+    options = Options(retry_delay=Retry(dead_letter_after=1))
+    await World(source, fail, options, Faults(dead_lettering=faults)).run_for(100)
+    told = f"{why}; copies may be there, for answers may have been lost"
     assert f"message orders-1: kept, not moved to the dead-letter queue: {told}" in caplog.messages
     assert (letters_of(source), len(source)) == ([], 1)
 

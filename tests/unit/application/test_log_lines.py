@@ -429,7 +429,7 @@ async def test_what_has_its_last_receive_and_no_time_left_is_told(caplog: pytest
         [lane] = world.dispatcher._lanes
         taken = source.receive(1) or [Message("a9", "a9", "r", receive_count=1, group="b")]
         lane.order.add(lane.take(taken, now()))
-    text = "given back unrun at its last receive, for no time is left: its source moves it on"
+    text = "given back unrun at its last receive: its source moves it on"
     assert (WARNING, f"message {taken[0].id}: {text}") in said(caplog, "settlement", "endings")
 
 
