@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from types import CoroutineType
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 import attrs
 
@@ -98,16 +98,27 @@ async def _within(limit: Limit | None, returned: Awaitable[object]) -> object:
 
 
 async def see_to(returned: object) -> None:
-    """Await a coroutine that a coroutine handler has returned: it has forgotten to, and nobody else would.
+    """Await a coroutine, task or future that a coroutine handler has returned: nobody else would.
 
     Raises:
         NeverRuns: it has returned a generator.
 
     """
-    while type(returned) is CoroutineType and inspect.getcoroutinestate(returned) == inspect.CORO_CREATED:
+    while _is_forgotten(returned):
         returned = await returned
     if type(returned) in GENERATORS:
         raise NeverRuns
+
+
+def _is_forgotten(returned: object) -> TypeGuard[Awaitable[object]]:
+    """Tell whether something has yet to run that nobody is known to await."""
+    if type(returned) is CoroutineType:
+        return inspect.getcoroutinestate(returned) == inspect.CORO_CREATED
+    if not issubclass(type(returned), asyncio.Future):
+        return False
+    future = cast("asyncio.Future[object]", returned)
+    ours = future.get_loop() is asyncio.get_running_loop() and future is not asyncio.current_task()
+    return ours and not future.done()
 
 
 def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -45,17 +46,36 @@ def worlds(handle: Any, *bodies: str, limit: float | None = None, middleware: bo
     return made
 
 
+async def forgets_a_coroutine(content: str) -> object:
+    return work(content)
+
+
+async def forgets_a_task(content: str) -> object:
+    return asyncio.create_task(work(content))
+
+
+async def forgets_a_gathering(content: str) -> object:
+    return asyncio.gather(work(content))
+
+
+async def forgets_a_task_of_a_coroutine(content: str) -> object:
+    return forgets_a_task(content)
+
+
+forgetful = pytest.mark.parametrize(
+    "forgets", [forgets_a_coroutine, forgets_a_task, forgets_a_gathering, forgets_a_task_of_a_coroutine]
+)
 ways = pytest.mark.parametrize(
     "way", [{}, {"limit": 9.0}, {"middleware": True}, {"limit": 9.0, "middleware": True}], ids=str
 )
 
 
 @ways
-async def test_a_coroutine_that_a_handler_returns_is_awaited_before_its_message_is_deleted(way: dict[str, Any]) -> None:
-    async def forgets_to_await(content: str) -> object:
-        return work(content)
-
-    world = await worlds(forgets_to_await, "good", "bad", **way).run_for(5)
+@forgetful
+async def test_what_runs_yet_and_a_handler_returns_is_awaited_before_its_message_is_deleted(
+    forgets: Callable[[str], Awaitable[object]], way: dict[str, Any]
+) -> None:
+    world = await worlds(forgets, "good", "bad", **way).run_for(5)
     assert sorted(RAN) == ["bad", "good"]
     assert [message.body for message in world.queue.messages.values()] == ["bad"]
 
@@ -69,11 +89,11 @@ async def test_a_coroutine_that_returns_a_generator_fails_for_that_would_never_r
     assert (RAN, type(world.deliveries[0].error), len(world.queue)) == ([], NeverRuns, 1)
 
 
-async def test_what_a_handler_returns_has_what_is_left_of_its_time() -> None:
-    async def forgets_to_await(content: str) -> object:
-        return work(content)
-
-    world = await worlds(forgets_to_await, "one", limit=0.5).run_for(2)
+@forgetful
+async def test_what_a_handler_returns_has_what_is_left_of_its_time(
+    forgets: Callable[[str], Awaitable[object]],
+) -> None:
+    world = await worlds(forgets, "one", limit=0.5).run_for(2)
     assert (RAN, len(world.queue)) == ([], 1)
 
 
@@ -90,11 +110,31 @@ async def test_a_coroutine_that_a_handler_of_batches_returns_is_awaited(middlewa
     assert (RAN, len(world.queue)) == (["batch"], 0)
 
 
-async def test_a_coroutine_that_a_handler_returns_and_has_awaited_is_not_awaited_again() -> None:
+@pytest.mark.parametrize("made", [lambda coroutine: coroutine, asyncio.ensure_future])
+async def test_what_a_handler_returns_and_has_awaited_is_not_awaited_again(made: Callable[..., Any]) -> None:
     async def keeps_what_it_awaited(content: str) -> object:
-        coroutine = work(content)
-        await coroutine
-        return coroutine
+        awaitable = made(work(content))
+        with suppress(ValueError):
+            await awaitable
+        return awaitable
 
-    world = await worlds(keeps_what_it_awaited, "one").run_for(5)
-    assert (RAN, len(world.queue)) == (["one"], 0)
+    world = await worlds(keeps_what_it_awaited, "one", "bad").run_for(5)
+    assert (sorted(RAN), len(world.queue)) == (["bad", "one"], 0)
+
+
+async def test_a_handler_that_returns_its_own_task_waits_for_nothing() -> None:
+    async def returns_its_own(_: str) -> object:
+        return asyncio.current_task()
+
+    assert len((await worlds(returns_its_own, "one").run_for(1)).queue) == 0
+
+
+async def test_a_future_of_another_event_loop_that_a_handler_returns_is_not_waited_for() -> None:
+    other = asyncio.new_event_loop()
+    future = other.create_future()
+
+    async def returns_what_nobody_here_can_await(_: str) -> object:
+        return future
+
+    assert len((await worlds(returns_what_nobody_here_can_await, "one").run_for(1)).queue) == 0
+    other.close()
