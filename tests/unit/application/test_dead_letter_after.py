@@ -220,7 +220,7 @@ async def test_a_move_for_which_there_is_no_answer_is_told_with_why(
 ) -> None:
     source = with_letters("bad", visibility_timeout=300)
     options = Options(retry_delay=Retry(dead_letter_after=1))
-    await World(source, fail, options, Faults(dead_lettering=faults)).run_for(100)
+    await World(source, fail, options, Faults(dead_lettering=list(faults))).run_for(100)
     told = f"{why}; copies may be there, for answers may have been lost"
     assert f"message orders-1: kept, not moved to the dead-letter queue: {told}" in caplog.messages
     assert (letters_of(source), len(source)) == ([], 1)
