@@ -9,8 +9,10 @@ import attrs
 import pytest
 from world import World, queue
 
+from loafer.application.handler import ThreadHandler
 from loafer.application.middleware import through
 from loafer.application.options import Options
+from loafer.application.pool import ThreadPool
 from loafer.application.raised import NeverRuns
 from loafer.application.route import BatchCall
 
@@ -87,6 +89,20 @@ async def test_a_coroutine_that_returns_a_generator_fails_for_that_would_never_r
 
     world = await worlds(returns_a_generator, "one", **way).run_for(1)
     assert (RAN, type(world.deliveries[0].error), len(world.queue)) == ([], NeverRuns, 1)
+
+
+@pytest.mark.parametrize("limit", [None, 9.0])
+@forgetful
+async def test_what_a_function_returns_is_awaited_to_its_end(
+    forgets: Callable[[str], Awaitable[object]], limit: float | None
+) -> None:
+    def function(content: str) -> object:
+        return forgets(content)
+
+    with ThreadPool(1) as pool:
+        made = await worlds(ThreadHandler(function, pool), "good", "bad", limit=limit).run_for(5)
+    assert sorted(RAN) == ["bad", "good"]
+    assert [message.body for message in made.queue.messages.values()] == ["bad"]
 
 
 @forgetful
