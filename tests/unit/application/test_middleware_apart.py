@@ -593,7 +593,8 @@ async def test_a_handler_that_still_runs_is_waited_for_whatever_has_ended_its_mi
 
 
 @names
-async def test_no_handler_starts_any_more_once_a_stop_has_cancelled_its_message(name: str) -> None:
+@pytest.mark.parametrize("seconds", [0, 1, 5])
+async def test_no_handler_starts_any_more_once_a_stop_has_cancelled_its_message(seconds: int, name: str) -> None:
     starts: list[float] = []
 
     async def handle(_: object) -> None:
@@ -601,7 +602,7 @@ async def test_no_handler_starts_any_more_once_a_stop_has_cancelled_its_message(
         try:
             await asyncio.sleep(60)
         except asyncio.CancelledError:
-            await asyncio.sleep(5)
+            await asyncio.sleep(seconds)
             raise ValueError from None
 
     async def tries_again(_: object, call_next: Next) -> None:
