@@ -117,7 +117,7 @@ class InMemory:
         """Wait until nothing is left to do, and return what came of it since the last time.
 
         Raises:
-            StillRunning: more than `at_most` messages were received, or `patience` seconds went by; unless given, 10
+            StillRunning: more than `at_most` messages were delivered, or `patience` seconds went by; unless given, 10
                 where time is real, and a virtual day elsewhere.
             BaseException: what ended the worker.
 
@@ -128,7 +128,7 @@ class InMemory:
             if not self._worker.alive:
                 break
             elapsed = loop.time() - began
-            if self._count() - self._received > at_most or elapsed > (longest if patience is None else patience):
+            if self._delivered() > at_most or elapsed > (longest if patience is None else patience):
                 raise StillRunning(self._what_goes_on(elapsed))
             if not await self._something_happens() and await self._nothing_is_on_its_way():
                 self._skip()
@@ -142,6 +142,10 @@ class InMemory:
 
     def _count(self) -> int:
         return sum(queue.counts["received"] for queue in self._sources)
+
+    def _delivered(self) -> int:
+        """Count receives, or runs: where a message runs again in its place there are more of these."""
+        return max(self._count() - self._received, len(self._journal.deliveries))
 
     def _skip(self) -> None:
         """Let the time of the queues jump to when a message comes back, if nothing can happen before.
@@ -175,8 +179,7 @@ class InMemory:
         return result
 
     def _what_goes_on(self, elapsed: float) -> str:
-        received = self._count() - self._received
-        lost = f"it does not settle: after {received} deliveries and {elapsed:.1f} seconds"
+        lost = f"it does not settle: after {self._delivered()} deliveries and {elapsed:.1f} seconds"
         right = "give in_memory a max_receive_count=, or settle more: at_most=… or patience=…"
         return what_goes_on(lost, self._sources, self._journal, self._hired.dispatcher.held, right)
 

@@ -41,7 +41,7 @@ class Bounds:
 
     Attributes:
         seconds: Virtual seconds after which it is stopped, whatever is left; None: when nothing is left to do.
-        deliveries: Received messages after which it counts as endless.
+        deliveries: Receives, or runs, after which it counts as endless.
         patience: Virtual seconds after which it counts as endless.
 
     """
@@ -184,7 +184,7 @@ class Shift:
 
     def _endless(self) -> bool:
         too_long = self.bounds.seconds is None and self._elapsed() >= self.bounds.patience
-        return too_long or self._received() > self.bounds.deliveries
+        return too_long or self._delivered() > self.bounds.deliveries
 
     def _next_look(self) -> float:
         return LOOK if self.bounds.seconds is None else min(LOOK, self.bounds.seconds - self._elapsed())
@@ -199,9 +199,14 @@ class Shift:
     def _received(self) -> int:
         return sum(queue.counts["received"] for queue in self.sources) - self._received_before
 
+    def _delivered(self) -> int:
+        """Count receives, or runs: where a message runs again in its place there are more of these."""
+        return max(self._received(), len(self.journal.deliveries))
+
     def _what_goes_on(self, dispatcher: Dispatcher) -> str:
-        lost = f"the run does not end: after {self._received()} deliveries and {self._elapsed():.0f} virtual seconds"
-        more = f"at_most={2 * self.bounds.deliveries}" if self._received() > self.bounds.deliveries else "patience=…"
+        delivered, most = self._delivered(), self.bounds.deliveries
+        lost = f"the run does not end: after {delivered} deliveries and {self._elapsed():.0f} virtual seconds"
+        more = f"at_most={2 * most}" if delivered > most else "patience=…"
         right = f"give the queue dead_letters, or the run seconds=… or more: {more}"
         return what_goes_on(lost, self.sources, self.journal, dispatcher.held, right)
 

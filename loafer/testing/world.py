@@ -195,7 +195,7 @@ class World:
         of contexts, in place of what an application's lifespan gives; `only` are the names of the routes that run.
 
         Raises:
-            StillRunning: more than `at_most` messages were received, or `patience` virtual seconds went by.
+            StillRunning: more than `at_most` messages were delivered, or `patience` virtual seconds went by.
             LookupError: there is no queue of that name.
             ConfigurationError: something is wrong with the application.
             ValueError: the handler or the translator cannot be one, or an option cannot be.
@@ -221,7 +221,7 @@ class World:
 
         Raises:
             ConfigurationError: something is wrong with the settings, or the source is no queue of this world.
-            StillRunning: more than `at_most` messages were received, or `patience` virtual seconds went by.
+            StillRunning: more than `at_most` messages were delivered, or `patience` virtual seconds went by.
             BaseException: what ended the worker.
 
         """

@@ -299,10 +299,12 @@ def test_a_whole_application_runs_inside_a_test_s_own_loop_and_nobody_waits_for_
     in_real_time(inside_the_test())
 
 
-async def test_what_never_settles_is_told_with_what_goes_on() -> None:
+@pytest.mark.parametrize("orders", ["orders", "orders.fifo"])
+async def test_what_never_settles_is_told_with_what_goes_on(orders: str) -> None:
     app = Loafer()
+    group = "g" if orders.endswith(".fifo") else None
 
-    @app.route("orders", retry=Retry(delay=0))
+    @app.route(orders, retry=Retry(delay=0))
     async def fail(content: object) -> None:
         raise ValueError
 
@@ -311,7 +313,7 @@ async def test_what_never_settles_is_told_with_what_goes_on() -> None:
         await asyncio.Event().wait()
 
     async with in_memory(app) as world:
-        world.publish("orders", 1)
+        world.publish(orders, 1, group=group)
         with pytest.raises(StillRunning, match=r"it does not settle: after 11 deliveries .* give in_memory a max_rec"):
             await world.settle(at_most=10)
     async with in_memory(app) as world:
@@ -319,7 +321,7 @@ async def test_what_never_settles_is_told_with_what_goes_on() -> None:
         with pytest.raises(StillRunning, match=r"after 1 deliveries and .* there are 1 on 'mails', 1 of them held now"):
             await world.settle(patience=2)
     async with in_memory(app, max_receive_count=2) as world:
-        world.publish("orders", 1)
+        world.publish(orders, 1, group=group)
         assert (await world.settle()).dead_lettered == [1]
 
 

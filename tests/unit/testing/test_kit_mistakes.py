@@ -34,6 +34,16 @@ def test_a_queue_without_a_visibility_timeout_ends_a_run_that_would_never_end(lo
         loafer_world.run(sleep, source="orders")
 
 
+def test_a_message_that_runs_again_in_its_place_for_ever_ends_a_run(loafer_world: World) -> None:
+    def fail(content: Any) -> None:
+        raise ValueError
+
+    loafer_world.queue("orders.fifo")
+    loafer_world.publish("orders.fifo", 1, group="g")
+    with pytest.raises(StillRunning, match="after 11 deliveries and 0 virtual seconds"):
+        loafer_world.run(fail, source="orders.fifo", retry_delay=0, at_most=10)
+
+
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
