@@ -98,6 +98,15 @@ def test_connections_that_say_nothing_are_closed_and_then_others_are_answered(
             connection.close()
 
 
+def test_who_says_nothing_while_the_worker_ends_makes_no_error_of_that(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket(socket.AF_UNIX) as silent, served(folder / "status.json") as file:
+        silent.connect(str(socket_of(file)))
+        assert listens(file)  # by then the one before is known
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_what_a_killed_worker_left_is_removed(folder: Path) -> None:
     file = folder / "status.json"
     program = f"import socket, os; socket.socket(socket.AF_UNIX).bind({str(socket_of(file))!r}); os._exit(9)"

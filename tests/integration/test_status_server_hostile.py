@@ -53,6 +53,13 @@ def test_whoever_does_not_read_an_answer_is_let_go(monkeypatch: pytest.MonkeyPat
         assert came < len(LARGE)
 
 
+def test_who_says_nothing_while_the_server_ends_makes_no_error_of_that(caplog: pytest.LogCaptureFixture) -> None:
+    with ExitStack() as stack, serving() as port:
+        stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+        assert ask(port).startswith(b"HTTP/1.1 200")  # by then the one before is known
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_an_answer_that_is_no_unicode_is_given_all_the_same() -> None:
     with serving() as port:
         assert ask(port, "/surrogate").startswith(b"HTTP/1.1 200")

@@ -113,6 +113,8 @@ class _Server:
                     await writer.drain()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):  # whoever asked is gone, or too slow
             pass
+        except asyncio.CancelledError:  # the worker ends; Python 3.11 would tell of it as of an error
+            pass
         finally:
             self._open -= 1
             writer.close()

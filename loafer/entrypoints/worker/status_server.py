@@ -101,6 +101,8 @@ class Server:
                 await writer.wait_closed()
         except (OSError, TimeoutError, asyncio.IncompleteReadError):  # whoever asked is gone, or too slow
             pass
+        except asyncio.CancelledError:  # the server ends; Python 3.11 would tell of it as of an error
+            pass
         finally:
             self._open.pop(writer, None)
             writer.transport.abort()
