@@ -30,10 +30,11 @@ async def deliver_batch(
         for message, item in zip(messages, prepared, strict=True)
     ]
     items = [item for item in ended if isinstance(item, Item)]
+    if items and is_stopped():  # while they were translated: nothing starts any more
+        cut = asyncio.CancelledError()
+        return [each if isinstance(each, Delivery) else untranslated(route, each.message, cut) for each in ended]
     error: BaseException | None = None
-    if items and is_stopped():
-        error = asyncio.CancelledError()  # while they were translated: nothing starts any more
-    elif items:
+    if items:
         given = (list(items), route.around.context_of_batch(messages)) if call.contextual else (list(items),)
         try:
             await handle_within(limit, call.handle, given, items[0].message)

@@ -95,7 +95,10 @@ class Settlement:
 
         `retry` says when it comes back; None: as the lane's does.
         """
-        lease.kept_for = cause_of(outcome, error, stopping=self.stop.requested.is_set())
+        stopping = self.stop.requested.is_set()
+        lease.kept_for = cause_of(outcome, error, stopping=stopping)
+        if stopping and outcome is Outcome.UNTRANSLATED and isinstance(error, asyncio.CancelledError):
+            lease.not_begun()
         self._keeping.keep(lease, error, now, retry or self.retry)
 
     def release(self, leases: Sequence[Lease], delay: float = 0, *, cause: Cause = Cause.ORDER) -> None:

@@ -18,7 +18,7 @@ from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
 from loafer.application.route import BatchCall, Route
 from loafer.domain.lifecycle import Outcome
-from loafer.domain.message import Message, Notification
+from loafer.domain.message import Message, Notification, OutgoingMessage
 from loafer.exceptions import HandlerTimeout
 from loafer.ports.consumer import Consumer
 
@@ -141,6 +141,29 @@ async def test_a_message_that_is_being_translated_when_the_worker_stops_is_given
     await world.run_for(1)
     assert [message.body for message in world.queue.visible] == ["one"]
     assert isinstance(world.deliveries[0].error, asyncio.CancelledError)
+
+
+@pytest.mark.parametrize(("name", "size"), [("orders", 1), ("orders.fifo", 1), ("orders", 2)])
+async def test_what_is_translated_at_its_last_receive_when_a_stop_has_no_more_time_is_told_to_be_given_back_unrun(
+    name: str, size: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handle(_: object) -> None: ...
+
+    async def translate(message: Message) -> Mapping[str, Any]:
+        await asyncio.sleep(3600 if message.body == "two" else 0)
+        return {"content": message.body}
+
+    source = queue(name, max_receive_count=1, dead_letters=queue(name.replace("orders", "dead")))
+    for body in ("one", "two")[2 - size :]:
+        source.send(OutgoingMessage(body, group=body if source.fifo else None))
+    world = World(source, handle, Options(grace_period=2), translate=translate)
+    if size > 1:
+        world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=size, wait=0.1))]
+    await world.run_for(1)
+    text = "message {}-{}: given back unrun at its last receive: its source moves it on"
+    told = [text.format(name, number) for number in range(1, 1 + size)]
+    assert [line for line in caplog.messages if "unrun" in line] == told
+    assert {delivery.outcome for delivery in world.deliveries} == {Outcome.UNTRANSLATED}
 
 
 async def test_the_notification_that_a_translator_tells_is_the_messages(pool: ThreadPool) -> None:
