@@ -51,9 +51,7 @@ class BatchJobs:
 
     def start_batch(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
         """Start one job with many messages, but for those whose leases have ended, and those that were done before."""
-        valid = self._valid(lane, leases, now)
-        if lane.done_before:
-            valid = self.settlements[lane].without_done(valid, now)
+        valid = self.settlements[lane].without_done(self._valid(lane, leases, now), now)
         if not valid:
             self.slots.unused(lane)
             return

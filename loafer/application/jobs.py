@@ -158,7 +158,7 @@ class Jobs:
         if isinstance(lane.order, BatchOrder):
             self._batches.start_batch(lane, [lease, *lane.order.rest()], now)
             return
-        if lane.done_before and not self._settlements[lane].without_done([lease], now):
+        if lane.done_before.knows(lease.message) and not self._settlements[lane].without_done([lease], now):
             self.slots.unused(lane)
             return
         context = self._context.copy()

@@ -76,7 +76,7 @@ class Settlement:
         What is there still is deleted. The answer to an earlier receive may be late: what it brings is there no more.
         """
         before = self.lane.done_before
-        done = [lease for lease in leases if before.knows(lease.message)] if before else ()
+        done = [lease for lease in leases if before.knows(lease.message)]
         if not done:
             return leases
         for lease in done:
@@ -135,10 +135,11 @@ class Settlement:
         if not confirmed:
             lost = [lease for lease in leases if lease.settling and not self._is_gone(lease)]
             self.lane.comes_back(lost, Cause.DELETE_FAILED)
-        last = self.lane.info.max_receive_count
+        last, before = self.lane.info.max_receive_count, self.lane.done_before
         for lease in leases:
-            if lease.settling and not (confirmed and lease.message.receive_count == 1):
-                self.lane.done_before.add(lease.message)
+            if lease.settling:
+                remember = before.deleted if confirmed and lease.message.receive_count == 1 else before.add
+                remember(lease.message)
             gone = confirmed or self._is_gone(lease)
             stays = not lease.is_last_receive(last) if lease.released else not gone
             if stays:

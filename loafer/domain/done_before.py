@@ -7,21 +7,34 @@ from loafer.domain.message import Message
 LATEST = 10_000
 """Messages that are remembered: the latest."""
 
+LATEST_DELETED = 5_000
+"""Messages that were deleted after their first receive of which is remembered: the latest, and up to as many more."""
+
 
 @attrs.define
 class DoneBefore:
     """Messages of one source whose handling has ended for good, and of which another delivery may come.
 
     Such are those whose deletion was not confirmed in time, and those that were received more than once: the answer to
-    an earlier receive may be late.
+    an earlier receive may be late. Of what was deleted after its first receive a later one may come: a standard queue
+    delivers a message twice at times, and an outdated receipt may delete nothing, whatever is answered.
     """
 
     _done: dict[str, tuple[int, float]] = attrs.field(factory=dict, init=False)
     """Of each, by its id, which receive brought it and when it was sent."""
+    _deleted: dict[str, float | None] = attrs.field(factory=dict, init=False)
+    """Of what was deleted after its first receive, by its id, when it was sent."""
+    _deleted_before: dict[str, float | None] = attrs.field(factory=dict, init=False)
 
     def __len__(self) -> int:
-        """Count them."""
+        """Count those that may be there still."""
         return len(self._done)
+
+    def deleted(self, message: Message) -> None:
+        """Remember a message that was deleted after its first receive; each one is, so this is to be cheap."""
+        self._deleted[message.id] = message.sent_at
+        if len(self._deleted) == LATEST_DELETED:
+            self._deleted_before, self._deleted = self._deleted, {}
 
     def add(self, message: Message) -> bool:
         """Remember a message; tell whether that is new. Where nobody says when it was sent, it could not be told."""
@@ -35,8 +48,15 @@ class DoneBefore:
 
     def knows(self, message: Message) -> bool:
         """Tell whether a message is a delivery of one of them, and not another one that has its id."""
-        return message.sent_at is not None and self._done.get(message.id, (0, None))[1] == message.sent_at
+        sent_at = message.sent_at
+        if sent_at is None:
+            return False
+        if self._done and self._done.get(message.id, (0, None))[1] == sent_at:
+            return True
+        return message.receive_count > 1 and sent_at == self._deleted.get(
+            message.id, self._deleted_before.get(message.id)
+        )
 
     def is_newer(self, message: Message) -> bool:
         """Tell of one that is known whether it was not delivered before what was done: then it may be there still."""
-        return message.receive_count >= self._done[message.id][0]
+        return message.receive_count >= self._done.get(message.id, (0, None))[0]

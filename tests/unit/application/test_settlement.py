@@ -355,6 +355,39 @@ async def test_what_was_done_and_deleted_with_an_outdated_receipt_is_not_run_aga
     assert runs == ["one"]
 
 
+@pytest.mark.parametrize("size", [1, 5])
+async def test_what_was_delivered_twice_and_is_read_only_after_its_deletion_does_not_run_again(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Late(FlakyConsumer):
+        async def receive(self, most: int) -> Sequence[Message]:
+            messages = await super().receive(most)
+            if messages and messages[0].receive_count > 1:
+                await asyncio.sleep(0.5)
+            return messages
+
+    monkeypatch.setattr("world.FlakyConsumer", Late)
+    runs: list[object] = []
+
+    async def handle(content: object) -> None:
+        runs.append(content)
+        await asyncio.sleep(0.1)
+
+    source = queue("orders", "one")
+    world = World(source, handle, wait_time=20)
+    if size > 1:
+        world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=size, wait=0))]
+    async with world:
+        await asyncio.sleep(0.05)
+        [entry] = source._entries.values()
+        source.change_visibility(entry.receipt, 0)  # as if it were delivered twice, to two polls of this worker
+        await asyncio.sleep(0.3)
+        assert (world.dispatcher.held, len(source)) == (0, 1)  # an outdated receipt deletes nothing, and says nothing
+        await asyncio.sleep(1)
+        assert (world.dispatcher.held, len(source)) == (0, 0)
+    assert len(runs) == 1
+
+
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
 async def test_what_was_done_before_and_comes_again_is_deleted_in_a_stop_and_not_given_back(name: str) -> None:
     runs: list[str] = []

@@ -3,7 +3,7 @@
 import attrs
 import pytest
 
-from loafer.domain.done_before import LATEST, DoneBefore
+from loafer.domain.done_before import LATEST, LATEST_DELETED, DoneBefore
 from loafer.domain.message import Message
 
 DONE = Message("m-1", "body", "r-1", receive_count=2, sent_at=5.0)
@@ -36,6 +36,44 @@ def test_where_nobody_says_when_a_message_was_sent_it_is_not_known() -> None:
     before, untold = DoneBefore(), attrs.evolve(DONE, sent_at=None)
     assert before.add(untold)
     assert not before.knows(attrs.evolve(untold, receive_count=3))
+
+
+FIRST = attrs.evolve(DONE, receive_count=1)
+
+
+@pytest.mark.parametrize(
+    ("again", "known"),
+    [
+        (attrs.evolve(FIRST, receive_count=2, receipt="r-2"), True),
+        (FIRST, False),  # another one that has its id, and was sent in the same moment
+        (attrs.evolve(FIRST, receive_count=2, sent_at=6.0), False),
+        (attrs.evolve(FIRST, receive_count=2, sent_at=None), False),
+        (attrs.evolve(FIRST, receive_count=2, id="m-2"), False),
+    ],
+)
+def test_another_delivery_of_what_was_deleted_after_its_first_receive_is_known_and_nothing_else(
+    again: Message, known: bool
+) -> None:
+    before = DoneBefore()
+    before.deleted(FIRST)
+    assert before.knows(again) is known
+
+
+def test_what_comes_again_of_what_was_deleted_after_its_first_receive_may_be_there_still() -> None:
+    before = DoneBefore()
+    before.deleted(FIRST)
+    assert before.is_newer(attrs.evolve(FIRST, receive_count=2))
+
+
+def test_of_what_was_deleted_at_least_the_latest_are_remembered_and_at_most_twice_as_many() -> None:
+    before = DoneBefore()
+    for number in range(2 * LATEST_DELETED + 1):
+        before.deleted(attrs.evolve(FIRST, id=f"m-{number}"))
+    known = [
+        before.knows(attrs.evolve(FIRST, id=f"m-{number}", receive_count=2)) for number in range(2 * LATEST_DELETED + 1)
+    ]
+    assert all(known[-LATEST_DELETED:])
+    assert sum(known) <= 2 * LATEST_DELETED
 
 
 def test_only_the_latest_are_remembered_and_adding_tells_what_is_new() -> None:
