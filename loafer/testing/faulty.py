@@ -1,6 +1,8 @@
 """A consumer and a publisher on which things go wrong as the faults say."""
 
 import asyncio
+import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
@@ -27,6 +29,8 @@ class FaultyConsumer(Consumer):
     life: Life
     journal: Journal
     _info: SourceInfo = attrs.field(default=SourceInfo(30.0), init=False)
+    _lost: Counter[str] = attrs.field(factory=Counter, init=False)
+    """How often the acknowledgement of a message was lost, by its id."""
 
     def __attrs_post_init__(self) -> None:
         """Receive as the consumer inside does."""
@@ -57,7 +61,7 @@ class FaultyConsumer(Consumer):
         if again := chance.due(self.source, self.journal.clock(), limit):
             await asyncio.sleep(0)
             return again
-        messages = list(await self.inner.receive(limit))
+        messages = [self._as_elsewhere(message) for message in await self.inner.receive(limit)]
         if not self._info.ordered:
             if chance.strikes(faults.reordering):
                 chance.random.shuffle(messages)
@@ -77,10 +81,23 @@ class FaultyConsumer(Consumer):
 
         async def delete(some: Sequence[Message]) -> Sequence[Failure | None]:
             lost = [self.chance.strikes(self.chance.faults.lost_acknowledgements) for _ in some]
+            self._lost.update(message.id for message, gone in zip(some, lost, strict=True) if gone)
             done = iter(await self.inner.acknowledge([m for m, gone in zip(some, lost, strict=True) if not gone]))
             return [None if gone else next(done) for gone in lost]
 
         return await self._settle(messages, delete)
+
+    def _as_elsewhere(self, message: Message) -> Message:
+        """Return a message that comes again though it was deleted, as if it came to another worker of many.
+
+        The one that has deleted it would know it again, by when it was sent.
+        """
+        sent_at, lost = message.sent_at, self._lost[message.id]
+        if sent_at is None or not lost:
+            return message
+        for _ in range(lost):
+            sent_at = math.nextafter(sent_at, math.inf)
+        return attrs.evolve(message, sent_at=sent_at)
 
     async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
         """Give messages back."""

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 TURN = 1e-9
 """Seconds that each turn of the loop takes: time never stands quite still, as it never does outside."""
 
+RESTLESS, LONG_TURN = 100_000, 1e-3
+"""Turns in a row after which a loop counts as one that never rests, and the seconds that each takes then."""
+
 LOOK = 0.05
 """Real seconds between two looks whether the threads that work wait for the event loop themselves."""
 
@@ -30,6 +33,8 @@ class VirtualSelector(selectors.DefaultSelector):
         super().__init__()
         self.now = 0.0
         self.turns = 0
+        self.without_rest = 0
+        """Turns since the last one that had nothing to do."""
         self.working: dict[object, object] = {}
         """Who is still to be told of an end, and the end of what."""
         self.answers: set[Answers] = set()
@@ -50,11 +55,21 @@ class VirtualSelector(selectors.DefaultSelector):
             gc.collect(0)
         ready = super().select(0)
         if ready or timeout == 0:
+            self.without_rest += 1
+            if self.without_rest > RESTLESS and not self._busy:
+                self.now += LONG_TURN
             return ready
-        busy = len(set(self.working.values())) + sum(answers.awaited for answers in self.answers)
-        if self.waits_for_threads and busy and (timeout is None or waiting_for_the_loop(tuple(self.threads)) < busy):
+        self.without_rest, busy = 0, self._busy
+        if busy and (timeout is None or waiting_for_the_loop(tuple(self.threads)) < busy):
             return super().select(LOOK)
         if timeout is None:
             raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")
         self.now += timeout
         return []
+
+    @property
+    def _busy(self) -> int:
+        """Count who is still to be told of what threads do."""
+        if not self.waits_for_threads:
+            return 0
+        return len(set(self.working.values())) + sum(answers.awaited for answers in self.answers)

@@ -38,6 +38,21 @@ def test_timers_fire_in_their_order() -> None:
     assert ended == [1, 2]
 
 
+def test_the_time_goes_on_where_something_is_done_again_and_again_until_it_has() -> None:
+    async def wait() -> None:
+        loop, over = asyncio.get_running_loop(), asyncio.Event()
+
+        def again() -> None:  # as anyio cancels tasks that have not ended yet
+            if not over.is_set():
+                loop.call_soon(again)
+
+        again()
+        await asyncio.sleep(1)
+        over.set()
+
+    run(wait())
+
+
 def test_the_time_stands_still_while_a_thread_works() -> None:
     async def work() -> float:
         async with asyncio.timeout(1):
