@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from itertools import cycle
 from typing import Any
 
 import attrs
@@ -35,8 +36,9 @@ class Plan:
     """One random world: what is on the queue, how handlers behave, what fails, when workers are stopped or crash.
 
     `restarts` are stops while messages wait in a worker. A disturbance is a kind, when it begins, and how many seconds
-    it lasts: the process stands `still`, calls are `denied`, credentials are `slow`, answers come `late`. So many
-    `workers` share the queue, and all of them stop or crash. Of calls that are served some have their answers lost.
+    it lasts: the process stands `still`, calls are `denied`, credentials are `slow`, answers come `late`, or those of a
+    standard queue that brings messages `twice`. So many `workers` share the queue, and all of them stop or crash. Of
+    calls that are served some have their answers lost.
     """
 
     seed: int
@@ -84,7 +86,7 @@ plans = st.builds(
     wait_time=st.sampled_from([1.0, 1.0, 5.0, 20.0]),
     crashes=st.lists(st.integers(1, 60), max_size=3).map(tuple),
     disturbances=st.lists(
-        st.tuples(st.sampled_from(["still", "denied", "slow", "late"]), st.floats(0, 60), st.floats(0.1, 60)),
+        st.tuples(st.sampled_from(["still", "denied", "slow", "late", "twice"]), st.floats(0, 60), st.floats(0.1, 60)),
         max_size=4,
     ).map(tuple),
     max_receive_count=st.one_of(st.none(), st.integers(2, 5)),
@@ -124,13 +126,20 @@ class Simulation:
         """Whether one worker may get a message that another one still runs."""
         return self.plan.workers > 1 and not self.plan.undisturbed
 
+    @property
+    def others_may_have_it(self) -> bool:
+        """Whether the queue may give a message to two workers at once, or move it for it has given it too often."""
+        twice = any(kind == "twice" for kind, *_ in self.plan.disturbances)
+        return twice and (self.plan.workers > 1 or self.plan.max_receive_count is not None)
+
     def begin(self, done: set[str], content: str) -> None:
         """Check that a message may be handled now; what is raised here fails that message alone."""
         assert content not in done, "what was done ran again in the same worker"
         group, _, number = content.partition(":")
         self.started[group].append(int(number))
         assert self.leases_may_end or not self.running[content], "a message runs twice at once"
-        assert content in {message.body for message in self.queue.messages.values()}, "it was deleted before it started"
+        left = {message.body for message in self.queue.messages.values()}
+        assert self.others_may_have_it or content in left, "it was deleted before it started"
         self.runs[content] += 1
         self.running[content] += 1
         self.kept.discard(content)
@@ -314,15 +323,19 @@ class Simulation:
         def stand_still() -> None:
             virtual.now += seconds  # no timer runs meanwhile
 
+        def give_twice() -> None:
+            faults.late, faults.twice = min(seconds, look), cycle([True, False])
+
         begin = {
             "still": stand_still,
             "denied": lambda: setattr(faults, "denied", True),
             "slow": lambda: setattr(faults, "extension_delay", seconds),
             "late": lambda: setattr(faults, "late", min(seconds, look)),
+            "twice": give_twice,
         }
 
         def end() -> None:
-            faults.denied, faults.extension_delay, faults.late = False, 0.0, 0.0
+            faults.denied, faults.extension_delay, faults.late, faults.twice = False, 0.0, 0.0, None
 
         yield loop.call_later(at, begin[kind])
         yield loop.call_later(at + seconds, end)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
@@ -47,7 +47,8 @@ class Faults:
     """What goes wrong; shared by all consumers of a source. Each list is used up from its front, None is no fault.
 
     `received` counts how often their polls, those that were aborted too, were given each body. While `denied` nothing
-    may be settled or extended; answers to receives are `late` by so many seconds.
+    may be settled or extended; answers to receives are `late` by so many seconds. A standard queue gives a message
+    once more at once where `twice` says so.
     """
 
     opening: list[Any] = attrs.field(factory=list)
@@ -59,6 +60,7 @@ class Faults:
     received: Counter[str] = attrs.field(factory=Counter)
     denied: bool = False
     late: float = 0.0
+    twice: Iterator[bool] | None = None
     delay: float = 0.0
     extension_delay: float = 0.0
     steps_to_crash: int | None = None
@@ -100,6 +102,9 @@ class FlakyConsumer(MemoryConsumer):
     async def _poll(self, limit: int) -> Sequence[Message]:
         messages = await super()._poll(limit)
         self.faults.received.update(message.body for message in messages)
+        for message in messages:
+            if self.faults.twice is not None and not self.queue.fifo and next(self.faults.twice):
+                self.queue.change_visibility(message.receipt, 0)
         return messages
 
     async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
