@@ -38,8 +38,9 @@ def _waits_for_a_loop(frame: FrameType | None) -> bool:
         frame = frame.f_back
     if frame is None or frame.f_code not in _WAITS:
         return False
-    told = frame.f_locals["self"]._done_callbacks  # noqa: SLF001 - nothing else says who is to do it
-    return any(getattr(each, "__module__", None) == "asyncio.futures" for each in told)
+    future = frame.f_locals["self"]
+    told = future._done_callbacks  # noqa: SLF001 - nothing else says who is to do it
+    return not future.done() and any(getattr(each, "__module__", None) == "asyncio.futures" for each in told)
 
 
 def wait_for_its_end(ended: Callable[[float], bool], threads: Iterable[Thread]) -> None:

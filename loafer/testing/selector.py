@@ -60,7 +60,8 @@ class VirtualSelector(selectors.DefaultSelector):
                 self.now += LONG_TURN
             return ready
         self.without_rest, busy = 0, self._busy
-        if busy and (timeout is None or waiting_for_the_loop(tuple(self.threads)) < busy):
+        threads = tuple(thread for thread in self.threads if thread.is_alive())
+        if busy and (timeout is None or waiting_for_the_loop(threads) < min(busy, len(threads) or busy)):
             return super().select(LOOK)
         if timeout is None:
             raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")

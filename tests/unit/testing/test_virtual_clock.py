@@ -84,6 +84,28 @@ def test_the_time_goes_on_while_a_thread_waits_for_a_coroutine_of_the_event_loop
     assert results == ["done", pytest.approx(60, abs=0.01)]
 
 
+@pytest.mark.parametrize("kind", ["a pool of ours", "to_thread"])
+def test_where_more_functions_wait_for_coroutines_than_there_are_threads_each_waits_for_its_own_time(kind: str) -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        def function(seconds: int) -> None:
+            began = loop.time()
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(seconds), loop).result()
+            took[seconds] = loop.time() - began
+
+        with ThreadPool(2) as pool, ThreadPoolExecutor(2) as executor:
+            loop.set_default_executor(executor)
+            ours = ThreadHandler(function, pool) if kind == "a pool of ours" else None
+            calls = [ours(each) if ours is not None else asyncio.to_thread(function, each) for each in seconds]
+            await asyncio.gather(*calls, asyncio.sleep(100))
+
+    took: dict[int, float] = {}
+    seconds = range(1, 6)
+    run(scenario())
+    assert took == {each: pytest.approx(each, abs=0.01) for each in seconds}
+
+
 def test_the_time_stands_still_while_a_thread_waits_for_threads_of_its_own() -> None:
     async def work() -> float:
         def function() -> None:
