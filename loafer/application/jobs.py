@@ -58,7 +58,7 @@ class Jobs:
 
     def __attrs_post_init__(self) -> None:
         """Make the rooms that jobs need, and give each lane its settlement."""
-        self.running = Running(self._unbegun, asyncio.current_task())
+        self.running = Running(self._unbegun, asyncio.current_task(), self.stop.begin)
         self._context.run(SEE.set, self.running.see_cancelled)
         self._context.run(LIMIT.set, None)  # of a handler that this worker may have been started in, as the next one
         self._context.run(HANDLED.set, None)
@@ -158,7 +158,8 @@ class Jobs:
         if isinstance(lane.order, BatchOrder):
             self._batches.start_batch(lane, [lease, *lane.order.rest()], now)
             return
-        if lane.done_before.knows(lease.message) and not self._settlements[lane].without_done([lease], now):
+        if lane.done_before.knows(lease.message):
+            self._settlements[lane].without_done([lease], now)
             self.slots.unused(lane)
             return
         context = self._context.copy()

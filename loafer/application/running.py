@@ -11,6 +11,7 @@ import attrs
 from loafer.application.errand import Errand
 from loafer.application.handled import HANDLED
 from loafer.application.lane import Lane
+from loafer.application.stop import nothing
 from loafer.application.tasks import STOPPED
 from loafer.application.ticket import Ticket
 from loafer.domain.lease import Lease
@@ -33,31 +34,45 @@ class Running:
         unbegun: Called with what a task has that somebody has cancelled before it began.
         starting: What a task has that is being started, and since when: where tasks start at once, it runs already.
         worker: The task of the worker that all of these are for.
+        stop: Called once that was cancelled: the worker stops, and will know it only when its task goes on.
         stopped: Whether a stop has cancelled what ran.
 
     """
 
     unbegun: Callable[[Lane, Sequence[Lease]], None]
     worker: "asyncio.Task[Any] | None" = None
+    stop: Callable[[], object] = attrs.field(default=nothing, repr=False)
     starting: "Had | None" = attrs.field(default=None, init=False)
     stopped: bool = attrs.field(default=False, init=False)
-    _seen: int = attrs.field(default=0, init=False)
-    """How often the worker's task was seen to be cancelled."""
+    _before: int = attrs.field(init=False)
+    """How often the worker's task had been cancelled when it began, as its host's may have been."""
+    _seen: int = attrs.field(init=False)
+    """How often it was seen to be cancelled."""
     _tasks: Tasks = attrs.field(factory=dict, init=False)
     _abandoned: set[Lease] = attrs.field(factory=set, init=False)
 
     @property
     def cancelled(self) -> bool:
         """Whether what ran was cancelled: by a stop, or by somebody who cancels all tasks, the worker's among them."""
-        return self.stopped or (self.worker is not None and self.worker.cancelling() > 0 and self.see_cancelled())
+        return self.stopped or (self._times > self._before and self.see_cancelled())
+
+    @property
+    def _times(self) -> int:
+        return 0 if self.worker is None else self.worker.cancelling()
+
+    def __attrs_post_init__(self) -> None:
+        """Look at what was before."""
+        self._before = self._seen = self._times
 
     def see_cancelled(self) -> bool:
         """Tell whether the worker's task was cancelled; take what was cancelled with it for stopped, at first sight."""
-        times = 0 if self.worker is None else self.worker.cancelling()
-        if times > self._seen:
+        times = self._times
+        if times > self._seen and self.worker is not None:
             self._seen = times
             STOPPED.update(task for task in self._tasks if not isinstance(task, Errand) and task.cancelling())
-        return times > 0
+            if self.worker.get_loop() is asyncio.get_running_loop():
+                self.stop()
+        return times > self._before
 
     def __len__(self) -> int:
         """Count the tasks, but for those of messages that wait again."""

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 from test_batches import batching
+from virtual_time import VirtualLoop
 from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
@@ -267,3 +268,32 @@ async def test_what_ends_well_by_itself_before_the_whole_worker_is_cancelled_is_
         with pytest.raises(asyncio.CancelledError):
             await world.ended()
     assert len(world.queue) == 0
+
+
+async def dead_where_all_tasks_are_cancelled(name: str, steps: int, handle: Any) -> list[str]:
+    """Return what was dead-lettered of messages that are handled once, where all is cancelled while some end."""
+    test, dead = asyncio.current_task(), MemoryQueue(name.replace("orders", "dead"), clock=now)
+    source = MemoryQueue(name, 600, 5, dead, clock=now)
+    for body in "12345678":
+        source.send(OutgoingMessage(body, group=body if source.fifo else None))
+    world = World(source, handle, Options(grace_period=5, retry_delay=Retry(dead_letter_after=1)))
+    async with world:
+        loop = cast("VirtualLoop", asyncio.get_running_loop())
+        loop.call_later(0.9999, loop.before_step, steps, lambda: cancel_all_but(test))
+        with pytest.raises(asyncio.CancelledError):
+            await world.ended()
+    return [message.body for message in dead.messages.values()]
+
+
+@pytest.mark.parametrize("kind", ["a coroutine", "a function"])
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+def test_nothing_that_is_cancelled_with_the_whole_worker_while_others_end_has_failed_for_that(
+    name: str, kind: str
+) -> None:
+    async def work(content: str) -> None:
+        await asyncio.sleep(1 if content < "5" else 1.5)
+
+    for steps in range(1, 60):
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner, ThreadPool(9) as pool:
+            handle = work if kind == "a coroutine" else ThreadHandler(work, pool)
+            assert runner.run(dead_where_all_tasks_are_cancelled(name, steps, handle)) == [], steps
