@@ -144,7 +144,9 @@ def _guarded(settlement: Settlement, leases: Sequence[Lease]) -> Iterator[None]:
 def broken_off(running: Running, lane: Lane, lease: Lease, message: Message, error: BaseException) -> Delivery:
     """Return what has come of a message whose delivery itself raised: whatever it is, it fails.
 
-    Where the event loop is gone, and the task is closed for that, what was raised is raised again.
+    Raises:
+        GeneratorExit: the event loop is gone, and the task is closed for that.
+
     """
     running.raise_if_closed(error, lease)
     return Delivery(lane.route.name, message, Outcome.FAILED, error)

@@ -11,7 +11,7 @@ import attrs
 from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
 from loafer.application.raised import NeverRuns
-from loafer.application.tasks import STOPPED
+from loafer.application.tasks import STOPPED, is_stopped
 from loafer.application.threaded import GENERATORS, ThreadCall
 from loafer.exceptions import HandlerTimeout
 
@@ -98,27 +98,31 @@ async def _within(limit: Limit | None, returned: Awaitable[object]) -> object:
 
 
 async def see_to(returned: object) -> None:
-    """Await a coroutine, task or future that a coroutine handler has returned: nobody else would.
+    """Await a coroutine, task or future that a coroutine has returned to us: nobody else would.
 
     Raises:
+        CancelledError: a stop has cancelled this task: what is still to be done does not begin.
         NeverRuns: it has returned a generator.
 
     """
     while _is_forgotten(returned):
+        if is_stopped():
+            dismiss(returned)
+            raise asyncio.CancelledError
         returned = await returned
     if type(returned) in GENERATORS:
         raise NeverRuns
 
 
 def _is_forgotten(returned: object) -> TypeGuard[Awaitable[object]]:
-    """Tell whether something has yet to run that nobody is known to await."""
+    """Tell whether this has not ended, or has failed, and nobody is known to await it."""
     if type(returned) is CoroutineType:
         return inspect.getcoroutinestate(returned) == inspect.CORO_CREATED
     if not issubclass(type(returned), asyncio.Future):
         return False
     future = cast("asyncio.Future[object]", returned)
     ours = future.get_loop() is asyncio.get_running_loop() and future is not asyncio.current_task()
-    return ours and not future.done()
+    return ours and (not future.done() or bool(getattr(future, "_log_traceback", False)))
 
 
 def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:

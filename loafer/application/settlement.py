@@ -97,7 +97,8 @@ class Settlement:
         """
         stopping = self.stop.requested.is_set()
         lease.kept_for = cause_of(outcome, error, stopping=stopping)
-        if stopping and outcome is Outcome.UNTRANSLATED and isinstance(error, asyncio.CancelledError):
+        cut = stopping and outcome is Outcome.UNTRANSLATED and isinstance(error, asyncio.CancelledError)
+        if cut and not self.lane.is_followed(lease):  # it goes back, and does not run again in its place
             lease.not_begun()
         self._keeping.keep(lease, error, now, retry or self.retry)
 
@@ -138,7 +139,7 @@ class Settlement:
         last, before = self.lane.info.max_receive_count, self.lane.done_before
         for lease in leases:
             if lease.settling:
-                remember = before.deleted if confirmed and lease.message.receive_count == 1 else before.add
+                remember = before.add_deleted if confirmed and lease.message.receive_count == 1 else before.add
                 remember(lease.message)
             gone = confirmed or self._is_gone(lease)
             stays = not lease.is_last_receive(last) if lease.released else not gone

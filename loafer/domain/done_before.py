@@ -8,7 +8,7 @@ LATEST = 10_000
 """Messages that are remembered: the latest."""
 
 LATEST_DELETED = 5_000
-"""Messages that were deleted after their first receive of which is remembered: the latest, and up to as many more."""
+"""So many at least are remembered of those that were deleted after their first receive, and twice as many at most."""
 
 
 @attrs.define
@@ -16,8 +16,8 @@ class DoneBefore:
     """Messages of one source whose handling has ended for good, and of which another delivery may come.
 
     Such are those whose deletion was not confirmed in time, and those that were received more than once: the answer to
-    an earlier receive may be late. Of what was deleted after its first receive a later one may come: a standard queue
-    delivers a message twice at times, and an outdated receipt may delete nothing, whatever is answered.
+    an earlier receive may be late. Those that were deleted after their first receive are remembered too: a standard
+    queue delivers a message twice at times, and an outdated receipt may delete nothing, whatever is answered.
     """
 
     _done: dict[str, tuple[int, float]] = attrs.field(factory=dict, init=False)
@@ -26,11 +26,7 @@ class DoneBefore:
     """Of what was deleted after its first receive, by its id, when it was sent."""
     _deleted_before: dict[str, float | None] = attrs.field(factory=dict, init=False)
 
-    def __len__(self) -> int:
-        """Count those that may be there still."""
-        return len(self._done)
-
-    def deleted(self, message: Message) -> None:
+    def add_deleted(self, message: Message) -> None:
         """Remember a message that was deleted after its first receive; each one is, so this is to be cheap."""
         self._deleted[message.id] = message.sent_at
         if len(self._deleted) == LATEST_DELETED:
@@ -59,4 +55,5 @@ class DoneBefore:
 
     def is_newer(self, message: Message) -> bool:
         """Tell of one that is known whether it was not delivered before what was done: then it may be there still."""
-        return message.receive_count >= self._done.get(message.id, (0, None))[0]
+        count, sent_at = self._done.get(message.id, (0, None))
+        return sent_at != message.sent_at or message.receive_count >= count

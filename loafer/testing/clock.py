@@ -4,7 +4,7 @@ import asyncio
 import gc
 import math
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -77,12 +77,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """
         self._interruptions[self._steps + max(1, steps)] = interrupt
 
-    def work_begins(self, future: "ThreadFuture[Any]", threads: Iterable[threading.Thread]) -> None:
+    def work_begins(self, future: "ThreadFuture[Any]", threads: Collection[threading.Thread]) -> None:
         """Let the time stand still until the thread has told all who wait for its end; what is quick has ended by now.
 
         Whoever waits adds a callback to the future, later than this; the thread may be slow between two of them.
         """
-        self.virtual.threads.update(threads)
         wait_for_its_end(lambda seconds: bool(wait([future], seconds).done), threads)
         if future.done():
             return
@@ -95,16 +94,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 finally:
                     self.call_soon_threadsafe(self.virtual.working.pop, told)
 
-            self.virtual.working[told] = future
+            self.virtual.working[told] = future, threads
             add(told)
 
         future.add_done_callback = add_awaited  # type: ignore[method-assign,assignment]
         future.add_done_callback(lambda _: None)
 
-    def call_begins(self, call: ThreadCall, threads: Iterable[threading.Thread]) -> None:
+    def call_begins(self, call: ThreadCall, threads: Collection[threading.Thread]) -> None:
         """Let the time stand still until the loop knows of a call's end; what is quick has ended when this returns."""
-        self.virtual.answers.add(call.answers)
-        self.virtual.threads.update(threads)
+        self.virtual.answers[call.answers] = threads
         with self._told:
             wait_for_its_end(partial(self._told.wait_for, lambda: call in call.answers.ended), threads)
 
@@ -116,7 +114,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     async def shutdown_default_executor(self, *timeout: float | None) -> None:
         """Wait for the threads of `asyncio.to_thread`, while the time stands still."""
-        self.virtual.working[self] = self
+        self.virtual.working[self] = self, ()
         try:
             await super().shutdown_default_executor(*timeout)
         finally:

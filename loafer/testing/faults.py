@@ -3,7 +3,7 @@
 import asyncio
 import math
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import attrs
 
@@ -104,6 +104,8 @@ class Chance:
     life: Life | None = attrs.field(default=None, init=False)
     copies: dict[str, list[tuple[float, Message]]] = attrs.field(factory=lambda: defaultdict(list), init=False)
     """What comes once more, by source, each with when it does."""
+    lost: Counter[str] = attrs.field(factory=Counter, init=False)
+    """How often the acknowledgement of a message was lost, by its id."""
 
     def strikes(self, rate: float) -> bool:
         """Tell whether a fault of such a rate strikes now; one that never does uses up no chance."""

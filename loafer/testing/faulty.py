@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import attrs
@@ -29,8 +28,6 @@ class FaultyConsumer(Consumer):
     life: Life
     journal: Journal
     _info: SourceInfo = attrs.field(default=SourceInfo(30.0), init=False)
-    _lost: Counter[str] = attrs.field(factory=Counter, init=False)
-    """How often the acknowledgement of a message was lost, by its id."""
 
     def __attrs_post_init__(self) -> None:
         """Receive as the consumer inside does."""
@@ -81,7 +78,7 @@ class FaultyConsumer(Consumer):
 
         async def delete(some: Sequence[Message]) -> Sequence[Failure | None]:
             lost = [self.chance.strikes(self.chance.faults.lost_acknowledgements) for _ in some]
-            self._lost.update(message.id for message, gone in zip(some, lost, strict=True) if gone)
+            self.chance.lost.update(message.id for message, gone in zip(some, lost, strict=True) if gone)
             done = iter(await self.inner.acknowledge([m for m, gone in zip(some, lost, strict=True) if not gone]))
             return [None if gone else next(done) for gone in lost]
 
@@ -92,7 +89,7 @@ class FaultyConsumer(Consumer):
 
         The one that has deleted it would know it again, by when it was sent.
         """
-        sent_at, lost = message.sent_at, self._lost[message.id]
+        sent_at, lost = message.sent_at, self.chance.lost[message.id]
         if sent_at is None or not lost:
             return message
         for _ in range(lost):

@@ -144,8 +144,7 @@ class InMemory:
         return sum(queue.counts["received"] for queue in self._sources)
 
     def _delivered(self) -> int:
-        """Count receives, or runs: where a message runs again in its place there are more of these."""
-        return max(self._count() - self._received, len(self._journal.deliveries))
+        return self._journal.delivered(self._count() - self._received)
 
     def _skip(self) -> None:
         """Let the time of the queues jump to when a message comes back, if nothing can happen before.

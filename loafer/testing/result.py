@@ -108,6 +108,10 @@ class Journal:
         self._began = self.clock()
         self._dead_before = {queue.name: set(queue.messages) for queue in self._dead_letter_queues()}
 
+    def delivered(self, received: int) -> int:
+        """Return how many receives or runs there were, whichever are more: a message may run again in its place."""
+        return max(received, len(self.deliveries))
+
     def ended(self, delivery: application.Delivery) -> None:
         """Note that a delivery has ended."""
         self.deliveries.append(seen(delivery, self.clock() - self.zero))

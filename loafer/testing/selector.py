@@ -2,12 +2,14 @@
 
 import gc
 import selectors
+from collections import Counter
+from itertools import starmap
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from loafer.testing.patience import waiting_for_the_loop
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from threading import Thread
 
     from loafer.application.threaded import Answers
@@ -15,8 +17,9 @@ if TYPE_CHECKING:
 TURN = 1e-9
 """Seconds that each turn of the loop takes: time never stands quite still, as it never does outside."""
 
-RESTLESS, LONG_TURN = 100_000, 1e-3
-"""Turns in a row after which a loop counts as one that never rests, and the seconds that each takes then."""
+RESTLESS, LONG_TURN, TWICE_AS_LONG = 100_000, 1e-3, 10_000
+"""Turns in a row after which a loop counts as one that never rests, the seconds that each takes then, and after how
+many more they take twice as long."""
 
 LOOK = 0.05
 """Real seconds between two looks whether the threads that work wait for the event loop themselves."""
@@ -35,11 +38,9 @@ class VirtualSelector(selectors.DefaultSelector):
         self.turns = 0
         self.without_rest = 0
         """Turns since the last one that had nothing to do."""
-        self.working: dict[object, object] = {}
-        """Who is still to be told of an end, and the end of what."""
-        self.answers: set[Answers] = set()
-        self.threads: WeakSet[Thread] = WeakSet()
-        """Those in which it may be done."""
+        self.working: dict[object, tuple[object, Collection[Thread]]] = {}
+        """Who is still to be told of an end, the end of what, and in which threads that is done."""
+        self.answers: dict[Answers, Collection[Thread]] = {}
         self.waits_for_threads = True
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
@@ -56,21 +57,31 @@ class VirtualSelector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             self.without_rest += 1
-            if self.without_rest > RESTLESS and not self._busy:
-                self.now += LONG_TURN
+            if self.without_rest > RESTLESS and not self._busy():
+                self.now += LONG_TURN * 2.0 ** ((self.without_rest - RESTLESS) // TWICE_AS_LONG)
             return ready
-        self.without_rest, busy = 0, self._busy
-        threads = tuple(thread for thread in self.threads if thread.is_alive())
-        if busy and (timeout is None or waiting_for_the_loop(threads) < min(busy, len(threads) or busy)):
+        self.without_rest, busy = 0, self._busy()
+        if busy and (timeout is None or any(starmap(_works, busy))):
             return super().select(LOOK)
         if timeout is None:
             raise RuntimeError("nothing will ever happen on this event loop: the test waits for ever")
         self.now += timeout
         return []
 
-    @property
-    def _busy(self) -> int:
-        """Count who is still to be told of what threads do."""
+    def _busy(self) -> "list[tuple[int, Collection[Thread]]]":
+        """Return of each pool that does something how many ends are still to be told, and its threads."""
         if not self.waits_for_threads:
-            return 0
-        return len(set(self.working.values())) + sum(answers.awaited for answers in self.answers)
+            return []
+        works = [(1, threads) for threads in dict(self.working.values()).values()]
+        works += [(answers.awaited, threads) for answers, threads in self.answers.items() if answers.awaited]
+        counts = Counter[int]()
+        for count, threads in works:
+            counts[id(threads)] += count
+        pools = {id(threads): threads for _, threads in works}
+        return [(counts[name], threads) for name, threads in pools.items()]
+
+
+def _works(count: int, threads: "Collection[Thread]") -> bool:
+    """Tell whether a pool with so much to do goes on by itself: not all that it could do waits for the event loop."""
+    alive = [thread for thread in list(threads) if thread.is_alive()]
+    return waiting_for_the_loop(alive) < min(count, len(alive) or count)

@@ -41,7 +41,7 @@ class Bounds:
 
     Attributes:
         seconds: Virtual seconds after which it is stopped, whatever is left; None: when nothing is left to do.
-        deliveries: Receives, or runs, after which it counts as endless.
+        deliveries: Receives or runs after which it counts as endless.
         patience: Virtual seconds after which it counts as endless.
 
     """
@@ -200,8 +200,7 @@ class Shift:
         return sum(queue.counts["received"] for queue in self.sources) - self._received_before
 
     def _delivered(self) -> int:
-        """Count receives, or runs: where a message runs again in its place there are more of these."""
-        return max(self._received(), len(self.journal.deliveries))
+        return self.journal.delivered(self._received())
 
     def _what_goes_on(self, dispatcher: Dispatcher) -> str:
         delivered, most = self._delivered(), self.bounds.deliveries

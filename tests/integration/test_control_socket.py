@@ -8,6 +8,7 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -98,12 +99,16 @@ def test_connections_that_say_nothing_are_closed_and_then_others_are_answered(
             connection.close()
 
 
-def test_who_says_nothing_while_the_worker_ends_makes_no_error_of_that(
-    folder: Path, caplog: pytest.LogCaptureFixture
+def test_who_says_nothing_while_the_worker_ends_makes_no_error_of_that_and_does_not_delay_it(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket(socket.AF_UNIX) as silent, served(folder / "status.json") as file:
-        silent.connect(str(socket_of(file)))
-        assert listens(file)  # by then the one before is known
+    monkeypatch.setattr(control_socket, "PATIENCE", 600)
+    monkeypatch.setattr(neighbour, "ENDING", 30)
+    with socket.socket(socket.AF_UNIX) as silent:
+        with served(folder / "status.json") as file:
+            silent.connect(str(socket_of(file)))
+            assert listens(file)  # by then the one before is known
+        assert "loafer-status-file" not in {thread.name for thread in threading.enumerate()}
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 

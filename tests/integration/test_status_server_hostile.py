@@ -1,13 +1,14 @@
 """What strangers can do to the server of health: on real sockets, without a worker."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from loafer.entrypoints.worker import status_server
+from loafer.entrypoints.worker import neighbour, status_server
 from loafer.entrypoints.worker.status_server import MOST_CONNECTIONS, TEXT, Answer, bound, served
 
 LARGE = "x" * 30_000_000
@@ -53,10 +54,16 @@ def test_whoever_does_not_read_an_answer_is_let_go(monkeypatch: pytest.MonkeyPat
         assert came < len(LARGE)
 
 
-def test_who_says_nothing_while_the_server_ends_makes_no_error_of_that(caplog: pytest.LogCaptureFixture) -> None:
-    with ExitStack() as stack, serving() as port:
-        stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
-        assert ask(port).startswith(b"HTTP/1.1 200")  # by then the one before is known
+def test_who_says_nothing_while_the_server_ends_makes_no_error_of_that_and_does_not_delay_it(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(status_server, "PATIENCE", 600)
+    monkeypatch.setattr(neighbour, "ENDING", 30)
+    with ExitStack() as stack:
+        with serving() as port:
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), 10))
+            assert ask(port).startswith(b"HTTP/1.1 200")  # by then the one before is known
+        assert "loafer-status" not in {thread.name for thread in threading.enumerate()}
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 

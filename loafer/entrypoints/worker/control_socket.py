@@ -44,8 +44,10 @@ async def answering(path: Path, answers: Answers) -> AsyncIterator[None]:
         yield
         return
     try:
-        async with await asyncio.start_server(_Server(answers).connected, sock=listening, limit=LARGEST_QUESTION):
+        server = _Server(answers)
+        async with await asyncio.start_server(server.connected, sock=listening, limit=LARGEST_QUESTION):
             yield
+            server.abort()
     finally:
         with suppress(OSError):
             path.unlink()  # noqa: ASYNC240 - nothing else runs on this loop that would mind
@@ -101,12 +103,17 @@ def is_ours(connection: Any) -> bool:
 @attrs.define(eq=False)
 class _Server:
     answers: Answers
-    _open: int = attrs.field(default=0, init=False)
+    _open: set[asyncio.StreamWriter] = attrs.field(factory=set, init=False)
+
+    def abort(self) -> None:
+        """Close all connections: those that say nothing would be waited for."""
+        for writer in list(self._open):
+            writer.transport.abort()
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open += 1
+        self._open.add(writer)
         try:
-            if self._open <= MOST_CONNECTIONS and is_ours(writer.get_extra_info("socket")):
+            if len(self._open) <= MOST_CONNECTIONS and is_ours(writer.get_extra_info("socket")):
                 async with asyncio.timeout(PATIENCE):
                     answer = await self._answer(reader)
                     writer.write(json.dumps(answer).encode() + b"\n")
@@ -116,7 +123,7 @@ class _Server:
         except asyncio.CancelledError:  # the worker ends; Python 3.11 would tell of it as of an error
             pass
         finally:
-            self._open -= 1
+            self._open.discard(writer)
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader) -> dict[str, Any]:

@@ -86,6 +86,8 @@ class Server:
         """Answer at a socket until it is to stop."""
         async with await asyncio.start_server(self._connected, sock=listening, limit=LARGEST_HEAD):
             await stop.wait()
+            for writer in list(self._open):  # or else those that say nothing would be waited for
+                writer.transport.abort()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open[writer] = None

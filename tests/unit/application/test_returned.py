@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 
 import attrs
@@ -74,7 +74,7 @@ ways = pytest.mark.parametrize(
 
 @ways
 @forgetful
-async def test_what_runs_yet_and_a_handler_returns_is_awaited_before_its_message_is_deleted(
+async def test_what_still_runs_when_a_handler_returns_it_is_awaited_before_its_message_is_deleted(
     forgets: Callable[[str], Awaitable[object]], way: dict[str, Any]
 ) -> None:
     world = await worlds(forgets, "good", "bad", **way).run_for(5)
@@ -138,6 +138,34 @@ async def test_what_a_handler_returns_and_has_awaited_is_not_awaited_again(made:
     assert (sorted(RAN), len(world.queue)) == (["bad", "one"], 0)
 
 
+async def test_a_task_that_has_failed_and_that_nobody_has_looked_at_fails_the_message_of_who_returns_it() -> None:
+    async def fails_at_once() -> None:
+        raise ValueError
+
+    async def returns_it_later(_: str) -> object:
+        task = asyncio.create_task(fails_at_once())
+        await asyncio.sleep(0.1)
+        return task
+
+    assert len((await worlds(returns_it_later, "one").run_for(1)).queue) == 1
+
+
+@pytest.mark.parametrize("forgets", [forgets_a_coroutine, forgets_a_task_of_a_coroutine])
+async def test_what_is_returned_after_a_stop_has_cancelled_its_handler_does_not_begin(
+    forgets: Callable[[str], Awaitable[object]],
+) -> None:
+    async def works_on(content: str) -> object:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return forgets(content)
+
+    made = worlds(works_on, "one")
+    made.dispatcher.options = Options(grace_period=0)
+    await made.run_for(0.5)
+    await asyncio.sleep(10)
+    assert (RAN, len(made.queue)) == ([], 1)
+
+
 async def test_a_handler_that_returns_its_own_task_waits_for_nothing() -> None:
     async def returns_its_own(_: str) -> object:
         return asyncio.current_task()
@@ -152,5 +180,5 @@ async def test_a_future_of_another_event_loop_that_a_handler_returns_is_not_wait
     async def returns_what_nobody_here_can_await(_: str) -> object:
         return future
 
-    assert len((await worlds(returns_what_nobody_here_can_await, "one").run_for(1)).queue) == 0
-    other.close()
+    with closing(other):
+        assert len((await worlds(returns_what_nobody_here_can_await, "one").run_for(1)).queue) == 0

@@ -166,6 +166,30 @@ async def test_what_is_translated_at_its_last_receive_when_a_stop_has_no_more_ti
     assert {delivery.outcome for delivery in world.deliveries} == {Outcome.UNTRANSLATED}
 
 
+async def test_a_head_whose_translator_is_cancelled_by_others_in_a_stop_has_its_runs_counted() -> None:
+    translated: list[str] = []
+
+    async def handle(_: object) -> None: ...
+
+    async def translate(message: Message) -> Mapping[str, Any]:
+        translated.append(message.body)
+        await asyncio.sleep(1)  # until the stop has begun
+        if message.body == "one":
+            raise asyncio.CancelledError
+        return {"content": message.body}
+
+    dead = queue("dead.fifo")
+    source = queue("orders.fifo", max_receive_count=2, dead_letters=dead)
+    for body in ("one", "two"):
+        source.send(OutgoingMessage(body, group="g"))
+    for message in source.receive(10):
+        source.change_visibility(message.receipt, 0)
+    world = World(source, handle, Options(grace_period=5, retry_delay=3), translate=translate)
+    await world.run_for(0.1)
+    assert translated == ["one", "two"]
+    assert ([message.body for message in dead.messages.values()], len(source)) == (["one"], 0)
+
+
 async def test_the_notification_that_a_translator_tells_is_the_messages(pool: ThreadPool) -> None:
     class Telling:
         def translate(self, message: str) -> Mapping[str, Any]:

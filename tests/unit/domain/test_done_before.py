@@ -55,20 +55,20 @@ def test_another_delivery_of_what_was_deleted_after_its_first_receive_is_known_a
     again: Message, known: bool
 ) -> None:
     before = DoneBefore()
-    before.deleted(FIRST)
+    before.add_deleted(FIRST)
     assert before.knows(again) is known
 
 
 def test_what_comes_again_of_what_was_deleted_after_its_first_receive_may_be_there_still() -> None:
     before = DoneBefore()
-    before.deleted(FIRST)
+    before.add_deleted(FIRST)
     assert before.is_newer(attrs.evolve(FIRST, receive_count=2))
 
 
 def test_of_what_was_deleted_at_least_the_latest_are_remembered_and_at_most_twice_as_many() -> None:
     before = DoneBefore()
     for number in range(2 * LATEST_DELETED + 1):
-        before.deleted(attrs.evolve(FIRST, id=f"m-{number}"))
+        before.add_deleted(attrs.evolve(FIRST, id=f"m-{number}"))
     known = [
         before.knows(attrs.evolve(FIRST, id=f"m-{number}", receive_count=2)) for number in range(2 * LATEST_DELETED + 1)
     ]
@@ -83,6 +83,14 @@ def test_only_the_latest_are_remembered_and_adding_tells_what_is_new() -> None:
     assert not before.add(DONE)
     for number in range(LATEST - 1):
         assert before.add(attrs.evolve(DONE, id=f"other-{number}"))
-    assert len(before) == LATEST
     assert before.knows(DONE)
     assert not before.knows(attrs.evolve(DONE, id="other"))
+
+
+def test_another_message_of_the_same_id_that_was_deleted_may_be_there_still() -> None:
+    before = DoneBefore()
+    before.add(attrs.evolve(DONE, receive_count=5, sent_at=1.0))
+    before.add_deleted(FIRST)
+    again = attrs.evolve(FIRST, receive_count=2)
+    assert before.knows(again)
+    assert before.is_newer(again)

@@ -106,6 +106,21 @@ def test_where_more_functions_wait_for_coroutines_than_there_are_threads_each_wa
     assert took == {each: pytest.approx(each, abs=0.01) for each in seconds}
 
 
+def test_threads_of_another_pool_that_do_nothing_keep_the_time_from_nothing() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+
+        def function(seconds: int) -> None:
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(seconds), loop).result()
+
+        await asyncio.to_thread(len, "")
+        with ThreadPoolExecutor(1) as executor:
+            await asyncio.gather(*(loop.run_in_executor(executor, function, seconds) for seconds in (1, 2, 3)))
+        assert loop.time() == pytest.approx(6, abs=0.01)
+
+    run(scenario())
+
+
 def test_the_time_stands_still_while_a_thread_waits_for_threads_of_its_own() -> None:
     async def work() -> float:
         def function() -> None:
