@@ -2,18 +2,21 @@
 
 import asyncio
 import traceback
+from collections.abc import Iterator
 from itertools import count
 from types import FrameType
 from typing import TypeAlias
 
 import attrs
 
-from loafer.application.raised import FATAL, decision_in, traceback_of
+from loafer.application.raised import FATAL, decision_in, leaves, traceback_of
+from loafer.application.tasks import LONGEST_CHAIN
 
 Task: TypeAlias = "asyncio.Task[object] | None"
 Raised: TypeAlias = tuple[BaseException, FrameType | None]
 """An error, and the outermost frame of the task that has raised it; None: it is not known."""
 
+_CAUSE, _CONTEXT = (BaseException.__dict__[name].__get__ for name in ("__cause__", "__context__"))
 _NUMBERS = count(1)
 _RAISED_BY = "__loafer_walk__"
 """Where an error says the number of the walk that has raised it last: several may raise one object."""
@@ -52,9 +55,14 @@ class Unheard:
         raised = list(self._raised.items())  # a step in another thread's event loop may end just now
         return {task for task, (_, frame) in raised if self._is_unheard(task, frame, done)}
 
-    def first(self, tasks: set[Task]) -> BaseException | None:
-        """Return what the first of some tasks has raised; None: none of them has, or that was made good."""
-        return next((error for task, (error, _) in self._raised.items() if task in tasks), None)
+    def first(self, tasks: set[Task], beside: BaseException | None = None) -> BaseException | None:
+        """Return what the first of some tasks has raised; None: none of them has, or that was made good.
+
+        With `beside` it is none that this error comes of, or has in it: whoever raised that has heard of it.
+        """
+        heard = set(map(id, _comes_of(beside)))
+        found = (error for task, (error, _) in self._raised.items() if task in tasks)
+        return next((error for error in found if id(error) not in heard), None)
 
     def _is_unheard(self, task: Task, frame: FrameType | None, done: bool) -> bool:
         """Tell whether what a task has raised was raised nowhere else: it goes on, or no traceback leads beyond it.
@@ -83,6 +91,15 @@ class Unheard:
         """Tell whether this walk was the last to raise an error."""
         number: object = object.__getattribute__(error, "__dict__").get(_RAISED_BY)
         return number == self._number
+
+
+def _comes_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, what it was raised for, and so on, with what is in groups of errors."""
+    for _ in range(LONGEST_CHAIN):
+        if error is None:
+            break
+        yield from (error, *leaves(error))
+        error = _CAUSE(error) or _CONTEXT(error)
 
 
 def _frame_of(task: Task) -> FrameType | None:

@@ -117,16 +117,19 @@ class Walk:
         Raises:
             CancelledError: the wait was cancelled.
             NotStarted: the handler could not start when it was called last.
-            NotDone: no route may reject the error, for the handler has come to no end of its own.
+            NotDone: no route may reject the error, for the handler has come to no end of its own, or to one that nobody
+                has heard of.
 
         """
         self._unheard.mark(error)
         short = self._short is not None  # also of what has yet to begin, while this is waited for
+        unheard = self._unheard.unheard_tasks(done=self._done)
         try:
             await self._ended(cancel=issubclass(type(error), asyncio.CancelledError) or self._is_cancelled())
             if isinstance(self._short, NotStarted):
                 raise self._short
-            if self._short is not None or (short and not self._done):
+            beside = self._unheard.first(self._still_unheard(unheard), beside=error)
+            if self._short is not None or (short and not self._done) or beside is not None:
                 _raise_not_done(error)
         finally:
             self._unheard.clear()
@@ -147,10 +150,9 @@ class Walk:
         unheard = self._unheard.unheard_tasks(done=self._done)
         try:
             await self._ended(cancel=self._is_cancelled())
-            unheard |= self._unheard.unheard_tasks(done=self._done)
             if isinstance(self._short, NotStarted):
                 raise self._short
-            self._raise_one_of(unheard)
+            self._raise_one_of(self._still_unheard(unheard))
             if issubclass(type(self._short), (*FATAL, NotCalledOn, NeverRuns)):
                 raise cast("BaseException", self._short)
             if self._short is not None:
@@ -158,6 +160,11 @@ class Walk:
         finally:
             self._unheard.clear()
             self._short = None
+
+    def _still_unheard(self, before: "set[asyncio.Task[object] | None]") -> "set[asyncio.Task[object] | None]":
+        """Return the tasks that nobody has heard of; asyncio may have looked at some of those `before` meanwhile."""
+        now = self._unheard.unheard_tasks(done=self._done)
+        return now | {task for task in before if task is None or not (task.cancelled() and self._done)}
 
     def _raise_one_of(self, tasks: "set[asyncio.Task[object] | None]") -> None:
         """Raise what the first of some tasks has raised, if there are any."""

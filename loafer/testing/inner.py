@@ -60,7 +60,7 @@ class Skipped:
         return self._loop.time() + self.seconds
 
 
-@attrs.define(eq=False)
+@attrs.define(eq=False, repr=False)
 class InMemory:
     """A running application, its queues and its topics; `in_memory` makes it.
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError as CancelledFuture
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -618,3 +618,64 @@ async def test_what_middleware_raises_by_itself_rejects_as_its_route_says() -> N
     made = world(succeeds, refuses_it)
     await made.run_for(3)
     assert (len(made.queue), {each.outcome for each in made.deliveries}) == (0, {"rejected"})
+
+
+class Metrics(Exception):
+    pass
+
+
+async def fails_after_all(_: object, call_next: Next) -> None:
+    await call_next()
+    raise Metrics
+
+
+async def hears_nothing(_: object, call_next: Next) -> None:
+    STARTED.append(asyncio.ensure_future(call_next()))
+    await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("seconds", [0, 1])
+@pytest.mark.parametrize("error", [IgnoreMessage("not now"), ValueError("unheard of")])
+async def test_what_a_handler_raises_that_nobody_hears_is_not_rejected_for_what_other_middleware_raises(
+    error: Exception, seconds: int
+) -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(seconds)
+        raise error
+
+    made = world(handle, fails_after_all, hears_nothing)
+    made.dispatcher.routes = [attrs.evolve(each, reject=(Metrics,)) for each in made.dispatcher.routes]
+    await made.run_for(3)
+    assert len(made.queue) == 1
+
+
+async def hears_by_waiting(_: object, call_next: Next) -> None:
+    await asyncio.ensure_future(call_next())
+
+
+async def hears_and_makes_another(_: object, call_next: Next) -> None:
+    try:
+        await asyncio.gather(call_next())
+    except ValueError as error:
+        raise Metrics from error
+
+
+async def hears_by_a_group(_: object, call_next: Next) -> None:
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(cast("Coroutine[Any, Any, None]", call_next()))
+    except* ValueError:
+        raise Metrics from None
+
+
+@pytest.mark.parametrize("inner", [hears_by_waiting, hears_and_makes_another, hears_by_a_group])
+async def test_what_middleware_has_heard_from_a_task_of_its_own_is_rejected_where_the_route_says_so(
+    inner: Middleware,
+) -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(0.1)
+        raise ValueError
+
+    made = world(handle, makes_another_error, inner)
+    await made.run_for(3)
+    assert len(made.queue) == 0

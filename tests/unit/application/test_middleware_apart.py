@@ -675,3 +675,21 @@ async def test_a_coroutine_is_not_called_by_middleware_that_swallows_the_end_of_
     async with made:
         await asyncio.sleep(1.5)
         assert (runs, type(made.deliveries[0].error)) == ([], HandlerTimeout)
+
+
+async def test_a_handler_that_ends_well_after_the_middleware_that_waits_for_it_was_given_up_is_done() -> None:
+    async def handle(_: object) -> None:
+        await asyncio.sleep(3)
+
+    async def gives_up(_: object, call_next: Next) -> None:
+        task = apart(call_next)
+        await asyncio.wait({task}, timeout=1)
+        task.cancel()
+        await asyncio.wait({task})
+
+    async def waits(_: object, call_next: Next) -> None:
+        await asyncio.wait({apart(call_next)})
+
+    made = world(handle, gives_up, waits)
+    await made.run_for(5)
+    assert (len(made.queue), made.dispatcher.counts["succeeded"]) == (0, 1)
