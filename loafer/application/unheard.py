@@ -99,7 +99,8 @@ def _comes_of(error: BaseException | None) -> Iterator[BaseException]:
         if error is None:
             break
         yield from (error, *leaves(error))
-        error = _CAUSE(error) or _CONTEXT(error)
+        cause = _CAUSE(error)
+        error = _CONTEXT(error) if cause is None else cause
 
 
 def _frame_of(task: Task) -> FrameType | None:

@@ -668,14 +668,21 @@ async def hears_by_a_group(_: object, call_next: Next) -> None:
         raise Metrics from None
 
 
+class Odd(ValueError):
+    def __bool__(self) -> bool:
+        raise RuntimeError("do not ask")
+
+
+@pytest.mark.parametrize("error", [ValueError, Odd])
 @pytest.mark.parametrize("inner", [hears_by_waiting, hears_and_makes_another, hears_by_a_group])
 async def test_what_middleware_has_heard_from_a_task_of_its_own_is_rejected_where_the_route_says_so(
-    inner: Middleware,
+    inner: Middleware, error: type[Exception]
 ) -> None:
     async def handle(_: object) -> None:
         await asyncio.sleep(0.1)
-        raise ValueError
+        raise error
 
     made = world(handle, makes_another_error, inner)
     await made.run_for(3)
     assert len(made.queue) == 0
+    assert str(made.deliveries[0].error) == "it failed"
