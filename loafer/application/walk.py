@@ -10,7 +10,7 @@ import attrs
 
 from loafer.application.limit import LIMIT
 from loafer.application.raised import FATAL, NO_END, NeverRuns, NotDone, NotStarted, decision_in, leaves
-from loafer.application.tasks import came_of_cancelling, is_stopped, times_cancelled
+from loafer.application.tasks import GROUPS_TAKE_IT_BACK, came_of_cancelling, is_stopped, times_cancelled
 from loafer.application.unheard import Unheard
 from loafer.domain.lifecycle import NotCalledOn
 from loafer.exceptions import IgnoreMessage, RejectMessage
@@ -43,6 +43,8 @@ class Walk:
 
     handle: Callable[[], Awaitable[object]]
     begun: bool = attrs.field(default=False, init=False)
+    _cancelled: int = attrs.field(factory=times_cancelled, init=False)
+    """How often its own task had been cancelled when it began."""
     _short: BaseException | None = attrs.field(default=None, init=False)
     """Why the handler came to no end of its own when middleware called on last; None: it did, or has run well."""
     _own: "asyncio.Task[object] | None" = attrs.field(factory=asyncio.current_task, init=False)
@@ -69,7 +71,7 @@ class Walk:
         if limit is not None:
             limit.go_on()
         self.begun, self._short = True, None
-        before, cancelled = self._unheard.tasks, times_cancelled()
+        before, cancelled = self._unheard.tasks, self._times_cancelled()
         try:
             await self.handle()
         except BaseException as error:
@@ -79,6 +81,12 @@ class Walk:
         self._done, self._short = True, None
         for task in before:
             self._unheard.forget(task)
+
+    def _times_cancelled(self) -> int:
+        """Return how often the task that runs had been cancelled before all that may cut this walk's handler short."""
+        if not GROUPS_TAKE_IT_BACK:
+            return times_cancelled()  # groups that have failed before are no reason to take an error for a clean-up
+        return self._cancelled if asyncio.current_task() is self._own else 0
 
     def enter(self) -> None:
         """Begin a step; RuntimeError where the walk is over."""

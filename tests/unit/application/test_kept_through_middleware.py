@@ -413,6 +413,30 @@ async def test_a_handler_whose_clean_up_fails_when_middleware_cuts_it_short_has_
     assert len(made.queue) == 1
 
 
+async def cancels_itself(_: object, call_next: Next) -> None:
+    cast("asyncio.Task[None]", asyncio.current_task()).cancel()
+    await call_next()
+
+
+async def cancels_itself_in_a_task(context: object, call_next: Next) -> None:
+    with suppress(asyncio.CancelledError):
+        await asyncio.ensure_future(cancels_itself(context, call_next))
+
+
+@KNOWS_GROUPS
+@pytest.mark.parametrize("wraps", [[cancels_itself], [swallows, cancels_itself], [cancels_itself_in_a_task]])
+@pytest.mark.parametrize("work", [fails_to_clean_up, handles_in_a_group])
+async def test_a_handler_whose_clean_up_fails_when_middleware_had_cancelled_itself_before_has_its_message_kept(
+    work: Callable[[], Awaitable[None]], wraps: list[Middleware]
+) -> None:
+    async def handle(_: object) -> None:
+        await work()
+
+    made = world(handle, *wraps)
+    await made.run_for(3)
+    assert len(made.queue) == 1
+
+
 async def fails_in_a_group() -> None:
     async def fails() -> None:
         raise ValueError
