@@ -12,10 +12,10 @@ from typing import Any
 _RUNS = os.open(os.environ.get("RUNS", os.devnull), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
-def ran(content: Any) -> None:
-    """Note a run; one write to a file opened for appending is whole, whoever else writes."""
+def ran(content: Any, at: float | None = None) -> None:
+    """Note a run, `at` a time, or now; one write to a file opened for appending is whole, whoever else writes."""
     what = content["n"] if isinstance(content, dict) else content
-    os.write(_RUNS, f"{what} {time.time():.6f}\n".encode())
+    os.write(_RUNS, f"{what} {time.time() if at is None else at:.6f}\n".encode())
 
 
 async def quick(content: Any) -> None:

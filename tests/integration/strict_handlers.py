@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import random
 import threading
 import time
 from typing import Any
@@ -16,16 +15,6 @@ from loafer.exceptions import IgnoreMessage
 __all__ = ["quick"]
 
 _left: list[asyncio.Task[None]] = []
-
-
-async def succeeds_mostly(content: Any) -> None:
-    """Fail 15 of 100 times; notes `group-number`, and `+group-number` once it succeeds."""
-    what = f"{content['group']}-{content['n']}"
-    ran(what)
-    await asyncio.sleep(random.random() * 0.02)
-    if random.random() < 0.15:
-        raise ValueError("as it happens")
-    ran(f"+{what}")
 
 
 async def takes_as_long_as_told(content: Any) -> None:

@@ -22,7 +22,7 @@ def weather(strict: StrictEndpoint, folder: Path, *, seed: int, messages: int, p
     bodies = [{"group": group, "n": number} for number in range(messages) for group in range(GROUPS)]
     strict.fill(queue, bodies, [str(body["group"]) for body in bodies])
     strict.faults({"*": {"before": lag, "after": lag}}, seed)
-    with crew(folder, queue, "succeeds_mostly", OPTIONS, ["one", "two", "three"]) as seats:
+    with crew(folder, queue, "storm_handlers.succeeds_mostly", OPTIONS, ["one", "two", "three"]) as seats:
         storm = Storm(seats, random.Random(seed), longest_freeze=2 * VISIBILITY, pause=pause)
         storm.blow(strict, queue, 240)
         strict.faults({})

@@ -11,10 +11,11 @@ QUICK = ("--consumer-opts", POLLS % 1)
 
 
 def hire(folder: Path, name: str, queue: str, handler: str, options: tuple[str, ...] = QUICK, **environ: str) -> Worker:
-    """Start a worker, with one of strict_handlers.py, in a folder of its own, with its name as its access key."""
+    """Start a worker, with one of strict_handlers.py or a full name, in a folder and with an access key of its name."""
     (folder / name).mkdir(exist_ok=True)
     known = {"AWS_ACCESS_KEY_ID": name, "RUNS": str(folder / "runs")}
-    return Worker(folder / name, queue, f"strict_handlers.{handler}", options, {**known, **environ})
+    full = handler if "." in handler else f"strict_handlers.{handler}"
+    return Worker(folder / name, queue, full, options, {**known, **environ})
 
 
 def noted_of(folder: Path) -> list[tuple[str, float]]:

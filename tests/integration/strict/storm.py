@@ -42,7 +42,7 @@ class Seat:
         status = self.worker.process.poll()
         if status is not None:
             asked = self.leaves_by is not None
-            assert status in (ASKED if asked else (-signal.SIGKILL,)), self.worker.printed
+            assert status in (ASKED if asked else (-signal.SIGKILL,)), f"status {status}: {self.worker.printed}"
             self.leaves_by = self.thaws_at = None
             self.worker = attrs.evolve(self.worker)
         assert self.leaves_by is None or now < self.leaves_by, f"it does not stop: {self.worker.printed}"
