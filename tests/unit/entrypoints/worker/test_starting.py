@@ -5,6 +5,9 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from importlib.machinery import ExtensionFileLoader
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +15,9 @@ from loafer.entrypoints.supervisor.supervisor import heard_signals
 from loafer.entrypoints.worker.ending import SIGNALS
 from loafer.entrypoints.worker.signals import heard
 from loafer.entrypoints.worker.starting import StoppedAtStart, ended_by_signals, stop_signals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -42,6 +48,45 @@ def test_a_signal_of_which_a_compiled_module_makes_an_import_error_ends_the_star
     assert caught.value.code == 0
     with pytest.raises(ImportError), ended_by_signals():
         raise ImportError("without a signal")
+
+
+@pytest.mark.parametrize("again", [1, 3])
+def test_a_signal_while_a_compiled_module_is_loaded_ends_the_start_once_that_is_loaded(
+    again: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such a module may take an error in the middle for something else, or look at none, and crash."""
+    timers: list[Callable[[], None]] = []
+    loaded = []
+
+    def load(module: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        for timer in timers * again:  # its time is over, and the module is not yet loaded
+            timer()
+        loaded.append(module)
+
+    def start() -> None:
+        ExtensionFileLoader("strings", "strings.so").exec_module(module)
+        assert loaded == [module]
+        timers[-1]()
+
+    module = ModuleType("strings")
+    monkeypatch.setattr("_imp.exec_dynamic", load)
+    with pytest.raises(SystemExit) as caught, ended_by_signals(lambda _, act: timers.append(act)):
+        start()
+    assert caught.value.code == 0
+
+
+def test_a_signal_while_a_compiled_module_is_loaded_changes_nothing_once_the_start_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timers: list[Callable[[], None]] = []
+    heard_of: list[int] = []
+    monkeypatch.setattr("_imp.exec_dynamic", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(signal, "raise_signal", heard_of.append)
+    with ended_by_signals(lambda _, act: timers.append(act)):
+        ExtensionFileLoader("strings", "strings.so").exec_module(ModuleType("strings"))
+    timers[-1]()
+    assert heard_of == []
 
 
 def test_a_signal_that_comes_where_nothing_can_be_raised_is_not_shown_and_ends_the_start_all_the_same(
