@@ -13,7 +13,7 @@ from loafer.application.endings import Endings, as_it_counts, broken_off
 from loafer.application.errand import Awaiting, Errand
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
-from loafer.application.handler import dismiss, is_awaitable, see_to
+from loafer.application.handler import dismiss, is_awaitable, see_to, to_await
 from loafer.application.lane import Lane
 from loafer.application.lines import when_it_began
 from loafer.application.raised import NotStarted
@@ -143,13 +143,13 @@ class Errands:
         """End a message's handling, in its context, or return what is left to do."""
         if errand.withdrawn:
             self._came_to(errand, asyncio.CancelledError())
-        elif not is_awaitable(errand.returned):
+        elif (awaitable := to_await(errand.returned)) is None:
             self._came_to(errand, errand.error)
         elif self.running.stopped:  # what is still to be done does not begin
-            dismiss(errand.returned)
+            dismiss(awaitable)
             self._came_to(errand, asyncio.CancelledError())
         else:
-            return Awaiting(errand.returned, partial(self._await, errand), partial(self._came_to, errand))
+            return Awaiting(awaitable, partial(self._await, errand), partial(self._came_to, errand))
         return None
 
     async def _await(self, errand: Errand, returned: Awaitable[object]) -> None:

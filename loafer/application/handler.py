@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future as ThreadFuture
 from types import CoroutineType
 from typing import TypeGuard, cast
 
@@ -10,7 +11,7 @@ import attrs
 
 from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
-from loafer.application.raised import NeverRuns
+from loafer.application.raised import NeverRuns, StoppedIteration
 from loafer.application.tasks import STOPPED, is_stopped
 from loafer.application.threaded import GENERATORS, ThreadCall
 from loafer.exceptions import HandlerTimeout
@@ -63,11 +64,14 @@ class ThreadHandler:
             self._go_on(call, cancelled)
         if (error := call.error) is not None:
             try:
+                if issubclass(type(error), StopIteration):
+                    raise StoppedIteration from error
                 raise error
             finally:
                 del call, error  # the traceback of the error holds this frame: no circle
         returned = call.returned
-        return await _within(limit, returned) if is_awaitable(returned) else returned
+        awaitable = to_await(returned)
+        return returned if awaitable is None else await _within(limit, awaitable)
 
     def _go_on(self, call: ThreadCall, cancelled: int) -> None:
         """Go on after a cancellation where the function has done all of the work: what it came to counts.
@@ -76,9 +80,9 @@ class ThreadHandler:
             CancelledError: there is more to do, which is not to start any more.
 
         """
-        returned = call.returned
-        if call.error is None and (is_awaitable(returned) or self.prepares):
-            dismiss(returned)
+        awaitable = to_await(call.returned)
+        if call.error is None and (awaitable is not None or self.prepares):
+            dismiss(awaitable)
             raise asyncio.CancelledError
         if (task := asyncio.current_task()) is not None:
             for _ in range(cancelled):
@@ -98,31 +102,39 @@ async def _within(limit: Limit | None, returned: Awaitable[object]) -> object:
 
 
 async def see_to(returned: object) -> None:
-    """Await a coroutine, task or future that a coroutine has returned to us: nobody else would.
+    """Await what a coroutine has returned to us: nobody else would.
 
     Raises:
         CancelledError: a stop has cancelled this task: what is still to be done does not begin.
         NeverRuns: it has returned a generator.
 
     """
-    while _is_forgotten(returned):
+    before = None
+    while returned is not before and (awaitable := _forgotten(returned)) is not None:
         if is_stopped():
-            dismiss(returned)
+            dismiss(awaitable)
             raise asyncio.CancelledError
-        returned = await returned
+        before, returned = returned, await awaitable  # clients come to themselves, once they are connected
     if type(returned) in GENERATORS:
         raise NeverRuns
 
 
-def _is_forgotten(returned: object) -> TypeGuard[Awaitable[object]]:
-    """Tell whether this has not ended, or has failed, and nobody is known to await it."""
+def _forgotten(returned: object) -> Awaitable[object] | None:
+    """Return what has not ended, or has failed, and nobody is known to await; None: nothing."""
     if type(returned) is CoroutineType:
-        return inspect.getcoroutinestate(returned) == inspect.CORO_CREATED
+        return returned if inspect.getcoroutinestate(returned) == inspect.CORO_CREATED else None
     if not issubclass(type(returned), asyncio.Future):
-        return False
+        return to_await(returned)
     future = cast("asyncio.Future[object]", returned)
     ours = future.get_loop() is asyncio.get_running_loop() and future is not asyncio.current_task()
-    return ours and (not future.done() or bool(getattr(future, "_log_traceback", False)))
+    return future if ours and (not future.done() or getattr(future, "_log_traceback", False)) else None
+
+
+def to_await(returned: object) -> Awaitable[object] | None:
+    """Return what is to be awaited of what a handler has returned, perhaps a future of threads; None: nothing."""
+    if issubclass(type(returned), ThreadFuture):
+        return asyncio.wrap_future(cast("ThreadFuture[object]", returned))
+    return returned if is_awaitable(returned) else None
 
 
 def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:
@@ -135,8 +147,8 @@ def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:
 
 def dismiss(awaitable: object) -> None:
     """Take note that nobody awaits this: a coroutine would complain of it, and a task goes on for nobody."""
-    if inspect.iscoroutine(awaitable):
-        awaitable.close()
+    if issubclass(type(awaitable), Coroutine):
+        cast("Coroutine[object, object, object]", awaitable).close()
     elif isinstance(awaitable, asyncio.Future):
         awaitable.cancel()
 

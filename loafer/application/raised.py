@@ -33,15 +33,23 @@ class NotOurs(NotStarted):
 
 
 class NeverRuns(TypeError):
-    """A handler that has returned a generator, nothing of which has run: its message is kept, whatever else."""
+    """A handler that has returned a generator or a map, nothing of which has run: its message is kept in any case."""
 
     def __str__(self) -> str:
         """Say so."""
-        return "it returned a generator, which would never run; write it without yield"
+        return "it returned a generator or a map, which would never run; write it as a loop, without yield"
 
 
 NO_END = (NotStarted, NeverRuns, asyncio.CancelledError, CancelledFuture, GeneratorExit)
 """What a handler raises that has come to no end of its own, but for what ends the program."""
+
+
+class StoppedIteration(Exception):
+    """Carries, as its cause, the StopIteration of a function: Python lets no coroutine raise one."""
+
+    def __str__(self) -> str:
+        """Say so."""
+        return "it raised StopIteration"
 
 
 class NotDone(Exception):
@@ -65,11 +73,13 @@ def usable(error: BaseException) -> BaseException:
 
 
 def decision_in(error: BaseException) -> BaseException:
-    """Return what a handler decides by a group of errors, as a task group raises one; else the error as it is.
+    """Return what a handler decides by a group of errors, as a task group raises one; else what it has raised.
 
     That is an error that asks the program to end, whatever is beside it, or a RejectMessage or IgnoreMessage that is
     all there is.
     """
+    if type(error) is StoppedIteration and error.__cause__ is not None:
+        return error.__cause__
     if not issubclass(type(error), BaseExceptionGroup):
         return error
     inner = list(leaves(error))

@@ -14,7 +14,8 @@ from loafer.application.forks import FORKS, leave
 from loafer.application.raised import NeverRuns
 from loafer.application.ticket import Ticket
 
-GENERATORS = {GeneratorType, AsyncGeneratorType}
+GENERATORS = {GeneratorType, AsyncGeneratorType, map, filter}
+"""What does its work only where somebody goes through it."""
 
 SOON = 0.001
 """Seconds until an event loop looks by itself what has ended, where functions are quick."""

@@ -1,7 +1,7 @@
 """What coroutine handlers return: nothing that has to run is dropped with its message."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import closing, suppress
 from typing import Any
 
@@ -60,12 +60,62 @@ async def forgets_a_gathering(content: str) -> object:
     return asyncio.gather(work(content))
 
 
+@attrs.frozen
+class Request(Coroutine[object, object, object]):
+    """A coroutine that is none of Python's own, as clients and compiled modules return them."""
+
+    inner: Coroutine[object, object, object]
+
+    def send(self, value: object) -> object:
+        return self.inner.send(value)
+
+    def throw(self, *error: Any) -> object:
+        return self.inner.throw(*error)
+
+    def close(self) -> None:
+        self.inner.close()
+
+    def __await__(self) -> Any:
+        return self.inner.__await__()
+
+
+@attrs.frozen
+class Query:
+    """What begins only where it is awaited, as the queries of libraries for databases do."""
+
+    content: str
+
+    def __await__(self) -> Any:
+        return work(self.content).__await__()
+
+
+async def forgets_a_request(content: str) -> object:
+    return Request(work(content))
+
+
+async def forgets_a_query(content: str) -> object:
+    return Query(content)
+
+
+async def forgets_what_a_thread_waits_for(content: str) -> object:
+    return asyncio.run_coroutine_threadsafe(work(content), asyncio.get_running_loop())
+
+
 async def forgets_a_task_of_a_coroutine(content: str) -> object:
     return forgets_a_task(content)
 
 
 forgetful = pytest.mark.parametrize(
-    "forgets", [forgets_a_coroutine, forgets_a_task, forgets_a_gathering, forgets_a_task_of_a_coroutine]
+    "forgets",
+    [
+        forgets_a_coroutine,
+        forgets_a_task,
+        forgets_a_gathering,
+        forgets_a_request,
+        forgets_a_query,
+        forgets_what_a_thread_waits_for,
+        forgets_a_task_of_a_coroutine,
+    ],
 )
 ways = pytest.mark.parametrize(
     "way", [{}, {"limit": 9.0}, {"middleware": True}, {"limit": 9.0, "middleware": True}], ids=str
@@ -83,9 +133,12 @@ async def test_what_still_runs_when_a_handler_returns_it_is_awaited_before_its_m
 
 
 @ways
-async def test_a_coroutine_that_returns_a_generator_fails_for_that_would_never_run(way: dict[str, Any]) -> None:
+@pytest.mark.parametrize("lazy", [some, lambda content: map(RAN.append, content)])
+async def test_a_coroutine_that_returns_a_generator_fails_for_that_would_never_run(
+    lazy: Callable[[str], Iterator[Any]], way: dict[str, Any]
+) -> None:
     async def returns_a_generator(content: str) -> object:
-        return some(content)
+        return lazy(content)
 
     world = await worlds(returns_a_generator, "one", **way).run_for(1)
     assert (RAN, type(world.deliveries[0].error), len(world.queue)) == ([], NeverRuns, 1)
@@ -150,7 +203,7 @@ async def test_a_task_that_has_failed_and_that_nobody_has_looked_at_fails_the_me
     assert len((await worlds(returns_it_later, "one").run_for(1)).queue) == 1
 
 
-@pytest.mark.parametrize("forgets", [forgets_a_coroutine, forgets_a_task_of_a_coroutine])
+@pytest.mark.parametrize("forgets", [forgets_a_coroutine, forgets_a_request, forgets_a_task_of_a_coroutine])
 async def test_what_is_returned_after_a_stop_has_cancelled_its_handler_does_not_begin(
     forgets: Callable[[str], Awaitable[object]],
 ) -> None:
@@ -164,6 +217,36 @@ async def test_what_is_returned_after_a_stop_has_cancelled_its_handler_does_not_
     await made.run_for(0.5)
     await asyncio.sleep(10)
     assert (RAN, len(made.queue)) == ([], 1)
+
+
+async def test_a_client_that_comes_to_itself_where_it_is_awaited_is_awaited_once() -> None:
+    class Client:
+        def __await__(self) -> Any:
+            RAN.append("connects")
+            yield from asyncio.sleep(0).__await__()
+            return self
+
+    async def returns_its_client(_: str) -> object:
+        return Client()
+
+    made = await worlds(returns_its_client, "one").run_for(1)
+    assert (RAN, len(made.queue)) == (["connects"], 0)
+
+
+@ways
+@pytest.mark.parametrize("reject", [RuntimeError, StopIteration])
+async def test_a_function_that_raises_stopiteration_has_raised_that_and_nothing_else(
+    reject: type[Exception], way: dict[str, Any]
+) -> None:
+    def finds_nothing(_: object) -> object:
+        return next(iter(()))
+
+    with ThreadPool(1) as pool:
+        made = worlds(ThreadHandler(finds_nothing, pool), "one", **way)
+        made.dispatcher.routes = [attrs.evolve(route, reject=(reject,)) for route in made.dispatcher.routes]
+        await made.run_for(1)
+    assert type(made.deliveries[0].error) is StopIteration
+    assert len(made.queue) == (0 if reject is StopIteration else 1)
 
 
 async def test_a_handler_that_returns_its_own_task_waits_for_nothing() -> None:
