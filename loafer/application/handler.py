@@ -11,7 +11,7 @@ import attrs
 
 from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
-from loafer.application.raised import NeverRuns, StoppedIteration
+from loafer.application.raised import NeverRuns
 from loafer.application.tasks import STOPPED, is_stopped
 from loafer.application.threaded import GENERATORS, ThreadCall
 from loafer.exceptions import HandlerTimeout
@@ -64,8 +64,6 @@ class ThreadHandler:
             self._go_on(call, cancelled)
         if (error := call.error) is not None:
             try:
-                if issubclass(type(error), StopIteration):
-                    raise StoppedIteration from error
                 raise error
             finally:
                 del call, error  # the traceback of the error holds this frame: no circle

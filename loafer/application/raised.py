@@ -12,6 +12,10 @@ FATAL = (SystemExit, KeyboardInterrupt)
 """What asks the program to end."""
 
 
+LEFT_A_COROUTINE = ("coroutine raised StopIteration",)
+"""What Python says of a StopIteration that leaves a coroutine, in the error that it makes of that."""
+
+
 class Unusable(Exception):
     """Stands for an error of a user's own that cannot be looked at, by its name; the text, which is ours, says why."""
 
@@ -44,14 +48,6 @@ NO_END = (NotStarted, NeverRuns, asyncio.CancelledError, CancelledFuture, Genera
 """What a handler raises that has come to no end of its own, but for what ends the program."""
 
 
-class StoppedIteration(Exception):
-    """Carries, as its cause, the StopIteration of a function: Python lets no coroutine raise one."""
-
-    def __str__(self) -> str:
-        """Say so."""
-        return "it raised StopIteration"
-
-
 class NotDone(Exception):
     """Carries, as its cause, what middleware raised where its handler was cut short, or was not called by a mistake.
 
@@ -76,9 +72,9 @@ def decision_in(error: BaseException) -> BaseException:
     """Return what a handler decides by a group of errors, as a task group raises one; else what it has raised.
 
     That is an error that asks the program to end, whatever is beside it, or a RejectMessage or IgnoreMessage that is
-    all there is.
+    all there is. A StopIteration is one though Python makes another error of it where it leaves a coroutine.
     """
-    if type(error) is StoppedIteration and error.__cause__ is not None:
+    if type(error) is RuntimeError and error.args == LEFT_A_COROUTINE and error.__cause__ is not None:
         return error.__cause__
     if not issubclass(type(error), BaseExceptionGroup):
         return error

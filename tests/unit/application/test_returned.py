@@ -235,14 +235,19 @@ async def test_a_client_that_comes_to_itself_where_it_is_awaited_is_awaited_once
 
 @ways
 @pytest.mark.parametrize("reject", [RuntimeError, StopIteration])
-async def test_a_function_that_raises_stopiteration_has_raised_that_and_nothing_else(
-    reject: type[Exception], way: dict[str, Any]
+@pytest.mark.parametrize("function", [False, True])
+async def test_a_handler_that_raises_stopiteration_has_raised_that_and_nothing_else(
+    function: bool, reject: type[Exception], way: dict[str, Any]
 ) -> None:
     def finds_nothing(_: object) -> object:
         return next(iter(()))
 
+    async def finds_nothing_in_a_coroutine(_: object) -> object:
+        return finds_nothing(_)
+
     with ThreadPool(1) as pool:
-        made = worlds(ThreadHandler(finds_nothing, pool), "one", **way)
+        handle = ThreadHandler(finds_nothing, pool) if function else finds_nothing_in_a_coroutine
+        made = worlds(handle, "one", **way)
         made.dispatcher.routes = [attrs.evolve(route, reject=(reject,)) for route in made.dispatcher.routes]
         await made.run_for(1)
     assert type(made.deliveries[0].error) is StopIteration

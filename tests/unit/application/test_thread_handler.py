@@ -11,7 +11,6 @@ from world import World, queue
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
-from loafer.application.raised import StoppedIteration
 from loafer.exceptions import RejectMessage
 
 if TYPE_CHECKING:
@@ -32,11 +31,11 @@ async def test_whatever_a_function_raises_is_raised(error: BaseException, pool: 
     assert caught.value is error
 
 
-async def test_a_stop_iteration_is_the_cause_of_what_is_raised_for_no_coroutine_may_raise_it(pool: ThreadPool) -> None:
+async def test_a_stop_iteration_is_raised_as_in_any_coroutine(pool: ThreadPool) -> None:
     def raises(content: object) -> None:
         raise StopIteration(5)
 
-    with pytest.raises(StoppedIteration, match="it raised StopIteration") as caught:
+    with pytest.raises(RuntimeError) as caught:
         await ThreadHandler(raises, pool)("content")
     assert isinstance(caught.value.__cause__, StopIteration)
 
