@@ -118,14 +118,15 @@ async def see_to(returned: object) -> None:
 
 
 def _forgotten(returned: object) -> Awaitable[object] | None:
-    """Return what has not ended, or has failed, and nobody is known to await; None: nothing."""
+    """Return what has not ended, or has failed or was cancelled, and nobody is known to await; None: nothing."""
     if type(returned) is CoroutineType:
         return returned if inspect.getcoroutinestate(returned) == inspect.CORO_CREATED else None
     if not issubclass(type(returned), asyncio.Future):
         return to_await(returned)
     future = cast("asyncio.Future[object]", returned)
     ours = future.get_loop() is asyncio.get_running_loop() and future is not asyncio.current_task()
-    return future if ours and (not future.done() or getattr(future, "_log_traceback", False)) else None
+    ended = future.done() and not future.cancelled() and not getattr(future, "_log_traceback", False)
+    return future if ours and not ended else None
 
 
 def to_await(returned: object) -> Awaitable[object] | None:

@@ -191,12 +191,20 @@ async def test_what_a_handler_returns_and_has_awaited_is_not_awaited_again(made:
     assert (sorted(RAN), len(world.queue)) == (["bad", "one"], 0)
 
 
-async def test_a_task_that_has_failed_and_that_nobody_has_looked_at_fails_the_message_of_who_returns_it() -> None:
-    async def fails_at_once() -> None:
-        raise ValueError
+async def fails_at_once() -> None:
+    raise ValueError
 
+
+async def cancels_itself() -> None:
+    raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize("ends", [fails_at_once, cancels_itself])
+async def test_a_task_that_has_failed_or_was_cancelled_and_that_nobody_looked_at_fails_the_message_of_who_returns_it(
+    ends: Callable[[], Coroutine[object, object, None]],
+) -> None:
     async def returns_it_later(_: str) -> object:
-        task = asyncio.create_task(fails_at_once())
+        task = asyncio.create_task(ends())
         await asyncio.sleep(0.1)
         return task
 
