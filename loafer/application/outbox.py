@@ -11,7 +11,7 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.tasks import broken, start_task
-from loafer.domain.batch import Batch, Failure, one_for_each
+from loafer.domain.batch import LONGEST_CALL, UNANSWERED, Batch, Failure, one_for_each
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 from loafer.domain.retry import backoff
@@ -59,7 +59,10 @@ class Outbox:
     _batch: Batch[Lease] = attrs.field(factory=Batch, init=False)
     _will_look: bool = attrs.field(default=False, init=False)
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
-    _sending: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _sending: dict[asyncio.Task[None], float] = attrs.field(factory=dict, init=False)
+    """The calls that have not ended, and when each began: the first one first."""
+    _given_up: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _watch: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     _pending: int = attrs.field(default=0, init=False)
     _emptied: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -79,6 +82,8 @@ class Outbox:
         while self._pending:
             self._emptied.clear()
             await self._emptied.wait()
+        if self._watch is not None:
+            self._watch.cancel()
 
     def _join(self, leases: Sequence[Lease], now: float) -> None:
         self._batch.add(leases, now)
@@ -104,8 +109,9 @@ class Outbox:
             if task.done():
                 self._sent(entries, task)
             else:
-                self._sending.add(task)
+                self._sending[task] = now
                 task.add_done_callback(partial(self._sent, entries))
+                self._watch_calls(now)
         if self._batch.due_at is not None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._batch.due_at - now, self._due)
 
@@ -113,14 +119,37 @@ class Outbox:
         self._timer = None
         self._flush(self.lane.clock())
 
+    def _watch_calls(self, now: float) -> None:
+        """See to it that calls are given up which are not answered; one timer does for all of them."""
+        if self._watch is None and self._sending:
+            first = next(iter(self._sending.values()))
+            self._watch = asyncio.get_running_loop().call_later(first + LONGEST_CALL - now, self._give_up)
+
+    def _give_up(self) -> None:
+        """Cancel the calls that have taken too long."""
+        self._watch, now = None, self.lane.clock()
+        for task in [task for task, began in self._sending.items() if now >= began + LONGEST_CALL]:
+            del self._sending[task]
+            self._given_up.add(task)
+            task.cancel()
+        self._watch_calls(now)
+
     def _sent(self, leases: Sequence[Lease], task: "asyncio.Task[None]") -> None:
-        self._sending.discard(task)
-        if task.cancelled():
-            reason = "" if self.over else "the call was cancelled"  # by a handler that cancels all tasks it finds
-        else:
-            reason = "the call was closed" * (task.exception() is not None)  # by what a task of the consumer's raised
-        for lease in leases if reason else ():
-            self._failed(lease, Failure(reason))
+        self._sending.pop(task, None)
+        failure = self._failure_of(task)
+        self._given_up.discard(task)
+        if failure is not None:
+            for lease in leases:
+                self._failed(lease, failure)
+
+    def _failure_of(self, task: "asyncio.Task[None]") -> Failure | None:
+        """Return why a call has not ended by itself; None: it has, or nobody cares any more."""
+        if not task.cancelled():
+            return None if task.exception() is None else Failure("the call was closed")  # by a task of the consumer's
+        if self.over:
+            return None
+        # Or by a handler that cancels all tasks it finds.
+        return UNANSWERED if task in self._given_up else Failure("the call was cancelled")
 
     async def _settle(self, leases: Sequence[Lease]) -> None:
         messages = [lease.message for lease in leases]

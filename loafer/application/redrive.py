@@ -12,7 +12,7 @@ from loafer.application.lane import Lane
 from loafer.application.letters.reasons import explained
 from loafer.application.stop import Stop
 from loafer.application.tasks import broken, looked_at
-from loafer.domain.batch import Failure
+from loafer.domain.batch import LONGEST_CALL, UNANSWERED, Failure
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
@@ -113,7 +113,7 @@ class Redrive:
             logger.exception("the consumer of %r broke", self.lane.route.source)
             return Failure(f"{type(raised).__name__}: {raised}", retryable=False)
         else:
-            raised = TimeoutError(OVER.reason) if moved is OVER else None
+            raised = TimeoutError(moved.reason) if moved is OVER or moved is UNANSWERED else None
             return moved
         finally:
             self.lane.called(Operation.DEAD_LETTER, began, raised)
@@ -122,13 +122,18 @@ class Redrive:
         """Return what a move comes to; where its lease ends before, it is cancelled: others may have the message.
 
         Not where an extension was refused meanwhile: then it is gone from its source, most likely by this very move.
+        One that is not answered at all is cancelled too.
         """
         task = asyncio.ensure_future(moving)
+        last = self.lane.clock() + LONGEST_CALL
         try:
             while not task.done():
-                if not (lease.crossed or lease.is_valid(self.lane.clock())):
+                now = self.lane.clock()
+                if not (lease.crossed or lease.is_valid(now)):
                     return OVER
-                await asyncio.wait({task}, timeout=None if lease.crossed else lease.deadline - self.lane.clock())
+                if now >= last:
+                    return UNANSWERED
+                await asyncio.wait({task}, timeout=(last if lease.crossed else min(last, lease.deadline)) - now)
             return task.result()
         finally:
             if not task.done():

@@ -31,6 +31,13 @@ class Failure:
     may_be_done: bool = False
 
 
+LONGEST_CALL = 60.0
+"""Seconds that a call which settles messages may take; then it is given up, and made again while they are ours."""
+
+UNANSWERED = Failure(f"no answer within {LONGEST_CALL:g} s", may_be_done=True)
+"""What has become of its messages."""
+
+
 def one_for_each(results: Sequence[T], entries: int) -> Sequence[T]:
     """Return the results of so many entries; ValueError if they are not as many: nobody knows then whose they are."""
     if len(results) != entries:

@@ -46,7 +46,11 @@ class Consumer(ABC):
     lacks), and `open` and `receive` raise `ConsumerUnavailable` for what may (network, throttling, 5xx).
     Batches are of any size, and the source's own limit is the adapter's business; results come in the order of the
     entries: None where it was done, a `Failure` where it was not, retryable after trouble that may pass. Repeating a
-    call for the same message is harmless.
+    call for the same message is harmless. One that settles messages is cancelled where it takes longer than a minute,
+    and made again.
+
+    A message is known by its id and when it was sent, where `sent_at` says so: one that comes again after it was done,
+    with a `receive_count` of 2 or more, is deleted unrun. What is to run anew needs another id.
     """
 
     batch_size: int = 10

@@ -1,6 +1,7 @@
 """FIFO order: heads run again in their place, followers wait and lose nothing by it."""
 
 import asyncio
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -705,6 +706,31 @@ async def test_a_move_that_hangs_is_given_up_when_its_lease_ends(
         await asyncio.sleep(60)
     assert len(dead) == 0
     assert len(source) == 1
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_a_move_that_is_never_answered_is_given_up_after_a_minute_and_tried_again(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move, hangs = FlakyConsumer.dead_letter, [True]
+
+    async def hanging(consumer: FlakyConsumer, message: Message) -> Failure | None:
+        if hangs:
+            await asyncio.sleep(hangs.pop() and math.inf)
+        return await move(consumer, message)
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", hanging)
+    dead = MemoryQueue(name.replace("orders", "dead"), clock=now)
+    source = MemoryQueue(name, clock=now, max_receive_count=9, dead_letters=dead)
+    for body in ("a1", "a2"):
+        source.send(OutgoingMessage(body, group="a" if source.fifo else None))
+    handler = Handler(a1=99)
+    async with World(source, handler, Options(retry_delay=Retry(dead_letter_after=1))) as world:
+        await asyncio.sleep(70)
+        assert world.dispatcher.held == 0
+    assert handler.ran == ["a1", "a2"]
+    assert [message.body for message in dead.visible] == ["a1"]
+    assert len(source) == 0
 
 
 async def test_nothing_is_moved_for_a_message_whose_lease_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -83,6 +84,36 @@ async def test_an_acknowledgement_that_fails_ends_nothing_and_is_tried_again(err
     world = await World(queue("orders", "one"), succeed, faults=Faults(settling=[error, error])).run_for(10)
     assert len(world.queue) == 0
     assert world.dispatcher.counts["succeeded"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"), [("orders", "acknowledge"), ("orders.fifo", "acknowledge"), ("orders", "release")]
+)
+async def test_a_settlement_that_is_never_answered_is_given_up_after_a_minute_and_tried_again(
+    name: str, operation: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settle, hangs, fails = getattr(FlakyConsumer, operation), [True], [operation == "release"]
+
+    async def hanging(consumer: FlakyConsumer, *given: Any) -> Sequence[Failure | None]:
+        if hangs:
+            await asyncio.sleep(hangs.pop() and math.inf)
+        result: Sequence[Failure | None] = await settle(consumer, *given)
+        return result
+
+    async def handle(content: str) -> None:
+        if fails and fails.pop():
+            raise IgnoreMessage(delay=1)
+
+    monkeypatch.setattr(FlakyConsumer, operation, hanging)
+    source = MemoryQueue(name, clock=now, visibility_timeout=600)
+    for body in ("1", "2"):
+        source.send(OutgoingMessage(body, group="a" if source.fifo else None))
+    async with World(source, handle, batch_size=1) as world:
+        await asyncio.sleep(59)
+        assert len(source) > 0
+        await asyncio.sleep(40)
+        assert f"message {name}-1 could not be {operation}d, trying again: no answer within 60 s" in caplog.messages
+        assert (len(source), world.dispatcher.held) == (0, 0)
 
 
 @pytest.mark.parametrize("error", BROKEN)
