@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from loafer.application.handled import is_ours
-from loafer.application.handler import Chained, is_awaitable, pool_of, see_to
+from loafer.application.handler import Chained, pool_of
 from loafer.application.limit import Limit, took_longer
 from loafer.application.raised import (
     FATAL,
@@ -21,6 +21,7 @@ from loafer.application.raised import (
     leaves,
     usable,
 )
+from loafer.application.returned import is_awaitable, see_to
 from loafer.application.route import Call, Handler, Route
 from loafer.application.tasks import is_stopped
 from loafer.domain.lifecycle import Outcome, content_of, message_with, outcome_of

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from loafer.application.handler import dismiss
+from loafer.application.returned import dismiss
 from loafer.application.threaded import ThreadCall
 from loafer.application.ticket import Ticket
 from loafer.domain.message import Message

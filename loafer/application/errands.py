@@ -13,10 +13,10 @@ from loafer.application.endings import Endings, as_it_counts, broken_off
 from loafer.application.errand import Awaiting, Errand
 from loafer.application.forks import FORKS, leave
 from loafer.application.handled import HANDLED
-from loafer.application.handler import dismiss, is_awaitable, see_to, to_await
 from loafer.application.lane import Lane
 from loafer.application.lines import when_it_began
 from loafer.application.raised import NotStarted
+from loafer.application.returned import dismiss, is_awaitable, see_to, to_await
 from loafer.application.running import Running
 from loafer.application.tasks import start_task
 from loafer.application.ticket import TICKET, Ticket
@@ -156,7 +156,7 @@ class Errands:
         """Await what a function has returned, as it would be after a coroutine function."""
         error = None
         try:
-            await see_to(await returned)
+            await see_to(returned)
         except BaseException as raised:  # noqa: BLE001 - whatever it raises is a value from here on
             error = raised
         self._came_to(errand, error)

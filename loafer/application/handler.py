@@ -1,19 +1,16 @@
 """How a plain function becomes what can be awaited: a handler, or a translator that blocks."""
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future as ThreadFuture
-from types import CoroutineType
-from typing import TypeGuard, cast
+from collections.abc import Awaitable, Callable
 
 import attrs
 
 from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
 from loafer.application.raised import NeverRuns
-from loafer.application.tasks import STOPPED, is_stopped
-from loafer.application.threaded import GENERATORS, ThreadCall
+from loafer.application.returned import dismiss, to_await, why_it_never_runs
+from loafer.application.tasks import STOPPED
+from loafer.application.threaded import ThreadCall
 from loafer.exceptions import HandlerTimeout
 
 
@@ -96,60 +93,9 @@ async def _within(limit: Limit | None, returned: Awaitable[object]) -> object:
         except HandlerTimeout:
             dismiss(returned)
             raise
+    if (why := why_it_never_runs(returned)) is not None:
+        raise NeverRuns(why)
     return await returned
-
-
-async def see_to(returned: object) -> None:
-    """Await what a coroutine has returned to us: nobody else would.
-
-    Raises:
-        CancelledError: a stop has cancelled this task: what is still to be done does not begin.
-        NeverRuns: it has returned a generator.
-
-    """
-    before = None
-    while returned is not before and (awaitable := _forgotten(returned)) is not None:
-        if is_stopped():
-            dismiss(awaitable)
-            raise asyncio.CancelledError
-        before, returned = returned, await awaitable  # clients come to themselves, once they are connected
-    if type(returned) in GENERATORS:
-        raise NeverRuns
-
-
-def _forgotten(returned: object) -> Awaitable[object] | None:
-    """Return what has not ended, or has failed or was cancelled, and nobody is known to await; None: nothing."""
-    if type(returned) is CoroutineType:
-        return returned if inspect.getcoroutinestate(returned) == inspect.CORO_CREATED else None
-    if not issubclass(type(returned), asyncio.Future):
-        return to_await(returned)
-    future = cast("asyncio.Future[object]", returned)
-    ours = future.get_loop() is asyncio.get_running_loop() and future is not asyncio.current_task()
-    ended = future.done() and not future.cancelled() and not getattr(future, "_log_traceback", False)
-    return future if ours and not ended else None
-
-
-def to_await(returned: object) -> Awaitable[object] | None:
-    """Return what is to be awaited of what a handler has returned, perhaps a future of threads; None: nothing."""
-    if issubclass(type(returned), ThreadFuture):
-        return asyncio.wrap_future(cast("ThreadFuture[object]", returned))
-    return returned if is_awaitable(returned) else None
-
-
-def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:
-    """Tell whether an answer is to be awaited; what raises where it is asked what it is, as a proxy may, is not."""
-    try:
-        return answer is not None and inspect.isawaitable(answer)
-    except BaseException:  # noqa: BLE001 - whatever it is, it is the user's
-        return False
-
-
-def dismiss(awaitable: object) -> None:
-    """Take note that nobody awaits this: a coroutine would complain of it, and a task goes on for nobody."""
-    if issubclass(type(awaitable), Coroutine):
-        cast("Coroutine[object, object, object]", awaitable).close()
-    elif isinstance(awaitable, asyncio.Future):
-        awaitable.cancel()
 
 
 def pool_of(handle: object) -> ThreadPool | None:

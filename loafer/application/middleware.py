@@ -8,9 +8,10 @@ from typing import Any
 import attrs
 
 from loafer.application.handled import is_ours
-from loafer.application.handler import Chained, pool_of, see_to
+from loafer.application.handler import Chained, pool_of
 from loafer.application.pool import ThreadPool
 from loafer.application.raised import NotOurs
+from loafer.application.returned import see_to
 from loafer.application.route import BatchCall, Call, Surroundings
 from loafer.application.signature import name_of
 from loafer.application.walk import CLOSED, Walk

@@ -37,11 +37,7 @@ class NotOurs(NotStarted):
 
 
 class NeverRuns(TypeError):
-    """A handler that has returned a generator or a map, nothing of which has run: its message is kept in any case."""
-
-    def __str__(self) -> str:
-        """Say so."""
-        return "it returned a generator or a map, which would never run; write it as a loop, without yield"
+    """A handler that has returned what does its work only later, as a generator: its message is kept in any case."""
 
 
 NO_END = (NotStarted, NeverRuns, asyncio.CancelledError, CancelledFuture, GeneratorExit)

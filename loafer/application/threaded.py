@@ -1,21 +1,17 @@
 """A function in a thread, and how an event loop is told of its end."""
 
 import asyncio
-import inspect
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
-from types import AsyncGeneratorType, GeneratorType
 
 import attrs
 
 from loafer.application.forks import FORKS, leave
 from loafer.application.raised import NeverRuns
+from loafer.application.returned import why_it_never_runs
 from loafer.application.ticket import Ticket
-
-GENERATORS = {GeneratorType, AsyncGeneratorType, map, filter}
-"""What does its work only where somebody goes through it."""
 
 SOON = 0.001
 """Seconds until an event loop looks by itself what has ended, where functions are quick."""
@@ -138,8 +134,8 @@ class ThreadCall:
                 self.returned = self.ticket.run(self.context, self.function, self.given)
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
             self.error = error
-        if type(self.returned) in GENERATORS and not inspect.isawaitable(self.returned):
-            self.error = NeverRuns()
+        if self.returned is not None and (why := why_it_never_runs(self.returned)) is not None:
+            self.error = NeverRuns(why)
         if FORKS.depth != depth:
             leave(self.error)
         self.ended = True

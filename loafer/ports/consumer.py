@@ -60,7 +60,7 @@ class Consumer(ABC):
     """How many `receive` calls may run at once without one waiting for another."""
 
     wait_time: float = 0
-    """Seconds that `receive` waits for a first message."""
+    """Seconds that `receive` waits for a first message; 0: it is asked again as soon as it has had none."""
 
     def wait_at_most(self, seconds: float | None) -> None:  # noqa: B027 - whoever cannot leaves it so
         """Let `receive` wait for so many seconds at most from now on, 1 or more; None: for as long as it was made to.

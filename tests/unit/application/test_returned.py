@@ -1,8 +1,8 @@
-"""What coroutine handlers return: nothing that has to run is dropped with its message."""
+"""What handlers return: nothing that has to run is dropped with its message."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import closing, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from typing import Any
 
 import attrs
@@ -36,6 +36,11 @@ async def passes_on(_: object, call_next: Callable[[], Awaitable[None]]) -> None
 
 
 def some(content: str) -> Iterator[str]:
+    RAN.append(content)
+    yield content
+
+
+async def some_later(content: str) -> AsyncIterator[str]:
     RAN.append(content)
     yield content
 
@@ -133,15 +138,45 @@ async def test_what_still_runs_when_a_handler_returns_it_is_awaited_before_its_m
 
 
 @ways
-@pytest.mark.parametrize("lazy", [some, lambda content: map(RAN.append, content)])
-async def test_a_coroutine_that_returns_a_generator_fails_for_that_would_never_run(
-    lazy: Callable[[str], Iterator[Any]], way: dict[str, Any]
+@pytest.mark.parametrize("function", [False, True])
+@pytest.mark.parametrize(
+    "lazy", [some, lambda content: map(RAN.append, content), contextmanager(some), asynccontextmanager(some_later)]
+)
+async def test_a_handler_that_returns_what_would_never_run_fails(
+    lazy: Callable[[str], object], function: bool, way: dict[str, Any]
 ) -> None:
-    async def returns_a_generator(content: str) -> object:
+    async def returns_it(content: str) -> object:
         return lazy(content)
 
-    world = await worlds(returns_a_generator, "one", **way).run_for(1)
-    assert (RAN, type(world.deliveries[0].error), len(world.queue)) == ([], NeverRuns, 1)
+    with ThreadPool(1) as pool:
+        made = worlds(ThreadHandler(lazy, pool) if function else returns_it, "one", **way)
+        made.dispatcher.routes = [attrs.evolve(route, reject=(Exception,)) for route in made.dispatcher.routes]
+        await made.run_for(1)
+    assert (RAN, type(made.deliveries[0].error), len(made.queue)) == ([], NeverRuns, 1)
+
+
+@pytest.mark.parametrize("function", [False, True])
+@pytest.mark.parametrize("taken", [10, 0.1, 3])
+async def test_the_coroutine_of_a_cache_that_was_awaited_before_fails_the_message_of_who_returns_it(
+    taken: float, function: bool
+) -> None:
+    """Another one awaits it, or has: what came of it is not known here."""
+    cached: list[Coroutine[object, object, None]] = []
+
+    def works(content: str) -> object:
+        cached[:] = cached or [work("bad")]
+        return cached[0]
+
+    async def works_in_a_coroutine(content: str) -> object:
+        await asyncio.sleep(0 if content == "first" else taken)
+        return works(content)
+
+    with ThreadPool(1) as pool:
+        made = worlds(ThreadHandler(works, pool) if function else works_in_a_coroutine, "first", "second")
+        made.dispatcher.routes = [attrs.evolve(route, reject=(RuntimeError,)) for route in made.dispatcher.routes]
+        await made.run_for(20)
+    assert (RAN, len(made.queue)) == (["bad"], 2)
+    assert {type(delivery.error) for delivery in made.deliveries} == {ValueError, NeverRuns}
 
 
 @pytest.mark.parametrize("limit", [None, 9.0])
@@ -179,10 +214,9 @@ async def test_a_coroutine_that_a_handler_of_batches_returns_is_awaited(middlewa
     assert (RAN, len(world.queue)) == (["batch"], 0)
 
 
-@pytest.mark.parametrize("made", [lambda coroutine: coroutine, asyncio.ensure_future])
-async def test_what_a_handler_returns_and_has_awaited_is_not_awaited_again(made: Callable[..., Any]) -> None:
+async def test_a_task_that_a_handler_returns_and_has_awaited_is_not_awaited_again() -> None:
     async def keeps_what_it_awaited(content: str) -> object:
-        awaitable = made(work(content))
+        awaitable = asyncio.create_task(work(content))
         with suppress(ValueError):
             await awaitable
         return awaitable

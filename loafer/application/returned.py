@@ -1,0 +1,89 @@
+"""What a handler returns: nothing that has to run is dropped with its message."""
+
+import asyncio
+import contextlib
+import inspect
+from collections.abc import Awaitable, Coroutine
+from concurrent.futures import Future as ThreadFuture
+from itertools import starmap
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import TypeGuard, cast
+
+from loafer.application.raised import NeverRuns
+from loafer.application.tasks import is_stopped
+
+_LAZY = {GeneratorType, AsyncGeneratorType, map, filter, starmap}
+"""What does its work only where somebody goes through it."""
+
+_MANAGERS = {contextlib._GeneratorContextManager, contextlib._AsyncGeneratorContextManager}  # noqa: SLF001 - no other name
+"""What does its work only where somebody enters it."""
+
+
+async def see_to(returned: object) -> None:
+    """Await what a coroutine has returned to us: nobody else would.
+
+    Raises:
+        CancelledError: a stop has cancelled this task: what is still to be done does not begin.
+        NeverRuns: that is nothing that could be awaited, and does its work only later.
+
+    """
+    before = None
+    while returned is not before and (awaitable := _forgotten(returned)) is not None:
+        if is_stopped():
+            dismiss(awaitable)
+            raise asyncio.CancelledError
+        before, returned = returned, await awaitable  # clients come to themselves, once they are connected
+    if (why := why_it_never_runs(returned)) is not None:
+        raise NeverRuns(why)
+
+
+def _forgotten(returned: object) -> Awaitable[object] | None:
+    """Return what has not ended, or has failed or was cancelled, and nobody is known to await; None: nothing."""
+    if type(returned) is CoroutineType:
+        return returned if _is_new(returned) else None
+    if not issubclass(type(returned), asyncio.Future):
+        return to_await(returned)
+    future = cast("asyncio.Future[object]", returned)
+    ours = future.get_loop() is asyncio.get_running_loop() and future is not asyncio.current_task()
+    ended = future.done() and not future.cancelled() and not getattr(future, "_log_traceback", False)
+    return future if ours and not ended else None
+
+
+def _is_new(coroutine: object) -> bool:
+    """Tell whether nobody has awaited a coroutine yet."""
+    return inspect.getcoroutinestate(cast("CoroutineType[object, object, object]", coroutine)) == inspect.CORO_CREATED
+
+
+def to_await(returned: object) -> Awaitable[object] | None:
+    """Return what is to be awaited of what a handler has returned, perhaps a future of threads; None: nothing."""
+    if issubclass(type(returned), ThreadFuture):
+        return asyncio.wrap_future(cast("ThreadFuture[object]", returned))
+    return returned if is_awaitable(returned) else None
+
+
+def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:
+    """Tell whether an answer is to be awaited; what raises where it is asked what it is, as a proxy may, is not."""
+    try:
+        return answer is not None and inspect.isawaitable(answer)
+    except BaseException:  # noqa: BLE001 - whatever it is, it is the user's
+        return False
+
+
+def dismiss(awaitable: object) -> None:
+    """Take note that nobody awaits this: a coroutine would complain of it, and a task goes on for nobody."""
+    if issubclass(type(awaitable), Coroutine):
+        cast("Coroutine[object, object, object]", awaitable).close()
+    elif isinstance(awaitable, asyncio.Future):
+        awaitable.cancel()
+
+
+def why_it_never_runs(returned: object) -> str | None:
+    """Return why what a handler has returned never runs, though its work is in it; None: it does, or who knows."""
+    kind = type(returned)
+    if kind is CoroutineType and not _is_new(returned):
+        return "it returned a coroutine that was awaited before, as one of a cache is; make one for each call"
+    if kind in _MANAGERS:
+        return "it returned a context manager, which nobody enters"
+    if kind in _LAZY and not inspect.isawaitable(returned):
+        return "it returned a generator or a map, which would never run; write it as a loop, without yield"
+    return None
