@@ -10,10 +10,12 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.lookout import Lookout
+from loafer.application.overdue import Overdue
 from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.tasks import broken
 from loafer.application.trouble import Trouble
+from loafer.domain.batch import LONGEST_CALL
 from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
 from loafer.ports.consumer import ANSWER_AGE, ANSWER_BEGINS, SourceInfo
@@ -56,6 +58,13 @@ class Intake:
     """Polls whose receive runs, when it was asked for, and until when it waits."""
     _cut: list[float] = attrs.field(factory=list, init=False)
     """Until when its source may serve receives that were cancelled."""
+    _overdue: Overdue = attrs.field(init=False)
+    _warned: bool = attrs.field(default=False, init=False)
+    """Whether it was said that a receive was not answered."""
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with nothing."""
+        self._overdue = Overdue(self.lookout.clock)
 
     def start(self) -> None:
         """Begin with one poll."""
@@ -73,6 +82,7 @@ class Intake:
 
     def end(self) -> None:
         """Ask for nothing more; a receive that runs is left to end, for it may bring messages."""
+        self._overdue.end()
         if self._looking is not None:
             self._looking.cancel()
         for poll in self._polls - self._receiving.keys():
@@ -186,7 +196,9 @@ class Intake:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs has a task
         asked = self.lookout.clock()
-        self._receiving[task] = asked, asked + self.lane.consumer.wait_time
+        until = asked + self.lane.consumer.wait_time
+        self._receiving[task] = asked, until
+        self._overdue.watch(task, until + LONGEST_CALL)
         hidden_for = self.lane.info.visibility_timeout  # which may be another one when the answer comes
         since: list[float] = []
         ANSWER_BEGINS.set(lambda: since.append(self.lookout.earliest(asked)))
@@ -198,8 +210,11 @@ class Intake:
             self.lane.called(Operation.RECEIVE, asked, error)
             wait = self.trouble.wait(error)
         except asyncio.CancelledError:
-            self._cut.append(self._receiving[task][1] + ON_THE_WAY)
-            raise
+            if not self._overdue.forget(task) or task.uncancel():
+                self._cut.append(until + ON_THE_WAY)
+                raise
+            self._tell_of_no_answer(until - asked)
+            wait = 0.0
         else:
             self.trouble.over()
             if messages:
@@ -209,11 +224,18 @@ class Intake:
             return messages
         finally:
             del self._receiving[task]
+            self._overdue.forget(task)
             self.lane.wide_polls -= seats > 1
             self.slots.seats.vacate(self.lane, seats)
         if not self.stop.requested.is_set():
             await asyncio.sleep(wait)
         return ()
+
+    def _tell_of_no_answer(self, wait: float) -> None:
+        text = "a receive on %r was given up that had no answer %g s after its wait time of %g s: it is asked anew"
+        log = logger.info if self._warned else logger.warning
+        log(text, self.lane.route.source, LONGEST_CALL, wait)
+        self._warned = True
 
     def _tell(self, seats: int, messages: Sequence[Message], asked: float) -> None:
         self.lane.heard = self.lookout.clock()

@@ -10,6 +10,7 @@ from typing import Protocol
 import attrs
 
 from loafer.application.lane import Lane
+from loafer.application.overdue import Overdue
 from loafer.application.tasks import broken, start_task
 from loafer.domain.batch import LONGEST_CALL, UNANSWERED, Batch, Failure, one_for_each
 from loafer.domain.lease import Lease
@@ -59,12 +60,14 @@ class Outbox:
     _batch: Batch[Lease] = attrs.field(factory=Batch, init=False)
     _will_look: bool = attrs.field(default=False, init=False)
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
-    _sending: dict[asyncio.Task[None], float] = attrs.field(factory=dict, init=False)
-    """The calls that have not ended, and when each began: the first one first."""
-    _given_up: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
-    _watch: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _sending: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
+    _overdue: Overdue = attrs.field(init=False)
     _pending: int = attrs.field(default=0, init=False)
     _emptied: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin with nothing."""
+        self._overdue = Overdue(self.lane.clock)
 
     @property
     def _verb(self) -> str:
@@ -82,8 +85,7 @@ class Outbox:
         while self._pending:
             self._emptied.clear()
             await self._emptied.wait()
-        if self._watch is not None:
-            self._watch.cancel()
+        self._overdue.end()
 
     def _join(self, leases: Sequence[Lease], now: float) -> None:
         self._batch.add(leases, now)
@@ -109,9 +111,9 @@ class Outbox:
             if task.done():
                 self._sent(entries, task)
             else:
-                self._sending[task] = now
+                self._sending.add(task)
+                self._overdue.watch(task, now + LONGEST_CALL)
                 task.add_done_callback(partial(self._sent, entries))
-                self._watch_calls(now)
         if self._batch.due_at is not None and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._batch.due_at - now, self._due)
 
@@ -119,37 +121,20 @@ class Outbox:
         self._timer = None
         self._flush(self.lane.clock())
 
-    def _watch_calls(self, now: float) -> None:
-        """See to it that calls are given up which are not answered; one timer does for all of them."""
-        if self._watch is None and self._sending:
-            first = next(iter(self._sending.values()))
-            self._watch = asyncio.get_running_loop().call_later(first + LONGEST_CALL - now, self._give_up)
-
-    def _give_up(self) -> None:
-        """Cancel the calls that have taken too long."""
-        self._watch, now = None, self.lane.clock()
-        for task in [task for task, began in self._sending.items() if now >= began + LONGEST_CALL]:
-            del self._sending[task]
-            self._given_up.add(task)
-            task.cancel()
-        self._watch_calls(now)
-
     def _sent(self, leases: Sequence[Lease], task: "asyncio.Task[None]") -> None:
-        self._sending.pop(task, None)
-        failure = self._failure_of(task)
-        self._given_up.discard(task)
+        self._sending.discard(task)
+        failure = self._failure_of(task, given_up=self._overdue.forget(task))
         if failure is not None:
             for lease in leases:
                 self._failed(lease, failure)
 
-    def _failure_of(self, task: "asyncio.Task[None]") -> Failure | None:
+    def _failure_of(self, task: "asyncio.Task[None]", *, given_up: bool = False) -> Failure | None:
         """Return why a call has not ended by itself; None: it has, or nobody cares any more."""
         if not task.cancelled():
             return None if task.exception() is None else Failure("the call was closed")  # by a task of the consumer's
         if self.over:
             return None
-        # Or by a handler that cancels all tasks it finds.
-        return UNANSWERED if task in self._given_up else Failure("the call was cancelled")
+        return UNANSWERED if given_up else Failure("the call was cancelled")  # by a handler that cancels all it finds
 
     async def _settle(self, leases: Sequence[Lease]) -> None:
         messages = [lease.message for lease in leases]

@@ -10,6 +10,7 @@ import attrs
 
 from loafer.application.lane import Lane
 from loafer.application.letters.reasons import explained
+from loafer.application.overdue import Overdue
 from loafer.application.stop import Stop
 from loafer.application.tasks import broken, looked_at
 from loafer.domain.batch import LONGEST_CALL, UNANSWERED, Failure
@@ -124,18 +125,16 @@ class Redrive:
         Not where an extension was refused meanwhile: then it is gone from its source, most likely by this very move.
         One that is not answered at all is cancelled too.
         """
-        task = asyncio.ensure_future(moving)
-        last = self.lane.clock() + LONGEST_CALL
+        task, overdue = asyncio.ensure_future(moving), Overdue(self.lane.clock)
+        overdue.watch(task, self.lane.clock() + LONGEST_CALL)
         try:
             while not task.done():
-                now = self.lane.clock()
-                if not (lease.crossed or lease.is_valid(now)):
+                if not (lease.crossed or lease.is_valid(self.lane.clock())):
                     return OVER
-                if now >= last:
-                    return UNANSWERED
-                await asyncio.wait({task}, timeout=(last if lease.crossed else min(last, lease.deadline)) - now)
-            return task.result()
+                await asyncio.wait({task}, timeout=None if lease.crossed else lease.deadline - self.lane.clock())
+            return UNANSWERED if task.cancelled() and overdue.forget(task) else task.result()
         finally:
+            overdue.end()
             if not task.done():
                 task.cancel()
                 task.add_done_callback(looked_at)

@@ -9,7 +9,7 @@ from itertools import starmap
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TypeGuard, cast
 
-from loafer.application.raised import NeverRuns
+from loafer.application.raised import LEFT_A_COROUTINE, NeverRuns
 from loafer.application.tasks import is_stopped
 
 _LAZY = {GeneratorType, AsyncGeneratorType, map, filter, starmap}
@@ -57,8 +57,30 @@ def _is_new(coroutine: object) -> bool:
 def to_await(returned: object) -> Awaitable[object] | None:
     """Return what is to be awaited of what a handler has returned, perhaps a future of threads; None: nothing."""
     if issubclass(type(returned), ThreadFuture):
-        return asyncio.wrap_future(cast("ThreadFuture[object]", returned))
+        return _wrapped(cast("ThreadFuture[object]", returned))
     return returned if is_awaitable(returned) else None
+
+
+def _wrapped(future: "ThreadFuture[object]") -> "asyncio.Future[object]":
+    """Return a future as one of this event loop, as asyncio does, which in Python 3.11 hands on no StopIteration."""
+    ended: ThreadFuture[object] = ThreadFuture()
+
+    def hand_on(_: object) -> None:
+        if not ended.set_running_or_notify_cancel():
+            return
+        try:
+            ended.set_result(future.result())
+        except StopIteration as error:
+            made = RuntimeError(*LEFT_A_COROUTINE)
+            made.__cause__ = error
+            ended.set_exception(made)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is handed on
+            ended.set_exception(error)
+
+    future.add_done_callback(hand_on)
+    wrapped = asyncio.wrap_future(ended)
+    wrapped.add_done_callback(lambda _: wrapped.cancelled() and future.cancel())
+    return wrapped
 
 
 def is_awaitable(answer: object) -> TypeGuard[Awaitable[object]]:

@@ -23,11 +23,12 @@ class SourceInfo:
 
     Attributes:
         visibility_timeout: Seconds that a received message stays invisible: what each receive from now on asks for.
-        ordered: True if messages of one group must run one at a time, in order (FIFO).
+        ordered: True if messages of one group must run one at a time, in order (FIFO); one without a group is alone.
         max_receive_count: After how many deliveries the source moves a message to its dead-letter queue; None: never,
             or nobody knows.
         redrive_known: False if that could not be found out: None then does not say that there is no limit.
-        place: What names it, however it was named to the consumer; None: nobody knows.
+        place: What names it and no other source, however it was named to the consumer: messages of one id are one
+            there; None: nobody knows.
 
     """
 
@@ -47,7 +48,7 @@ class Consumer(ABC):
     Batches are of any size, and the source's own limit is the adapter's business; results come in the order of the
     entries: None where it was done, a `Failure` where it was not, retryable after trouble that may pass. Repeating a
     call for the same message is harmless. One that settles messages is cancelled where it takes longer than a minute,
-    and made again.
+    and made again; so is a receive that is not answered a minute after its wait time.
 
     A message is known by its id and when it was sent, where `sent_at` says so: one that comes again after it was done,
     with a `receive_count` of 2 or more, is deleted unrun. What is to run anew needs another id.

@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError as CancelledFuture
+from concurrent.futures import Future as ThreadFuture
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import attrs
@@ -259,6 +262,37 @@ async def test_what_is_returned_after_a_stop_has_cancelled_its_handler_does_not_
     await made.run_for(0.5)
     await asyncio.sleep(10)
     assert (RAN, len(made.queue)) == ([], 1)
+
+
+@pytest.mark.parametrize("function", [False, True])
+@pytest.mark.parametrize("error", [StopIteration, ValueError, CancelledFuture])
+async def test_what_a_pool_of_threads_that_a_handler_returns_has_raised_fails_its_message(
+    error: type[Exception], function: bool
+) -> None:
+    def fails(content: str) -> object:
+        future: ThreadFuture[object] = ThreadFuture()
+        end = future.cancel if error is CancelledFuture else partial(future.set_exception, error())
+        asyncio_loop.call_later(1, end)
+        return future
+
+    async def fails_in_a_coroutine(content: str) -> object:
+        return fails(content)
+
+    asyncio_loop = asyncio.get_running_loop()
+    with ThreadPool(1) as pool:
+        made = await worlds(ThreadHandler(fails, pool) if function else fails_in_a_coroutine, "one").run_for(5)
+    found = type(made.deliveries[0].error)
+    assert (found, len(made.queue)) == (asyncio.CancelledError if error is CancelledFuture else error, 1)
+
+
+async def test_a_pool_of_threads_is_told_that_nobody_waits_for_it_any_more() -> None:
+    future: ThreadFuture[object] = ThreadFuture()
+
+    async def hands_on(_: str) -> object:
+        return future
+
+    await worlds(hands_on, "one", limit=1.0).run_for(2)
+    assert future.cancelled()
 
 
 async def test_a_client_that_comes_to_itself_where_it_is_awaited_is_awaited_once() -> None:

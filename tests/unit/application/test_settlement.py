@@ -116,6 +116,44 @@ async def test_a_settlement_that_is_never_answered_is_given_up_after_a_minute_an
         assert (len(source), world.dispatcher.held) == (0, 0)
 
 
+async def test_a_receive_that_is_never_answered_is_given_up_a_minute_after_its_wait_time_and_told_of_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    receive, asked = FlakyConsumer.receive, []
+
+    async def hanging(consumer: FlakyConsumer, limit: int) -> Sequence[Message]:
+        asked.append(now())
+        if len(asked) <= 2:
+            await asyncio.sleep(math.inf)
+        return await receive(consumer, limit)
+
+    monkeypatch.setattr(FlakyConsumer, "receive", hanging)
+    caplog.set_level(logging.INFO)
+    world = World(queue("orders", "one"), succeed, wait_time=20)
+    async with world:
+        began = now()
+        await asyncio.sleep(170)
+        assert [round(at - began) for at in asked[:3]] == [0, 80, 160]
+        assert (len(world.queue), world.dispatcher.cause) == (0, None)
+    said = [record.levelname for record in caplog.records if "it is asked anew" in record.getMessage()]
+    assert said == ["WARNING", "INFO"]
+
+
+async def test_a_stop_ends_a_receive_that_is_never_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hanging(consumer: FlakyConsumer, limit: int) -> Sequence[Message]:
+        await asyncio.sleep(math.inf)
+        return ()
+
+    monkeypatch.setattr(FlakyConsumer, "receive", hanging)
+    async with World(queue("orders"), succeed) as world:
+        await asyncio.sleep(61)
+        before = now()
+        world.dispatcher.stop()
+        await asyncio.sleep(9)
+        assert world.dispatcher.stop_asked.is_set()
+    assert now() - before < 10
+
+
 @pytest.mark.parametrize("error", BROKEN)
 async def test_an_extension_that_fails_is_tried_again(error: BaseException) -> None:
     async def handle(content: Any) -> None:
