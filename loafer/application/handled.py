@@ -3,26 +3,51 @@
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import attrs
 
+from loafer.domain.message import Message
 from loafer.domain.shown import printable
 
-if TYPE_CHECKING:
-    from loafer.application.lane import Lane
-    from loafer.domain.message import Message
 
-HANDLED: "ContextVar[tuple[Lane, Message, float] | None]" = ContextVar("loafer_handled", default=None)
+class Named(Protocol):
+    """A route, as far as it is known here."""
+
+    @property
+    def name(self) -> str:
+        """What names it."""
+
+    @property
+    def source(self) -> str:
+        """Where its messages come from."""
+
+
+class Holder(Protocol):
+    """The lane that holds a message, as far as it is known here: it stands above."""
+
+    @property
+    def route(self) -> Named:
+        """Its route."""
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds that never go back."""
+
+    def is_ours(self, message: Message) -> bool:
+        """Tell whether a message is held here, and its lease has not ended."""
+
+
+HANDLED: ContextVar[tuple[Holder, Message, float] | None] = ContextVar("loafer_handled", default=None)
 """The message that is handled in this context, its lane, and when that began by the lane's clock.
 
 It is set for each message, so it is no more than a tuple: what it means is worked out when somebody asks.
 """
 
-TAKER: "ContextVar[str | None]" = ContextVar("loafer_taker", default=None)
+TAKER: ContextVar[str | None] = ContextVar("loafer_taker", default=None)
 """The name of the route that takes the message, where its source has several."""
 
-BATCH: "ContextVar[Lane | None]" = ContextVar("loafer_batch", default=None)
+BATCH: ContextVar[Holder | None] = ContextVar("loafer_batch", default=None)
 """The lane of the batch that is handled in this context: none of its messages is the one that is handled."""
 
 FIELDS = ("message_id", "route", "attempt", "group", "latency")
@@ -54,11 +79,17 @@ class Handled:
     latency: float | None
 
 
-def is_ours(message: "Message") -> bool:
+def is_ours(message: Message) -> bool:
     """Tell whether a message that is handled in this context is still ours, as far as we can know."""
     handling = HANDLED.get()
     lane = BATCH.get() if handling is None else handling[0]
     return lane is None or lane.is_ours(message)
+
+
+def is_held() -> bool:
+    """Tell whether the message that is handled in this context, if one is, is still ours, as far as we can know."""
+    handling = HANDLED.get()
+    return handling is None or handling[0].is_ours(handling[1])
 
 
 def handled(now: Callable[[], float] = time.time) -> Handled | None:

@@ -8,7 +8,7 @@ import attrs
 from loafer.application.limit import LIMIT, Limit
 from loafer.application.pool import ThreadPool
 from loafer.application.raised import NeverRuns
-from loafer.application.returned import dismiss, to_await, why_it_never_runs
+from loafer.application.returned import check_held, dismiss, to_await, why_it_never_runs
 from loafer.application.tasks import STOPPED
 from loafer.application.threaded import ThreadCall
 from loafer.exceptions import HandlerTimeout
@@ -95,6 +95,7 @@ async def _within(limit: Limit | None, returned: Awaitable[object]) -> object:
             raise
     if (why := why_it_never_runs(returned)) is not None:
         raise NeverRuns(why)
+    check_held(returned)
     return await returned
 
 

@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Awaitable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator
 from concurrent.futures import Future as ThreadFuture
 from itertools import starmap
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from types import CoroutineType
 from typing import TypeGuard, cast
 
-from loafer.application.raised import LEFT_A_COROUTINE, NeverRuns
+from loafer.application.handled import is_held
+from loafer.application.raised import LEFT_A_COROUTINE, NeverRuns, NotOurs
 from loafer.application.tasks import is_stopped
 
-_LAZY = {GeneratorType, AsyncGeneratorType, map, filter, starmap}
+_LAZY = Generator, AsyncGenerator, map, filter, starmap
 """What does its work only where somebody goes through it."""
 
 _MANAGERS = {contextlib._GeneratorContextManager, contextlib._AsyncGeneratorContextManager}  # noqa: SLF001 - no other name
@@ -24,6 +25,7 @@ async def see_to(returned: object) -> None:
 
     Raises:
         CancelledError: a stop has cancelled this task: what is still to be done does not begin.
+        NotOurs: nor does it once the lease has ended.
         NeverRuns: that is nothing that could be awaited, and does its work only later.
 
     """
@@ -32,21 +34,34 @@ async def see_to(returned: object) -> None:
         if is_stopped():
             dismiss(awaitable)
             raise asyncio.CancelledError
+        check_held(awaitable)
         before, returned = returned, await awaitable  # clients come to themselves, once they are connected
     if (why := why_it_never_runs(returned)) is not None:
         raise NeverRuns(why)
 
 
 def _forgotten(returned: object) -> Awaitable[object] | None:
-    """Return what has not ended, or has failed or was cancelled, and nobody is known to await; None: nothing."""
+    """Return what is to be awaited, unless somebody is known to have awaited it; None: nothing."""
     if type(returned) is CoroutineType:
         return returned if _is_new(returned) else None
     if not issubclass(type(returned), asyncio.Future):
         return to_await(returned)
     future = cast("asyncio.Future[object]", returned)
     ours = future.get_loop() is asyncio.get_running_loop() and future is not asyncio.current_task()
-    ended = future.done() and not future.cancelled() and not getattr(future, "_log_traceback", False)
-    return future if ours and not ended else None
+    heard = future.done() and not future.cancelled() and not getattr(future, "_log_traceback", False)
+    return future if ours and not (heard and future.exception() is not None) else None
+
+
+def check_held(awaitable: Awaitable[object]) -> None:
+    """Let nothing begin for a message whose lease has ended, as where the process stood still; what runs goes on.
+
+    Raises:
+        NotOurs: it has ended.
+
+    """
+    if not (issubclass(type(awaitable), asyncio.Future) or is_held()):
+        dismiss(awaitable)
+        raise NotOurs
 
 
 def _is_new(coroutine: object) -> bool:
@@ -106,6 +121,6 @@ def why_it_never_runs(returned: object) -> str | None:
         return "it returned a coroutine that was awaited before, as one of a cache is; make one for each call"
     if kind in _MANAGERS:
         return "it returned a context manager, which nobody enters"
-    if kind in _LAZY and not inspect.isawaitable(returned):
+    if issubclass(kind, _LAZY) and not is_awaitable(returned):
         return "it returned a generator or a map, which would never run; write it as a loop, without yield"
     return None

@@ -1,7 +1,7 @@
 """What handlers return: nothing that has to run is dropped with its message."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import CancelledError as CancelledFuture
 from concurrent.futures import Future as ThreadFuture
 from contextlib import asynccontextmanager, closing, contextmanager, suppress
@@ -12,11 +12,13 @@ import attrs
 import pytest
 from world import World, queue
 
+from loafer.application.handled import HANDLED
 from loafer.application.handler import ThreadHandler
+from loafer.application.lane import Lane
 from loafer.application.middleware import through
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
-from loafer.application.raised import NeverRuns
+from loafer.application.raised import NeverRuns, NotOurs
 from loafer.application.route import BatchCall
 
 RAN: list[str] = []
@@ -38,9 +40,22 @@ async def passes_on(_: object, call_next: Callable[[], Awaitable[None]]) -> None
     await call_next()
 
 
-def some(content: str) -> Iterator[str]:
+def some(content: str) -> Generator[str, object, None]:
     RAN.append(content)
     yield content
+
+
+class Compiled(Generator[str, object, None]):
+    """A generator that is none of Python's own, as compiled modules return them."""
+
+    def __init__(self, content: str) -> None:
+        self.inner = some(content)
+
+    def send(self, value: object) -> str:
+        return self.inner.send(value)
+
+    def throw(self, *error: Any) -> str:
+        return self.inner.throw(*error)
 
 
 async def some_later(content: str) -> AsyncIterator[str]:
@@ -109,6 +124,12 @@ async def forgets_what_a_thread_waits_for(content: str) -> object:
     return asyncio.run_coroutine_threadsafe(work(content), asyncio.get_running_loop())
 
 
+async def forgets_what_a_task_has_returned(content: str) -> object:
+    task = asyncio.create_task(forgets_a_coroutine(content))
+    await asyncio.wait([task])
+    return task
+
+
 async def forgets_a_task_of_a_coroutine(content: str) -> object:
     return forgets_a_task(content)
 
@@ -122,6 +143,7 @@ forgetful = pytest.mark.parametrize(
         forgets_a_request,
         forgets_a_query,
         forgets_what_a_thread_waits_for,
+        forgets_what_a_task_has_returned,
         forgets_a_task_of_a_coroutine,
     ],
 )
@@ -143,7 +165,8 @@ async def test_what_still_runs_when_a_handler_returns_it_is_awaited_before_its_m
 @ways
 @pytest.mark.parametrize("function", [False, True])
 @pytest.mark.parametrize(
-    "lazy", [some, lambda content: map(RAN.append, content), contextmanager(some), asynccontextmanager(some_later)]
+    "lazy",
+    [some, Compiled, lambda content: map(RAN.append, content), contextmanager(some), asynccontextmanager(some_later)],
 )
 async def test_a_handler_that_returns_what_would_never_run_fails(
     lazy: Callable[[str], object], function: bool, way: dict[str, Any]
@@ -328,6 +351,29 @@ async def test_a_handler_that_raises_stopiteration_has_raised_that_and_nothing_e
         await made.run_for(1)
     assert type(made.deliveries[0].error) is StopIteration
     assert len(made.queue) == (0 if reject is StopIteration else 1)
+
+
+@pytest.mark.parametrize("function", [False, True])
+@pytest.mark.parametrize("limit", [None, 9.0])
+async def test_what_is_returned_to_be_awaited_does_not_begin_once_its_lease_has_ended(
+    limit: float | None, function: bool
+) -> None:
+    def takes_long(content: str) -> object:
+        handling = HANDLED.get()
+        assert handling is not None
+        lane = handling[0]
+        assert isinstance(lane, Lane)
+        [held] = lane.leases.all()
+        held.deadline = 0.0  # as where the process stood still
+        return work(content)
+
+    async def takes_long_in_a_coroutine(content: str) -> object:
+        return takes_long(content)
+
+    with ThreadPool(1) as pool:
+        made = worlds(ThreadHandler(takes_long, pool) if function else takes_long_in_a_coroutine, "one", limit=limit)
+        await made.run_for(1)
+    assert (RAN, type(made.deliveries[0].error), len(made.queue)) == ([], NotOurs, 1)
 
 
 async def test_a_handler_that_returns_its_own_task_waits_for_nothing() -> None:
