@@ -41,15 +41,14 @@ async def see_to(returned: object) -> None:
 
 
 def _forgotten(returned: object) -> Awaitable[object] | None:
-    """Return what is to be awaited, unless somebody is known to have awaited it; None: nothing."""
+    """Return what is to be awaited, though somebody may have heard how it ended; None: nothing."""
     if type(returned) is CoroutineType:
         return returned if _is_new(returned) else None
     if not issubclass(type(returned), asyncio.Future):
         return to_await(returned)
     future = cast("asyncio.Future[object]", returned)
     ours = future.get_loop() is asyncio.get_running_loop() and future is not asyncio.current_task()
-    heard = future.done() and not future.cancelled() and not getattr(future, "_log_traceback", False)
-    return future if ours and not (heard and future.exception() is not None) else None
+    return future if ours else None
 
 
 def check_held(awaitable: Awaitable[object]) -> None:

@@ -240,15 +240,19 @@ async def test_a_coroutine_that_a_handler_of_batches_returns_is_awaited(middlewa
     assert (RAN, len(world.queue)) == (["batch"], 0)
 
 
-async def test_a_task_that_a_handler_returns_and_has_awaited_is_not_awaited_again() -> None:
-    async def keeps_what_it_awaited(content: str) -> object:
-        awaitable = asyncio.create_task(work(content))
-        with suppress(ValueError):
-            await awaitable
-        return awaitable
+async def test_a_task_of_a_cache_that_has_failed_fails_each_message_and_attempt_though_it_was_heard_before() -> None:
+    cache: dict[str, asyncio.Task[None]] = {}
 
-    world = await worlds(keeps_what_it_awaited, "one", "bad").run_for(5)
-    assert (sorted(RAN), len(world.queue)) == (["bad", "one"], 0)
+    async def asks_once(content: str) -> object:
+        if content not in cache:
+            cache[content] = asyncio.create_task(work(content))
+        return cache[content]
+
+    made = worlds(asks_once, "one", "bad", "bad")
+    made.queue.visibility_timeout = 5
+    await made.run_for(20)
+    assert (sorted(RAN), len(made.queue)) == (["bad", "one"], 2)
+    assert made.dispatcher.counts["failed"] > 4
 
 
 async def fails_at_once() -> None:
