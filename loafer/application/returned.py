@@ -63,6 +63,15 @@ def check_held(awaitable: Awaitable[object]) -> None:
         raise NotOurs
 
 
+def _is_foreign(future: "asyncio.Future[object]") -> bool:
+    """Tell whether a future has not ended well, and cannot be awaited in the event loop that runs here, if one does."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return future.get_loop() is not loop and (not future.done() or future.cancelled() or future.exception() is not None)
+
+
 def _is_new(coroutine: object) -> bool:
     """Tell whether nobody has awaited a coroutine yet."""
     return inspect.getcoroutinestate(cast("CoroutineType[object, object, object]", coroutine)) == inspect.CORO_CREATED
@@ -118,6 +127,8 @@ def why_it_never_runs(returned: object) -> str | None:
     kind = type(returned)
     if kind is CoroutineType and not _is_new(returned):
         return "it returned a coroutine that was awaited before, as one of a cache is; make one for each call"
+    if issubclass(kind, asyncio.Future) and _is_foreign(cast("asyncio.Future[object]", returned)):
+        return "it returned a future of another event loop, which cannot be awaited here"
     if kind in _MANAGERS:
         return "it returned a context manager, which nobody enters"
     if issubclass(kind, _LAZY) and not is_awaitable(returned):

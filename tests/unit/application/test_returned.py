@@ -387,12 +387,25 @@ async def test_a_handler_that_returns_its_own_task_waits_for_nothing() -> None:
     assert len((await worlds(returns_its_own, "one").run_for(1)).queue) == 0
 
 
-async def test_a_future_of_another_event_loop_that_a_handler_returns_is_not_waited_for() -> None:
+@ways
+@pytest.mark.parametrize("function", [False, True])
+@pytest.mark.parametrize("ended", [False, True])
+async def test_a_future_of_another_event_loop_that_a_handler_returns_fails_its_message_unless_it_has_ended_well(
+    ended: bool, function: bool, way: dict[str, Any]
+) -> None:
     other = asyncio.new_event_loop()
     future = other.create_future()
+    if ended:
+        future.set_result(None)
 
-    async def returns_what_nobody_here_can_await(_: str) -> object:
+    def returns_what_nobody_here_can_await(_: str) -> object:
         return future
 
-    with closing(other):
-        assert len((await worlds(returns_what_nobody_here_can_await, "one").run_for(1)).queue) == 0
+    async def returns_it(_: str) -> object:
+        return future
+
+    with closing(other), ThreadPool(1) as pool:
+        made = worlds(ThreadHandler(returns_what_nobody_here_can_await, pool) if function else returns_it, "one", **way)
+        made.dispatcher.routes = [attrs.evolve(route, reject=(Exception,)) for route in made.dispatcher.routes]
+        await made.run_for(1)
+    assert len(made.queue) == (0 if ended else 1)
