@@ -5,8 +5,9 @@ import contextlib
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Coroutine, Generator
 from concurrent.futures import Future as ThreadFuture
+from functools import partial
 from itertools import starmap
-from types import CoroutineType
+from types import CoroutineType, FunctionType, MethodType
 from typing import TypeGuard, cast
 
 from loafer.application.handled import is_held
@@ -15,6 +16,9 @@ from loafer.application.tasks import is_stopped
 
 _LAZY = Generator, AsyncGenerator, map, filter, starmap
 """What does its work only where somebody goes through it."""
+
+_FUNCTIONS = {FunctionType, MethodType, partial}
+"""What does its work only where somebody calls it."""
 
 _MANAGERS = {contextlib._GeneratorContextManager, contextlib._AsyncGeneratorContextManager}  # noqa: SLF001 - no other name
 """What does its work only where somebody enters it."""
@@ -129,6 +133,8 @@ def why_it_never_runs(returned: object) -> str | None:
         return "it returned a coroutine that was awaited before, as one of a cache is; make one for each call"
     if issubclass(kind, asyncio.Future) and _is_foreign(cast("asyncio.Future[object]", returned)):
         return "it returned a future of another event loop, which cannot be awaited here"
+    if kind in _FUNCTIONS:
+        return "it returned a function, which nobody calls; its decorator may lack its parentheses"
     if kind in _MANAGERS:
         return "it returned a context manager, which nobody enters"
     if issubclass(kind, _LAZY) and not is_awaitable(returned):

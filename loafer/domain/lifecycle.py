@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from types import CoroutineType
 
 import attrs
 
@@ -38,7 +39,7 @@ def content_of(translated: object) -> object:
     """Return the content in a translator's result; anything but None is content, `0` and `""` too.
 
     Raises:
-        InvalidTranslation: the result is no mapping, has no `content`, or its content is None.
+        InvalidTranslation: the result is no mapping, has no `content`, or its content is None or a coroutine.
 
     """
     if not (isinstance(translated, dict) or isinstance(translated, Mapping)):  # noqa: SIM101 - the usual case, at once
@@ -47,6 +48,9 @@ def content_of(translated: object) -> object:
     if content is None:
         what = "content None" if "content" in translated else "a mapping without 'content'"
         raise InvalidTranslation(f"the translator returned {what}")
+    if type(content) is CoroutineType:
+        content.close()
+        raise InvalidTranslation("the translator returned a coroutine as its content, and has not awaited it")
     return content
 
 

@@ -166,7 +166,15 @@ async def test_what_still_runs_when_a_handler_returns_it_is_awaited_before_its_m
 @pytest.mark.parametrize("function", [False, True])
 @pytest.mark.parametrize(
     "lazy",
-    [some, Compiled, lambda content: map(RAN.append, content), contextmanager(some), asynccontextmanager(some_later)],
+    [
+        some,
+        Compiled,
+        lambda content: map(RAN.append, content),
+        contextmanager(some),
+        asynccontextmanager(some_later),
+        lambda content: lambda: RAN.append(content),
+        lambda content: partial(RAN.append, content),
+    ],
 )
 async def test_a_handler_that_returns_what_would_never_run_fails(
     lazy: Callable[[str], object], function: bool, way: dict[str, Any]

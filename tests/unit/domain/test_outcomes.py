@@ -74,6 +74,9 @@ def test_anything_but_none_is_content(content: object, others: dict[str, Any]) -
     assert content_of({**others, "content": content}) is content
 
 
+async def fetched() -> None: ...
+
+
 @given(contents.filter(lambda result: not (isinstance(result, dict) and "content" in result)))
 def test_a_result_without_content_is_invalid(result: object) -> None:
     with pytest.raises(InvalidTranslation, match=r"^the translator returned "):
@@ -87,6 +90,7 @@ def test_a_result_without_content_is_invalid(result: object) -> None:
         (["content"], "the translator returned list, not a mapping with 'content'"),
         ({}, "the translator returned a mapping without 'content'"),
         ({"content": None}, "the translator returned content None"),
+        ({"content": fetched()}, "the translator returned a coroutine as its content, and has not awaited it"),
     ],
 )
 def test_an_invalid_result_is_told_in_one_sentence(result: object, sentence: str) -> None:
