@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from itertools import pairwise
 from typing import Any
 
@@ -595,7 +596,25 @@ async def test_a_head_of_an_unknown_policy_that_succeeds_in_the_end_lets_batches
     async with world:
         await asyncio.sleep(60)
         assert len(source) == 0
+        assert world.dispatcher._lanes[0].batch_size == 1
+        await asyncio.sleep(5)
         assert world.dispatcher._lanes[0].batch_size == 10
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+async def test_where_the_redrive_policy_is_unknown_and_workers_share_a_queue_nothing_of_a_group_is_moved_unrun(
+    workers: int,
+) -> None:
+    dead = MemoryQueue("dead.fifo", clock=now)
+    bodies = [f"a{number}" for number in range(12)]
+    source = fifo(*bodies, visibility_timeout=30, max_receive_count=workers + 2, dead_letters=dead)
+    handler = Handler(**dict.fromkeys(bodies, 1))
+    async with AsyncExitStack() as worlds:
+        for _ in range(workers):
+            await worlds.enter_async_context(Uncertain(source, handler, Options(retry_delay=3)))
+        await asyncio.sleep(600)
+    assert len(source) == 0
+    assert {message.body for message in dead.visible} <= set(handler.ran)
 
 
 async def test_a_change_of_the_source_is_taken_over_within_five_minutes(caplog: pytest.LogCaptureFixture) -> None:

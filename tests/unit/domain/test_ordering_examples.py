@@ -164,12 +164,22 @@ def test_where_nobody_knows_its_runs_it_may_run_and_only_what_came_behind_it_goe
 
 def test_a_message_that_is_deleted_is_received_alone_no_longer() -> None:
     singles = Singles()
-    singles.add(message("1", "g"), 0)
+    singles.add(message("1", "g"), 0, spent=3)
     kept, deleted = (Lease(message("1", "g"), 30, 10, 100, settling=settling) for settling in (False, True))
     singles.through([kept])
     assert singles.any(1)
     singles.through([deleted])
     assert not singles.any(1)
+
+
+def test_after_one_whose_runs_nobody_can_count_all_are_received_alone_for_a_minute() -> None:
+    singles = Singles()
+    for failed_at in (0, 30):
+        singles.add(message("1", "g"), failed_at)
+        singles.through([Lease(message("1", "g"), 60, 10, 100, settling=True)])
+    assert singles.any(89.9)
+    assert singles.given_back([message("2", "g")], 89.9, None) == set()
+    assert not singles.any(90)
 
 
 def test_a_group_whose_head_is_another_message_is_not_let_go_and_those_behind_in_the_list_are() -> None:
