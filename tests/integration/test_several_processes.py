@@ -12,6 +12,7 @@ import attrs
 import pytest
 from command import Shell
 from endpoints import FastSQS
+from transports import times_told
 from workers import Worker, wait_until
 
 from loafer.entrypoints.worker.signals import ONE_SIGNAL
@@ -169,10 +170,12 @@ async def test_workers_that_fail_at_the_same_moment_end_with_their_own_status(
 async def test_a_worker_that_nothing_can_stop_is_killed_and_the_others_stop_cleanly(
     fast_sqs: FastSQS, tmp_path: Path
 ) -> None:
-    await fast_sqs.fill("orders", 1)
+    await fast_sqs.fill("orders", 0)
     options = (*TWO, "--grace-period", "0")
     with Worker(tmp_path, "orders", "holds_the_interpreter_for_60_s", options) as worker:
         began(worker, 2)
+        wait_until(lambda: times_told(worker.printed) == 2)  # before one of them can write nothing more
+        await fast_sqs.fill("orders", 1)
         wait_until(lambda: len(worker.runs) == 1)
         stopped = time.monotonic()
         assert worker.stop(20) == 137

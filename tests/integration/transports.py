@@ -31,6 +31,11 @@ def check_publisher(publisher: SQSPublisher | SNSPublisher) -> None:
     assert (publisher._channel._lean is not None) == lean
 
 
+def times_told(log: str) -> int:
+    """Return how often workers have told in a log that they use the transport that the environment asks for."""
+    return log.count(_LINES[chosen()])
+
+
 def check_log(log: str) -> None:
     """Fail unless the log of a worker at the level INFO names the transport that the environment asks for alone."""
     assert [name for name, line in _LINES.items() if line in log] == [chosen()]
