@@ -89,7 +89,7 @@ def is_ours(message: Message) -> bool:
 def is_held() -> bool:
     """Tell whether the message that is handled in this context, if one is, is still ours, as far as we can know."""
     handling = HANDLED.get()
-    return handling is None or handling[0].is_ours(handling[1])
+    return handling is None or is_ours(handling[1])
 
 
 def handled(now: Callable[[], float] = time.time) -> Handled | None:

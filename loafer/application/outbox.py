@@ -128,7 +128,7 @@ class Outbox:
             for lease in leases:
                 self._failed(lease, failure)
 
-    def _failure_of(self, task: "asyncio.Task[None]", *, given_up: bool = False) -> Failure | None:
+    def _failure_of(self, task: "asyncio.Task[None]", *, given_up: bool) -> Failure | None:
         """Return why a call has not ended by itself; None: it has, or nobody cares any more."""
         if not task.cancelled():
             return None if task.exception() is None else Failure("the call was closed")  # by a task of the consumer's

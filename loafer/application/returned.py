@@ -33,6 +33,8 @@ async def see_to(returned: object) -> None:
         NeverRuns: that is nothing that could be awaited, and does its work only later.
 
     """
+    if returned is None:
+        return  # the usual, at once
     before = None
     while returned is not before and (awaitable := _forgotten(returned)) is not None:
         if is_stopped():
