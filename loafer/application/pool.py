@@ -213,21 +213,6 @@ class ThreadPool:
     def _serve(self) -> None:
         bell = threading.Lock()
         bell.acquire()
-        try:
-            self._work(bell)
-        except BaseException as error:  # noqa: BLE001 - as by a time limit of others' that comes when its function has ended
-            logger.error("%r was raised in a thread for functions from outside: another one takes its place", error)  # noqa: TRY400
-            with self._guard:
-                if bell in self._idle:
-                    self._idle.remove(bell)
-                self._threads.remove(threading.current_thread())
-                self._waking = False
-                thread = self._rouse()
-            if thread is not None:
-                self._start(thread)
-
-    def _work(self, bell: threading.Lock) -> None:
-        """Run what waits, until the pool is closed; `bell` wakes this thread."""
         woken = True
         while True:
             with self._guard:

@@ -1,5 +1,4 @@
 import asyncio
-import ctypes
 import subprocess
 import sys
 import threading
@@ -83,25 +82,6 @@ def test_each_function_runs_once_and_is_answered_or_fails_and_never_runs(
         else:
             assert ran.count(index) == 1
             assert isinstance(end, ValueError) if raise_[index] else end == index
-
-
-@pytest.mark.parametrize("most", [1, 2])
-def test_a_thread_in_which_something_is_raised_from_outside_is_replaced(
-    most: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    """As a time limit of others' does that comes when its function has ended."""
-
-    async def main() -> None:
-        with ThreadPool(most) as pool:
-            for _ in range(3):
-                ident = cast("int", await ThreadHandler(lambda _: threading.get_ident(), pool)(None))
-                raise_there = ctypes.pythonapi.PyThreadState_SetAsyncExc
-                assert raise_there(ctypes.c_ulong(ident), ctypes.py_object(TimeoutError)) == 1
-                for number in range(5):
-                    assert await ThreadHandler(lambda given: given, pool)(number) == number
-
-    run(main())
-    assert caplog.text.count("was raised in a thread for functions from outside: another one takes its place") == 3
 
 
 def test_functions_that_block_run_at_once_in_as_many_threads_as_there_may_be() -> None:
