@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import threading
 import time
 from typing import Any
@@ -14,6 +15,7 @@ from loafer.exceptions import IgnoreMessage
 
 __all__ = ["quick"]
 
+_begun: list[Any] = []
 _left: list[asyncio.Task[None]] = []
 
 
@@ -23,6 +25,14 @@ async def takes_as_long_as_told(content: Any) -> None:
     await asyncio.sleep(content.get("seconds", 0))
     if "FAILS" in os.environ:
         raise ValueError("as told")
+
+
+async def stops_its_worker_at_the_third(content: Any) -> None:
+    """As `takes_as_long_as_told`; the third message that runs in a process stops it, while others wait behind it."""
+    _begun.append(content)
+    if len(_begun) == 3:
+        os.kill(os.getpid(), signal.SIGTERM)
+    await takes_as_long_as_told(content)
 
 
 async def blocks_the_loop_as_told(content: Any) -> None:
