@@ -3,7 +3,6 @@
 import asyncio
 import atexit
 import logging
-import os
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,17 +14,11 @@ from weakref import WeakSet
 import attrs
 
 from loafer.application.raised import NotStarted
-from loafer.application.threaded import Answers, AwaitedCall, ThreadCall
+from loafer.application.threaded import Answers, AwaitedCall, Hand, ThreadCall
 from loafer.application.threads import Threads
 from loafer.application.ticket import TICKET, Ticket
 
 logger = logging.getLogger(__name__)
-
-
-def usual_threads() -> int:
-    """Return how many threads a pool has where nobody says it: as many as Python's own pools."""
-    count: Callable[[], int | None] = getattr(os, "process_cpu_count", os.cpu_count)
-    return min(32, (count() or 1) + 4)
 
 
 @attrs.define(eq=False)
@@ -211,31 +204,60 @@ class ThreadPool:
             logger.warning(text, threads, self.most, error)
 
     def _serve(self) -> None:
-        bell = threading.Lock()
-        bell.acquire()
+        hand, raised = Hand(), None
+        while True:
+            try:
+                if raised is not None:
+                    hand, raised = self._go_on(hand, raised), None
+                self._work(hand)
+            except BaseException as error:  # noqa: BLE001 - a time limit of others' that comes when its function has ended
+                raised = error.with_traceback(None)  # no circle
+            else:
+                return
+
+    def _work(self, hand: Hand) -> None:
+        """Run what waits, until the pool is closed."""
+        hand.bell.acquire()
         woken = True
         while True:
             with self._guard:
                 if woken:
                     self._waking = False
                 if self._calls:
-                    call = self._calls.popleft()
+                    call = hand.call = self._calls[0]
+                    del self._calls[0]  # no call of popleft(): what is raised from outside is raised where one returns
                     # What came before they were known as quick, nobody looks after but the threads themselves.
                     thread = None if self._waking or (self.threads.quick and call.answers.looks) else self._rouse()
                 elif self._over:
                     return
                 else:
                     call, thread = None, None
-                    self._idle.append(bell)
+                    self._idle.append(hand.bell)
             woken = call is None
             if call is None:
-                bell.acquire()
+                hand.bell.acquire()
                 continue
             if thread is not None:
                 self._start(thread)
             call.run()
             call.answers.add(call, more=bool(self._calls) and self.threads.quick)
             del call, thread  # nothing of them is held while this thread waits
+            hand.call = None
+
+    def _go_on(self, hand: Hand, raised: BaseException) -> Hand:
+        """Bring to its end what a thread had in hand where something was raised from outside; return an empty one."""
+        with self._guard:
+            if hand.bell in self._idle:
+                self._idle.remove(hand.bell)
+            # One that it was to start may never come.
+            self._threads = [thread for thread in self._threads if thread.ident is not None]
+            call = None if hand.call in self._calls else hand.call
+        if call is not None:
+            if not call.ended:
+                call.error, call.ended = raised, True
+            call.answers.again(call)
+        logger.warning("%r was raised from outside in a thread for functions when its function had ended", raised)
+        return Hand()
 
 
 POOLS: WeakSet[ThreadPool] = WeakSet()

@@ -1,6 +1,7 @@
 """A function in a thread, and how an event loop is told of its end."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -51,6 +52,11 @@ class Answers:
             with suppress(RuntimeError):  # the loop is closed
                 self.loop.call_soon_threadsafe(self._hand_over)
 
+    def again(self, call: "ThreadCall") -> None:
+        """Tell the end of a call, from its thread, where something raised there may have kept it from being told."""
+        self._woken = False
+        self.add(call)
+
     @property
     def looks(self) -> bool:
         """Whether the loop looks by itself, or is going to; on any thread."""
@@ -88,8 +94,10 @@ class Answers:
         try:
             while self.ended:
                 call = self.ended.popleft()
-                self.awaited -= 1
-                call.told()
+                if not call.known:
+                    call.known = True
+                    self.awaited -= 1
+                    call.told()
         finally:
             if self.ended:  # telling one has raised: the others are told all the same
                 self.loop.call_soon(self._hand_over)
@@ -111,6 +119,7 @@ class ThreadCall:
         error: What it raised.
         ticket: The message that it handles, if that may have to wait for its thread; None: it is started in any case.
         withdrawn: Whether it was kept from its start: it was cancelled, taken out of its line, or its pool was closed.
+        known: Whether the loop has been told its end.
 
     """
 
@@ -123,6 +132,7 @@ class ThreadCall:
     returned: object = None
     error: BaseException | None = None
     withdrawn: bool = False
+    known: bool = False
 
     def run(self) -> None:
         """Run the function in this thread; its end is still to be told."""
@@ -166,3 +176,17 @@ class AwaitedCall(ThreadCall):
             self.answer.cancel()
         elif not self.answer.done():
             self.answer.set_result(None)
+
+
+@attrs.define(eq=False)
+class Hand:
+    """What a thread of a pool has in hand: whatever is raised there from outside, nothing of it is lost.
+
+    Attributes:
+        bell: Released, it wakes the thread.
+        call: What it has taken out of the line, until its end is told.
+
+    """
+
+    bell: threading.Lock = attrs.field(factory=threading.Lock)
+    call: ThreadCall | None = None

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loafer.application.handler import ThreadHandler
-from loafer.application.pool import ThreadPool, usual_threads
+from loafer.application.pool import ThreadPool
 from loafer.application.threaded import Answers, AwaitedCall
 from loafer.testing.clock import run
 
@@ -187,18 +187,6 @@ async def test_where_no_more_threads_can_be_started_the_others_do_what_waits(
     assert [record.getMessage() for record in caplog.records] == [
         "functions run in 1 threads, where 3 were asked for, because no more can be started: can't start new thread"
     ]
-
-
-def test_the_usual_number_of_threads_is_pythons_own() -> None:
-    assert 5 <= usual_threads() <= 32
-
-
-@pytest.mark.parametrize(("processors", "threads"), [(None, 5), (1, 5), (4, 8), (28, 32), (64, 32)])
-def test_it_is_four_more_than_processors_and_32_at_most(
-    processors: int | None, threads: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("loafer.application.pool.os", SimpleNamespace(cpu_count=lambda: processors))
-    assert usual_threads() == threads
 
 
 def test_the_end_of_a_process_waits_for_functions_and_starts_none() -> None:
