@@ -126,6 +126,8 @@ class Lane:
         with self.lock:
             self.info = info
             self.leases.visibility_timeout = info.visibility_timeout
+        if info.redrive_known:
+            self.singles.uncounted = False
         self._bound_attempts()
 
     def _bound_attempts(self) -> None:

@@ -15,19 +15,22 @@ LONGEST_PAUSE = 30.0
 FORGOTTEN_AFTER = 60.0
 """Seconds until a message that is received alone and is not seen again counts as moved."""
 
-CAREFUL = 60.0
-"""Seconds in which messages are received one at a time after one failed whose runs nobody but its source can count."""
-
 
 @attrs.define
 class Singles:
     """Messages that must be received one at a time until they are through, so that followers' counts do not burn.
 
     Those without runs left are given back each time, until their source has moved them, or grants more runs. Where
-    nobody knows how many runs there are, they run once a receive, and the source counts; the next ones may fail too, so
-    that all are received one at a time for a while. A message that nobody saw for `FORGOTTEN_AFTER` seconds has been
-    moved by another consumer.
+    nobody knows how many runs there are, they run once a receive, and the source counts; the next ones may fail too,
+    whenever that is, so that all are received one at a time from then on. A message that nobody saw for
+    `FORGOTTEN_AFTER` seconds has been moved by another consumer.
+
+    Attributes:
+        uncounted: Whether a message has failed whose runs nobody but its source can count.
+
     """
+
+    uncounted: bool = attrs.field(default=False, init=False)
 
     _ids: dict[str, str] = attrs.field(factory=dict, init=False)
     _spent: dict[str, int] = attrs.field(factory=dict, init=False)
@@ -35,24 +38,23 @@ class Singles:
     _returns: dict[str, int] = attrs.field(factory=dict, init=False)
     """How often each has been given back."""
     _until: float = attrs.field(default=0.0, init=False)
-    _careful_until: float = attrs.field(default=0.0, init=False)
 
     def add(self, message: Message, now: float, spent: int | None = None) -> None:
         """Remember a message; `spent`: it has no runs left, of as many as its source grants."""
         self._ids[group_of(message)] = message.id
         if spent is None:
-            self._careful_until = now + CAREFUL
+            self.uncounted = True
         else:
             self._spent[message.id] = spent
         self._until = now + FORGOTTEN_AFTER
 
     def any(self, now: float) -> bool:
-        """Tell whether there is one, or was of late: messages are received one at a time."""
+        """Tell whether messages are received one at a time: there is one, or the next that fails may be one."""
         if self._ids and now >= self._until:
             self._ids.clear()
             self._spent.clear()
             self._returns.clear()
-        return bool(self._ids) or now < self._careful_until
+        return bool(self._ids) or self.uncounted
 
     def through(self, leases: Sequence[Lease]) -> None:
         """Forget messages that are deleted."""

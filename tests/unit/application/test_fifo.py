@@ -12,6 +12,7 @@ import pytest
 from world import Faults, FlakyConsumer, NoAnswer, World, now
 
 from loafer.adapters.memory.queue import MemoryQueue
+from loafer.application.heads import RECEIVED_ALONE
 from loafer.application.options import Options
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
@@ -56,15 +57,16 @@ def at_their_last_receive(*messages: str) -> MemoryQueue:
 
 
 class Handler:
-    """Notes what runs; what is in `failing` fails so many times."""
+    """Notes what runs, which takes `seconds`, or 0.1; what is in `failing` fails so many times."""
 
-    def __init__(self, **failing: int) -> None:
+    def __init__(self, seconds: dict[str, float] | None = None, **failing: int) -> None:
         self.ran: list[str] = []
         self.failing = failing
+        self.seconds = seconds or {}
 
     async def __call__(self, content: str) -> None:
         self.ran.append(content)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(self.seconds.get(content, 0.1))
         if self.failing.get(content, 0):
             self.failing[content] -= 1
             raise ValueError
@@ -589,7 +591,9 @@ async def test_where_the_redrive_policy_is_unknown_the_source_counts_the_heads_r
     assert len(source) == 0
 
 
-async def test_a_head_of_an_unknown_policy_that_succeeds_in_the_end_lets_batches_be_large_again() -> None:
+async def test_after_a_failure_under_an_unknown_policy_receives_bring_one_until_it_is_known(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     handler = Handler(a1=2)
     source = fifo("a1", *(f"b{number}" for number in range(50)), visibility_timeout=5)
     world = Uncertain(source, handler, Options(retry_delay=0.1))
@@ -597,7 +601,10 @@ async def test_a_head_of_an_unknown_policy_that_succeeds_in_the_end_lets_batches
         await asyncio.sleep(60)
         assert len(source) == 0
         assert world.dispatcher._lanes[0].batch_size == 1
-        await asyncio.sleep(5)
+        assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+            RECEIVED_ALONE % "orders.fifo"
+        ]
+        world.dispatcher._lanes[0].looked(SourceInfo(5, ordered=True))
         assert world.dispatcher._lanes[0].batch_size == 10
 
 
@@ -615,6 +622,18 @@ async def test_where_the_redrive_policy_is_unknown_and_workers_share_a_queue_not
         await asyncio.sleep(600)
     assert len(source) == 0
     assert {message.body for message in dead.visible} <= set(handler.ran)
+
+
+async def test_where_the_redrive_policy_is_unknown_failures_far_apart_use_up_one_receive_of_their_followers() -> None:
+    dead = MemoryQueue("dead.fifo", clock=now)
+    fails, long = ("a1", "a3", "a5"), ("a2", "a4")
+    source = fifo(
+        *(f"a{number}" for number in range(1, 8)), visibility_timeout=6, max_receive_count=3, dead_letters=dead
+    )
+    handler = Handler(**dict.fromkeys(fails, 1), seconds=dict.fromkeys(long, 66))
+    await Uncertain(source, handler, Options(retry_delay=0)).run_for(300)
+    assert handler.ran == ["a1", "a1", "a2", "a3", "a3", "a4", "a5", "a5", "a6", "a7"]
+    assert (len(source), len(dead)) == (0, 0)
 
 
 async def test_a_change_of_the_source_is_taken_over_within_five_minutes(caplog: pytest.LogCaptureFixture) -> None:
