@@ -1,7 +1,6 @@
 """What becomes of a message that is kept where others wait behind it: the head of a FIFO group, and its followers."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -13,13 +12,6 @@ from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.ordering import GroupOrder, group_of
 from loafer.ports.observer import Cause
-
-logger = logging.getLogger(__name__)
-
-RECEIVED_ALONE = (
-    "source %r: a message of a group failed, and the redrive policy may not be read: until it may, messages are "
-    "received one at a time, or each failure would cost what waits behind it a receive; allow sqs:GetQueueAttributes"
-)
 
 
 @attrs.define(eq=False)
@@ -66,8 +58,6 @@ class Heads:
 
     def give_back_in_order(self, order: GroupOrder, lease: Lease, delay: float | None, now: float) -> None:
         """Give a head and its followers back: how many runs it has only the source knows, which counts receives."""
-        if not self.lane.singles.uncounted:
-            logger.warning(RECEIVED_ALONE, self.lane.route.source)
         self.lane.singles.add(lease.message, now)
         followers = order.followers(lease)
         if delay is None:

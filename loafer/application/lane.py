@@ -27,6 +27,11 @@ from loafer.ports.observer import Cause, Observer, Operation
 
 logger = logging.getLogger(__name__)
 
+RECEIVED_ALONE = (
+    "source %r: its redrive policy may not be read, so messages are received one at a time, that those of a group lose "
+    "no receive by a failure; allow sqs:GetQueueAttributes"
+)
+
 UNKNOWN = SourceInfo(visibility_timeout=30)
 
 RETURNED = 10_000
@@ -116,6 +121,8 @@ class Lane:
         self.leases = Leases(info.visibility_timeout)
         if info.ordered:
             self.order = GroupOrder()
+            if not info.redrive_known:
+                logger.warning(RECEIVED_ALONE, self.route.source)
         for branch in self.route.branches:
             check_attempts(branch, branch.retry or self.retry, info)
         self._bound_attempts()
@@ -126,8 +133,6 @@ class Lane:
         with self.lock:
             self.info = info
             self.leases.visibility_timeout = info.visibility_timeout
-        if info.redrive_known:
-            self.singles.uncounted = False
         self._bound_attempts()
 
     def _bound_attempts(self) -> None:
@@ -138,7 +143,8 @@ class Lane:
     @property
     def batch_size(self) -> int:
         """How many messages a receive is worth at most."""
-        alone = self.info.ordered and self.info.max_receive_count == 1  # or followers would be moved away unrun
+        # A failure costs its followers a receive each where nobody knows how many there are: they could be moved unrun.
+        alone = self.info.ordered and (self.info.max_receive_count == 1 or not self.info.redrive_known)
         return 1 if alone or self.singles.any(self.clock()) else self.consumer.batch_size
 
     @property

@@ -175,7 +175,7 @@ class Settlement:
         limit = self.lane.info.max_receive_count
         back = self.lane.singles.given_back(messages, now, limit)
         for lease in self.without_done([lease for lease in leases if lease.message.id in back], now):
-            self._give_back([lease], self.lane.singles.pause(lease.message.id), Cause.ORDER)
+            self._give_back([lease], self.lane.singles.pause(lease.message), Cause.ORDER)
         return [lease for lease in leases if lease.message.id not in back]
 
     async def drained(self) -> None:

@@ -1,5 +1,6 @@
 """Messages of a FIFO queue that its source has to move, or to count: they are received one at a time."""
 
+import math
 from collections.abc import Sequence
 
 import attrs
@@ -8,12 +9,14 @@ from loafer.domain.lease import Lease
 from loafer.domain.message import Message
 from loafer.domain.ordering import group_of
 
-RETURNS_AT_ONCE = 5
 LONGEST_PAUSE = 30.0
-"""How often a message without runs left is given back at once, and the seconds that it waits at most after that."""
+"""Seconds that a message waits at most which its source should have moved."""
 
 FORGOTTEN_AFTER = 60.0
 """Seconds until a message that is received alone and is not seen again counts as moved."""
+
+CAREFUL = 60.0
+"""Seconds in which messages are received one at a time after one failed whose runs nobody but its source can count."""
 
 
 @attrs.define
@@ -21,40 +24,35 @@ class Singles:
     """Messages that must be received one at a time until they are through, so that followers' counts do not burn.
 
     Those without runs left are given back each time, until their source has moved them, or grants more runs. Where
-    nobody knows how many runs there are, they run once a receive, and the source counts; the next ones may fail too,
-    whenever that is, so that all are received one at a time from then on. A message that nobody saw for
-    `FORGOTTEN_AFTER` seconds has been moved by another consumer.
-
-    Attributes:
-        uncounted: Whether a message has failed whose runs nobody but its source can count.
-
+    nobody knows how many runs there are, they run once a receive, and the source counts; the next ones may fail too, so
+    that all are received one at a time for a while. A message that nobody saw for `FORGOTTEN_AFTER` seconds has been
+    moved by another consumer.
     """
-
-    uncounted: bool = attrs.field(default=False, init=False)
 
     _ids: dict[str, str] = attrs.field(factory=dict, init=False)
     _spent: dict[str, int] = attrs.field(factory=dict, init=False)
     """How many runs the source granted each of those that have none left."""
     _returns: dict[str, int] = attrs.field(factory=dict, init=False)
-    """How often each has been given back."""
+    """How often each has been given back since its source should have moved it."""
     _until: float = attrs.field(default=0.0, init=False)
+    _careful_until: float = attrs.field(default=0.0, init=False)
 
     def add(self, message: Message, now: float, spent: int | None = None) -> None:
         """Remember a message; `spent`: it has no runs left, of as many as its source grants."""
         self._ids[group_of(message)] = message.id
         if spent is None:
-            self.uncounted = True
+            self._careful_until = now + CAREFUL
         else:
             self._spent[message.id] = spent
         self._until = now + FORGOTTEN_AFTER
 
     def any(self, now: float) -> bool:
-        """Tell whether messages are received one at a time: there is one, or the next that fails may be one."""
+        """Tell whether there is one, or was of late: messages are received one at a time."""
         if self._ids and now >= self._until:
             self._ids.clear()
             self._spent.clear()
             self._returns.clear()
-        return bool(self._ids) or self.uncounted
+        return bool(self._ids) or now < self._careful_until
 
     def through(self, leases: Sequence[Lease]) -> None:
         """Forget messages that are deleted."""
@@ -80,15 +78,15 @@ class Singles:
         running = set(self._ids.values()) - self._spent.keys()
         return {message.id for message in messages if group_of(message) in present} - running
 
-    def pause(self, message_id: str) -> float:
-        """Return after how many seconds a message is given back now: at once a few times, then less and less often.
+    def pause(self, message: Message) -> float:
+        """Return after how many seconds a message is given back now: at once until its source has to move it.
 
-        Its source should have moved it by then; that it does not, as where its dead-letter queue is gone, may last.
+        If it does not, as where its dead-letter queue is gone, less and less often: that may last.
         """
-        returns = self._returns[message_id] = self._returns.get(message_id, 0) + 1
-        if returns <= RETURNS_AT_ONCE or message_id not in self._spent:
+        if message.receive_count <= self._spent.get(message.id, math.inf):
             return 0.0
-        return min(LONGEST_PAUSE, 2.0 ** (returns - RETURNS_AT_ONCE - 1))
+        returns = self._returns[message.id] = self._returns.get(message.id, 0) + 1
+        return min(LONGEST_PAUSE, 2.0 ** (returns - 1))
 
     def _forget(self, message: Message) -> None:
         gone = self._ids.pop(group_of(message), None)

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from loafer.adapters.aws.address import queue_address
+from loafer.adapters.aws.checksums import confirms_body
 from loafer.adapters.aws.queue import Queue
 from loafer.adapters.aws.wire import wire_attributes, wire_trace_header
 from loafer.domain.message import Message
@@ -41,7 +42,7 @@ class DeadLetters:
             there = attrs.evolve(self.source, address=queue_address(self.arn), url="", noun="dead-letter queue")
             self._queue = await there.found()
         answer = await self._queue.call("send_message", **_parameters(message, ordered=self._queue.address.ordered))
-        if not answer.get("MessageId"):
+        if not (answer.get("MessageId") and confirms_body(answer, message.body)):
             raise ConsumerUnavailable(f"{self._queue.place} did not confirm the message")
         self.copied.add(message.id)
 

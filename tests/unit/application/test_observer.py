@@ -7,8 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from test_fifo import Uncertain
-from world import World, queue
+from world import FlakyConsumer, World, queue
 
 from loafer.application.lane import Lane
 from loafer.application.listeners import Guards, Listeners
@@ -230,15 +229,22 @@ async def test_a_message_that_comes_back_because_of_us_does_not_come_from_elsewh
     assert notes.causes == {Cause.FAILED: 3}
 
 
-async def test_what_waits_behind_a_message_that_is_given_back_comes_back_for_the_order() -> None:
+async def test_what_waits_behind_a_message_that_is_given_back_comes_back_for_the_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def not_allowed(*_: object) -> Failure:
+        return Failure("not allowed", retryable=False)
+
+    monkeypatch.setattr(FlakyConsumer, "dead_letter", not_allowed)
     notes = Notes()
-    source = queue("orders.fifo", visibility_timeout=600)
+    dead = queue("dead.fifo")
+    source = queue("orders.fifo", visibility_timeout=600, max_receive_count=2, dead_letters=dead)
     for body in ("fail", "sleep 1"):
         source.send(OutgoingMessage(body, group="g", deduplication_id=body))
-    world = Uncertain(source, handle, Options(retry_delay=60))
+    world = World(source, handle, Options(retry_delay=0))
     world.dispatcher.observers = (notes,)
     await world.run_for(20)
-    assert notes.causes == {Cause.FAILED: 1, Cause.ORDER: 1}
+    assert notes.causes == {Cause.FAILED: 1, Cause.ORDER: 2}  # what waited, and its head until it is moved
 
 
 async def test_extensions_are_told() -> None:

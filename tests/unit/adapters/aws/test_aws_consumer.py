@@ -163,6 +163,7 @@ async def test_the_deduplication_id_of_a_dead_letter_is_the_id_of_the_message_an
         ("send_message", refusal("QueueDoesNotExist"), False),
         ("send_message", refusal("InternalFailure", 500), True),
         ("send_message", {}, True),
+        ("send_message", {"MessageId": "copy", "MD5OfMessageBody": "0" * 32}, True),
     ],
 )
 async def test_a_dead_letter_that_is_not_confirmed_is_not_deleted(
