@@ -1,5 +1,8 @@
 """What the slots keep account of for one lane."""
 
+import logging
+import math
+
 import attrs
 
 from loafer.application.lane import Lane
@@ -10,8 +13,18 @@ from loafer.domain.lease import Leases
 from loafer.domain.ordering import Order
 from loafer.domain.share import Bucket
 
+logger = logging.getLogger(__name__)
+
 LOOK = 0.01
 """Seconds at least between two looks at a lane that waits for its rate."""
+
+TELLS_AGAIN = 5 * 60.0
+"""Seconds after which it is said again that a lane is deaf."""
+
+DEAF = (
+    "source %r: nothing is received, though no handler runs: %d messages wait for their next runs or behind others of "
+    "their groups, and LOAFER_FIFO_FOLLOWERS allows no more"
+)
 
 
 @attrs.define(eq=False)
@@ -43,6 +56,7 @@ class Tally:
         waiting: Jobs that could start; this and what follows is what the totals over all lanes know of it.
         seated: Messages with a seat.
         settling: Messages on their way to being settled.
+        tells_again: When to say again that it is deaf.
         size: Bytes of the messages that are held or asked for.
         shared: Those beyond what the lane has for itself.
 
@@ -72,6 +86,7 @@ class Tally:
     waiting: int = 0
     seated: int = 0
     settling: int = 0
+    tells_again: float = -math.inf
     size: float = 0
     shared: float = 0
 
@@ -126,9 +141,18 @@ class Tally:
         headroom = bounds.headroom(total.seated, total.settling)
         headroom = min(headroom, bounds.bodies(self.size, total.shared, lane.leases.largest))
         if lane.info.ordered:
-            followers = len(lane.order) - lane.order.startable
-            headroom = min(headroom, bounds.followers - followers - self.asked)
+            headroom = min(headroom, self._more_followers(lane, bounds))
         return headroom
+
+    def _more_followers(self, lane: Lane, bounds: Bounds) -> int:
+        return bounds.followers - (len(lane.order) - lane.order.startable) - self.asked
+
+    def tell_if_deaf(self, lane: Lane, bounds: Bounds, now: float) -> None:
+        """Say that nothing is received though nothing runs: all that is held waits for next runs in FIFO groups."""
+        idle = lane.info.ordered and not self.running and not lane.order.startable
+        if idle and self._more_followers(lane, bounds) <= 0 and now >= self.tells_again:
+            self.tells_again = now + TELLS_AGAIN
+            logger.warning(DEAF, lane.route.source, len(lane.order))
 
     def room(self, lane: Lane, headroom: int, free: int, soon: int, now: float) -> Room:
         """Return what there is room for, seen from its lane, where so many slots are free, and so many will be soon."""

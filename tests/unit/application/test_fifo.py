@@ -14,6 +14,7 @@ from world import Faults, FlakyConsumer, NoAnswer, World, now
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.lane import RECEIVED_ALONE
 from loafer.application.options import Options
+from loafer.application.tally import DEAF
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import Retry
@@ -59,7 +60,7 @@ def at_their_last_receive(*messages: str) -> MemoryQueue:
 class Handler:
     """Notes what runs, which takes `seconds`, or 0.1; what is in `failing` fails so many times."""
 
-    def __init__(self, seconds: dict[str, float] | None = None, **failing: int) -> None:
+    def __init__(self, seconds: dict[str, float] | None = None, /, **failing: int) -> None:
         self.ran: list[str] = []
         self.failing = failing
         self.seconds = seconds or {}
@@ -591,6 +592,19 @@ async def test_where_the_redrive_policy_is_unknown_the_source_counts_the_heads_r
     assert len(source) == 0
 
 
+async def test_where_all_that_may_be_held_waits_for_its_next_run_it_is_said_that_nothing_is_received(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = fifo(*(f"{group}{number}" for group in "abc" for number in range(10)), visibility_timeout=30)
+    world = World(source, Handler(a0=9, b0=9, c0=9), Options(fifo_followers=20, retry_delay=400))
+    async with world:
+        await asyncio.sleep(1)
+        assert len(source.visible) > 0
+        assert caplog.messages.count(DEAF % ("orders.fifo", 22)) == 1  # the heads, which ran, are more than the bound
+        await asyncio.sleep(398)
+        assert caplog.messages.count(DEAF % ("orders.fifo", 22)) == 1
+
+
 async def test_under_an_unknown_policy_receives_bring_one_message_until_it_is_known(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -627,7 +641,7 @@ async def test_where_the_redrive_policy_is_unknown_failures_use_up_no_receive_of
     source = fifo(
         *(f"a{number}" for number in range(1, 8)), visibility_timeout=6, max_receive_count=2, dead_letters=dead
     )
-    handler = Handler(**dict.fromkeys(fails, 1), seconds=dict.fromkeys(long, 66))
+    handler = Handler(dict.fromkeys(long, 66.0), **dict.fromkeys(fails, 1))
     await Uncertain(source, handler, Options(retry_delay=0)).run_for(300)
     assert handler.ran == ["a1", "a1", "a2", "a3", "a3", "a4", "a5", "a5", "a6", "a7"]
     assert (len(source), len(dead)) == (0, 0)
