@@ -4,7 +4,8 @@ import asyncio
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import attrs
@@ -119,10 +120,17 @@ class _Translating:
         return max(bounds) if len(bounds) == len(limits) else None
 
 
-async def deliver_to_one(route: Route, branching: Branching, message: Message, limit: float | None) -> Delivery:
+async def deliver_to_one(
+    route: Route,
+    branching: Branching,
+    message: Message,
+    limit: float | None,
+    threadless: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> Delivery:
     """Give a message to the first of a source's routes that takes it, and return what came of it; raises nothing.
 
-    `limit` is that of a route that has none of its own.
+    `limit` is that of a route that has none of its own. In a context of `threadless` a coroutine runs where others
+    need a thread.
     """
     sight, translating = MessageSight(message, branching.enveloped), _Translating(route, message, limit)
     try:
@@ -141,11 +149,8 @@ async def deliver_to_one(route: Route, branching: Branching, message: Message, l
         return Delivery(route.name, message, outcome, content=translating.seen)
     TAKER.set(taker.name)
     limit = limit if taker.timeout is None else taker.timeout
-    pool = pool_of(taker.call.handle) if branching.partly_threaded else None
-    if pool is None:
+    needs_none = branching.partly_threaded and pool_of(taker.call.handle) is None
+    with threadless() if needs_none else nullcontext():
         delivery = await deliver(taker, sight.message, limit, translating.result)
-    else:
-        with pool.threads.one():
-            delivery = await deliver(taker, sight.message, limit, translating.result)
     delivery.retry = taker.retry
     return delivery

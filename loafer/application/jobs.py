@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import Context, copy_context
+from functools import partial
 
 import attrs
 
@@ -194,7 +196,8 @@ class Jobs:
             else:
                 from loafer.application.branching import deliver_to_one  # noqa: PLC0415 - few routes share a source
 
-                delivery = await deliver_to_one(route, route.branching, message, limit)
+                threadless = partial(self._threadless, lane)
+                delivery = await deliver_to_one(route, route.branching, message, limit, threadless)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the message fails
             delivery = broken_off(self.running, lane, lease, message, error)
         if delivery.error is not None:
@@ -209,6 +212,13 @@ class Jobs:
                 return
             began = when_it_began(ticket, began)
         self._endings.end(lane, lease, counted, now - began)
+
+    @contextmanager
+    def _threadless(self, lane: Lane) -> Iterator[None]:
+        """Let others start in the thread of a job that needs none."""
+        with self.slots.threadless(lane):
+            self.start(lane)
+            yield
 
     def _not_started(self, lane: Lane, lease: Lease) -> None:
         logger.warning("message %s: its lease ended while it waited; it is not started", lease.message.id)

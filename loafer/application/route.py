@@ -190,11 +190,6 @@ class Route:
         return (self,) if self.branching is None else self.branching.routes
 
     @property
-    def threaded(self) -> bool:
-        """Whether each of its messages needs a thread."""
-        return all(pool_of(branch.call.handle) is not None for branch in self.branches)
-
-    @property
     def lines_up(self) -> bool:
         """Whether all that a job of it does is to run one function in a thread."""
         plain = self.branching is None and isinstance(self.call, Call) and isinstance(self.call.handle, ThreadHandler)

@@ -1,7 +1,8 @@
 """The limits over all routes: which waiting message starts next."""
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 
 import attrs
@@ -224,7 +225,26 @@ class Slots:
         """Let those start whom the lane's own limits have kept from it, on other lanes too if a thread is free now."""
         if tally.at_once is not None:
             self.ready(lane)
-        if tally.threads is not None and tally.threads.freed():
+        if tally.threads is not None:
+            self._thread_freed(tally.threads)
+
+    def _thread_freed(self, threads: Threads) -> None:
+        if threads.freed():
             for other in self._threaded:
                 self.ready(other)
                 self.seats.changed(other)
+
+    @contextmanager
+    def threadless(self, lane: Lane) -> Iterator[None]:
+        """Let others have the thread that a job of a lane took at its start, while it needs none."""
+        threads = self._tallies[lane].threads
+        if threads is None:
+            yield
+            return
+        threads.taken -= 1
+        self.seats.changed(lane)
+        self._thread_freed(threads)
+        try:
+            yield
+        finally:
+            threads.taken += 1

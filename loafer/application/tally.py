@@ -40,8 +40,7 @@ class Tally:
         batch: Messages that one job takes at most.
         more: Messages of running jobs beyond the first of each.
         limit: Handlers that may run; None: any number.
-        threads: What its jobs, or some of them, run in; None: they need no thread.
-        threaded: Whether each of its jobs needs a thread.
+        threads: What its jobs, or some of them, run in: each takes a thread at its start; None: they need none.
         lines_up: Whether they may stand in the line before the threads.
         at_once: Its jobs that can run at once, by its limit and its threads; None: any number.
         bounded: Whether anything of its own may keep it from starting a message.
@@ -71,7 +70,6 @@ class Tally:
     more: int = 0
     limit: int | None = None
     threads: Threads | None = None
-    threaded: bool = False
     lines_up: bool = False
     at_once: int | None = None
     bounded: bool = False
@@ -101,7 +99,6 @@ class Tally:
             batch=route.batch,
             limit=route.share.max_jobs,
             threads=threads,
-            threaded=route.threaded,
             lines_up=route.lines_up,
             at_once=at_once,
             bounded=at_once is not None or bucket is not None,
@@ -119,7 +116,7 @@ class Tally:
         """Count a start."""
         self.running += 1
         self.passed += self.stride
-        if self.threaded and self.threads is not None:
+        if self.threads is not None:
             self.threads.taken += 1
 
     def take_turn_back(self) -> None:
@@ -131,7 +128,7 @@ class Tally:
     def free(self, slots: int) -> None:
         """Count ends."""
         self.running -= slots
-        if self.threaded and self.threads is not None:
+        if self.threads is not None:
             self.threads.taken -= slots
 
     def headroom(self, lane: Lane, total: "Tally", bounds: Bounds) -> int:
@@ -173,7 +170,7 @@ class Tally:
             startable = min(startable, self.limit - self.running - self.waiting + own)
         if self.threads is not None:
             shared = self.threads.pace.starts_soon(self.threads.most, now) if soon else 0  # whoever has them now
-            startable = self.threads.startable(startable, each=self.threaded, own=max(own, shared))
+            startable = self.threads.startable(startable, max(own, shared))
         startable *= self.batch
         if self.bucket is not None:
             startable = min(startable, self.bucket.soon(now) - waiting)
@@ -196,7 +193,7 @@ class Tally:
             seated = waiting + handled + self.asked
         settling = len(leases) - handled - len(order)
         size = leases.size + self.asked * leases.largest
-        if self.threaded and self.threads is not None:
+        if self.threads is not None:
             self.threads.waiting += waiting - self.waiting
         total.waiting += waiting - self.waiting
         total.seated += seated - self.seated

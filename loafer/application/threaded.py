@@ -10,7 +10,8 @@ from contextvars import Context
 import attrs
 
 from loafer.application.forks import FORKS, leave
-from loafer.application.raised import NeverRuns
+from loafer.application.handled import is_held
+from loafer.application.raised import NeverRuns, NotOurs
 from loafer.application.returned import why_it_never_runs
 from loafer.application.ticket import Ticket
 
@@ -139,7 +140,7 @@ class ThreadCall:
         depth = FORKS.depth
         try:
             if self.ticket is None:
-                self.returned = self.context.run(self.function, *self.given)
+                self.returned = self.context.run(_if_held, self.function, self.given)
             else:
                 self.returned = self.ticket.run(self.context, self.function, self.given)
         except BaseException as error:  # noqa: BLE001 - carried to the caller, who raises it
@@ -157,6 +158,18 @@ class ThreadCall:
 
     def told(self) -> None:
         """Take note, on the event loop, that it has ended or is withdrawn."""
+
+
+def _if_held(function: Callable[..., object], given: tuple[object, ...]) -> object:
+    """Run a function unless the lease of the message that it handles has ended while it waited for its thread.
+
+    Raises:
+        NotOurs: it has.
+
+    """
+    if not is_held():
+        raise NotOurs
+    return function(*given)
 
 
 @attrs.define(eq=False, repr=False)

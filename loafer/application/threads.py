@@ -1,8 +1,5 @@
 """How many threads of a pool are spoken for: functions of several routes run in the same ones."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import attrs
 
 from loafer.domain.demand import Pace
@@ -45,11 +42,6 @@ class Threads:
     """Whether one of them may not stand in the line, and so gets the next thread that is free."""
 
     @property
-    def full(self) -> bool:
-        """Whether whoever needs one would have to wait."""
-        return self.taken >= self.most
-
-    @property
     def quick(self) -> bool:
         """Whether functions are so quick that one thread has done many before another one would be awake."""
         return self.line >= MOST * self.most
@@ -80,20 +72,6 @@ class Threads:
             self._ended = []
             self.line = min(MOST * self.most, int(AT_ONCE * self.pace.starts_soon(self.most, now)))
 
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Count a job that has one, or is to have one, while it lasts."""
-        self.taken += 1
-        try:
-            yield
-        finally:
-            self.taken -= 1
-
-    def startable(self, startable: int, *, each: bool, own: int) -> int:
-        """Return how many of so many jobs of a lane find a thread; `own` of them are expected to start soon anyway.
-
-        Of a lane where not `each` job needs a thread nobody knows how many do: as long as there is one, any number.
-        """
-        if each:
-            return min(startable, max(0, self.most - self.taken - self.waiting) + own)
-        return min(startable, own) if self.full else startable
+    def startable(self, startable: int, own: int) -> int:
+        """Return how many of so many jobs of a lane find a thread; `own` of them are expected to start soon anyway."""
+        return min(startable, max(0, self.most - self.taken - self.waiting) + own)

@@ -125,25 +125,41 @@ def send(source: MemoryQueue, *kinds: str) -> None:
         source.send(OutgoingMessage(kind, {"kind": Attribute(kind)}))
 
 
-async def test_where_one_of_a_sources_handlers_is_a_function_its_messages_wait_for_a_thread_at_their_source(
-    gate: Gate, pool: ThreadPool
-) -> None:
-    ran: list[str] = []
+def mixed(function: ThreadHandler, ran: list[str]) -> World:
+    """Return a world whose source has two handlers: a function, and a coroutine that takes five seconds."""
 
     async def note(content: str) -> None:
         ran.append(content)
         await asyncio.sleep(5)
 
-    source = queue("mixed", max_receive_count=1, dead_letters=queue("dead"))
-    world = World(source, note, Options(grace_period=0))
-    function, coroutine = attrs.evolve(world.route(), call=ThreadHandler(gate, pool)), world.route()
+    world = World(queue("mixed", max_receive_count=1, dead_letters=queue("dead")), note, Options(grace_period=0))
+    threaded, coroutine = attrs.evolve(world.route(), call=function), world.route()
     chooser: Chooser[Route | LeftOut] = Chooser.of(
-        [((attribute("kind") == "function").rule, function), (ALWAYS, coroutine)]
+        [((attribute("kind") == "function").rule, threaded), (ALWAYS, coroutine)]
     )
-    whole = attrs.evolve(
-        world.route(), branching=Branching((function, coroutine), chooser, lambda _: None, lambda: None)
-    )
-    world.dispatcher.routes = [whole]
+    branching = Branching((threaded, coroutine), chooser, lambda _: None, lambda: None)
+    world.dispatcher.routes = [attrs.evolve(world.route(), branching=branching)]
+    return world
+
+
+async def test_no_more_functions_start_than_there_are_threads_where_a_source_has_coroutines_too(
+    gate: Gate, pool: ThreadPool
+) -> None:
+    world = mixed(ThreadHandler(gate, pool), [])
+    send(world.queue, *["function"] * 10)
+    async with world:
+        await thread_is_taken(gate)
+        await asyncio.sleep(20)
+        assert world.dispatcher._slots.running == 1
+        assert world.queue.counts["received"] == 1
+
+
+async def test_where_one_of_a_sources_handlers_is_a_function_its_messages_wait_for_a_thread_at_their_source(
+    gate: Gate, pool: ThreadPool
+) -> None:
+    ran: list[str] = []
+    world = mixed(ThreadHandler(gate, pool), ran)
+    source = world.queue
     send(source, *["coroutine"] * 8)
     async with world:
         await asyncio.sleep(1)

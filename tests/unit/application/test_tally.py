@@ -52,33 +52,24 @@ async def lane() -> Lane:
 async def test_it_begins_with_what_its_route_says(pool: ThreadPool) -> None:
     pool.threads = Threads(pool.most)
     plain = Tally.of(route_of(), 7, 1, 0.0)
-    assert (plain.batch, plain.limit, plain.threads, plain.threaded, plain.at_once) == (1, None, None, False, None)
+    assert (plain.batch, plain.limit, plain.threads, plain.at_once) == (1, None, None, None)
     assert (plain.bucket, plain.prefetch, plain.pipeline, plain.stride) == (None, 7, None, 1.0)
     assert Tally.of(route_of(), None, 1, 0.0).pipeline is not None
     share = Share(max_jobs=3, weight=4, rate=20, burst=5, prefetch=6)
     given = Tally.of(route_of(call=ThreadHandler(handle, pool), share=share), 7, 2, 9.0)
-    assert (given.limit, given.threads, given.threaded, given.at_once) == (3, pool.threads, True, min(3, pool.most))
+    assert (given.limit, given.threads, given.at_once) == (3, pool.threads, min(3, pool.most))
     assert (given.bucket, given.prefetch, given.stride) == (Bucket(20, 5, 9.0), 6, 0.5)
     many = Tally.of(route_of(call=BatchCall(handle, size=25)), 7, 1, 0.0)
     assert (many.batch, many.prefetch) == (25, 50)
 
 
 def test_a_start_brings_it_on_by_its_stride_and_an_end_gives_back_what_it_took() -> None:
-    tally = Tally(threads=Threads(5, taken=1), threaded=True, stride=0.5, running=1, passed=2.0)
+    tally = Tally(threads=Threads(5, taken=1), stride=0.5, running=1, passed=2.0)
     tally.take_turn()
     assert tally.threads is not None
     assert (tally.running, tally.passed, tally.threads.taken) == (2, 2.5, 2)
     tally.free(1)
     assert (tally.running, tally.passed, tally.threads.taken) == (1, 2.5, 1)
-
-
-def test_of_a_lane_whose_jobs_need_not_all_a_thread_none_is_counted_before_it_is_known() -> None:
-    tally = Tally(threads=Threads(5), threaded=False)
-    tally.take_turn()
-    assert tally.threads is not None
-    assert tally.threads.taken == 0
-    tally.free(1)
-    assert tally.threads.taken == 0
 
 
 async def test_what_waits_runs_and_is_asked_for_has_a_seat_and_the_rest_is_being_settled(lane: Lane) -> None:
@@ -136,16 +127,13 @@ async def test_of_a_batch_what_waits_for_others_has_a_seat_and_a_whole_batch_wan
 
 async def test_jobs_that_wait_for_a_thread_are_counted_among_all_that_do(lane: Lane) -> None:
     threads = Threads(5, waiting=1)
-    tally = Tally(threads=threads, threaded=True)
+    tally = Tally(threads=threads)
     hold(lane, "x", "x")
     for _ in range(2):
         counted(tally, lane, Tally(), Bounds(100))
         assert threads.waiting == 3
     lane.order.next()
     counted(tally, lane, Tally(), Bounds(100))
-    assert threads.waiting == 2
-    other = Tally(threads=threads, threaded=False)
-    counted(other, lane, Tally(), Bounds(100))
     assert threads.waiting == 2
 
 
@@ -216,19 +204,15 @@ def test_no_more_can_start_than_its_own_limit_leaves() -> None:
 
 def test_no_more_can_start_than_find_a_thread() -> None:
     threads = Threads(8, taken=3, waiting=1)
-    tally = Tally(threads=threads, threaded=True, at_once=8)
+    tally = Tally(threads=threads, at_once=8)
     assert tally.startable(10, 0, 0, 0.0) == 4
     tally.pace.ended([4.0], 0.0)  # eight that take four seconds each: two start soon
     assert tally.startable(10, 3, 0, 0.0) == 6
-    partly = Tally(threads=threads, threaded=False, at_once=8)
-    assert partly.startable(10, 0, 0, 0.0) == 10
-    threads.taken = 8
-    assert partly.startable(10, 0, 0, 0.0) == 0
 
 
 def test_threads_that_another_lane_keeps_busy_with_quick_functions_are_free_soon() -> None:
     threads = Threads(2, taken=2, waiting=5)
-    tally = Tally(threads=threads, threaded=True, at_once=2)
+    tally = Tally(threads=threads, at_once=2)
     assert tally.startable(10, 5, 0, 0.0) == 0
     threads.ended(0.5)
     threads.learn(0.0)  # four start soon

@@ -2,15 +2,19 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from gate import Gate, begun
 from world import World, queue
 
+from loafer.application.handled import HANDLED
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options
 from loafer.application.pool import ThreadPool
+from loafer.application.raised import NotOurs
+from loafer.domain.message import Message
 from loafer.exceptions import RejectMessage
 
 if TYPE_CHECKING:
@@ -49,6 +53,22 @@ async def test_the_pool_works_on_after_a_system_exit(pool: ThreadPool) -> None:
     seen: list[object] = []
     await ThreadHandler(seen.append, pool)("content")
     assert seen == ["content"]
+
+
+async def test_a_function_whose_lease_ends_while_it_waits_for_a_thread_never_runs(pool: ThreadPool, gate: Gate) -> None:
+    ran: list[object] = []
+    ours = [True]
+    lane = cast("Any", SimpleNamespace(is_ours=lambda _: ours[0]))
+    HANDLED.set((lane, Message("1", "", ""), 0.0))
+    first = await gate.runs(pool)
+    second = await begun(pool, ran.append, "second")
+    ours.clear()
+    ours.append(False)
+    gate.go_on.set()
+    assert await first == "gate", "it had begun"
+    with pytest.raises(NotOurs):
+        await second
+    assert ran == []
 
 
 async def test_the_event_loop_goes_on_while_a_function_blocks(pool: ThreadPool) -> None:
