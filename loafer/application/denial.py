@@ -95,7 +95,7 @@ class Denial:
         if self._trying is None or self._trying.done():
             self._trying = asyncio.get_running_loop().create_task(self._try())
         if bars and self._barred_until is None:
-            text = "source %r: messages cannot be deleted, and their leases end for that: none starts until one can be"
+            text = "source %r: what is done was not deleted before its lease ended: none starts until a deletion works"
             logger.warning(text, self.lane.route.source)
             self._barred_until = self.lane.clock() + min(PROBATION * 2 ** min(self._bars, 10), LONGEST_PROBATION)
             self._bars += 1

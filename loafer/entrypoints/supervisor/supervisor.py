@@ -216,8 +216,7 @@ class Supervisor:
             self._told.add(said.text)
             self.tell(said.text)
         if not self._stopping:
-            unsaid = said.status and not said.text
-            level = logging.WARNING if unsaid else logging.INFO
+            level = logging.INFO if said.text else logging.WARNING
             logger.log(level, "%s ended with status %s: the others are stopped", str(post), said.status)
             self._stop()
 

@@ -22,7 +22,6 @@ FATAL = [
     answer("QueueDoesNotExist"),
     answer("InvalidAddress", 404),
     answer("SomethingNew", 400),
-    answer("KmsDisabled"),
     sdk.NoCredentialsError(),
     sdk.PartialCredentialsError(provider="env", cred_var="AWS_SECRET_ACCESS_KEY"),
     sdk.NoRegionError(),
@@ -42,12 +41,14 @@ DENIED = [
         "InvalidAccessKeyId",
         "KMS.AccessDeniedException",
         "KmsAccessDenied",
+        "KmsDisabled",
         "AuthorizationError",
     )
 ]
 PASSING = [
     answer("RequestThrottled"),
     answer("ThrottlingException"),
+    answer("KmsThrottled"),
     answer("KMS.ThrottlingException"),
     answer("OverLimit", 403),
     answer("ExpiredToken", 403),
