@@ -134,13 +134,13 @@ class Browsing:
     async def unseen(self, total: int) -> int:
         """Count roughly what is on the queue, of `total` at first, and did not come: somebody else hides it.
 
-        On a FIFO queue nobody can tell as long as this look hides messages: others may be behind these.
+        On a FIFO queue others may be behind what this look hides itself: only what somebody else hides is counted then.
         """
         if self.seen >= total:
             return 0
         state = await self.inspector.look()
-        left = max(0, state.total - len(self._held))
-        return 0 if state.ordered and self._held else min(left, total - self.seen)
+        there = state.hidden if state.ordered and self._held else state.total
+        return min(max(0, there - len(self._held)), total - self.seen)
 
     async def give_back(self) -> None:
         """Make everything visible that is held; what that fails for is counted, and raised it is not."""

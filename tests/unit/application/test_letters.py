@@ -43,6 +43,7 @@ class Scripted(Inspector):
     extends: list[list[Failure | None]] = attrs.field(factory=list)
     totals: list[int] = attrs.field(factory=list)
     ordered: bool = False
+    hides: int = 0
     calls: list[tuple[str, Any]] = attrs.field(factory=list)
     sent: list[OutgoingMessage] = attrs.field(factory=list)
     times: list[float] = attrs.field(factory=list)
@@ -52,7 +53,8 @@ class Scripted(Inspector):
 
     async def look(self) -> QueueState:
         self.calls.append(("look", now()))
-        return QueueState("dead", "dead", self.ordered, visible=self.totals.pop(0) if self.totals else 0)
+        total = self.totals.pop(0) if self.totals else 0
+        return QueueState("dead", "dead", self.ordered, visible=total - self.hides, hidden=self.hides)
 
     async def sources(self) -> Sequence[str]:
         return []
@@ -500,6 +502,19 @@ async def test_what_a_queue_has_and_does_not_show_is_told_and_not_taken_for_done
     inspector = Scripted([letters(2)], totals=[*totals], ordered=ordered)
     purged = await Purging(Browsing(inspector, 60, now), lambda _: wanted, lambda _: None).run()
     assert (purged.hidden, purged.complete) == (hidden, not hidden)
+
+
+@pytest.mark.parametrize(("hides", "hidden"), [(2, 0), (1, 0), (7, 5), (12, 8)])
+async def test_what_others_hide_of_a_fifo_queue_is_told_though_what_is_held_may_hide_more(
+    hides: int, hidden: int
+) -> None:
+    """Twelve are there; four were seen, two of which are deleted, and two are to stay, so that they are held."""
+    wanted = {"m1", "m2"}
+    inspector = Scripted([letters(4)], totals=[12, 12], ordered=True, hides=hides)
+    moved = await moving(
+        inspector, Scripted(), MemoryJournal(), wanted=lambda letter: letter.message.id in wanted
+    ).run()
+    assert (moved.deleted, moved.hidden) == (2, hidden)
 
 
 async def test_what_was_sent_before_and_is_gone_is_noted_as_deleted() -> None:
