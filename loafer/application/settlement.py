@@ -204,8 +204,9 @@ class Settlement:
         outdated = [index for index, lease in enumerate(leases) if not lease.is_valid(now)]
         try:
             results = await self.lane.consumer.acknowledge([lease.message for lease in leases])
-        except AccessDenied as error:
-            self._denial.denied(error)
+        except BaseException as error:
+            if isinstance(error, AccessDenied):
+                self._denial.denied(error)
             self._look_for_end(leases)
             raise
         if any(result is None or not result.retryable for result in results):

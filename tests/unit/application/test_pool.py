@@ -43,6 +43,7 @@ def test_functions_start_in_the_order_in_which_they_came_without_those_that_were
             gate.go_on.set()
             await asyncio.wait([first, *tasks])
             assert all(task.cancelled() == (index in cancelled) for index, task in enumerate(tasks))
+            assert pool.answers().awaited == 0
 
     asyncio.run(main())
     assert ran == [index for index in range(number) if index not in cancelled]

@@ -23,6 +23,10 @@ from loafer.application.route import BatchCall
 
 RAN: list[str] = []
 
+A_GENERATOR = "it returned a generator or a map, which would never run; write it as a loop, without yield"
+A_MANAGER = "it returned a context manager, which nobody enters"
+A_FUNCTION = "it returned a function, which nobody calls; its decorator may lack its parentheses"
+
 
 @pytest.fixture(autouse=True)
 def nothing_has_run() -> None:
@@ -165,19 +169,19 @@ async def test_what_still_runs_when_a_handler_returns_it_is_awaited_before_its_m
 @ways
 @pytest.mark.parametrize("function", [False, True])
 @pytest.mark.parametrize(
-    "lazy",
+    ("lazy", "why"),
     [
-        some,
-        Compiled,
-        lambda content: map(RAN.append, content),
-        contextmanager(some),
-        asynccontextmanager(some_later),
-        lambda content: lambda: RAN.append(content),
-        lambda content: partial(RAN.append, content),
+        (some, A_GENERATOR),
+        (Compiled, A_GENERATOR),
+        (lambda content: map(RAN.append, content), A_GENERATOR),
+        (contextmanager(some), A_MANAGER),
+        (asynccontextmanager(some_later), A_MANAGER),
+        (lambda content: lambda: RAN.append(content), A_FUNCTION),
+        (lambda content: partial(RAN.append, content), A_FUNCTION),
     ],
 )
 async def test_a_handler_that_returns_what_would_never_run_fails(
-    lazy: Callable[[str], object], function: bool, way: dict[str, Any]
+    lazy: Callable[[str], object], why: str, function: bool, way: dict[str, Any]
 ) -> None:
     async def returns_it(content: str) -> object:
         return lazy(content)
@@ -187,6 +191,7 @@ async def test_a_handler_that_returns_what_would_never_run_fails(
         made.dispatcher.routes = [attrs.evolve(route, reject=(Exception,)) for route in made.dispatcher.routes]
         await made.run_for(1)
     assert (RAN, type(made.deliveries[0].error), len(made.queue)) == ([], NeverRuns, 1)
+    assert str(made.deliveries[0].error) == why
 
 
 @pytest.mark.parametrize("function", [False, True])
@@ -386,6 +391,19 @@ async def test_what_is_returned_to_be_awaited_does_not_begin_once_its_lease_has_
         made = worlds(ThreadHandler(takes_long, pool) if function else takes_long_in_a_coroutine, "one", limit=limit)
         await made.run_for(1)
     assert (RAN, type(made.deliveries[0].error), len(made.queue)) == ([], NotOurs, 1)
+
+
+async def test_what_runs_already_is_awaited_though_the_lease_has_ended() -> None:
+    async def starts_it(content: str) -> object:
+        handling = HANDLED.get()
+        assert handling is not None
+        assert isinstance(handling[0], Lane)
+        [held] = handling[0].leases.all()
+        held.deadline = 0.0
+        return asyncio.ensure_future(work(content))
+
+    await worlds(starts_it, "one").run_for(1)
+    assert RAN == ["one"]
 
 
 async def test_a_handler_that_returns_its_own_task_waits_for_nothing() -> None:

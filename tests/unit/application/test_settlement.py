@@ -10,6 +10,7 @@ from typing import Any
 
 import attrs
 import pytest
+from test_observer import Notes
 from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
@@ -23,6 +24,7 @@ from loafer.domain.limits import LONGEST_LEASE
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, IgnoreMessage
+from loafer.ports.observer import Operation
 
 AGAIN = Failure("try again")
 NEVER = Failure("the receipt is no longer valid", retryable=False)
@@ -328,6 +330,44 @@ async def test_what_is_done_is_tried_to_be_deleted_though_its_lease_has_ended_an
         assert len(source) == 30 - len({content for _, content in ran if not content.startswith("other")})
     late = [content for at, content in ran if 40 < at < 60 and content.startswith("other")]
     assert len(late) > 50
+
+
+class Unreachable(Undeletable):
+    """As Undeletable, but nothing can be reached."""
+
+    until = 20.0
+
+    async def acknowledge(self, messages: Sequence[Message]) -> Sequence[Failure | None]:
+        if self._fails():
+            raise ConsumerUnavailable("no way")
+        return await super().acknowledge(messages)
+
+
+async def test_it_is_told_when_what_is_done_is_deleted_after_the_end_of_its_lease(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    monkeypatch.setattr("world.FlakyConsumer", Unreachable)
+    source, notes = queue("orders", visibility_timeout=6), Notes()
+    world = World(source, succeed)
+    world.dispatcher.observers = (notes,)
+    async with world:
+        await asyncio.sleep(3)
+        source.send(OutgoingMessage("one"))
+        await asyncio.sleep(1.5)
+        world.dispatcher.pause("orders")  # what comes again is for other workers
+        await asyncio.sleep(40)
+        assert len(source) == 0
+    assert "source 'orders': messages cannot be deleted yet: no way" in caplog.messages
+    assert "source 'orders': 1 messages are deleted, after their leases had ended" in caplog.messages
+    assert (
+        caplog.messages.count(
+            "source 'orders': what is done was not deleted before its lease ended: none starts until a deletion works"
+        )
+        == 1
+    )
+    assert (Operation.ACKNOWLEDGE, "no way") in notes.calls
+    assert notes.settlements == [(Operation.ACKNOWLEDGE, 1)]
 
 
 async def test_what_is_done_in_a_second_outage_is_tried_to_be_deleted_as_in_the_first(
