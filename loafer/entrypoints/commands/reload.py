@@ -138,10 +138,7 @@ class Reloader:
     def _changed(self, link: int, began: float) -> str | None:
         told, self._files, self._heard, self._modules = False, frozenset(), b"", frozenset()
         while not self._stopped:
-            folders, files = self._watched(ended=told)
-            if late := _newer(files - self._late, began):
-                self._late |= {late}
-                return late
+            folders, unwatched = self._watched(ended=told)
             for changes in self.watch(sorted(folders)):
                 if self._stopped:
                     return None
@@ -149,6 +146,10 @@ class Reloader:
                 if changed := self._first(changes, ended=ended):
                     self._late = frozenset()
                     return changed
+                if late := _newer(unwatched - self._late, began):
+                    self._late |= {late}
+                    return late
+                unwatched = frozenset()  # from the first look on they are watched
                 if ended and not told:
                     told = True
                     self.tell("the worker has ended; it is started again when a file changes")

@@ -99,6 +99,29 @@ def test_a_file_that_changed_before_it_was_watched_counts_too(tmp_path: Path) ->
     assert told == [f"{os.path.relpath(shop)} has changed: starting again"]
 
 
+def test_a_file_that_changes_just_before_its_watch_has_begun_counts_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The watch of a worker that has ended is begun anew, and what its user mends at once is seen by neither."""
+    monkeypatch.chdir(tmp_path)
+    shop, told = tmp_path / "shop.py", list[str]()
+    shop.touch()
+    os.utime(shop, (0, 0))
+
+    def watch(_: Sequence[str]) -> Iterator[set[str]]:
+        if told == ["the worker has ended; it is started again when a file changes"]:
+            os.utime(shop, (time.time(), time.time()))
+        looks = 0
+        while True:
+            looks += bool(told)
+            if looks > 3:
+                stops()
+            yield set()
+
+    Reloader(command(ENDS), told.append, watch).run()
+    assert told[1:2] == ["shop.py has changed: starting again"]
+
+
 def test_once_one_has_ended_what_it_could_not_import_is_watched_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
