@@ -154,13 +154,17 @@ class Tally:
     def room(self, lane: Lane, headroom: int, free: int, soon: int, now: float) -> Room:
         """Return what there is room for, seen from its lane, where so many slots are free, and so many will be soon."""
         # What its queue moves away after one receive must not wait for a slot: a stop would have it moved unrun.
-        if lane.info.max_receive_count == 1:
+        once, collected = lane.info.max_receive_count == 1, len(lane.order) - lane.order.startable
+        if once:
             soon = 0
         waiting = lane.order.startable if self.batch == 1 else len(lane.order)
         seats = self.prefetch
         if self.pipeline is not None:
             seats = min(seats, max(1, free + waiting) + self.pipeline.ahead)
-        return Room(seats, waiting, self.asked, self.startable(free, soon, waiting, now), headroom)
+        startable = self.startable(free, soon, waiting, now)
+        if once and self.batch > 1:  # what waits for its batch to be full is to start in those slots
+            startable -= collected
+        return Room(seats, waiting, self.asked, startable, headroom)
 
     def startable(self, free: int, soon: int, waiting: int, now: float) -> int:
         """Return how many more messages could start by its own limits, with so many slots free, and more soon."""

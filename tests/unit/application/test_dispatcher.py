@@ -13,6 +13,7 @@ from loafer.application.dispatcher import Dispatcher
 from loafer.application.handler import ThreadHandler
 from loafer.application.options import Options, Tracebacks
 from loafer.application.pool import ThreadPool
+from loafer.application.route import BatchCall
 from loafer.application.shutdown import Left
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, OutgoingMessage
@@ -420,6 +421,23 @@ async def test_where_one_receive_is_all_that_a_message_has_nothing_is_received_a
             await asyncio.sleep(0.1)
             assert world.dispatcher._lanes[0].order.startable == 0
     assert len(source.dead_letters or []) == 0
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+async def test_where_that_is_so_what_waits_for_its_batch_to_be_full_has_the_free_slots_already(jobs: int) -> None:
+    async def handle(batch: Sequence[Any]) -> None:
+        await asyncio.sleep(60)
+
+    source = queue("orders", *"x" * 5, max_receive_count=1, dead_letters=queue("dead"))
+    world = World(source, succeed, Options(max_jobs=jobs, grace_period=0))
+    world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=7, wait=0.2))]
+    async with world:
+        await asyncio.sleep(0.1)
+        for _ in range(20):
+            source.send(OutgoingMessage("x"))
+        await asyncio.sleep(30)
+        assert 5 <= source.counts["received"] <= 7 * jobs
+        assert len(world.dispatcher._lanes[0].order) == 0
 
 
 @pytest.mark.parametrize("call", ["acknowledge", "extend"])
