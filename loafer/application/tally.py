@@ -142,7 +142,12 @@ class Tally:
         return headroom
 
     def _more_followers(self, lane: Lane, bounds: Bounds) -> int:
-        return bounds.followers - (len(lane.order) - lane.order.startable) - self.asked
+        return bounds.followers - self._unstartable(lane) - self.asked
+
+    @staticmethod
+    def _unstartable(lane: Lane) -> int:
+        """Return how many messages wait behind others of their groups, for next runs, or for a batch to be full."""
+        return len(lane.order) - lane.order.startable
 
     def tell_if_deaf(self, lane: Lane, bounds: Bounds, now: float) -> None:
         """Say that nothing is received though nothing runs: all that is held waits for next runs in FIFO groups."""
@@ -154,7 +159,7 @@ class Tally:
     def room(self, lane: Lane, headroom: int, free: int, soon: int, now: float) -> Room:
         """Return what there is room for, seen from its lane, where so many slots are free, and so many will be soon."""
         # What its queue moves away after one receive must not wait for a slot: a stop would have it moved unrun.
-        once, collected = lane.info.max_receive_count == 1, len(lane.order) - lane.order.startable
+        once = lane.info.max_receive_count == 1
         if once:
             soon = 0
         waiting = lane.order.startable if self.batch == 1 else len(lane.order)
@@ -163,7 +168,7 @@ class Tally:
             seats = min(seats, max(1, free + waiting) + self.pipeline.ahead)
         startable = self.startable(free, soon, waiting, now)
         if once and self.batch > 1:  # what waits for its batch to be full is to start in those slots
-            startable -= collected
+            startable -= self._unstartable(lane)
         return Room(seats, waiting, self.asked, startable, headroom)
 
     def startable(self, free: int, soon: int, waiting: int, now: float) -> int:
