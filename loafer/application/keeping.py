@@ -119,6 +119,7 @@ class Keeping:
         moved = await self._redrive.move(lease, reason, math.inf if ordered else MOVES)
         if isinstance(moved, Moved):
             if moved.deleted:
+                lease.settling = True  # what comes again of it is not to run, as of whatever else was deleted
                 self.settling.finished([lease], confirmed=True)
             else:
                 self.settling.acknowledge([lease], self.lane.clock())

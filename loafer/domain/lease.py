@@ -31,7 +31,8 @@ class Lease:
         release_delay: Seconds after which the message is to be visible again, once it is to be given back; None before.
         failures: How often settling it has failed.
         extending: True while an extension is under way; a release waits for it, for the last call wins.
-        settling: True once it is to be acknowledged: an extension that is refused then crossed the deletion.
+        settling: True once it is to be acknowledged, or was moved and is deleted by that: an extension that is refused
+            then crossed the deletion.
         moving: True while it is moved to a dead-letter queue, and once its copy is there: a refused extension may have
             crossed its deletion.
         crossed: True if an extension was refused meanwhile: it may have crossed the deletion, or the lease is lost.

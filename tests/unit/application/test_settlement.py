@@ -527,6 +527,37 @@ async def test_what_is_on_the_dead_letter_queue_and_comes_again_is_deleted_in_a_
     assert world.dispatcher.counts["failed"] == 1
 
 
+@pytest.mark.parametrize("explain", [True, False])
+async def test_what_was_moved_to_the_dead_letter_queue_and_is_delivered_once_more_does_not_run_again(
+    explain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliveries: list[Message] = []
+
+    class Twice(FlakyConsumer):
+        async def receive(self, most: int) -> Sequence[Message]:
+            if len(deliveries) == 1:
+                await asyncio.sleep(1)
+                deliveries.append(attrs.evolve(deliveries[0], receipt="another", receive_count=2))
+                return deliveries[1:]
+            messages = await super().receive(most)
+            deliveries.extend(messages)
+            return messages
+
+    monkeypatch.setattr("world.FlakyConsumer", Twice)
+    runs: list[object] = []
+
+    async def fail(content: object) -> None:
+        runs.append(content)
+        raise ValueError
+
+    dead = queue("dead")
+    source = queue("orders", "one", max_receive_count=1, dead_letters=dead)
+    options = Options(explain_dead_letters=explain, retry_delay=Retry() if explain else Retry(dead_letter_after=1))
+    world = await World(source, fail, options).run_for(5)
+    assert (len(deliveries), len(runs), len(dead), len(source)) == (2, 1, 1, 0)
+    assert world.dispatcher.counts["dead_lettered"] == 1
+
+
 @pytest.mark.parametrize("seconds", [0.0, 30.0], ids=["deleted", "given back"])
 async def test_nothing_is_asked_of_a_source_any_more_once_the_worker_has_ended(seconds: float) -> None:
     async def handle(_: object) -> None:
