@@ -32,6 +32,9 @@ SHORTEST_WAIT = 1.0
 LOOK_EVERY = 5 * 60.0
 """Seconds between two looks at what the source is."""
 
+LOOK_SOON = 10.0
+"""Seconds until the second look where the first could not tell; each pause is twice as long as the one before."""
+
 
 @attrs.define(eq=False)
 class Intake:
@@ -147,8 +150,10 @@ class Intake:
 
     async def _look_again(self) -> None:
         """Take over what changes on the source while it is consumed: its visibility timeout, its redrive policy."""
+        soon = LOOK_SOON
         while True:
-            await asyncio.sleep(LOOK_EVERY)
+            await asyncio.sleep(LOOK_EVERY if self.lane.info.redrive_known else soon)
+            soon = min(2 * soon, LOOK_EVERY)
             try:
                 info = await self.lane.consumer.look_again()
             except BaseException as error:  # noqa: BLE001 - what was true before goes on to be taken for true

@@ -565,16 +565,24 @@ async def test_no_more_followers_are_held_than_their_bound_and_all_are_handled()
 
 @attrs.define(eq=False)
 class Unknowing(FlakyConsumer):
-    """A consumer that may not read the attributes of its queue."""
+    """A consumer that may not read the attributes of its queue, or only from its second look on."""
+
+    learns: bool = False
 
     async def open(self) -> SourceInfo:
         return attrs.evolve(await super().open(), max_receive_count=None, redrive_known=False)
 
+    async def look_again(self) -> SourceInfo:
+        info = await super().look_again()
+        return info if self.learns else attrs.evolve(info, max_receive_count=None, redrive_known=False)
+
 
 @attrs.define(eq=False)
 class Uncertain(World):
+    learns: bool = attrs.field(default=False, kw_only=True)
+
     def consumer(self) -> FlakyConsumer:
-        return Unknowing(self.queue, self.wait_time, self.batch_size, self.faults)
+        return Unknowing(self.queue, self.wait_time, self.batch_size, self.faults, learns=self.learns)
 
 
 @pytest.mark.parametrize("retry_delay", [None, 0.1])
@@ -619,9 +627,10 @@ async def test_under_an_unknown_policy_receives_bring_one_message_until_it_is_kn
         assert world.dispatcher._lanes[0].batch_size == 10
 
 
+@pytest.mark.parametrize("learns", [True, False])
 @pytest.mark.parametrize("workers", [1, 2, 3])
 async def test_where_the_redrive_policy_is_unknown_and_workers_share_a_queue_nothing_of_a_group_is_moved_unrun(
-    workers: int,
+    workers: int, learns: bool
 ) -> None:
     dead = MemoryQueue("dead.fifo", clock=now)
     bodies = [f"a{number}" for number in range(12)]
@@ -629,7 +638,7 @@ async def test_where_the_redrive_policy_is_unknown_and_workers_share_a_queue_not
     handler = Handler(**dict.fromkeys(bodies, 1))
     async with AsyncExitStack() as worlds:
         for _ in range(workers):
-            await worlds.enter_async_context(Uncertain(source, handler, Options(retry_delay=3)))
+            await worlds.enter_async_context(Uncertain(source, handler, Options(retry_delay=3), learns=learns))
         await asyncio.sleep(600)
     assert len(source) == 0
     assert {message.body for message in dead.visible} <= set(handler.ran)

@@ -577,6 +577,10 @@ async def test_a_purge_tries_again_what_may_be_deleted_later_and_lists_what_cann
     purged = await Purging(Browsing(inspector, 60, now), lambda _: True, nowhere).run()
     assert (len(inspector.of("delete")), purged.left, purged.deleted) == (TRIES, ["m1", "m2"], 0)
     assert now() - began == pytest.approx(0.1 + 0.2 + 0.4 + 0.8 + 1.6 + 3.2 + 5)
+    inspector = Scripted([letters(2), letters(1, 3)], deletes=[[AGAIN] for _ in range(99)])
+    inspector.deletes.insert(0, [NEVER, None])
+    purged = await Purging(Browsing(inspector, 60, now), lambda _: True, nowhere).run()
+    assert (purged.left, purged.deleted) == (["m1", "m3"], 1)
 
 
 async def test_what_a_purge_has_deleted_is_not_given_back_and_a_stopped_one_says_so() -> None:

@@ -5,6 +5,7 @@ import logging
 from contextlib import suppress
 from typing import Any
 
+import attrs
 import pytest
 from test_dead_letter_after import AGAIN, NEVER, with_letters
 from test_fifo import Handler, fifo
@@ -331,6 +332,28 @@ async def test_a_source_that_cannot_be_looked_at_again_is_told_and_goes_on_as_it
         (INFO, "source 'orders' was not looked at again: 'x'"),
         (WARNING, f"source 'orders' has changed and is now {SourceInfo(12, max_receive_count=3)}"),
     ]
+
+
+async def test_a_source_whose_attributes_may_not_be_read_is_looked_at_again_soon_and_then_less_and_less(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[float] = []
+
+    class Denied(FlakyConsumer):
+        async def open(self) -> SourceInfo:
+            return attrs.evolve(await super().open(), redrive_known=False)
+
+        async def look_again(self) -> SourceInfo:
+            looks.append(now() - began)
+            return attrs.evolve(await super().look_again(), redrive_known=len(looks) >= 8)
+
+    monkeypatch.setattr("world.FlakyConsumer", Denied)
+    began = now()
+    async with World(queue("orders"), succeed) as world:
+        await asyncio.sleep(1600)
+        [lane] = world.dispatcher._lanes
+        assert lane.info.redrive_known
+    assert looks == pytest.approx([10, 30, 70, 150, 310, 610, 910, 1210, 1510])
 
 
 async def test_a_consumer_that_breaks_while_it_receives_ends_the_worker_and_is_named(
