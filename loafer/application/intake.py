@@ -168,16 +168,17 @@ class Intake:
             self._bound_wait()
 
     def _bound_wait(self) -> None:
-        """Let receives wait for no longer than a stop waits for them where each message has only one.
+        """Let receives wait for no longer than a stop waits for them where each message has only one, or may have.
 
         One that a stop aborts may take a message all the same, whose only receive is used up then.
         """
-        consumer, once = self.lane.consumer, self.lane.info.max_receive_count == 1
+        consumer, info = self.lane.consumer, self.lane.info
         waited = consumer.wait_time
-        consumer.wait_at_most(max(SHORTEST_WAIT, self.longest_wait) if once else None)
+        consumer.wait_at_most(max(SHORTEST_WAIT, self.longest_wait) if info.last_receive == 1 else None)
         if consumer.wait_time < waited:
-            text = "source %r: its messages have one receive, so polls wait for %g s, no longer than a stop does"
-            logger.info(text, self.lane.route.source, consumer.wait_time)
+            text = "source %r: its messages %s one receive, so polls wait for %g s, no longer than a stop does"
+            have = "have" if info.redrive_known else "may have"
+            logger.info(text, self.lane.route.source, have, consumer.wait_time)
 
     async def _poll(self, *, extra: bool) -> None:
         while not self.stop.requested.is_set():

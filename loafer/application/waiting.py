@@ -66,7 +66,7 @@ class Waiting:
     def give_back(self, lane: Lane) -> None:
         """Give back what waits in a lane, but for what may start yet."""
         self.slots.take_back(lane)
-        last = lane.info.max_receive_count
+        last = lane.info.last_receive
         over = self.phase is Phase.OVER or self.slots.is_barred(lane)
         spared = lane.order.spare(None if over else last)
         settlement, now = self.settlements[lane], lane.clock()

@@ -38,6 +38,11 @@ class SourceInfo:
     redrive_known: bool = True
     place: str | None = attrs.field(default=None, eq=False, repr=False)
 
+    @property
+    def last_receive(self) -> int | None:
+        """Which delivery of a message may be its last; None: none is. Where nobody knows, the first one may be."""
+        return self.max_receive_count if self.redrive_known else 1
+
 
 class Consumer(ABC):
     """Receives from one source and settles what it received.

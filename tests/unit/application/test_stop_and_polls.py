@@ -225,16 +225,26 @@ async def stopped_while_idle(source: MemoryQueue, wait_time: float) -> float:
     return seconds
 
 
+def policies_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no consumer know of a queue's redrive policy."""
+    look = MemoryConsumer._look
+    hidden = {"max_receive_count": None, "redrive_known": False}
+    monkeypatch.setattr(MemoryConsumer, "_look", lambda consumer: attrs.evolve(look(consumer), **hidden))
+
+
+@pytest.mark.parametrize(("known", "have"), [(True, "have"), (False, "may have")])
 async def test_a_stop_leaves_no_poll_behind_that_takes_a_message_for_the_one_receive_that_it_has(
-    caplog: pytest.LogCaptureFixture,
+    known: bool, have: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not known:
+        policies_are_hidden(monkeypatch)
     caplog.set_level(logging.INFO, "loafer.application.intake")
     dead = MemoryQueue("dead.fifo", clock=now)
     source = fifo(max_receive_count=1, dead_letters=dead, visibility_timeout=30)
     assert await stopped_while_idle(source, wait_time=20) < 6
     assert len(source.visible) == 1
     assert counts(source) == {"a": 0}
-    assert "its messages have one receive, so polls wait for 5 s, no longer than a stop does" in caplog.text
+    assert f"its messages {have} one receive, so polls wait for 5 s, no longer than a stop does" in caplog.text
 
 
 async def test_polls_wait_for_as_long_as_they_were_made_to_again_once_their_queue_grants_more_receives() -> None:
@@ -297,6 +307,21 @@ async def test_before_a_message_at_its_last_receive_runs_what_stands_before_it_a
     assert sorted(handler.ran) == ["a1", "a2", "b1"]
     assert counts(source) == {"a3": 1, "b2": 1}
     assert len(source.visible) == 2
+
+
+@pytest.mark.parametrize("receives", [1, 2])
+async def test_where_the_redrive_policy_is_unknown_what_waits_runs_in_a_stop_for_it_may_be_at_its_last_receive(
+    receives: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies_are_hidden(monkeypatch)
+    handler = Handler(0.4)
+    dead = MemoryQueue("dead", clock=now)
+    source = queue("orders", *"123456789", max_receive_count=receives, dead_letters=dead)
+    async with World(source, handler, Options(max_jobs=2)) as world:
+        await asyncio.sleep(0.5)
+        assert world.dispatcher.held > 2
+    assert len(handler.ran) + len(source) == 9
+    assert not any(counts(source).values())  # nothing was given back unrun
 
 
 async def test_on_standard_queues_messages_at_their_last_receive_run_too_and_others_go_back() -> None:
