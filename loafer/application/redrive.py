@@ -13,7 +13,7 @@ from loafer.application.letters.reasons import explained
 from loafer.application.overdue import Overdue
 from loafer.application.stop import Stop
 from loafer.application.tasks import broken, looked_at
-from loafer.domain.batch import LONGEST_CALL, UNANSWERED, Failure
+from loafer.domain.batch import LONGEST_CALL, UNANSWERED, Failure, one_for_each
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
 from loafer.domain.message import Message
@@ -30,6 +30,9 @@ LONGEST_WAIT, LONGEST_IN_A_STOP = 5.0, 0.5
 MOVES = 5
 """How often a message of a standard queue is tried to be moved, before it is kept."""
 
+
+LONGEST_QUESTION = 5.0
+"""Seconds that its source may take to answer whether a message is still ours."""
 
 OVER = Failure("its lease has ended", retryable=False)
 """Why nothing is moved, or not any more."""
@@ -52,14 +55,17 @@ class Redrive:
     async def move(self, lease: Lease, reason: Reason, most: float = math.inf) -> Moved | Failure:
         """Move a message, again and again while its lease lasts, `most` times at most; return `Moved`, or why not.
 
-        Nothing is moved once the lease has ended: somebody else may have the message, and may succeed. The copy says
-        the reason, unless there is no room for it, or the queue does not take it so.
+        Nothing is moved once the lease has ended: somebody else may have the message, and may succeed. A standard queue
+        may have given it to two workers at once, so it is asked whether the message is still ours. The copy says the
+        reason, unless there is no room for it, or the queue does not take it so.
         """
         copy = explained(lease.message, reason)
         if copy is None:
             text = "message %s: its attributes have no room for the reason why it is moved to the dead-letter queue: %s"
             logger.warning(text, lease.message.id, reason.error)
         tries, doubtful = 0, False
+        if not self.lane.info.ordered:
+            await self._ask_for(lease)
         while True:
             if not lease.is_valid(self.lane.clock()):
                 return _over(lease)
@@ -81,6 +87,30 @@ class Redrive:
                 return attrs.evolve(failure, may_be_done=doubtful)
             longest = LONGEST_IN_A_STOP if stopping else LONGEST_WAIT
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=longest, jitter=random.random()))
+
+    async def _ask_for(self, lease: Lease) -> None:
+        """Extend a lease, which is refused if it is lost; where that cannot be done, it counts as ours as before."""
+        lane, message, began = self.lane, lease.message, self.lane.clock()
+        seconds = lane.leases.extension(began, lease)
+        if seconds <= 0:
+            return
+        failure: Failure | None = None
+        raised: Exception | None = None
+        try:
+            failure = await self._while_ours(lease, self._extended(message, seconds), LONGEST_QUESTION)
+        except BaseException as error:  # noqa: BLE001 - the heartbeat's extensions tell of it
+            raised = broken(error)
+        lane.called(Operation.EXTEND, began, raised)
+        if failure is None or failure.retryable:
+            return
+        with lane.lock:
+            lost = lane.leases.refused(lease, message)
+        if lost:
+            lane.refused(lease, failure.reason)
+
+    async def _extended(self, message: Message, seconds: float) -> Failure | None:
+        [result] = one_for_each(await self.lane.consumer.extend([message], seconds), 1)
+        return result
 
     def _moved(self, lease: Lease, *, unanswered: int) -> None:
         text = "message %s: moved to the dead-letter queue at attempt %d, run %d since its last receive%s"
@@ -119,14 +149,16 @@ class Redrive:
         finally:
             self.lane.called(Operation.DEAD_LETTER, began, raised)
 
-    async def _while_ours(self, lease: Lease, moving: Awaitable[Failure | None]) -> Failure | None:
-        """Return what a move comes to; where its lease ends before, it is cancelled: others may have the message.
+    async def _while_ours(
+        self, lease: Lease, moving: Awaitable[Failure | None], longest: float = LONGEST_CALL
+    ) -> Failure | None:
+        """Return what a call comes to; where its lease ends before, it is cancelled: others may have the message.
 
         Not where an extension was refused meanwhile: then it is gone from its source, most likely by this very move.
-        One that is not answered at all is cancelled too.
+        One that is not answered within `longest` seconds is cancelled too.
         """
         task, overdue = asyncio.ensure_future(moving), Overdue(self.lane.clock)
-        overdue.watch(task, self.lane.clock() + LONGEST_CALL)
+        overdue.watch(task, self.lane.clock() + longest)
         try:
             while not task.done():
                 if not (lease.crossed or lease.is_valid(self.lane.clock())):

@@ -16,7 +16,7 @@ from loafer.domain.batch import Failure
 from loafer.domain.item import Item
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import Retry
-from loafer.exceptions import ConfigurationError, ConsumerUnavailable, IgnoreMessage, RejectMessage
+from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerUnavailable, IgnoreMessage, RejectMessage
 from loafer.ports.consumer import SourceInfo
 
 AGAIN = Failure("not now")
@@ -71,6 +71,31 @@ async def test_the_copy_has_an_id_of_its_own_and_the_messages_id_for_deduplicati
     [(letter_id, letter)] = source.dead_letters.messages.items()
     assert letter_id != message_id
     assert (letter.deduplication_id, letter.group) == (message_id, "g")
+
+
+@pytest.mark.parametrize(
+    ("extending", "moved"), [([], 0), ([ConsumerUnavailable("gone")], 1), ([AccessDenied("no")], 1), ([AGAIN], 1)]
+)
+async def test_what_another_worker_was_given_too_and_has_done_is_not_moved(
+    extending: list[Any], moved: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = with_letters("bad")
+
+    async def fail_slowly(_: str) -> None:
+        await asyncio.sleep(1)
+        raise ValueError
+
+    world = World(source, fail_slowly, Options(retry_delay=Retry(dead_letter_after=1)), Faults(extending=extending))
+    async with world:
+        await asyncio.sleep(0.5)
+        [entry] = source._entries.values()
+        source.change_visibility(entry.receipt, 0)  # a standard queue delivers it to another worker too
+        [theirs] = source.receive(1)
+        assert source.delete(theirs.receipt)
+        await asyncio.sleep(1)
+    assert (len(letters_of(source)), world.dispatcher.counts["dead_lettered"]) == (moved, moved)
+    assert ("message orders-1: its lease is lost" in caplog.text) is not moved
+    assert ("message orders-1: not moved to the dead-letter queue" in caplog.text) is not moved
 
 
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])

@@ -16,6 +16,7 @@ from loafer.application.options import Options
 from loafer.application.route import Route
 from loafer.domain.message import OutgoingMessage
 from loafer.exceptions import IgnoreMessage
+from loafer.ports.consumer import SourceInfo
 
 
 @attrs.define(eq=False)
@@ -228,8 +229,11 @@ async def stopped_while_idle(source: MemoryQueue, wait_time: float) -> float:
 def policies_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have no consumer know of a queue's redrive policy."""
     look = MemoryConsumer._look
-    hidden = {"max_receive_count": None, "redrive_known": False}
-    monkeypatch.setattr(MemoryConsumer, "_look", lambda consumer: attrs.evolve(look(consumer), **hidden))
+
+    def hidden(consumer: MemoryConsumer) -> SourceInfo:
+        return attrs.evolve(look(consumer), max_receive_count=None, redrive_known=False)
+
+    monkeypatch.setattr(MemoryConsumer, "_look", hidden)
 
 
 @pytest.mark.parametrize(("known", "have"), [(True, "have"), (False, "may have")])
