@@ -89,7 +89,7 @@ class Redrive:
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=longest, jitter=random.random()))
 
     async def _ask_for(self, lease: Lease) -> None:
-        """Extend a lease, which is refused if it is lost; where that cannot be done, it counts as ours as before."""
+        """Extend a lease, which is refused if it is lost; where that cannot be found out, it counts as ours."""
         lane, message, began = self.lane, lease.message, self.lane.clock()
         seconds = lane.leases.extension(began, lease)
         if seconds <= 0:
@@ -98,10 +98,11 @@ class Redrive:
         raised: Exception | None = None
         try:
             failure = await self._while_ours(lease, self._extended(message, seconds), LONGEST_QUESTION)
+            raised = _no_answer(failure)
         except BaseException as error:  # noqa: BLE001 - the heartbeat's extensions tell of it
             raised = broken(error)
         lane.called(Operation.EXTEND, began, raised)
-        if failure is None or failure.retryable:
+        if failure is None or failure.retryable or failure is OVER:
             return
         with lane.lock:
             lost = lane.leases.refused(lease, message)
@@ -144,7 +145,7 @@ class Redrive:
             logger.exception("the consumer of %r broke", self.lane.route.source)
             return Failure(f"{type(raised).__name__}: {raised}", retryable=False)
         else:
-            raised = TimeoutError(moved.reason) if moved is OVER or moved is UNANSWERED else None
+            raised = _no_answer(moved)
             return moved
         finally:
             self.lane.called(Operation.DEAD_LETTER, began, raised)
@@ -170,6 +171,10 @@ class Redrive:
             if not task.done():
                 task.cancel()
                 task.add_done_callback(looked_at)
+
+
+def _no_answer(failure: Failure | None) -> TimeoutError | None:
+    return TimeoutError(failure.reason) if failure is OVER or failure is UNANSWERED else None
 
 
 def _over(lease: Lease) -> Failure:

@@ -94,8 +94,23 @@ async def test_what_another_worker_was_given_too_and_has_done_is_not_moved(
         assert source.delete(theirs.receipt)
         await asyncio.sleep(1)
     assert (len(letters_of(source)), world.dispatcher.counts["dead_lettered"]) == (moved, moved)
-    assert ("message orders-1: its lease is lost" in caplog.text) is not moved
-    assert ("message orders-1: not moved to the dead-letter queue" in caplog.text) is not moved
+    assert ("message orders-1: its lease is lost" in caplog.text) != bool(moved)
+    assert ("message orders-1: not moved to the dead-letter queue" in caplog.text) != bool(moved)
+
+
+@pytest.mark.parametrize(("visibility_timeout", "moved"), [(30, 1), (3, 0)])
+async def test_a_question_that_is_not_answered_keeps_no_message_from_its_move_while_it_is_ours(
+    visibility_timeout: int, moved: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = with_letters("bad", visibility_timeout=visibility_timeout)
+    faults = Faults(extension_delay=99)
+    async with World(source, fail, Options(retry_delay=Retry(dead_letter_after=1)), faults) as world:
+        await asyncio.sleep(2.9)
+        assert letters_of(source) == []
+        await asyncio.sleep(2.2)
+        assert len(letters_of(source)) == moved
+    assert (world.dispatcher.counts["dead_lettered"], world.dispatcher.counts["leases_lost"]) == (moved, 0)
+    assert ("message orders-1: not moved to the dead-letter queue: its lease has ended" in caplog.text) != bool(moved)
 
 
 @pytest.mark.parametrize("name", ["orders", "orders.fifo"])
