@@ -29,6 +29,9 @@ ON_THE_WAY = 1.0
 SHORTEST_WAIT = 1.0
 """Seconds that a poll waits in any case, where its consumer is not to ask for less."""
 
+FEW_RECEIVES = 3
+"""With so many receives or fewer, aborted polls of workers that stop at the same time could use up all of them."""
+
 LOOK_EVERY = 5 * 60.0
 """Seconds between two looks at what the source is."""
 
@@ -168,15 +171,16 @@ class Intake:
             self._bound_wait()
 
     def _bound_wait(self) -> None:
-        """Let receives wait for no longer than a stop waits for them where each message has only one, or may have.
+        """Let receives wait for no longer than a stop waits for them where each message has few, or may have.
 
-        One that a stop aborts may take a message all the same, whose only receive is used up then.
+        One that a stop aborts may take a message all the same, and use up its last receive, also where another worker
+        has given it back before.
         """
         consumer, info = self.lane.consumer, self.lane.info
-        waited = consumer.wait_time
-        consumer.wait_at_most(max(SHORTEST_WAIT, self.longest_wait) if info.last_receive == 1 else None)
+        waited, few = consumer.wait_time, info.last_receive is not None and info.last_receive <= FEW_RECEIVES
+        consumer.wait_at_most(max(SHORTEST_WAIT, self.longest_wait) if few else None)
         if consumer.wait_time < waited:
-            text = "source %r: its messages %s one receive, so polls wait for %g s, no longer than a stop does"
+            text = "source %r: its messages %s few receives, so polls wait for %g s, no longer than a stop does"
             have = "have" if info.redrive_known else "may have"
             logger.info(text, self.lane.route.source, have, consumer.wait_time)
 

@@ -236,19 +236,49 @@ def policies_are_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryConsumer, "_look", hidden)
 
 
+@pytest.mark.parametrize("receives", [1, 2, 3])
 @pytest.mark.parametrize(("known", "have"), [(True, "have"), (False, "may have")])
-async def test_a_stop_leaves_no_poll_behind_that_takes_a_message_for_the_one_receive_that_it_has(
-    known: bool, have: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+async def test_a_stop_leaves_no_poll_behind_that_takes_a_message_for_one_of_the_few_receives_that_it_has(
+    known: bool, have: str, receives: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not known:
         policies_are_hidden(monkeypatch)
     caplog.set_level(logging.INFO, "loafer.application.intake")
     dead = MemoryQueue("dead.fifo", clock=now)
-    source = fifo(max_receive_count=1, dead_letters=dead, visibility_timeout=30)
+    source = fifo(max_receive_count=receives, dead_letters=dead, visibility_timeout=30)
     assert await stopped_while_idle(source, wait_time=20) < 6
     assert len(source.visible) == 1
     assert counts(source) == {"a": 0}
-    assert f"its messages {have} one receive, so polls wait for 5 s, no longer than a stop does" in caplog.text
+    assert f"its messages {have} few receives, so polls wait for 5 s, no longer than a stop does" in caplog.text
+
+
+@pytest.mark.parametrize("apart", [0, 2])
+@pytest.mark.parametrize("receives", [2, 3])
+async def test_what_a_worker_gives_back_in_a_stop_is_taken_by_no_aborted_poll_of_another_that_stops_too(
+    receives: int, apart: float
+) -> None:
+    source = fifo("a1:9", "a2:0", "a3:0", max_receive_count=receives, dead_letters=MemoryQueue("d.fifo", clock=now))
+    handler, workers = Handler(), list[tuple[Dispatcher, asyncio.Task[None]]]()
+
+    def start() -> None:
+        dispatcher = on(source, handle=handler, options=Options(), wait_time=20.0, abandoned_polls=True)
+        workers.append((dispatcher, asyncio.create_task(dispatcher.run())))
+
+    start()
+    await asyncio.sleep(4)  # the polls of the others end so much later
+    for _ in range(3):
+        start()
+    await asyncio.sleep(1)
+    for dispatcher, _ in reversed(workers):
+        dispatcher.stop()
+        await asyncio.sleep(apart)
+    await asyncio.gather(*(running for _, running in workers))
+    await asyncio.sleep(90)
+    start()
+    await asyncio.sleep(90)
+    workers[-1][0].stop()
+    await workers[-1][1]
+    assert (handler.ran, len(source)) == (["a1:9", "a2:0", "a3:0"], 0)
 
 
 async def test_polls_wait_for_as_long_as_they_were_made_to_again_once_their_queue_grants_more_receives() -> None:
@@ -258,7 +288,7 @@ async def test_polls_wait_for_as_long_as_they_were_made_to_again_once_their_queu
     await asyncio.sleep(1)
     [lane] = dispatcher._lanes
     assert lane.consumer.wait_time == 5
-    source.max_receive_count = 3
+    source.max_receive_count = 4
     await asyncio.sleep(300)
     assert lane.consumer.wait_time == 20
     dispatcher.stop()
