@@ -30,7 +30,7 @@ SHORTEST_WAIT = 1.0
 """Seconds that a poll waits in any case, where its consumer is not to ask for less."""
 
 FEW_RECEIVES = 3
-"""With so many receives or fewer, aborted polls of workers that stop at the same time could use up all of them."""
+"""With so many receives, and one for each lease that fits into what they last, aborted polls could use up all."""
 
 LOOK_EVERY = 5 * 60.0
 """Seconds between two looks at what the source is."""
@@ -176,9 +176,12 @@ class Intake:
         One that a stop aborts may take a message all the same, and use up its last receive, also where another worker
         has given it back before.
         """
-        consumer, info = self.lane.consumer, self.lane.info
-        waited, few = consumer.wait_time, info.last_receive is not None and info.last_receive <= FEW_RECEIVES
-        consumer.wait_at_most(max(SHORTEST_WAIT, self.longest_wait) if few else None)
+        consumer, info, longest = self.lane.consumer, self.lane.info, max(SHORTEST_WAIT, self.longest_wait)
+        waited = consumer.wait_time
+        consumer.wait_at_most(None)
+        lasts = (consumer.wait_time - longest) / (info.visibility_timeout or 1)
+        if info.last_receive is not None and info.last_receive <= FEW_RECEIVES + lasts:
+            consumer.wait_at_most(longest)
         if consumer.wait_time < waited:
             text = "source %r: its messages %s few receives, so polls wait for %g s, no longer than a stop does"
             have = "have" if info.redrive_known else "may have"
