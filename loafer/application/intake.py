@@ -15,6 +15,7 @@ from loafer.application.slots import Slots
 from loafer.application.stop import Stop
 from loafer.application.tasks import broken
 from loafer.application.trouble import Trouble
+from loafer.domain.aborted import are_few
 from loafer.domain.batch import LONGEST_CALL
 from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
@@ -28,9 +29,6 @@ ON_THE_WAY = 1.0
 
 SHORTEST_WAIT = 1.0
 """Seconds that a poll waits in any case, where its consumer is not to ask for less."""
-
-FEW_RECEIVES = 3
-"""With so many receives, and one for each lease that fits into what they last, aborted polls could use up all."""
 
 LOOK_EVERY = 5 * 60.0
 """Seconds between two looks at what the source is."""
@@ -179,8 +177,7 @@ class Intake:
         consumer, info, longest = self.lane.consumer, self.lane.info, max(SHORTEST_WAIT, self.longest_wait)
         waited = consumer.wait_time
         consumer.wait_at_most(None)
-        lasts = (consumer.wait_time - longest) / (info.visibility_timeout or 1)
-        if info.last_receive is not None and info.last_receive <= FEW_RECEIVES + lasts:
+        if are_few(info.last_receive, consumer.wait_time - longest, info.visibility_timeout):
             consumer.wait_at_most(longest)
         if consumer.wait_time < waited:
             text = "source %r: its messages %s few receives, so polls wait for %g s, no longer than a stop does"
