@@ -13,7 +13,7 @@ import attrs
 Answer = dict[str, Any]
 
 LIFE = secrets.token_hex(60)
-"""What receipts of this process bear: after a restart those of before delete nothing."""
+"""What ids and receipts of this process bear: after a restart no id is given again, and receipts delete nothing."""
 
 
 @attrs.define(eq=False)
@@ -117,7 +117,7 @@ class LeanQueue:
         return counts | {"ready": len(self.ready), "in_flight": len(self.in_flight)}
 
     def _new_id(self) -> str:
-        return f"{self.name}-{next(self._numbers)}"
+        return f"{self.name}-{LIFE[:8]}-{next(self._numbers)}"
 
     def _show(self, message: StoredMessage) -> None:
         self.ready.append(message)

@@ -40,7 +40,7 @@ async def test_an_endpoint_that_is_gone_for_12_s_is_asked_seldom_and_consumed_af
         with running(command, port, "/stats") as url:
             await FastSQS(url).fill("gone", 20)
             worker = stack.enter_context(Worker(tmp_path, "gone", "quick", OPTIONS))
-            while (await FastSQS(url).stats())["queues"]["gone"]["deleted"] < 20:  # or it has the same ids again below
+            while (await FastSQS(url).stats())["queues"]["gone"]["deleted"] < 20:
                 await asyncio.sleep(0.02)
         connections = await refused_connections(port, 12)
         assert connections < 12 * 20
