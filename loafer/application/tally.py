@@ -158,21 +158,22 @@ class Tally:
 
     def room(self, lane: Lane, headroom: int, free: int, soon: int, now: float) -> Room:
         """Return what there is room for, seen from its lane, where so many slots are free, and so many will be soon."""
-        # What its queue moves away after one receive must not wait for a slot: a stop would have it moved unrun.
+        # What its queue moves away after one receive must not wait for its start: a stop would have it moved unrun.
         once = lane.info.max_receive_count == 1
-        if once:
-            soon = 0
         waiting = lane.order.startable if self.batch == 1 else len(lane.order)
         seats = self.prefetch
         if self.pipeline is not None:
             seats = min(seats, max(1, free + waiting) + self.pipeline.ahead)
-        startable = self.startable(free, soon, waiting, now)
+        startable = self.startable(free, 0 if once else soon, now)
         if once and self.batch > 1:  # what waits for its batch to be full is to start in those slots
             startable -= self._unstartable(lane)
+        if self.bucket is not None:
+            allowed = self.bucket.at_once(self.batch, now) if once else self.bucket.soon(now)
+            startable = min(startable, allowed - waiting)
         return Room(seats, waiting, self.asked, startable, headroom)
 
-    def startable(self, free: int, soon: int, waiting: int, now: float) -> int:
-        """Return how many more messages could start by its own limits, with so many slots free, and more soon."""
+    def startable(self, free: int, soon: int, now: float) -> int:
+        """Return how many more could start by its handlers and threads, with so many slots free, and more soon."""
         startable = free + soon
         own = self.pace.starts_soon(self.at_once, now) if soon and self.at_once is not None else 0
         if self.limit is not None:
@@ -180,10 +181,7 @@ class Tally:
         if self.threads is not None:
             shared = self.threads.pace.starts_soon(self.threads.most, now) if soon else 0  # whoever has them now
             startable = self.threads.startable(startable, max(own, shared))
-        startable *= self.batch
-        if self.bucket is not None:
-            startable = min(startable, self.bucket.soon(now) - waiting)
-        return startable
+        return startable * self.batch
 
     def next_look(self, now: float) -> float | None:
         """Return after how many seconds to look again whether its rate lets it receive; None: somebody will anyway."""

@@ -100,6 +100,11 @@ class Bucket:
         self._count(now)
         return int(self._tokens + self.rate * SOON)
 
+    def at_once(self, batch: int, now: float) -> int:
+        """Return how many messages may start now, in jobs of so many at most: one token lets a whole job start."""
+        self._count(now)
+        return math.ceil(int(self._tokens + NEARLY) / batch) * batch
+
     def _count(self, now: float) -> None:
         self._tokens = min(float(self.burst), self._tokens + (now - self.at) * self.rate)
         self.at = now

@@ -17,6 +17,7 @@ from loafer.application.route import BatchCall
 from loafer.application.shutdown import Left
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.share import Share
 from loafer.exceptions import ConsumerError, ConsumerUnavailable, IgnoreMessage, RejectMessage
 
 
@@ -421,6 +422,18 @@ async def test_where_one_receive_is_all_that_a_message_has_nothing_is_received_a
             await asyncio.sleep(0.1)
             assert world.dispatcher._lanes[0].order.startable == 0
     assert len(source.dead_letters or []) == 0
+
+
+async def test_where_that_is_so_nothing_is_received_ahead_of_what_its_rate_lets_start() -> None:
+    source = queue("orders", *"x" * 40, max_receive_count=1, dead_letters=queue("dead"))
+    world = World(source, succeed, Options(max_jobs=10, grace_period=0))
+    world.dispatcher.routes = [attrs.evolve(world.route(), share=Share(rate=10, burst=2))]
+    async with world:
+        for _ in range(100):
+            await asyncio.sleep(0.1)
+            assert len(world.dispatcher._lanes[0].order) == 0
+    assert len(source.dead_letters or []) == 0
+    assert source.counts["deleted"] == 40
 
 
 @pytest.mark.parametrize("jobs", [1, 2])

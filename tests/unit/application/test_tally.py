@@ -194,38 +194,64 @@ async def test_of_a_lane_that_collects_batches_all_that_is_there_waits() -> None
 
 def test_no_more_can_start_than_its_own_limit_leaves() -> None:
     tally = Tally(limit=5, at_once=5, running=2, waiting=1)
-    assert tally.startable(10, 0, 0, 0.0) == 2
-    assert tally.startable(1, 0, 0, 0.0) == 1
+    assert tally.startable(10, 0, 0.0) == 2
+    assert tally.startable(1, 0, 0.0) == 1
     tally.pace.ended([0.5], 0.0)  # five that take half a second each: ten start soon
-    assert tally.startable(10, 1, 0, 0.0) == 11
-    assert tally.startable(10, 5, 0, 0.0) == 12
-    assert tally.startable(10, 0, 0, 0.0) == 2, "soon is not now"
+    assert tally.startable(10, 1, 0.0) == 11
+    assert tally.startable(10, 5, 0.0) == 12
+    assert tally.startable(10, 0, 0.0) == 2, "soon is not now"
 
 
 def test_no_more_can_start_than_find_a_thread() -> None:
     threads = Threads(8, taken=3, waiting=1)
     tally = Tally(threads=threads, at_once=8)
-    assert tally.startable(10, 0, 0, 0.0) == 4
+    assert tally.startable(10, 0, 0.0) == 4
     tally.pace.ended([4.0], 0.0)  # eight that take four seconds each: two start soon
-    assert tally.startable(10, 3, 0, 0.0) == 6
+    assert tally.startable(10, 3, 0.0) == 6
 
 
 def test_threads_that_another_lane_keeps_busy_with_quick_functions_are_free_soon() -> None:
     threads = Threads(2, taken=2, waiting=5)
     tally = Tally(threads=threads, at_once=2)
-    assert tally.startable(10, 5, 0, 0.0) == 0
+    assert tally.startable(10, 5, 0.0) == 0
     threads.ended(0.5)
     threads.learn(0.0)  # four start soon
-    assert tally.startable(10, 5, 0, 0.0) == 4
-    assert tally.startable(10, 0, 0, 0.0) == 0, "soon is not now"
-    assert tally.startable(10, 5, 0, 1.1) == 0, "nothing has ended for a second"
+    assert tally.startable(10, 5, 0.0) == 4
+    assert tally.startable(10, 0, 0.0) == 0, "soon is not now"
+    assert tally.startable(10, 5, 1.1) == 0, "nothing has ended for a second"
 
 
-def test_no_more_can_start_than_its_rate_lets_within_a_second() -> None:
-    tally = Tally(bucket=Bucket(20, 5, 0.0))
-    assert tally.startable(100, 0, 4, 0.0) == 21
-    assert tally.startable(3, 0, 4, 0.0) == 3
-    assert Tally(batch=10).startable(3, 1, 0, 0.0) == 40
+async def test_no_more_can_start_than_its_rate_lets_within_a_second() -> None:
+    lane = lane_of(route_of(share=Share(rate=20, burst=5)))
+    hold(lane, "x", "x", "x", "x")
+    tally = Tally.of(lane.route, 50, 1, 0.0)
+    assert tally.room(lane, 500, free=100, soon=0, now=0.0).startable == 21
+    assert tally.room(lane, 500, free=3, soon=0, now=0.0).startable == 3
+    assert Tally(batch=10).startable(3, 1, 0.0) == 40
+
+
+@pytest.mark.parametrize(("batch", "first", "next_"), [(1, 5, 3), (3, 6, 3), (7, 7, 7)])
+async def test_where_one_receive_is_all_no_more_can_start_than_its_rate_lets_now(
+    batch: int, first: int, next_: int
+) -> None:
+    call = handle if batch == 1 else BatchCall(handle, size=batch)
+    lane = lane_of(route_of(share=Share(rate=20, burst=5), call=call), max_receive_count=1)
+    tally = Tally.of(lane.route, 50, 1, 0.0)
+    assert tally.room(lane, 500, free=100, soon=100, now=0.0).startable == first
+    assert tally.bucket is not None
+    for _ in range(-(-5 // batch)):
+        assert tally.bucket.take(0.0)
+        tally.bucket.owe(batch - 1)
+    assert tally.room(lane, 500, free=100, soon=100, now=0.0).startable == 0
+    assert tally.room(lane, 500, free=100, soon=100, now=0.15).startable == next_, "three tokens have come in"
+
+
+async def test_there_a_batch_that_begins_is_counted_to_what_its_rate_lets_start() -> None:
+    lane = lane_of(route_of(share=Share(rate=20, burst=5), call=BatchCall(handle, size=7)), max_receive_count=1)
+    hold(lane, "x", "x", "x")
+    tally = Tally.of(lane.route, 50, 1, 0.0)
+    assert tally.room(lane, 500, free=100, soon=0, now=0.0).startable == 7 - 3
+    assert tally.room(lane, 500, free=1, soon=0, now=0.0).startable == 7 - 3
 
 
 def test_a_lane_that_waits_for_its_rate_is_looked_at_again_once_there_may_be_a_token() -> None:
