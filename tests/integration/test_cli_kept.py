@@ -88,7 +88,7 @@ async def test_it_is_kept_with_one_error_and_the_worker_goes_on(
 async def test_a_body_of_the_largest_size_is_kept(tmp_path: Path, fast_sqs: FastSQS) -> None:
     await fast_sqs.raw("orders", ["a" * 1_048_576, '"foobar"'])
     with Shell(tmp_path).running("loafer --source orders") as worker:
-        worker.prints("message orders-1 on route default is kept: not translated")
+        worker.prints(" on route default is kept: not translated: the body is not JSON")
         worker.prints("received by async_example_job: 'foobar'")
         assert worker.stop() == 0
         assert len(worker.printed) < 10_000
