@@ -19,7 +19,7 @@ from loafer.domain.aborted import are_few
 from loafer.domain.batch import LONGEST_CALL
 from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
-from loafer.ports.consumer import ANSWER_AGE, ANSWER_BEGINS, SourceInfo
+from loafer.ports.consumer import ANSWER_AGE, ANSWER_BEGINS, ANSWER_DOUBTED, SourceInfo
 from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Intake:
     stop: Stop
     trouble: Trouble
     lookout: Lookout
-    admit: Callable[[Lane, Sequence[Message], float, float], None]
+    admit: Callable[[Lane, Sequence[Message], float, float, bool], None]
     longest_wait: float = math.inf
     _looking: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
@@ -210,9 +210,10 @@ class Intake:
         self._receiving[task] = asked, until
         self._overdue.watch(task, until + LONGEST_CALL)
         hidden_for = self.lane.info.visibility_timeout  # which may be another one when the answer comes
-        since: list[float] = []
+        since, doubts = list[float](), list[bool]()
         ANSWER_BEGINS.set(lambda: since.append(self.lookout.earliest(asked)))
         ANSWER_AGE.set(lambda age: since.append(max(asked, self.lookout.clock() - age)))
+        ANSWER_DOUBTED.set(lambda: doubts.append(True))
         self.lane.wide_polls += seats > 1
         try:
             messages = await self.lane.consumer.receive(seats)
@@ -230,7 +231,8 @@ class Intake:
             if messages:
                 self.slots.seats.received(self.lane, asked)
             self._tell(seats, messages, asked)
-            self.admit(self.lane, messages, min([self.lookout.earliest(asked), *since]), hidden_for)
+            earliest = min([self.lookout.earliest(asked), *since])
+            self.admit(self.lane, messages, earliest, hidden_for, bool(doubts))
             return messages
         finally:
             del self._receiving[task]

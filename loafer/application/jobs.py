@@ -85,19 +85,22 @@ class Jobs:
             self.slots, self.running, self.options, self._settlements, self._endings, self.start, self._context
         )
 
-    def admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
+    def admit(
+        self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float, doubted: bool = False
+    ) -> None:
         """Take in what a receive brought, at the time `since` at the earliest, and that is hidden for so many seconds.
 
-        In a stop it is given back, but for messages at their last receive, while there is time for them. A message that
-        another lane of the same queue holds, or whose group it holds, goes to that lane.
+        Where that is doubted, it starts once it was extended. In a stop it is given back, but for messages at their
+        last receive, while there is time for them. A message that another lane of the same queue holds, or whose group
+        it holds, goes to that lane.
         """
         for owner, theirs in lane.owners(messages):
-            self._admit(owner, theirs, since, hidden_for)
+            settlement = self._settlements[owner]
+            settlement.look_for_return(theirs)
+            leases = owner.take(theirs, since, hidden_for, doubted=doubted)
+            self._admit(owner, settlement.sorted_out(leases, theirs))
 
-    def _admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float) -> None:
-        settlement = self._settlements[lane]
-        settlement.look_for_return(messages)
-        leases = settlement.sorted_out(lane.take(messages, since, hidden_for), messages)
+    def _admit(self, lane: Lane, leases: Sequence[Lease]) -> None:
         lane.order.add(leases)
         if leases and isinstance(lane.order, BatchOrder) and isinstance(lane.route.call, BatchCall):
             asyncio.get_running_loop().call_later(lane.route.call.wait, self._ripen, lane, lane.order, leases[-1])
@@ -158,7 +161,12 @@ class Jobs:
     def _start_one(self, lane: Lane, lease: Lease) -> None:
         now = lane.clock()
         if isinstance(lane.order, BatchOrder):
-            self._batches.start_batch(lane, [lease, *lane.order.rest()], now)
+            batch = [lease, *lane.order.rest()]
+            late = any(each.is_short(now) for each in batch)
+            (self._start_once_extended if late else self._batches.start_batch)(lane, batch, now)
+            return
+        if lease.is_short(now):
+            self._start_once_extended(lane, [lease], now)
             return
         if lane.done_before.knows(lease.message):
             self._settlements[lane].without_done([lease], now)
@@ -174,6 +182,21 @@ class Jobs:
             context.run(TICKET.set, ticket)
         task = start_task(self._run(lane, lease, now, ticket), context)
         self.running.add(task, had, ticket, context)
+
+    def _start_once_extended(self, lane: Lane, leases: Sequence[Lease], now: float) -> None:
+        """Let messages wait, in their slot, for leases of which little is left, as after an answer that was late.
+
+        Another worker could have them else while they run here.
+        """
+        self.slots.more(lane, len(leases) - 1)
+        self.running.starting = had = lane, leases, now
+        context = self._context.copy()
+        self.running.add(start_task(self._once_extended(lane, leases), context), had, None, context)
+
+    async def _once_extended(self, lane: Lane, leases: Sequence[Lease]) -> None:
+        while any(lease.is_short(lane.clock()) for lease in leases):  # noqa: ASYNC110 - another thread extends them
+            await asyncio.sleep(LOOK)
+        self._unbegun(lane, leases)
 
     def _unbegun(self, lane: Lane, leases: Sequence[Lease]) -> None:
         """Let messages wait for their start again whose task somebody has cancelled before it began."""

@@ -182,13 +182,15 @@ class Lane:
         """Tell whether a message is held here, and its lease has not ended."""
         return self.leases.is_ours(message, self.clock())
 
-    def take(self, messages: Sequence[Message], since: float, hidden_for: float = math.inf) -> list[Lease]:
+    def take(
+        self, messages: Sequence[Message], since: float, hidden_for: float = math.inf, *, doubted: bool = False
+    ) -> list[Lease]:
         """Hold messages that were received at the time `since` at the earliest, and are hidden for so many seconds.
 
-        Those that are held already take over the newer receipt and are left out.
+        Those that are held already take over the newer receipt and are left out. Doubted is as in `Leases.take`.
         """
         with self.lock:
-            leases = self.leases.take(messages, since, hidden_for)
+            leases = self.leases.take(messages, since, hidden_for, doubted=doubted)
         self.counts["duplicates"] += len(messages) - len(leases)
         for lease in leases:
             if lease.message.receive_count > 1 and self._returned.pop(lease.message.id, self) is self:

@@ -23,6 +23,7 @@ class Lease:
         message: The newest delivery of the message; its receipt is the one that settles it.
         deadline: When the message becomes visible to others, unless the lease is renewed.
         renew_at: When the lease is due to be renewed.
+        short_from: From when on only a third of it may be left.
         ends_at: When the queue stops extending it.
         size: Bytes of the message's body and attributes.
         runs: How often its handler was started under this lease.
@@ -61,10 +62,15 @@ class Lease:
     no_attempt: bool = False
     kept_for: str = ""
     not_before: float = 0.0
+    short_from: float = math.inf
 
     def is_valid(self, now: float) -> bool:
         """Tell whether the message is still ours, as far as we can know."""
         return not self.lost and now < self.deadline
+
+    def is_short(self, now: float) -> bool:
+        """Tell whether so little is left of it that extensions could come too late for a handler that starts now."""
+        return self.short_from <= now and self.is_valid(now)
 
     @property
     def received_at(self) -> float:
@@ -156,14 +162,19 @@ class Leases:
                 found.append(message)
         return found
 
-    def take(self, messages: Sequence[Message], since: float, hidden_for: float = math.inf) -> list[Lease]:
+    def take(
+        self, messages: Sequence[Message], since: float, hidden_for: float = math.inf, *, doubted: bool = False
+    ) -> list[Lease]:
         """Hold messages received at the time `since`, and return the new leases.
 
         What is held already only takes the newer receipt over; another message that has its id is not held. They are
-        ours for `hidden_for` seconds only, where their receive asked for less than the visibility timeout of now.
+        ours for `hidden_for` seconds only, where their receive asked for less than the visibility timeout of now. Where
+        it is doubted that they were not received before, they are to be renewed at once, and count as short until then.
         """
         lasts = min(self.visibility_timeout, hidden_for)
-        deadline, renew_at = since + lasts, since + lasts / 3
+        deadline, renew_at, short_from = since + lasts, since + lasts / 3, since + lasts * 2 / 3
+        if doubted:
+            renew_at = short_from = since
         ends_at = since + LONGEST_LEASE
         taken, largest = [], 1
         for message in messages:
@@ -172,13 +183,14 @@ class Leases:
             held = self._held.get(message.id)
             if held is None or held.released:
                 lease = self._held[message.id] = Lease(message, deadline, renew_at, ends_at, size)
+                lease.short_from = short_from
                 self.size += size if held is None else size - held.size
                 taken.append(lease)
             elif message.sent_at != held.message.sent_at:
                 continue  # another one that has its id: it is left to its visibility
             elif message.receive_count >= held.message.receive_count:  # or else an older delivery, by a slower receive
                 held.message, held.lost, held.overdue, held.crossed = message, False, False, False
-                held.deadline, held.renew_at, held.ends_at = deadline, renew_at, ends_at
+                held.deadline, held.renew_at, held.ends_at, held.short_from = deadline, renew_at, ends_at, short_from
         if messages:
             self._seen = max(largest, self._seen * FORGETTING)
             self._assumed /= 2
@@ -213,7 +225,7 @@ class Leases:
         """Note that the delivery `message` of a lease was extended; a newer delivery knows better."""
         lease.extending = False
         if lease.message is message:
-            lease.deadline, lease.overdue = until, False
+            lease.deadline, lease.short_from, lease.overdue = until, until - self.interval, False
 
     def refused(self, lease: Lease, message: Message) -> bool:
         """Note that the source refused to extend the delivery `message`; tell whether the lease is lost by that.

@@ -16,6 +16,9 @@ ANSWER_BEGINS: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_an
 ANSWER_AGE: "ContextVar[Callable[[float], object] | None]" = ContextVar("loafer_answer_age", default=None)
 """What `receive` calls, if it can, with the seconds that its answer was on its way at most, if those are many."""
 
+ANSWER_DOUBTED: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_answer_doubted", default=None)
+"""What `receive` calls, if it can, where nobody can tell whether its answer was on its way for long."""
+
 
 @attrs.frozen(slots=True)
 class SourceInfo:

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from loafer.ports.consumer import ANSWER_AGE
+from loafer.ports.consumer import ANSWER_AGE, ANSWER_DOUBTED
 
 USUAL = 1.0
 """Seconds that an answer may take without anybody being told; some servers write a new `Date` once a second."""
@@ -121,7 +121,9 @@ class ServerClock:
         (late_before, then), now = self._late, self.clock()
         alike = abs(late - late_before) < ALIKE and now - then < SOON
         if alike and asked > then:
-            self._late = 0.0, -math.inf  # no network is as late again at once, but another host's clock is
+            self._late = 0.0, -math.inf  # hardly any network is as late again at once, but another host's clock is
+            if (doubt := ANSWER_DOUBTED.get()) is not None:
+                doubt()
             return
         if not alike:  # what was on its way at the same time was late for the same reason
             self._late = late, now

@@ -12,10 +12,11 @@ from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.application import batch_jobs, jobs
 from loafer.application.options import Options
+from loafer.application.route import BatchCall
 from loafer.domain.batch import Failure
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.exceptions import AccessDenied, ConsumerUnavailable
-from loafer.ports.consumer import ANSWER_AGE, ANSWER_BEGINS
+from loafer.ports.consumer import ANSWER_AGE, ANSWER_BEGINS, ANSWER_DOUBTED
 
 
 async def takes_an_hour(content: Any) -> None:
@@ -296,6 +297,107 @@ async def test_an_answer_that_was_on_its_way_for_longer_than_its_lease_starts_no
         await asyncio.sleep(3.8)
         assert len(handled) == int(starts)
         assert world.queue.counts["received"] == (1 if starts else 2)
+
+
+@pytest.mark.parametrize(("name", "in_batches"), [("orders", False), ("orders", True), ("orders.fifo", False)])
+async def test_what_has_little_left_of_its_lease_starts_once_that_is_extended(name: str, in_batches: bool) -> None:
+    extended_at_start: list[bool] = []
+
+    async def handle(_: Any) -> None:
+        extended_at_start.append(("extend", 1) in world.faults.calls)
+        await asyncio.sleep(4)
+
+    source = queue(name, visibility_timeout=12)
+    world = FarAway(source, handle, Options(max_jobs=1), wait_time=20, late=9)
+    if in_batches:
+        world.dispatcher.routes = [attrs.evolve(world.route(), call=BatchCall(handle, size=1, wait=0))]
+    async with world:
+        await asyncio.sleep(0.5)
+        source.send(OutgoingMessage("one", group="g" if name.endswith(".fifo") else None))
+        await asyncio.sleep(20)
+    assert extended_at_start == [True]
+    assert (source.counts["received"], source.counts["deleted"]) == (1, 1)
+    assert world.deliveries[0].message.receive_count == 1
+
+
+async def test_what_has_little_left_of_its_lease_does_not_start_where_that_is_not_extended(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    handled: list[float] = []
+
+    async def handle(_: Any) -> None:
+        handled.append(now())
+
+    faults = Faults(extending=[ConsumerUnavailable("gone")] * 1000)
+    source = queue("orders", visibility_timeout=12)
+    world = FarAway(source, handle, Options(max_jobs=1), faults, wait_time=20, late=9)
+    async with world:
+        await asyncio.sleep(0.5)
+        source.send(OutgoingMessage("one"))
+        await asyncio.sleep(12)
+        assert handled == []
+        assert "its lease ended while it waited; it is not started" in caplog.text
+        [route] = world.dispatcher.status().routes
+        assert (route.jobs, route.held) == (0, 0)
+
+
+async def test_what_waits_for_its_lease_to_be_extended_is_given_back_by_a_stop() -> None:
+    handled: list[float] = []
+
+    async def handle(_: Any) -> None:
+        handled.append(now())
+
+    faults = Faults(extending=[ConsumerUnavailable("gone")] * 1000)
+    source = queue("orders", visibility_timeout=12)
+    world = FarAway(source, handle, Options(max_jobs=1, grace_period=1), faults, wait_time=20, late=9)
+    async with world:
+        await asyncio.sleep(0.5)
+        source.send(OutgoingMessage("one"))
+        await asyncio.sleep(9.1)
+        assert world.dispatcher.status().routes[0].jobs == 1
+    assert handled == []
+    assert source.counts["released"] == 1
+    assert len(source) == 1
+
+
+@attrs.define(eq=False)
+class Doubtful(FlakyConsumer):
+    """A consumer that cannot tell for how long its answers were on their way."""
+
+    async def receive(self, limit: int) -> Sequence[Message]:
+        messages = await super().receive(limit)
+        if messages:
+            doubt = ANSWER_DOUBTED.get()
+            assert doubt is not None
+            doubt()
+        return messages
+
+
+@attrs.define(eq=False)
+class FromSomewhere(World):
+    def consumer(self) -> FlakyConsumer:
+        return Doubtful(self.queue, self.wait_time, self.batch_size, self.faults)
+
+
+@pytest.mark.parametrize(("on_its_way", "starts"), [(0.0, True), (13.0, False)])
+async def test_what_may_have_been_on_its_way_for_long_starts_once_it_is_extended(
+    on_its_way: float, starts: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    extended_at_start: list[bool] = []
+
+    async def handle(_: Any) -> None:
+        extended_at_start.append(("extend", 1) in world.faults.calls)
+
+    source = queue("orders", visibility_timeout=12)
+    world = FromSomewhere(source, handle, Options(max_jobs=1), Faults(late=on_its_way), wait_time=20)
+    async with world:
+        await asyncio.sleep(0.5)
+        source.send(OutgoingMessage("one"))
+        await asyncio.sleep(on_its_way + 3)
+        assert extended_at_start == [True] * starts
+        assert ("its lease is lost" in caplog.text) is not starts
+        world.dispatcher.stop()
+        world.dispatcher.stop()
 
 
 async def test_a_message_is_held_for_as_long_as_its_receive_asked_for_whatever_was_found_since() -> None:

@@ -17,7 +17,7 @@ from lean_fakes import MESSAGE, answered, lean
 from loafer.adapters.aws.address import queue_address
 from loafer.adapters.aws.queue import Queue
 from loafer.adapters.aws.server_clock import ServerClock, date_of, seconds_of
-from loafer.ports.consumer import ANSWER_AGE
+from loafer.ports.consumer import ANSWER_AGE, ANSWER_DOUBTED
 
 MOST = 3.0
 """Seconds after which an answer is known to have been on its way for long."""
@@ -156,6 +156,19 @@ def test_polls_of_three_seconds_show_that_a_server_dates_its_answers(there: floa
         server.call(there, 0.1, 3, empty=True)
         server.now += 0.37
     assert server.call(back=6) > 0
+
+
+@given(late=st.floats(MOST + 0.7, 30), by=st.floats(-0.9, 0.9))
+def test_where_a_second_answer_is_as_late_as_the_one_before_that_is_doubted(late: float, by: float) -> None:
+    server, doubts = Server(), list[bool]()
+    server.waited()
+    token = ANSWER_DOUBTED.set(lambda: doubts.append(True))
+    assert server.call(back=late) > 0
+    assert server.call(0.1, 0.1) == 0
+    assert not doubts
+    second = server.call(back=max(MOST + 0.7, late + by))
+    ANSWER_DOUBTED.reset(token)
+    assert (second > 0) is not bool(doubts), "either it is known to be late, or nobody can tell"
 
 
 @given(late=st.floats(MOST + 0.7, 30), quiet=st.floats(61, 1e5))
