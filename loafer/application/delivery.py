@@ -10,7 +10,7 @@ import attrs
 
 from loafer.application.handled import is_ours
 from loafer.application.handler import Chained, pool_of
-from loafer.application.limit import Limit, took_longer
+from loafer.application.limit import Limit, TimeLimit, took_longer
 from loafer.application.raised import (
     FATAL,
     NO_END,
@@ -179,8 +179,9 @@ def _outcome_on(rejects: tuple[type[BaseException], ...], content: object, error
 
 async def translated_within(limit: float | None, translating: Awaitable[object]) -> object:
     """Return what a translator's awaitable comes to; HandlerTimeout after `limit` seconds."""
+    scope = asyncio.timeout(None) if limit is None else TimeLimit(limit)
     try:
-        async with asyncio.timeout(limit) as scope:
+        async with scope:
             translated = await translating
     except BaseException as error:
         if scope.expired() and _was_cut_short(error):
@@ -200,7 +201,7 @@ async def handle_within(limit: float | None, handle: Handler, given: tuple[objec
         return
     text = "message %s: its handler has run for %s s, in a thread that cannot be cancelled: waiting for it"
     asks = pool_of(handle) is not None or isinstance(handle, Chained)  # whether something may begin
-    scope = Limit(limit, partial(logger.warning, text, message.id, limit)) if asks else asyncio.timeout(limit)
+    scope = Limit(limit, partial(logger.warning, text, message.id, limit)) if asks else TimeLimit(limit)
     try:
         async with scope:
             await see_to(await handle(*given))
