@@ -14,7 +14,7 @@ from loafer.adapters.aws.deadlines import Deadlines
 from loafer.adapters.aws.details import UnreadableAnswer
 from loafer.adapters.aws.errors import consumer_error, sdk_errors
 from loafer.adapters.aws.lean.transport import OPERATIONS, LeanTransport
-from loafer.adapters.aws.server_clock import ServerClock, date_of, look_at
+from loafer.adapters.aws.server_clock import SUSPECT, ServerClock, date_of, look_at
 from loafer.adapters.aws.wire import texts_in
 
 Values = TypeVar("Values")
@@ -72,6 +72,9 @@ class Queue:
                 answer = await self._deadlines.within(within, self.lean.call(operation, parameters))
             else:
                 answer = await self._deadlines.within(within, self._called(operation, parameters))
+            if (suspect := SUSPECT.get()) is not None:
+                SUSPECT.set(None)
+                await self._look_into(*suspect, parameters)
         except sdk_errors() as error:
             told = consumer_error(error, self.place, self.region, texts_in(parameters))
         else:
@@ -81,13 +84,17 @@ class Queue:
         raise told  # without what the SDK raised: its text may repeat what was signed and sent
 
     async def _called(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """Call over the SDK, and tell whoever receives if the answer was on its way for long."""
         asked = self.server.clock()
         answer = await called(self.client, operation, parameters)
         date = date_of(answer)
-        if self.server.note(date, asked) and answer.get("Messages"):
-            await self.server.tell(date, asked, partial(self._called, *look_at(parameters)))
+        if self.server.note(date, asked) and date is not None and answer.get("Messages"):
+            SUSPECT.set((date, asked))
         return answer
+
+    async def _look_into(self, date: float, asked: float, parameters: dict[str, Any]) -> None:
+        """Tell whoever receives if an answer was on its way for long, when the call has ended: it came in time."""
+        server, call = (self.server, self._called) if self.lean is None else (self.lean.server, self.lean.call)
+        await server.tell(date, asked, partial(call, *look_at(parameters)))
 
     async def read(
         self,

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -30,6 +31,9 @@ CLOSE = 1.2
 
 WAITED = 1.5
 """Seconds between a request and a `Date` from which on that is the answer's own: polls of three seconds show it."""
+
+SUSPECT: "ContextVar[tuple[float, float] | None]" = ContextVar("loafer_suspect", default=None)
+"""The `Date` of an answer with messages that seems to have been on its way for long, and when it was asked for."""
 
 _MONTHS = {name: number for number, name in enumerate(b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 _LONGEST = 40  # bytes of a date; https://datatracker.ietf.org/doc/html/rfc9110#section-5.6.7 has 29
@@ -105,13 +109,13 @@ class ServerClock:
             self._dates_answers = True
         return self._dates_answers and self._surely(date) > USUAL
 
-    async def tell(self, date: float | None, asked: float, look: Callable[[], Awaitable[object]]) -> None:
+    async def tell(self, date: float, asked: float, look: Callable[[], Awaitable[object]]) -> None:
         """Tell whoever receives for how long an answer with messages was on its way, if it was for long.
 
         `look` is a call that waits for nothing: its answer tells whether the server's clock was only set. The rest is
         as in `note`.
         """
-        if date is None or (tell := ANSWER_AGE.get()) is None:
+        if (tell := ANSWER_AGE.get()) is None:
             return
         with suppress(Exception):
             async with asyncio.timeout(QUICK):

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
-from functools import partial
 from ssl import SSLError
 from typing import Any
 
@@ -20,7 +19,7 @@ from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.refusals import refusal_in
 from loafer.adapters.aws.lean.signature import Credentials, Signer
-from loafer.adapters.aws.server_clock import ServerClock, look_at, seconds_of
+from loafer.adapters.aws.server_clock import SUSPECT, ServerClock, seconds_of
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +103,9 @@ class LeanTransport:
         except Excess as error:
             self.http.close_idle()  # its connection among them
             raise UnreadableAnswer(str(error)) from error
-        if self.server.note(date := _dated(answer), asked) and found.get("Messages"):
-            await self.server.tell(date, asked, partial(self.call, *look_at(parameters)))
+        date = _dated(answer)
+        if self.server.note(date, asked) and date is not None and found.get("Messages"):
+            SUSPECT.set((date, asked))
         return found
 
     def close(self) -> None:

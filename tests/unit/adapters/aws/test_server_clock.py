@@ -278,20 +278,53 @@ def dates(*seconds: int) -> list[str]:
     return [formatdate(1_700_000_000 + each, usegmt=True) for each in seconds]
 
 
+def over_the_lean_transport(post: Callable[..., Awaitable[Any]], told: Told) -> Queue:
+    transport, _ = lean()
+    transport.server, transport.http = told.clock(), SimpleNamespace(post=post)  # type: ignore[assignment]
+    return attrs.evolve(Queue(queue_address("orders"), None, lean=transport), url="u")
+
+
 async def test_whoever_receives_over_the_lean_transport_is_told() -> None:
     told, body = Told(), json.dumps({"Messages": [MESSAGE]}).encode()
-    transport, http = lean(*(answered(body, Date=date) for date in dates(0, 60, 60, 65)))
-    transport.server = told.clock()
+    answers = [answered(body, Date=date) for date in dates(0, 60, 60, 65)]
     calls: list[float] = []
 
-    async def slow(*request: Any) -> Any:
+    async def slow(*_: Any) -> Any:
         calls.append(told.now)
         told.now += {2: 20, 3: 5}.get(len(calls), 0)
-        return await http.post(*request)
+        return answers.pop(0)
 
-    transport.http = SimpleNamespace(post=slow)  # type: ignore[assignment]
-    [age] = await told.late(lambda: transport.call("receive_message", {"QueueUrl": "u", "WaitTimeSeconds": 20}))
+    queue = over_the_lean_transport(slow, told)
+    [age] = await told.late(lambda: queue.call("receive_message", WaitTimeSeconds=20))
     assert 5 <= age <= 6
+
+
+@pytest.mark.parametrize("is_lean", [True, False])
+async def test_an_answer_that_came_in_time_is_not_given_up_for_the_look_that_follows_it(is_lean: bool) -> None:
+    told, left = Told(), dates(0, 60, 60, 65)
+    body = json.dumps({"Messages": [MESSAGE]}).encode()
+
+    async def takes_its_time() -> str:
+        told.now += {3: 20, 2: 5}.get(len(left), 0)
+        await asyncio.sleep(1.5 if len(left) == 1 else 0.1)
+        return left.pop(0)
+
+    async def post(*_: Any) -> Any:
+        return answered(body, Date=await takes_its_time())
+
+    class Client:
+        async def receive_message(self, **_: Any) -> dict[str, Any]:
+            return {"ResponseMetadata": {"HTTPHeaders": {"date": await takes_its_time()}}, "Messages": [MESSAGE]}
+
+        get_queue_attributes = receive_message
+
+    if is_lean:
+        queue = over_the_lean_transport(post, told)
+    else:
+        queue = attrs.evolve(Queue(queue_address("orders"), Client(), server=told.clock()), url="u")
+    [age] = await told.late(lambda: queue.call("receive_message", within=1, WaitTimeSeconds=20))
+    assert 5 <= age <= 6
+    assert not left
 
 
 async def test_whoever_receives_over_the_sdk_is_told() -> None:
