@@ -8,6 +8,7 @@ from functools import partial
 
 import attrs
 
+from loafer.application.arrival import ON_THE_WAY, Arrival
 from loafer.application.lane import Lane
 from loafer.application.lookout import Lookout
 from loafer.application.overdue import Overdue
@@ -19,13 +20,10 @@ from loafer.domain.aborted import are_few
 from loafer.domain.batch import LONGEST_CALL
 from loafer.domain.message import Message
 from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
-from loafer.ports.consumer import ANSWER_AGE, ANSWER_BEGINS, ANSWER_DOUBTED, SourceInfo
+from loafer.ports.consumer import SourceInfo
 from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
-
-ON_THE_WAY = 1.0
-"""Seconds that a receive may take to reach its source, which counts the wait time from then on."""
 
 SHORTEST_WAIT = 1.0
 """Seconds that a poll waits in any case, where its consumer is not to ask for less."""
@@ -46,6 +44,7 @@ class Intake:
 
     Attributes:
         longest_wait: Seconds that a stop waits for a receive before it aborts it.
+        few: Whether messages have so few receives that aborted ones could use them up.
 
     """
 
@@ -56,6 +55,7 @@ class Intake:
     lookout: Lookout
     admit: Callable[[Lane, Sequence[Message], float, float, bool], None]
     longest_wait: float = math.inf
+    few: bool = attrs.field(default=False, init=False)
     _looking: "asyncio.Task[None] | None" = attrs.field(default=None, init=False)
     _polls: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _receiving: dict[asyncio.Task[None], tuple[float, float]] = attrs.field(factory=dict, init=False)
@@ -177,7 +177,8 @@ class Intake:
         consumer, info, longest = self.lane.consumer, self.lane.info, max(SHORTEST_WAIT, self.longest_wait)
         waited = consumer.wait_time
         consumer.wait_at_most(None)
-        if are_few(info.last_receive, consumer.wait_time - longest, info.visibility_timeout):
+        self.few = are_few(info.last_receive, max(0.0, consumer.wait_time - longest), info.visibility_timeout)
+        if self.few and consumer.wait_time > longest:
             consumer.wait_at_most(longest)
         if consumer.wait_time < waited:
             text = "source %r: its messages %s few receives, so polls wait for %g s, no longer than a stop does"
@@ -210,10 +211,7 @@ class Intake:
         self._receiving[task] = asked, until
         self._overdue.watch(task, until + LONGEST_CALL)
         hidden_for = self.lane.info.visibility_timeout  # which may be another one when the answer comes
-        since, doubts = list[float](), list[bool]()
-        ANSWER_BEGINS.set(lambda: since.append(self.lookout.earliest(asked)))
-        ANSWER_AGE.set(lambda age: since.append(max(asked, self.lookout.clock() - age)))
-        ANSWER_DOUBTED.set(lambda: doubts.append(True))
+        arrival = Arrival(self.lookout, asked, until)
         self.lane.wide_polls += seats > 1
         try:
             messages = await self.lane.consumer.receive(seats)
@@ -231,8 +229,7 @@ class Intake:
             if messages:
                 self.slots.seats.received(self.lane, asked)
             self._tell(seats, messages, asked)
-            earliest = min([self.lookout.earliest(asked), *since])
-            self.admit(self.lane, messages, earliest, hidden_for, bool(doubts))
+            self.admit(self.lane, messages, arrival.earliest, hidden_for, arrival.may_be_late(hidden_for))
             return messages
         finally:
             del self._receiving[task]

@@ -29,6 +29,9 @@ AGAIN = 0.25
 ARRIVING = 0.5
 """Seconds for the answers of receives whose wait time is over."""
 
+ARRIVING_LATE = 4.0
+"""Seconds for them, where that leaves time for all else and a message that is lost with one may have had no other."""
+
 ABORTING = 0.5
 """Seconds for aborted receives to end."""
 
@@ -208,13 +211,18 @@ class Shutdown:
             intake.end()
         await within(until - self.clock(), _ended(intakes), self.stop.hurried)
         if any(intake.expects_answer(self.clock()) for intake in intakes):
-            await within(ARRIVING, _ended(intakes), self.stop.hurried)
+            await within(self._arriving(intakes), _ended(intakes), self.stop.hurried)
         aborted = sum(intake.open_polls for intake in intakes)
         served_until = [at for intake in intakes for at in intake.abort()]
         await within(ABORTING, _ended(intakes))
         for intake in intakes:
             self.jobs.open_gate(intake.lane, max(served_until, default=-math.inf))
         return aborted
+
+    def _arriving(self, intakes: Sequence[Intake]) -> float:
+        """Return for how many seconds the answers of some receives are waited for, whose wait time is over."""
+        left = self._end - FLUSHING - ABORTING - self.clock()
+        return max(ARRIVING, min(ARRIVING_LATE, left)) if any(intake.few for intake in intakes) else ARRIVING
 
 
 async def _ended(intakes: Sequence[Intake]) -> None:

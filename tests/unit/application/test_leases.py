@@ -400,6 +400,24 @@ async def test_what_may_have_been_on_its_way_for_long_starts_once_it_is_extended
         world.dispatcher.stop()
 
 
+@pytest.mark.parametrize(("late", "starts"), [(9.0, True), (13.0, False)])
+async def test_what_comes_long_after_the_wait_time_of_its_poll_starts_once_it_is_extended(
+    late: float, starts: bool
+) -> None:
+    extended_at_start: list[bool] = []
+
+    async def handle(_: Any) -> None:
+        extended_at_start.append(("extend", 1) in world.faults.calls)
+
+    source = queue("orders", "one", visibility_timeout=12)
+    world = World(source, handle, Options(max_jobs=1), Faults(late=late), wait_time=1)
+    async with world:
+        await asyncio.sleep(late + 3)
+        assert extended_at_start == [True] * starts
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
 async def test_a_message_is_held_for_as_long_as_its_receive_asked_for_whatever_was_found_since() -> None:
     runs: list[float] = []
 

@@ -253,6 +253,31 @@ async def test_a_stop_leaves_no_poll_behind_that_takes_a_message_for_one_of_the_
     assert f"its messages {have} few receives, so polls wait for 5 s, no longer than a stop does" in caplog.text
 
 
+@pytest.mark.parametrize("late", [0.4, 0.9, 3.9])
+async def test_a_late_answer_is_waited_for_where_it_may_bring_what_has_no_other_receive(late: float) -> None:
+    source, handler = queue("orders", max_receive_count=1, dead_letters=queue("dead")), Handler(1)
+    world = World(source, handler, wait_time=20, faults=Faults(late=late))
+    async with world:
+        await asyncio.sleep(0.001)
+        world.dispatcher.stop()
+        await asyncio.sleep(4.9)
+        source.send(OutgoingMessage("one"))
+        await world.ended()
+    assert handler.ran == ["one"]
+    assert source.counts["deleted"] == 1
+
+
+async def test_an_answer_that_never_comes_is_waited_for_no_longer_than_for_a_late_one() -> None:
+    source = queue("orders", max_receive_count=1, dead_letters=queue("dead"))
+    world = World(source, Handler(), wait_time=20, faults=Faults(late=3600))
+    async with world:
+        await asyncio.sleep(0.001)
+        began = now()
+        world.dispatcher.stop()
+        await world.ended()
+        assert 9 <= now() - began < 9.6
+
+
 @pytest.mark.parametrize("apart", [0, 2])
 @pytest.mark.parametrize("receives", [2, 3])
 async def test_what_a_worker_gives_back_in_a_stop_is_taken_by_no_aborted_poll_of_another_that_stops_too(
