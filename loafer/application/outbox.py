@@ -25,6 +25,9 @@ FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
 """Bounds of the wait before a failed entry is tried again, in seconds."""
 
+LAST_WAIT = 0.5
+"""Seconds of it, for all together, where there is soon nobody any more to try it."""
+
 Results = Sequence[Failure | None]
 
 
@@ -62,6 +65,8 @@ class Outbox:
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
     _sending: set[asyncio.Task[None]] = attrs.field(factory=set, init=False)
     _overdue: Overdue = attrs.field(init=False)
+    _again: dict[Lease, asyncio.TimerHandle] = attrs.field(factory=dict, init=False)
+    """What has failed and waits to be tried again."""
     _pending: int = attrs.field(default=0, init=False)
     _emptied: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
@@ -81,6 +86,7 @@ class Outbox:
     async def drained(self) -> None:
         """Send what waits, and wait until everything is settled or given up."""
         self.closing = True
+        self._try_all_again()
         self._flush(self.lane.clock())
         while self._pending:
             self._emptied.clear()
@@ -95,7 +101,14 @@ class Outbox:
             self._will_look = True
             asyncio.get_running_loop().call_soon(self._look)
 
+    def _try_all_again(self) -> None:
+        """Let nothing that failed wait any longer."""
+        for lease, timer in list(self._again.items()):
+            timer.cancel()
+            self._join_again(lease)
+
     def _join_again(self, lease: Lease) -> None:
+        self._again.pop(lease, None)
         if not self.over:  # or the consumer is closed
             self._join([lease], self.lane.clock())
 
@@ -145,6 +158,8 @@ class Outbox:
             done = [lease for lease, message, failure in tried if self._is_done(lease, message, failure)]
         if done:
             self._done(done, confirmed=True)
+            if self.closing:  # the source does it again
+                self._try_all_again()
 
     def _is_done(self, lease: Lease, message: Message, failure: Failure | None) -> bool:
         """Tell whether a message is settled; what is not is tried again, or given up."""
@@ -177,10 +192,11 @@ class Outbox:
     def _failed(self, lease: Lease, failure: Failure) -> None:
         if failure.retryable and lease.is_valid(self.lane.clock()):
             lease.failures += 1
-            wait = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
+            longer = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
+            wait = LAST_WAIT if self.closing else longer
             log = logger.warning if lease.failures == 1 else logger.info
             log("message %s could not be %s, trying again: %s", lease.message.id, self._verb, failure.reason)
-            asyncio.get_running_loop().call_later(wait, self._join_again, lease)
+            self._again[lease] = asyncio.get_running_loop().call_later(wait, self._join_again, lease)
         else:
             logger.warning("message %s was not %s and comes back: %s", lease.message.id, self._verb, failure.reason)
             self._done([lease], confirmed=False)

@@ -15,7 +15,7 @@ from loafer.application.dispatcher import Dispatcher
 from loafer.application.options import Options
 from loafer.application.route import Route
 from loafer.domain.message import OutgoingMessage
-from loafer.exceptions import IgnoreMessage
+from loafer.exceptions import ConsumerUnavailable, IgnoreMessage
 from loafer.ports.consumer import SourceInfo
 
 
@@ -276,6 +276,36 @@ async def test_an_answer_that_never_comes_is_waited_for_no_longer_than_for_a_lat
         world.dispatcher.stop()
         await world.ended()
         assert 9 <= now() - began < 9.6
+
+
+@attrs.define(eq=False)
+class DeletesLate(MemoryConsumer):
+    """A consumer that can delete nothing before a time."""
+
+    well_at: float = 0.0
+    tries: list[float] = attrs.field(factory=list)
+
+    async def acknowledge(self, messages: Sequence[Any]) -> Sequence[Any]:
+        self.tries.append(now())
+        if now() < self.well_at:
+            raise ConsumerUnavailable("gone")
+        return await super().acknowledge(messages)
+
+
+@pytest.mark.parametrize("well_at", [2.0, 24.0, 24.7])
+async def test_what_a_stop_cannot_delete_is_tried_again_until_it_works_or_the_stop_ends(
+    well_at: float,
+) -> None:
+    source = queue("orders", "one", "two", "three")
+    made = DeletesLate(source, 1.0, well_at=now() + 1 + well_at)
+    route = Route("orders", "orders", lambda: made, lambda m: {"content": m.body}, Handler(0.5))
+    dispatcher = Dispatcher([route], clock=now, threaded_heartbeat=False)
+    running = asyncio.create_task(dispatcher.run())
+    await asyncio.sleep(1)
+    dispatcher.stop()
+    await running
+    assert source.counts["deleted"] == 3
+    assert len(made.tries) < 3 * 2 * (well_at + 1) + 10
 
 
 @pytest.mark.parametrize("apart", [0, 2])
