@@ -37,8 +37,8 @@ class Arrival:
         """When its messages were received at the earliest."""
         return min([self.lookout.earliest(self.asked), *self._since])
 
-    def may_be_late(self, hidden_for: float) -> bool:
-        """Tell whether it may be later than that, and little be left of the seconds for which its messages are hidden.
+    def is_doubtful(self, hidden_for: float) -> bool:
+        """Tell whether little may be left, all the same, of the seconds for which its messages are hidden.
 
         What comes after its wait time is late, and nobody may know by how much.
         """

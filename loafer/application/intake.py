@@ -178,7 +178,7 @@ class Intake:
         waited = consumer.wait_time
         consumer.wait_at_most(None)
         self.few = are_few(info.last_receive, max(0.0, consumer.wait_time - longest), info.visibility_timeout)
-        if self.few and consumer.wait_time > longest:
+        if self.few:
             consumer.wait_at_most(longest)
         if consumer.wait_time < waited:
             text = "source %r: its messages %s few receives, so polls wait for %g s, no longer than a stop does"
@@ -229,7 +229,7 @@ class Intake:
             if messages:
                 self.slots.seats.received(self.lane, asked)
             self._tell(seats, messages, asked)
-            self.admit(self.lane, messages, arrival.earliest, hidden_for, arrival.may_be_late(hidden_for))
+            self.admit(self.lane, messages, arrival.earliest, hidden_for, arrival.is_doubtful(hidden_for))
             return messages
         finally:
             del self._receiving[task]

@@ -85,9 +85,7 @@ class Jobs:
             self.slots, self.running, self.options, self._settlements, self._endings, self.start, self._context
         )
 
-    def admit(
-        self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float, doubted: bool = False
-    ) -> None:
+    def admit(self, lane: Lane, messages: Sequence[Message], since: float, hidden_for: float, doubted: bool) -> None:
         """Take in what a receive brought, at the time `since` at the earliest, and that is hidden for so many seconds.
 
         Where that is doubted, it starts once it was extended. In a stop it is given back, but for messages at their

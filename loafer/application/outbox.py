@@ -192,10 +192,9 @@ class Outbox:
     def _failed(self, lease: Lease, failure: Failure) -> None:
         if failure.retryable and lease.is_valid(self.lane.clock()):
             lease.failures += 1
-            longer = backoff(lease.failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())
-            wait = LAST_WAIT if self.closing else longer
             log = logger.warning if lease.failures == 1 else logger.info
             log("message %s could not be %s, trying again: %s", lease.message.id, self._verb, failure.reason)
+            wait = LAST_WAIT if self.closing else _longer_each_time(lease.failures)
             self._again[lease] = asyncio.get_running_loop().call_later(wait, self._join_again, lease)
         else:
             logger.warning("message %s was not %s and comes back: %s", lease.message.id, self._verb, failure.reason)
@@ -206,3 +205,7 @@ class Outbox:
         if not self._pending:
             self._emptied.set()
         self.finished(leases, confirmed=confirmed)
+
+
+def _longer_each_time(failures: int) -> float:
+    return backoff(failures, first=FIRST_WAIT, longest=LONGEST_WAIT, jitter=random.random())

@@ -8,7 +8,7 @@ import pytest
 from loafer.testing import clock as testing_clock
 from loafer.testing.clock import VirtualLoop
 
-__all__ = ["VirtualLoop", "clock", "pytest_asyncio_loop_factories", "threads_stop_the_time"]
+__all__ = ["VirtualLoop", "block", "clock", "pytest_asyncio_loop_factories", "threads_stop_the_time"]
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +26,10 @@ def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEv
 def clock() -> Callable[[], float]:
     """Return the virtual time; to be called in a coroutine test."""
     return lambda: asyncio.get_running_loop().time()
+
+
+def block(seconds: float) -> None:
+    """Stand still for so many seconds, as a blocked loop or a stopped process does: no timer runs meanwhile."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.virtual.now += seconds

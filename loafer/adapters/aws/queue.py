@@ -86,9 +86,7 @@ class Queue:
     async def _called(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         asked = self.server.clock()
         answer = await called(self.client, operation, parameters)
-        date = date_of(answer)
-        if self.server.note(date, asked) and date is not None and answer.get("Messages"):
-            SUSPECT.set((date, asked))
+        self.server.suspect(date_of(answer), asked, answer)
         return answer
 
     async def _look_into(self, date: float, asked: float, parameters: dict[str, Any]) -> None:

@@ -109,6 +109,11 @@ class ServerClock:
             self._dates_answers = True
         return self._dates_answers and self._surely(date) > USUAL
 
+    def suspect(self, date: float | None, asked: float, answer: Mapping[str, Any]) -> None:
+        """Take note of an answer, as `note` does; where it has messages and was slow, SUSPECT says so from here on."""
+        if self.note(date, asked) and date is not None and answer.get("Messages"):
+            SUSPECT.set((date, asked))
+
     async def tell(self, date: float, asked: float, look: Callable[[], Awaitable[object]]) -> None:
         """Tell whoever receives for how long an answer with messages was on its way, if it was for long.
 

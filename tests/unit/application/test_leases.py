@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import pytest
 from test_batches import batching
-from virtual_time import VirtualLoop
+from virtual_time import block
 from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.application import batch_jobs, jobs
@@ -181,13 +181,6 @@ async def test_a_message_is_released_only_when_its_extension_has_ended() -> None
         assert world.queue.counts["received"] == 2
         world.dispatcher.stop()
         world.dispatcher.stop()
-
-
-def block(seconds: float) -> None:
-    """Stand still for so many seconds, as a blocked loop or a stopped process does: no timer runs meanwhile."""
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    loop.virtual.now += seconds
 
 
 @attrs.define(eq=False)
@@ -557,7 +550,6 @@ async def test_a_process_that_stands_still_just_before_a_handler_begins_does_not
 ) -> None:
     handled: list[float] = []
     loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
 
     async def handle(content: Any) -> None:
         handled.append(loop.time())
@@ -565,7 +557,7 @@ async def test_a_process_that_stands_still_just_before_a_handler_begins_does_not
     def start_late(coroutine: Any, context: Any = None) -> "asyncio.Task[None]":
         """Start a task as Pythons before 3.12 do, and let the process stand still before its turn comes."""
         if not stood_still:
-            loop.virtual.now += 7
+            block(7)
             stood_still.append(True)
         return loop.create_task(coroutine, context=context)
 

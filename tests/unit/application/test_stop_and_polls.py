@@ -151,17 +151,22 @@ async def test_lanes_of_one_source_wait_for_each_others_polls() -> None:
     assert len(source.visible) == 2
 
 
+async def seconds_to_stop(world: World, after: float) -> float:
+    """Stop a world after so many seconds, and return for how many it took to."""
+    await asyncio.sleep(after)
+    began = now()
+    world.dispatcher.stop()
+    await world.ended()
+    return now() - began
+
+
 async def test_an_outstanding_poll_is_waited_for_no_longer_than_the_poll_grace(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "loafer.application.shutdown")
     world = World(queue("orders"), Handler(), wait_time=20)
     async with world:
-        await asyncio.sleep(1)
-        began = now()
-        world.dispatcher.stop()
-        await world.ended()
-        assert 5 <= now() - began < 6
+        assert 5 <= await seconds_to_stop(world, after=1) < 6
     assert "1 polls were aborted" in caplog.text
 
 
@@ -271,11 +276,7 @@ async def test_an_answer_that_never_comes_is_waited_for_no_longer_than_for_a_lat
     source = queue("orders", max_receive_count=1, dead_letters=queue("dead"))
     world = World(source, Handler(), wait_time=20, faults=Faults(late=3600))
     async with world:
-        await asyncio.sleep(0.001)
-        began = now()
-        world.dispatcher.stop()
-        await world.ended()
-        assert 9 <= now() - began < 9.6
+        assert 9 <= await seconds_to_stop(world, after=0.001) < 9.6
 
 
 @attrs.define(eq=False)

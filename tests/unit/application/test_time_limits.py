@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
-from virtual_time import VirtualLoop
+from virtual_time import block
 from world import World, queue
 
 from loafer.application.middleware import through
@@ -17,12 +17,6 @@ from loafer.domain.retry import Retry
 from loafer.exceptions import HandlerTimeout
 
 Next = Callable[[], Awaitable[None]]
-
-
-def block(seconds: float) -> None:
-    loop = asyncio.get_running_loop()
-    assert isinstance(loop, VirtualLoop)
-    loop.virtual.now += seconds
 
 
 def world(

@@ -19,7 +19,7 @@ from loafer.adapters.aws.lean.connection import Answer, Lost
 from loafer.adapters.aws.lean.http import Http
 from loafer.adapters.aws.lean.refusals import refusal_in
 from loafer.adapters.aws.lean.signature import Credentials, Signer
-from loafer.adapters.aws.server_clock import SUSPECT, ServerClock, seconds_of
+from loafer.adapters.aws.server_clock import ServerClock, seconds_of
 
 logger = logging.getLogger(__name__)
 
@@ -103,9 +103,7 @@ class LeanTransport:
         except Excess as error:
             self.http.close_idle()  # its connection among them
             raise UnreadableAnswer(str(error)) from error
-        date = _dated(answer)
-        if self.server.note(date, asked) and date is not None and found.get("Messages"):
-            SUSPECT.set((date, asked))
+        self.server.suspect(_dated(answer), asked, found)
         return found
 
     def close(self) -> None:
