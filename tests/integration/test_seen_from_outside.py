@@ -69,7 +69,7 @@ def test_two_workers_of_one_machine_are_found_and_shown_and_gone_when_they_end(
 def test_a_stopped_process_is_wedged(tmp_path: Path, start: Callable[..., Worker]) -> None:
     worker = start(LOAFER_STATUS_FILE=str(tmp_path / "status.json"))
     wait_until(lambda: status(tmp_path, str(tmp_path / "status.json"))[0] == 0)
-    worker.process.send_signal(signal.SIGSTOP)
+    worker.freeze()
     document = json.loads((tmp_path / "status.json").read_text())
     document["at"] -= 30
     (tmp_path / "status.json").write_text(json.dumps(document))

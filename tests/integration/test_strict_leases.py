@@ -1,7 +1,6 @@
 """Leases: what is held stays held, what is not is not run, and no settlement is lost between two receipts."""
 
 import re
-import signal
 import sys
 import time
 from pathlib import Path
@@ -27,11 +26,11 @@ def test_what_a_frozen_worker_was_answered_does_not_run_once_another_may_have_it
     strict.create(queue, VisibilityTimeout=2)
     with hire(tmp_path, "frozen", queue, "quick", ("--consumer-opts", POLLS % 5)) as frozen:
         wait_until(lambda: strict.calls("ReceiveMessage") > 0)
-        frozen.process.send_signal(signal.SIGSTOP)
+        frozen.freeze()
         strict.fill(queue, [{"n": number} for number in range(4)], list("abcd"))
         with hire(tmp_path, "other", queue, "quick") as other:
             emptied(strict, queue)
-            frozen.process.send_signal(signal.SIGCONT)
+            frozen.thaw()
             strict.fill(queue, [{"n": 4}], ["e"])
             emptied(strict, queue)
             time.sleep(0.5)
@@ -177,10 +176,10 @@ def overtaken(strict: StrictEndpoint, folder: Path, queue: str) -> str:
     strict.fill(queue, [{"n": 0, "seconds": 5}], ["g"])
     with hire(folder, "frozen", queue, "takes_as_long_as_told") as frozen:
         wait_until(lambda: len(noted_of(folder)) == 1)
-        frozen.process.send_signal(signal.SIGSTOP)
+        frozen.freeze()
         with hire(folder, "other", queue, "takes_as_long_as_told") as other:
             wait_until(lambda: len(noted_of(folder)) == 2)
-            frozen.process.send_signal(signal.SIGCONT)
+            frozen.thaw()
             emptied(strict, queue)
             assert other.stop() == 0
         assert frozen.stop() == 0

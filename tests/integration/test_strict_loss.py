@@ -1,7 +1,6 @@
 """Nothing is lost on the way to a dead-letter queue, and nothing is there that somebody else has or had."""
 
 import json
-import signal
 from pathlib import Path
 
 import pytest
@@ -75,10 +74,10 @@ def test_nothing_is_dead_lettered_that_another_worker_has_done_meanwhile(
     strict.fill(queue, [json.dumps({"n": 0, "seconds": 1})], ["g"])
     with hire(tmp_path, "fails", queue, "takes_as_long_as_told", FAILING, FAILS="1") as fails:
         wait_until(lambda: len(noted_of(tmp_path)) == 2, every=0.01)
-        fails.process.send_signal(signal.SIGSTOP)
+        fails.freeze()
         with hire(tmp_path, "succeeds", queue, "takes_as_long_as_told") as succeeds:
             wait_until(lambda: strict.left(queue) == 0)
-            fails.process.send_signal(signal.SIGCONT)
+            fails.thaw()
             wait_until(lambda: "failed" in fails.printed.rpartition("failed")[0])
             assert succeeds.stop() == 0
         assert fails.stop() == 0

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import pty
-import signal
 import subprocess
 import sys
 import threading
@@ -196,11 +195,11 @@ async def test_a_real_worker_is_seen_and_changed(fast_sqs: FastSQS, tmp_path: Pa
         assert change([look], "drain", "default") == "default is drained in 1 worker"
         assert look_at([setting])[0].worker["routes"][0]["paused"]
         assert change([look], "pause", "no-such") == "no worker has no-such any more"
-        real.process.send_signal(signal.SIGSTOP)
+        real.freeze()
         [silent] = look_at([setting])
         assert not silent.answers
         assert change([look], "resume", "default") == f"worker {real.process.pid} did not: timed out"
-        real.process.send_signal(signal.SIGCONT)
+        real.thaw()
         assert real.stop() == 0
 
 

@@ -66,6 +66,15 @@ class Worker:
         lines = file.read_text().splitlines() if file.exists() else []
         return [(what, float(at)) for what, at in (line.split() for line in lines)]
 
+    def freeze(self) -> None:
+        """Stop the process where it is, and return when it stands: a signal alone is sent, and not yet obeyed."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def thaw(self) -> None:
+        """Let the process go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     def stop(self, seconds: float = 45, number: int = signal.SIGTERM) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(number)

@@ -49,7 +49,7 @@ class Seat:
 
     def thaw(self) -> None:
         self.thaws_at = None
-        self.worker.process.send_signal(signal.SIGCONT)
+        self.worker.thaw()
 
     @property
     def calm(self) -> bool:
@@ -96,7 +96,7 @@ class Storm:
                 seat.worker.process.terminate()
                 seat.leaves_by = time.monotonic() + PATIENCE
             case _:
-                seat.worker.process.send_signal(signal.SIGSTOP)
+                seat.worker.freeze()
                 seat.thaws_at = time.monotonic() + self.dice.uniform(0.1, self.longest_freeze)
 
 
