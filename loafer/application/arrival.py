@@ -34,16 +34,26 @@ class Arrival:
 
     @property
     def earliest(self) -> float:
-        """When its messages were received at the earliest."""
+        """When its messages were received at the earliest, by what was told of it."""
         return min([self.lookout.earliest(self.asked), *self._since])
 
-    def is_doubtful(self, hidden_for: float) -> bool:
-        """Tell whether little may be left, all the same, of the seconds for which its messages are hidden.
+    def ours_for(self, hidden_for: float) -> float:
+        """Return for how many seconds its messages, hidden for so many, are ours from `earliest` on.
 
-        What comes after its wait time is late, and nobody may know by how much.
+        Where nobody can tell they are counted from when they were asked for, as long as enough is left of them then.
         """
-        now = self.lookout.clock()
-        return self._doubted or (now > self.until + ON_THE_WAY and now - self.asked >= hidden_for * 2 / 3)
+        if self._is_unknown and not self.is_doubtful(hidden_for):
+            return hidden_for - (self.earliest - self.asked)
+        return hidden_for
+
+    def is_doubtful(self, hidden_for: float) -> bool:
+        """Tell whether little may be left, all the same, of the seconds for which its messages are hidden."""
+        return self._is_unknown and self.lookout.clock() - self.asked >= hidden_for * 2 / 3
+
+    @property
+    def _is_unknown(self) -> bool:
+        """Whether nobody can tell how old it is: what comes after its wait time is late, by whatever it may be."""
+        return self._doubted or self.lookout.clock() > self.until + ON_THE_WAY
 
     def _begins(self) -> None:
         self._since.append(self.lookout.earliest(self.asked))

@@ -176,10 +176,12 @@ class Heartbeat:
         else:
             trouble.over()
             self._suffered.discard(lane)
+            lane.may_extend = True
             lane.called(Operation.EXTEND, began, None)
             return results
         lane.called(Operation.EXTEND, began, error)
         trouble.note(error)
+        lane.may_extend = not trouble.is_denied
         if trouble.denied_too_long and lane in self._suffered:
             self.fail(error)
         return [Failure(str(error))] * len(messages)

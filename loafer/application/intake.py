@@ -229,7 +229,8 @@ class Intake:
             if messages:
                 self.slots.seats.received(self.lane, asked)
             self._tell(seats, messages, asked)
-            self.admit(self.lane, messages, arrival.earliest, hidden_for, arrival.is_doubtful(hidden_for))
+            ours_for, is_doubtful = arrival.ours_for(hidden_for), arrival.is_doubtful(hidden_for)
+            self.admit(self.lane, messages, arrival.earliest, ours_for, is_doubtful)
             return messages
         finally:
             del self._receiving[task]

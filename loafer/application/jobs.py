@@ -160,10 +160,10 @@ class Jobs:
         now = lane.clock()
         if isinstance(lane.order, BatchOrder):
             batch = [lease, *lane.order.rest()]
-            late = any(each.is_short(now) for each in batch)
+            late = any(lane.is_short(each, now) for each in batch)
             (self._start_once_extended if late else self._batches.start_batch)(lane, batch, now)
             return
-        if lease.is_short(now):
+        if lane.is_short(lease, now):
             self._start_once_extended(lane, [lease], now)
             return
         if lane.done_before.knows(lease.message):
@@ -192,7 +192,7 @@ class Jobs:
         self.running.add(start_task(self._once_extended(lane, leases), context), had, None, context)
 
     async def _once_extended(self, lane: Lane, leases: Sequence[Lease]) -> None:
-        while any(lease.is_short(lane.clock()) for lease in leases):  # noqa: ASYNC110 - another thread extends them
+        while any(lane.is_short(lease, lane.clock()) for lease in leases):  # noqa: ASYNC110 - another thread extends them
             await asyncio.sleep(LOOK)
         self._unbegun(lane, leases)
 

@@ -53,6 +53,7 @@ class Lane:
         heard: When a receive was answered last; None: none was.
         backlog: What was found out of its source in the last minute; None: nothing was, or nobody asks.
         troubles: What may not work: each is told of what it does.
+        may_extend: Whether extensions are not denied, as far as is known; the heartbeat's thread says so.
         drained: Whether what waits in it is given back, and nothing is run again in its place.
 
     """
@@ -78,6 +79,7 @@ class Lane:
     events: Counts = attrs.field(factory=Counts, init=False)
     tell: Listeners = attrs.field(init=False)
     troubles: list[Trouble] = attrs.field(factory=list, init=False)
+    may_extend: bool = attrs.field(default=True, init=False)
     drained: bool = attrs.field(default=False, init=False)
     heard: float | None = attrs.field(default=None, init=False)
     backlog: Backlog | None = attrs.field(default=None, init=False)
@@ -196,6 +198,10 @@ class Lane:
             if lease.message.receive_count > 1 and self._returned.pop(lease.message.id, self) is self:
                 self._tell_of(lease.message, Cause.ELSEWHERE)
         return leases
+
+    def is_short(self, lease: Lease, now: float) -> bool:
+        """Tell whether a message is to be extended before it starts, so that no other worker has it meanwhile."""
+        return self.may_extend and lease.is_short(now)
 
     def called(self, operation: Operation, began: float, error: Exception | None) -> None:
         """Tell that a call to the source has ended that began then; may be called on any thread."""

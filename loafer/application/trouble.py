@@ -49,6 +49,11 @@ class Trouble:
     _denied_since: float | None = attrs.field(default=None, init=False)
 
     @property
+    def is_denied(self) -> bool:
+        """Tell whether access is denied, as far as is known."""
+        return self._denied_since is not None
+
+    @property
     def denied_too_long(self) -> bool:
         """Tell whether access has been denied for longer than a deployment takes."""
         return self._denied_since is not None and self.clock() - self._denied_since >= PATIENCE_WHEN_DENIED

@@ -40,6 +40,24 @@ def test_what_a_frozen_worker_was_answered_does_not_run_once_another_may_have_it
     assert runs_of(tmp_path) == once(5)
 
 
+@pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
+def test_what_was_on_its_way_for_long_does_not_run_once_another_has_done_it(
+    strict: StrictEndpoint, tmp_path: Path, queue: str
+) -> None:
+    strict.create(queue, VisibilityTimeout=2)
+    strict.fill(queue, [{"n": number} for number in range(4)], list("abcd"))
+    strict.faults({"ReceiveMessage": {"after": 6, "times": 1}}, seed=2)  # whose dice give nearly all of it
+    with hire(tmp_path, "late", queue, "quick", ("--consumer-opts", POLLS % 20)) as late:
+        wait_until(lambda: bool(strict.history(queue, "received")))
+        with hire(tmp_path, "other", queue, "quick") as other:
+            emptied(strict, queue)
+            strict.fill(queue, [{"n": 4}], ["e"])
+            time.sleep(6)
+            assert other.stop() == 0
+        assert late.stop() == 0
+    assert runs_of(tmp_path) == once(5)
+
+
 def test_what_was_answered_to_a_blocked_loop_does_not_run_once_another_may_have_it(
     strict: StrictEndpoint, tmp_path: Path
 ) -> None:

@@ -60,6 +60,12 @@ def date_of(answer: Mapping[str, Any]) -> float | None:
         return None
 
 
+def _doubt() -> None:
+    """Tell whoever receives that nobody can tell for how long the answer was on its way."""
+    if (doubt := ANSWER_DOUBTED.get()) is not None:
+        doubt()
+
+
 def look_at(parameters: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return a call about the queue of a receive that waits for nothing, as operation and parameters."""
     return "get_queue_attributes", {"QueueUrl": parameters["QueueUrl"], "AttributeNames": ["QueueArn"]}
@@ -110,8 +116,16 @@ class ServerClock:
         return self._dates_answers and self._surely(date) > USUAL
 
     def suspect(self, date: float | None, asked: float, answer: Mapping[str, Any]) -> None:
-        """Take note of an answer, as `note` does; where it has messages and was slow, SUSPECT says so from here on."""
-        if self.note(date, asked) and date is not None and answer.get("Messages"):
+        """Take note of an answer, as `note` does; where it has messages and was slow, SUSPECT says so from here on.
+
+        As long as nobody knows what its `Date` is that of, whoever receives is told that nobody can tell.
+        """
+        was_slow = self.note(date, asked)
+        if not answer.get("Messages"):
+            return
+        if date is None or not self._dates_answers:
+            _doubt()
+        elif was_slow:
             SUSPECT.set((date, asked))
 
     async def tell(self, date: float, asked: float, look: Callable[[], Awaitable[object]]) -> None:
@@ -131,8 +145,7 @@ class ServerClock:
         alike = abs(late - late_before) < ALIKE and now - then < SOON
         if alike and asked > then:
             self._late = 0.0, -math.inf  # hardly any network is as late again at once, but another host's clock is
-            if (doubt := ANSWER_DOUBTED.get()) is not None:
-                doubt()
+            _doubt()
             return
         if not alike:  # what was on its way at the same time was late for the same reason
             self._late = late, now

@@ -372,9 +372,9 @@ class FromSomewhere(World):
         return Doubtful(self.queue, self.wait_time, self.batch_size, self.faults)
 
 
-@pytest.mark.parametrize(("on_its_way", "starts"), [(0.0, True), (13.0, False)])
+@pytest.mark.parametrize(("sent", "on_its_way", "starts"), [(8.5, 0.0, True), (0.5, 9.0, True), (0.5, 13.0, False)])
 async def test_what_may_have_been_on_its_way_for_long_starts_once_it_is_extended(
-    on_its_way: float, starts: bool, caplog: pytest.LogCaptureFixture
+    sent: float, on_its_way: float, starts: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     extended_at_start: list[bool] = []
 
@@ -384,11 +384,56 @@ async def test_what_may_have_been_on_its_way_for_long_starts_once_it_is_extended
     source = queue("orders", visibility_timeout=12)
     world = FromSomewhere(source, handle, Options(max_jobs=1), Faults(late=on_its_way), wait_time=20)
     async with world:
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(sent)
         source.send(OutgoingMessage("one"))
         await asyncio.sleep(on_its_way + 3)
         assert extended_at_start == [True] * starts
         assert ("its lease is lost" in caplog.text) is not starts
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
+@pytest.mark.parametrize("sent", [0.5, 7.5])
+async def test_what_is_ours_however_long_it_was_on_its_way_starts_at_once_and_is_extended_in_time_for_that(
+    sent: float,
+) -> None:
+    started: list[float] = []
+
+    async def handle(_: Any) -> None:
+        started.append(now())
+        await asyncio.sleep(60)
+
+    source = queue("orders", visibility_timeout=12)
+    async with FromSomewhere(source, handle, Options(max_jobs=1), wait_time=20) as world:
+        began = now()
+        await asyncio.sleep(sent)
+        source.send(OutgoingMessage("one"))
+        await asyncio.sleep(0.1)
+        assert started == [pytest.approx(began + sent, abs=0.01)]
+        assert ("extend", 1) not in world.faults.calls
+        await asyncio.sleep((12 - sent) / 3 + 1)
+        assert ("extend", 1) in world.faults.calls
+        world.dispatcher.stop()
+        world.dispatcher.stop()
+
+
+async def test_where_extensions_are_denied_what_would_wait_for_one_starts_all_the_same() -> None:
+    started: list[str] = []
+
+    async def handle(content: str) -> None:
+        started.append(content)
+
+    source = queue("orders", visibility_timeout=12)
+    faults = Faults(extending=[AccessDenied("no")])
+    async with FromSomewhere(source, handle, Options(max_jobs=1), faults, wait_time=20) as world:
+        await asyncio.sleep(8.5)
+        source.send(OutgoingMessage("one"))
+        await asyncio.sleep(2)
+        assert started == ["one"]
+        await asyncio.sleep(8.5)
+        source.send(OutgoingMessage("two"))
+        await asyncio.sleep(0.1)
+        assert started == ["one", "two"], "nobody could tell any better"
         world.dispatcher.stop()
         world.dispatcher.stop()
 

@@ -16,7 +16,7 @@ from lean_fakes import MESSAGE, answered, lean
 
 from loafer.adapters.aws.address import queue_address
 from loafer.adapters.aws.queue import Queue
-from loafer.adapters.aws.server_clock import ServerClock, date_of, seconds_of
+from loafer.adapters.aws.server_clock import SUSPECT, ServerClock, date_of, seconds_of
 from loafer.ports.consumer import ANSWER_AGE, ANSWER_DOUBTED
 
 MOST = 3.0
@@ -156,6 +156,30 @@ def test_polls_of_three_seconds_show_that_a_server_dates_its_answers(there: floa
         server.call(there, 0.1, 3, empty=True)
         server.now += 0.37
     assert server.call(back=6) > 0
+
+
+@given(dates=st.lists(st.sampled_from(["of the request", "of the answer", "none"]), max_size=5), late=st.floats(0, 30))
+def test_until_it_is_known_what_a_date_is_that_of_nobody_can_tell(dates: list[str], late: float) -> None:
+    server, doubts = Server(), list[bool]()
+    server.call(0.1, 0.1)
+    token = ANSWER_DOUBTED.set(lambda: doubts.append(True))
+    asked = server.now
+    for kind in dates:
+        asked = server.now
+        server.now += late
+        date = {"of the request": math.floor(asked), "of the answer": math.floor(asked + 0.1), "none": None}[kind]
+        server.known.suspect(date, asked, {})
+        assert not doubts, "nothing has come of which that matters"
+        server.known.suspect(date, asked, {"Messages": [{}]})
+        assert doubts == [True]
+        assert SUSPECT.get() is None
+        doubts.clear()
+    server.waited()
+    server.known.suspect(math.floor(server.now), server.now, {"Messages": [{}]})
+    assert not doubts
+    server.known.suspect(None, server.now, {"Messages": [{}]})
+    assert doubts == [True]
+    ANSWER_DOUBTED.reset(token)
 
 
 @given(late=st.floats(MOST + 0.7, 30), by=st.floats(-0.9, 0.9))
