@@ -152,7 +152,7 @@ class Tally:
     def tell_if_deaf(self, lane: Lane, bounds: Bounds, now: float) -> None:
         """Say that nothing is received though nothing runs: all that is held waits for next runs in FIFO groups."""
         idle = lane.info.ordered and not self.running and not lane.order.startable
-        if idle and self._more_followers(lane, bounds) <= 0 and now >= self.tells_again:
+        if idle and self._unstartable(lane) >= bounds.followers and now >= self.tells_again:
             self.tells_again = now + TELLS_AGAIN
             logger.warning(DEAF, lane.route.source, len(lane.order))
 

@@ -613,6 +613,17 @@ async def test_where_all_that_may_be_held_waits_for_its_next_run_it_is_said_that
         assert caplog.messages.count(DEAF % ("orders.fifo", 22)) == 1
 
 
+async def test_while_a_receive_may_bring_what_may_be_held_it_is_not_said_that_nothing_is_received(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    source = fifo(*(f"{group}0" for group in "abcdef"))
+    world = World(source, Handler(), Options(fifo_followers=3), wait_time=20)
+    async with world:
+        await asyncio.sleep(10)
+        assert len(source) == 0
+    assert "nothing is received" not in caplog.text
+
+
 async def test_under_an_unknown_policy_receives_bring_one_message_until_it_is_known(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
