@@ -1,12 +1,14 @@
 """Holds back what a stop gives back, until no poll of this process can take it again."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Container, Sequence
 
 import attrs
 
 from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
+from loafer.domain.message import Message
 
 
 @attrs.define(eq=False)
@@ -38,6 +40,24 @@ class Gate:
             return
         for lease in leases:
             self.send(lease, max(delay, self._served_until - now))
+
+    def take_out(self, again: Container[str], last: int | None, group: Callable[[Message], str]) -> list[Lease]:
+        """Take what has not run, and what stands before it in its `group`, if it has come `again` for a `last` time.
+
+        Given back, it would be dead-lettered unrun.
+        """
+        taken, before, behind = list[Lease](), defaultdict[str, list[Lease]](list), set[str]()
+        for lease, _ in self._waiting:
+            name = group(lease.message)
+            if lease.runs or lease.message.id not in again:
+                behind.add(name)
+            elif name not in behind:
+                before[name].append(lease)
+                if lease.is_due(last):
+                    taken += before.pop(name)
+        out = set(taken)
+        self._waiting = [(lease, at) for lease, at in self._waiting if lease not in out]
+        return taken
 
     def open(self, served_until: float) -> None:
         """Let everything through: no poll is open, and the source serves aborted ones until `served_until`."""

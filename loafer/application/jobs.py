@@ -96,6 +96,8 @@ class Jobs:
             settlement = self._settlements[owner]
             settlement.look_for_return(theirs)
             leases = owner.take(theirs, since, hidden_for, doubted=doubted)
+            if self.waiting.phase is Phase.LAST_RECEIVES:
+                leases = [*settlement.taken_out(theirs), *leases]
             self._admit(owner, settlement.sorted_out(leases, theirs))
 
     def _admit(self, lane: Lane, leases: Sequence[Lease]) -> None:

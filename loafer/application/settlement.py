@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 
 import attrs
 
@@ -17,7 +18,7 @@ from loafer.application.stop import Stop
 from loafer.domain.lease import Lease
 from loafer.domain.lifecycle import Outcome
 from loafer.domain.message import Message
-from loafer.domain.ordering import GroupOrder
+from loafer.domain.ordering import GroupOrder, group_of
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied
 from loafer.ports.observer import Cause, Operation
@@ -116,6 +117,11 @@ class Settlement:
     def _give_back(self, leases: Sequence[Lease], delay: float, cause: Cause) -> None:
         self.lane.comes_back(leases, cause)
         self._gate.release(leases, delay)
+
+    def taken_out(self, messages: Sequence[Message]) -> list[Lease]:
+        """Take what was to be given back, and has come again with these messages: given back, it would never run."""
+        info, again = self.lane.info, {message.id for message in messages}
+        return self._gate.take_out(again, info.last_receive, group_of if info.ordered else attrgetter("id"))
 
     def open_gate(self, served_until: float) -> None:
         """Let go what a stop gives back: no poll is open, and the source serves aborted ones until `served_until`."""

@@ -12,10 +12,14 @@ from world import Faults, FlakyConsumer, World, now, queue
 from loafer.adapters.memory.consumer import MemoryConsumer
 from loafer.adapters.memory.queue import MemoryQueue
 from loafer.application.dispatcher import Dispatcher
+from loafer.application.gate import Gate
 from loafer.application.options import Options
 from loafer.application.route import Route
-from loafer.domain.message import OutgoingMessage
-from loafer.exceptions import ConsumerUnavailable, IgnoreMessage
+from loafer.application.stop import Stop
+from loafer.domain.lease import Lease
+from loafer.domain.message import Message, OutgoingMessage
+from loafer.domain.ordering import group_of
+from loafer.exceptions import AccessDenied, ConsumerUnavailable, IgnoreMessage
 from loafer.ports.consumer import SourceInfo
 
 
@@ -448,6 +452,44 @@ async def test_what_an_outstanding_poll_brings_at_its_last_receive_runs_while_gr
         await world.ended()
     assert handler.ran == ["a1", "b1"]
     assert counts(source) == {"b2": 1}
+
+
+@pytest.mark.parametrize(("name", "messages", "stops_at"), [("orders", 16, 0.7), ("orders.fifo", 40, 1.2)])
+@pytest.mark.parametrize("extending", [AccessDenied("not for you"), ConsumerUnavailable("gone")])
+async def test_what_a_stop_was_to_give_back_and_its_own_poll_takes_for_a_last_time_runs(
+    name: str, messages: int, stops_at: float, extending: Exception
+) -> None:
+    dead = MemoryQueue("dead" + name.removeprefix("orders"), clock=now)
+    source = MemoryQueue(name, visibility_timeout=4, max_receive_count=2, dead_letters=dead, clock=now)
+    for number in range(messages):
+        source.send(OutgoingMessage(f"{number}", group=str(number % 5) if source.fifo else None))
+    handler = Handler(0.1)
+    faults = Faults(extending=[extending] * 1000)
+    world = World(source, handler, Options(max_jobs=2), faults, wait_time=20)
+    async with world:
+        await asyncio.sleep(stops_at)
+        world.dispatcher.stop()
+        await world.ended()
+    last = [body for body, count in counts(source).items() if count == 2]
+    assert (last, len(dead)) == ([], 0)
+    assert len(source) + len(handler.ran) == messages
+    assert faults.received.total() > messages - len(source), "some came again"
+
+
+def test_what_comes_again_for_a_last_time_runs_with_what_is_before_it_and_not_where_that_has_run_already() -> None:
+    stop, sent = Stop(), list[Lease]()
+    stop.request()
+    gate = Gate(stop, lambda: 0.0, lambda lease, _: sent.append(lease))
+    leases = {
+        name: Lease(Message(name, body="", receipt="", group=name[0], receive_count=count), 0.0, 0.0, 0.0)
+        for name, count in {"a1": 2, "a2": 2, "b1": 1, "b2": 2, "b3": 1, "c1": 2, "c2": 2, "d1": 1}.items()
+    }
+    leases["a1"].runs = 1
+    gate.release(list(leases.values()), 0)
+    taken = gate.take_out({"a1", "a2", "b1", "b2", "b3", "c2", "d1"}, 2, group_of)
+    assert taken == [leases["b1"], leases["b2"]]
+    gate.open(0.0)
+    assert sent == [leases[name] for name in ("a1", "a2", "b3", "c1", "c2", "d1")]
 
 
 async def test_a_last_receive_for_which_no_time_is_left_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
