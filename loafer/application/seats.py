@@ -131,7 +131,7 @@ class Seats:
                 del self._next[lane]
             else:
                 in_vain += 1
-                tally.tell_if_deaf(lane, self.bounds, now)
+                tally.tell_if_deaf(lane, self.total, self.bounds, now)
                 if (wait := tally.next_look(now)) is not None:
                     asyncio.get_running_loop().call_later(wait, self._looked, lane)
         self._rests_until = now + REST * in_vain if in_vain > FEW else 0.0

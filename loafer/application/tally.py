@@ -23,7 +23,7 @@ TELLS_AGAIN = 5 * 60.0
 
 DEAF = (
     "source %r: nothing is received, though no handler runs: %d messages wait for their next runs or behind others of "
-    "their groups, and LOAFER_FIFO_FOLLOWERS allows no more"
+    "their groups, and %s allows no more"
 )
 
 
@@ -136,10 +136,13 @@ class Tally:
         if self.barred or self.paused:
             return 0
         headroom = bounds.headroom(total.seated, total.settling)
-        headroom = min(headroom, bounds.bodies(self.size, total.shared, lane.leases.largest))
+        headroom = min(headroom, self._more_bodies(lane, total, bounds))
         if lane.info.ordered:
             headroom = min(headroom, self._more_followers(lane, bounds))
         return headroom
+
+    def _more_bodies(self, lane: Lane, total: "Tally", bounds: Bounds) -> int:
+        return bounds.bodies(self.size, total.shared, lane.leases.largest)
 
     def _more_followers(self, lane: Lane, bounds: Bounds) -> int:
         return bounds.followers - self._unstartable(lane) - self.asked
@@ -149,12 +152,19 @@ class Tally:
         """Return how many messages wait behind others of their groups, for next runs, or for a batch to be full."""
         return len(lane.order) - lane.order.startable
 
-    def tell_if_deaf(self, lane: Lane, bounds: Bounds, now: float) -> None:
+    def tell_if_deaf(self, lane: Lane, total: "Tally", bounds: Bounds, now: float) -> None:
         """Say that nothing is received though nothing runs: all that is held waits for next runs in FIFO groups."""
         idle = lane.info.ordered and not self.running and not lane.order.startable
-        if idle and self._unstartable(lane) >= bounds.followers and now >= self.tells_again:
-            self.tells_again = now + TELLS_AGAIN
-            logger.warning(DEAF, lane.route.source, len(lane.order))
+        if not idle or now < self.tells_again:
+            return
+        if self._unstartable(lane) >= bounds.followers:
+            bound = "LOAFER_FIFO_FOLLOWERS"
+        elif not self.asked and len(lane.order) and self._more_bodies(lane, total, bounds) <= 0:
+            bound = "LOAFER_HELD_BYTES"
+        else:
+            return
+        self.tells_again = now + TELLS_AGAIN
+        logger.warning(DEAF, lane.route.source, len(lane.order), bound)
 
     def room(self, lane: Lane, headroom: int, free: int, soon: int, now: float) -> Room:
         """Return what there is room for, seen from its lane, where so many slots are free, and so many will be soon."""

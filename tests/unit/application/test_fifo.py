@@ -608,9 +608,27 @@ async def test_where_all_that_may_be_held_waits_for_its_next_run_it_is_said_that
     async with world:
         await asyncio.sleep(1)
         assert len(source.visible) > 0
-        assert caplog.messages.count(DEAF % ("orders.fifo", 22)) == 1  # the heads, which ran, are more than the bound
+        assert (
+            caplog.messages.count(DEAF % ("orders.fifo", 22, "LOAFER_FIFO_FOLLOWERS")) == 1
+        )  # the heads, which ran, are more than the bound
         await asyncio.sleep(398)
-        assert caplog.messages.count(DEAF % ("orders.fifo", 22)) == 1
+        assert caplog.messages.count(DEAF % ("orders.fifo", 22, "LOAFER_FIFO_FOLLOWERS")) == 1
+
+
+async def test_where_the_bytes_that_may_be_held_wait_for_their_next_runs_it_is_said_that_nothing_is_received(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bodies = [f"{group}{'.' * 250_000}" for group in "abcdefgh"]
+    source = fifo(*bodies, visibility_timeout=30)
+    handler = Handler(**dict.fromkeys(bodies, 99))
+    world = World(source, handler, Options(held_bytes=1_000_000, retry_delay=400), wait_time=5)
+    async with world:
+        await asyncio.sleep(60)
+        source.send(OutgoingMessage("z1", group="z"))
+        await asyncio.sleep(300)
+        assert "z1" not in handler.ran
+        told = [line for line in caplog.messages if "nothing is received" in line]
+        assert told == [DEAF % ("orders.fifo", 3, "LOAFER_HELD_BYTES")]
 
 
 async def test_while_a_receive_may_bring_what_may_be_held_it_is_not_said_that_nothing_is_received(
