@@ -103,7 +103,10 @@ class Jobs:
     def _admit(self, lane: Lane, leases: Sequence[Lease]) -> None:
         lane.order.add(leases)
         if leases and isinstance(lane.order, BatchOrder) and isinstance(lane.route.call, BatchCall):
-            asyncio.get_running_loop().call_later(lane.route.call.wait, self._ripen, lane, lane.order, leases[-1])
+            loop, wait, short = asyncio.get_running_loop(), lane.route.call.wait, leases[0].short_from - lane.clock()
+            loop.call_later(wait, self._ripen, lane, lane.order, leases[-1])
+            if short < wait:
+                loop.call_later(short, self._ripen_if_denied, lane, lane.order, leases[-1])
         if self.stop.requested.is_set():
             self.waiting.give_back(lane)
         self.start(lane)
@@ -112,6 +115,11 @@ class Jobs:
         """Let a batch start that is not full: its first message has waited for long enough."""
         order.ripen(lease)
         self.start(lane)
+
+    def _ripen_if_denied(self, lane: Lane, order: BatchOrder, lease: Lease) -> None:
+        """Let a batch start that is not full where its leases may not be extended, before the first of them ends."""
+        if not lane.may_extend:
+            self._ripen(lane, order, lease)
 
     def start(self, lane: Lane) -> None:
         """Start what may start, now that `lane` may have something."""

@@ -417,6 +417,38 @@ async def test_what_is_ours_however_long_it_was_on_its_way_starts_at_once_and_is
         world.dispatcher.stop()
 
 
+@pytest.mark.parametrize("wait", [12, 60])
+async def test_where_extensions_are_denied_a_batch_begins_before_its_first_lease_ends(wait: float) -> None:
+    batches: list[tuple[float, int]] = []
+
+    async def handle(items: Sequence[Any]) -> None:
+        batches.append((now() - began, len(items)))
+
+    world = batching(queue("orders", "one", "two", visibility_timeout=12), handle, 10, wait)
+    world.faults.extending = [AccessDenied("not for you")] * 1000
+    async with world:
+        began = now()
+        await asyncio.sleep(1)
+        world.queue.send(OutgoingMessage("three"))
+        await asyncio.sleep(29)
+    assert [(round(at), size) for at, size in batches] == [(8, 3)]
+    assert (len(world.queue), world.queue.counts["received"]) == (0, 3)
+
+
+async def test_where_extensions_work_a_batch_waits_for_longer_than_its_leases_last() -> None:
+    sizes: list[int] = []
+
+    async def handle(items: Sequence[Any]) -> None:
+        sizes.append(len(items))
+
+    async with batching(queue("orders", "one", visibility_timeout=12), handle, 10, 60) as world:
+        await asyncio.sleep(59)
+        assert sizes == []
+        await asyncio.sleep(2)
+        assert sizes == [1]
+    assert world.queue.counts["received"] == 1
+
+
 async def test_where_extensions_are_denied_what_would_wait_for_one_starts_all_the_same() -> None:
     started: list[str] = []
 
