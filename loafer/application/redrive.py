@@ -13,6 +13,7 @@ from loafer.application.letters.reasons import explained
 from loafer.application.overdue import Overdue
 from loafer.application.stop import Stop
 from loafer.application.tasks import broken, looked_at
+from loafer.application.trouble import Trouble
 from loafer.domain.batch import LONGEST_CALL, UNANSWERED, Failure, one_for_each
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
@@ -51,6 +52,11 @@ class Redrive:
 
     lane: Lane
     stop: Stop
+    _trouble: Trouble = attrs.field(init=False)
+
+    @_trouble.default
+    def _(self) -> Trouble:
+        return Trouble(f"moving messages of {self.lane.route.source!r} to the dead-letter queue", self.lane.clock)
 
     async def move(self, lease: Lease, reason: Reason, most: float = math.inf) -> Moved | Failure:
         """Move a message, again and again while its lease lasts, `most` times at most; return `Moved`, or why not.
@@ -85,6 +91,8 @@ class Redrive:
             # A stop waits for it only where something behind it has to run yet.
             if not failure.retryable or tries >= most or (stopping and not self.lane.is_followed(lease)):
                 return attrs.evolve(failure, may_be_done=doubtful)
+            if most == math.inf:  # else it is told when it is kept
+                self._trouble.note(ConsumerUnavailable(failure.reason))
             longest = LONGEST_IN_A_STOP if stopping else LONGEST_WAIT
             await asyncio.sleep(backoff(tries, first=FIRST_WAIT, longest=longest, jitter=random.random()))
 
@@ -119,6 +127,7 @@ class Redrive:
         copies = f"; its copy may be there {unanswered + 1} times, for the first answers may have been lost"
         more = copies if unanswered and not self.lane.info.ordered else ""
         logger.warning(text, message.id, attempts, attempts - message.receive_count + 1, more)
+        self._trouble.over()
         self.lane.counts["dead_lettered"] += 1
         self.lane.settled([lease.message], Operation.DEAD_LETTER)
 

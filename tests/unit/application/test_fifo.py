@@ -188,6 +188,20 @@ async def test_a_move_to_the_dead_letter_queue_that_fails_is_tried_again_after_g
     assert world.dispatcher.counts["dead_lettered"] == 1
 
 
+async def test_while_heads_cannot_be_moved_that_is_told_when_it_begins_each_five_minutes_and_when_it_ends(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO")
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo("a1", "a2", "b1", max_receive_count=1, dead_letters=dead)
+    faults = Faults(dead_lettering=[ConsumerUnavailable("gone")] * 300)
+    await World(source, Handler(a1=9, b1=9), Options(retry_delay=0.1), faults).run_for(1000)
+    assert sorted(message.body for message in dead.visible) == ["a1", "b1"]
+    told = [record for record in caplog.records if record.name.endswith("trouble")]
+    assert all("moving messages of 'orders.fifo' to the dead-letter queue" in record.getMessage() for record in told)
+    assert [record.levelname for record in told] == ["WARNING", "WARNING", "INFO"]
+
+
 async def test_a_move_is_tried_no_longer_than_the_lease_lasts(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
