@@ -89,11 +89,12 @@ async def test_the_workers_of_a_supervisor_have_a_file_each(
 
 
 def test_the_command_takes_little_time(tmp_path: Path) -> None:
-    least = 9.0
-    for _ in range(5):
+    took: dict[tuple[str, ...], list[float]] = {("-m", "loafer", "status"): [], ("-c", "import asyncio"): []}
+    for arguments in list(took) * 5:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, "-m", "loafer", "status"], cwd=tmp_path, capture_output=True, check=False)
+        subprocess.run([sys.executable, *arguments], cwd=tmp_path, capture_output=True, check=False)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        least = min(least, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+        took[arguments].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
         time.sleep(0.05)
-    assert least <= 0.15
+    command, bare = map(min, took.values())
+    assert command <= 2.5 * bare, "0.15 s of CPU time, where Python's own part takes 0.06 s"
