@@ -147,6 +147,45 @@ def test_twelve_hours_are_counted_from_the_receive() -> None:
     orders.change(again, 43_200)
 
 
+def attempted(queue: Rig, visibility: float = 30) -> list[Stored]:
+    """Receive by one and the same attempt."""
+    return [attrs.evolve(each) for each in queue.queue.receive(10, visibility, queue.now, attempt="once")]
+
+
+def test_an_attempt_that_is_repeated_brings_the_same_messages_and_hides_them_anew() -> None:
+    queue = rig("orders.fifo")
+    assert attempted(queue) == []
+    queue.send("a", "g")
+    [first] = attempted(queue)
+    queue.now += 20
+    [second] = attempted(queue)
+    assert (first.id, first.receipt, first.receives) == (second.id, second.receipt, second.receives)
+    queue.now += 20
+    assert queue.take() == []
+    queue.delete(second)
+
+
+@pytest.mark.parametrize("change", ["deleted", "extended", "given back", "received by others", "five minutes old"])
+def test_one_whose_messages_have_changed_is_refused(change: str) -> None:
+    queue = rig("orders.fifo")
+    queue.send("a", "g")
+    [message] = attempted(queue, 1000)
+    match change:
+        case "deleted":
+            queue.delete(message)
+        case "extended":
+            queue.change(message, 20)
+        case "given back":
+            queue.change(message, 0)
+        case "received by others":
+            queue.change(message, 0)
+            queue.take(visibility=1000)
+        case _:
+            queue.now += 300
+    with pytest.raises(Refusal, match="not retryable"):
+        attempted(queue)
+
+
 def test_a_group_gives_nothing_while_one_of_its_messages_is_in_flight() -> None:
     orders = rig("orders.fifo")
     for body, group in (("a1", "a"), ("a2", "a"), ("b1", "b"), ("a3", "a")):

@@ -10,10 +10,11 @@ import attrs
 
 from loafer.adapters.aws.address import Address, queue_address
 from loafer.adapters.aws.answers import messages_in
+from loafer.adapters.aws.attempts import PARAMETER, Attempts
 from loafer.adapters.aws.attributes import Attributes, depth_of
 from loafer.adapters.aws.batches import Entry, settle
 from loafer.adapters.aws.calls import POLL_MARGIN, Access, access_of
-from loafer.adapters.aws.errors import Unmended
+from loafer.adapters.aws.errors import Unanswered, Unmended
 from loafer.adapters.aws.lean.plain import prepare
 from loafer.adapters.aws.opening import Found, Opened, Opening
 from loafer.adapters.aws.options import ReceiveOptions, receive_options
@@ -55,6 +56,7 @@ class SQSConsumer(Consumer):
     _shown: str = attrs.field(init=False)
     _receive: ReceiveOptions = attrs.field(init=False)
     _opened: Opened | None = attrs.field(init=False, default=None)
+    _attempts: Attempts = attrs.field(init=False, factory=Attempts)
     _known: Found | None = attrs.field(init=False, default=None)
     """What another consumer of the queue has found."""
 
@@ -104,10 +106,26 @@ class SQSConsumer(Consumer):
         return await depth_of(self._need().queue)
 
     async def receive(self, limit: int) -> Sequence[Message]:
-        """Return what one long poll brings."""
+        """Return what one long poll brings; on a FIFO queue it is the last one again if that was not answered."""
+        most = min(limit, self.batch_size)
+        if not self._address.ordered:
+            return await self._poll(most)
+        opened = self._need()
+        attempt = self._attempts.next(most, self.wait_time + self._visibility_timeout(opened.attributes))
+        try:
+            return await self._poll(attempt.most, **{PARAMETER: attempt.id})
+        except (Unanswered, asyncio.CancelledError):
+            self._attempts.lost(attempt)
+            raise
+        except ConsumerError as error:
+            if PARAMETER not in str(error):
+                raise
+            told = ConsumerUnavailable(str(error))  # others have received what it brought, or it was throttled
+        raise told
+
+    async def _poll(self, most: int, **parameters: str) -> Sequence[Message]:
         opened = self._need()
         poller = opened.poller or await self._opening.poller(opened)
-        most = min(limit, self.batch_size)
         return await poller.read(
             partial(messages_in, source=self._shown, most=most),
             "receive_message",
@@ -115,6 +133,7 @@ class SQSConsumer(Consumer):
             MaxNumberOfMessages=most,
             VisibilityTimeout=self._visibility_timeout(opened.attributes),
             WaitTimeSeconds=self.wait_time,
+            **parameters,
             **self._receive.parameters,
         )
 

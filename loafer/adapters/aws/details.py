@@ -33,6 +33,11 @@ def errors_of_transports() -> tuple[type[Exception], ...]:
     return tuple(kind for kind in kinds if kind is not None)
 
 
+def is_unreadable(error: BaseException) -> bool:
+    """Tell whether an answer came that could not be read."""
+    return isinstance(error, UnreadableAnswer) or (type(error).__module__, type(error).__name__) == _PARSER
+
+
 def said_by(error: BaseException) -> str | None:
     """Return what may be told of an error of the SDK; None if it is none of its."""
     if isinstance(error, sdk.ClientError):
@@ -84,7 +89,7 @@ def _text_of(error: Exception) -> str:
     match error:
         case UnreadableAnswer():
             return str(error)
-        case _ if (type(error).__module__, type(error).__name__) == _PARSER:
+        case _ if is_unreadable(error):
             return "the answer cannot be read"  # its text repeats the whole answer
         case sdk.ParamValidationError():
             return _parameters_in(str(error))

@@ -11,6 +11,7 @@ from loafer.adapters.aws.details import (
     UnreadableAnswer,
     code_in,
     errors_of_transports,
+    is_unreadable,
     kind_and_detail,
     said_by_service,
     trail_of,
@@ -23,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 class Mistake(Exception):
     """What only a person can mend, told in a sentence that names the file and the setting."""
+
+
+class Unanswered(ConsumerUnavailable):
+    """There was no answer, or one that says no more than that something failed: what was asked for may be done."""
 
 
 class Unmended(ConsumerUnavailable):
@@ -178,8 +183,9 @@ def consumer_error(
     """
     logger.debug("%s: %s", place, trail_of(error))
     found = diagnose(error, place, region, sent)
+    unanswered = may_be_done(error) and not is_unreadable(error)
     kinds: dict[Kind, type[AccessDenied | ConsumerError | ConsumerUnavailable]] = {
-        Kind.PASSING: ConsumerUnavailable,
+        Kind.PASSING: Unanswered if unanswered else ConsumerUnavailable,
         Kind.MISTAKE: Unmended,
         Kind.DENIED: AccessDenied,
         Kind.FATAL: ConsumerError,

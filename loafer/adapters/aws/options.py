@@ -5,6 +5,7 @@ from typing import Any
 
 import attrs
 
+from loafer.adapters.aws.attempts import PARAMETER
 from loafer.domain.limits import LARGEST_BATCH, LONGEST_VISIBILITY, LONGEST_WAIT
 from loafer.exceptions import ConfigurationError
 
@@ -16,7 +17,7 @@ _RANGES = {
 _LISTS = ("AttributeNames", "MessageAttributeNames", "MessageSystemAttributeNames")
 _OURS = {
     "QueueUrl": "the source says which queue",
-    "ReceiveRequestAttemptId": "it belongs to one call, and an option is part of all",
+    PARAMETER: "it belongs to one call, and an option is part of all",
 }
 _SYSTEM_ATTRIBUTES = (
     "ApproximateReceiveCount", "SentTimestamp", "MessageGroupId", "MessageDeduplicationId", "AWSTraceHeader",

@@ -24,7 +24,7 @@ class Event:
     Attributes:
         at: When, in seconds since the epoch.
         what: `sent`, `repeated` (a send that deduplication swallowed), `received`, `extended`, `released`, `expired`,
-            `deleted`, `refused`, `moved` or `purged`.
+            `deleted`, `refused`, `moved`, `purged`, or `received again` by the same attempt.
         id: The message id.
         worker: Who called, by its access key; the queue itself where nobody did.
         receives: How often the message had been received by then.
@@ -39,6 +39,14 @@ class Event:
     worker: str = ""
     receives: int = 0
     detail: str = ""
+
+
+@attrs.frozen
+class Attempt:
+    """A receive that has an id: when it was first made, the receipts that it brought, and until when they hold."""
+
+    at: float
+    taken: dict[str, tuple[str, float]]
 
 
 @attrs.define(eq=False)

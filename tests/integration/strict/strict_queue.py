@@ -1,6 +1,7 @@
 """A queue with SQS's strictness, as pure state: every call says what time it is, and nothing waits.
 
 What it does follows the API reference and the developer guide of SQS:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
 """
@@ -11,7 +12,7 @@ from itertools import count
 
 import attrs
 from strict.attributes import ARN, Settings
-from strict.stored import INVALID, NOT_IN_FLIGHT, Event, Refusal, Stored
+from strict.stored import INVALID, NOT_IN_FLIGHT, Attempt, Event, Refusal, Stored
 
 DEDUPLICATION_INTERVAL = 5 * 60
 LONGEST_VISIBILITY = 43_200
@@ -35,6 +36,7 @@ class StrictQueue:
     stored: dict[str, Stored] = attrs.field(factory=dict)
     _numbers: "count[int]" = attrs.field(factory=lambda: count(1))
     _seen: dict[tuple[str, str], tuple[float, str, int]] = attrs.field(factory=dict)
+    _attempts: dict[str, Attempt] = attrs.field(factory=dict)
     _purged_at: float = float("-inf")
 
     @property
@@ -67,9 +69,16 @@ class StrictQueue:
             self._note(now, "moved", message)
         return taken
 
-    def receive(self, limit: int, visibility: float, now: float, worker: str = "", detail: str = "") -> list[Stored]:
-        """Take up to `limit` visible messages; what has been received often enough moves to the dead-letter queue."""
+    def receive(
+        self, limit: int, visibility: float, now: float, worker: str = "", detail: str = "", *, attempt: str = ""
+    ) -> list[Stored]:
+        """Take up to `limit` visible messages; what has been received often enough moves to the dead-letter queue.
+
+        What was received by this attempt before is received by it once more; Refusal if it changed since.
+        """
         self.notice(now)
+        if attempt in self._attempts:
+            return self._receive_again(attempt, visibility, now, worker)
         taken: list[Stored] = []
         hidden = [message for message in self.stored.values() if message.visible_at > now]
         locked = {message.group for message in hidden if self.fifo}
@@ -81,6 +90,10 @@ class StrictQueue:
             self._take(message, visibility, now)
             self._note(now, "received", message, worker, detail)
             taken.append(message)
+        if attempt and taken:
+            self._attempts[attempt] = Attempt(
+                now, {message.id: (message.receipt, now + visibility) for message in taken}
+            )
         return taken
 
     def delete(self, receipt: str, now: float, worker: str = "") -> None:
@@ -141,6 +154,19 @@ class StrictQueue:
             if not message.noticed and message.visible_at <= now:
                 message.noticed = True
                 self._note(message.visible_at, "expired", message)
+
+    def _receive_again(self, name: str, visibility: float, now: float, worker: str) -> list[Stored]:
+        attempt = self._attempts[name]
+        found = [message for id_ in attempt.taken if (message := self.stored.get(id_)) is not None]
+        as_taken = {message.id: (message.receipt, message.visible_at) for message in found if message.in_flight(now)}
+        if as_taken != attempt.taken or now - attempt.at >= DEDUPLICATION_INTERVAL:
+            reason = "The receiveRequestAttemptId is not valid anymore since the receive call is not retryable."
+            raise Refusal(INVALID, f"Value {name} for parameter ReceiveRequestAttemptId is invalid. Reason: {reason}")
+        for message in found:
+            message.visible_at = now + visibility
+            self._note(now, "received again", message, worker)
+        self._attempts[name] = Attempt(attempt.at, {each.id: (each.receipt, each.visible_at) for each in found})
+        return found
 
     def _take(self, message: Stored, visibility: float, now: float) -> None:
         message.receives += 1

@@ -156,13 +156,14 @@ class StrictService:
         limit = in_range(request, "MaxNumberOfMessages", 1, (1, 10))
         wait = in_range(request, "WaitTimeSeconds", settings.wait, (0, 20))
         visibility = in_range(request, "VisibilityTimeout", settings.visibility, (0, 43_200))
+        attempt = request.get("ReceiveRequestAttemptId", "")
         end = time.monotonic() + wait
         while True:
             if self.place(request) is not place:  # it was deleted, and there is another one of its name
                 raise Refusal(MISSING, "The specified queue does not exist.")
             seconds = visibility if "VisibilityTimeout" in request else place.queue.settings.visibility
             lost = "unanswered" if caller.gone() else ""
-            taken = place.queue.receive(limit, seconds, self.now(), caller.name, lost)
+            taken = place.queue.receive(limit, seconds, self.now(), caller.name, lost, attempt=attempt)
             left = end - time.monotonic()
             if taken or left <= 0:
                 break

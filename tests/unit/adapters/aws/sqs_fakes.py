@@ -36,8 +36,8 @@ class FakeSQS:
 
     def __getattr__(self, operation: str) -> Any:
         async def call(**parameters: Any) -> Any:
-            await asyncio.sleep(self.seconds)
             self.calls.append((operation, parameters))
+            await asyncio.sleep(self.seconds)
             answer = self.answers.get(operation, {})
             if isinstance(answer, Exception):
                 raise answer

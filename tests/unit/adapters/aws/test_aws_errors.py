@@ -6,7 +6,8 @@ from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
 
 from loafer.adapters.aws.batches import failure_of
-from loafer.adapters.aws.errors import consumer_error, publisher_error
+from loafer.adapters.aws.details import UnreadableAnswer
+from loafer.adapters.aws.errors import Unanswered, consumer_error, publisher_error
 from loafer.exceptions import AccessDenied, ConsumerError, ConsumerUnavailable, PublisherError
 
 PLACE = "queue 'orders'"
@@ -54,8 +55,6 @@ PASSING = [
     answer("ExpiredToken", 403),
     answer("ExpiredTokenException", 403),
     answer("RequestExpired"),
-    answer("SomethingNew", 503),
-    answer("", 500),
     answer("TooMany", 429),
     answer("", 403),
     answer("403", 403, "<html>Forbidden</html>"),
@@ -63,6 +62,12 @@ PASSING = [
     answer("404", 404),
     answer("no code at all", 400),
     sdk.ClientError({"ResponseMetadata": {"HTTPStatusCode": 403}}, "DeleteMessageBatch"),
+    ResponseParserError("not JSON"),
+    UnreadableAnswer("too large"),
+]
+UNANSWERED = [
+    answer("SomethingNew", 503),
+    answer("", 500),
     sdk.EndpointConnectionError(endpoint_url="http://nowhere"),
     sdk.ConnectTimeoutError(endpoint_url="http://nowhere"),
     sdk.ReadTimeoutError(endpoint_url="http://nowhere"),
@@ -70,7 +75,6 @@ PASSING = [
     sdk.HTTPClientError(error="?"),
     sdk.CredentialRetrievalError(provider="role", error_msg="later"),
     sdk.MetadataRetrievalError(error_msg="later"),
-    ResponseParserError("not JSON"),
     aiohttp.ClientPayloadError("cut off"),
     ConnectionResetError("reset"),
     TimeoutError(),
@@ -97,13 +101,18 @@ def test_what_may_pass_is_unavailable(error: Exception) -> None:
     assert type(consumer_error(error, PLACE)) is ConsumerUnavailable
 
 
+@pytest.mark.parametrize("error", UNANSWERED, ids=named)
+def test_so_is_what_may_be_done_though_no_answer_says_so(error: Exception) -> None:
+    assert type(consumer_error(error, PLACE)) is Unanswered
+
+
 @pytest.mark.parametrize("code", ["", "403", "Forbidden by the proxy"])
 def test_an_answer_without_an_error_code_is_told_with_its_status_and_quoted_nowhere(code: str) -> None:
     said = "queue 'orders' answers without an error code of the service (status 403), as a proxy on the way might"
     assert str(consumer_error(answer(code, 403, "<html>secrets</html>"), PLACE)) == said
 
 
-@pytest.mark.parametrize("error", [*FATAL, *DENIED, *PASSING], ids=named)
+@pytest.mark.parametrize("error", [*FATAL, *DENIED, *PASSING, *UNANSWERED], ids=named)
 def test_the_sentence_is_one_line_that_names_the_place(error: Exception) -> None:
     for made in (consumer_error(error, PLACE), publisher_error(error, PLACE)):
         assert str(made).startswith(PLACE)
