@@ -40,8 +40,9 @@ async def deliver_batch(
             await handle_within(limit, call.handle, given, items[0].message)
         except BaseException as raised:  # noqa: BLE001 - whatever a handler raises is a value from here on
             error = usable(decision_in(raised))
+    lost = NotOurs()  # one for all: they are told together
     return [
-        item if isinstance(item, Delivery) else _delivered(route, message, item, error)
+        item if isinstance(item, Delivery) else _delivered(route, message, item, lost if item.lost else error)
         for message, item in zip(messages, ended, strict=True)
     ]
 

@@ -120,13 +120,22 @@ class _Many(Chained):
     call: BatchCall
 
     async def __call__(self, items: list[Item[Any]], context: Context[Any]) -> None:
-        given = (items, context) if self.call.contextual else (items,)
-        await self.chain.go(context, partial(self._handle, items, given))
+        handled: set[Item[Any]] = set()
+        await self.chain.go(context, partial(self._handle, items, context, handled))
 
-    async def _handle(self, items: list[Item[Any]], given: tuple[object, ...]) -> None:
-        """Call the handler; what one that is cut short has rejected, it may have rejected because of that."""
-        if not all(is_ours(item.message) for item in items):
+    async def _handle(self, items: list[Item[Any]], context: Context[Any], handled: set[Item[Any]]) -> None:
+        """Call the handler with those that are ours still, and note which of them were handled well, once is enough.
+
+        What one that is cut short has rejected, it may have rejected because of that.
+        """
+        ours = [item for item in items if is_ours(item.message)]
+        if not ours:
             raise NotOurs
+        for item in items:
+            item.lost = item not in handled
+        for item in ours:
+            item.lost = False
+        given = (ours, context) if self.call.contextual else (ours,)
         try:
             await see_to(await self.call.handle(*given))
         except (asyncio.CancelledError, GeneratorExit):
@@ -134,6 +143,7 @@ class _Many(Chained):
                 if item.outcome is Outcome.REJECTED:
                     item.error = None
             raise
+        handled.update(ours)
 
 
 def through(call: Call | BatchCall, wraps: Wraps, around: Surroundings) -> Call | BatchCall:

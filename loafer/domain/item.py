@@ -32,6 +32,7 @@ class Item(Generic[Content_co]):
         message: The message.
         attempts_left: How many attempts are left before a dead-letter queue gets the message; None: no end is set.
         error: What became of it alone, as if the handler had raised it; None: it ends with the batch.
+        lost: Whether it is ours no longer, and its handler was not given it: it is kept, whatever the others come to.
 
     """
 
@@ -39,6 +40,7 @@ class Item(Generic[Content_co]):
     message: Message = attrs.field(default=MADE_UP, kw_only=True, on_setattr=attrs.setters.frozen)
     attempts_left: int | None = attrs.field(default=None, kw_only=True)
     error: RejectMessage | IgnoreMessage | None = attrs.field(default=None, init=False)
+    lost: bool = attrs.field(default=False, init=False, repr=False)
 
     @property
     def attempt(self) -> int:

@@ -69,7 +69,7 @@ class Moving:
     _closed: set[str | None] = attrs.field(factory=set, init=False)
     """Groups of which nothing more is moved."""
     _copies: set[str] = attrs.field(factory=set, init=False)
-    """The ids of the copies: what comes back bears one."""
+    """The ids of this run's copies: what comes back bears one. Who goes on with a journal has mended what failed."""
     _due: dict[str, None] = attrs.field(factory=dict, init=False)
     """The ids of those whose copies are confirmed, and which are still to be deleted here."""
     _next: float = attrs.field(default=0.0, init=False)
@@ -87,7 +87,6 @@ class Moving:
         """
         total = (await self.look.inspector.look()).total
         self._most, self._looked = total + max(10.0, total / 10), self.clock()
-        self._copies.update(noted.copy for noted in self.journal.noted.values() if noted.copy)
         try:
             async for letters in self.look:
                 await self._take(letters)

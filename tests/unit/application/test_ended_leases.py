@@ -154,16 +154,85 @@ async def test_a_handler_is_not_called_again_by_middleware_once_its_lease_has_en
     assert len(source) == 1
 
 
-async def test_a_batch_is_not_given_to_its_handler_if_a_lease_of_it_ends_while_middleware_waits() -> None:
+def batched(world: World, handle: Any, *wraps: Any) -> World:
+    """Have two messages handled at once, through middleware."""
+    route = world.route()
+    call = through(BatchCall(handle, size=2, wait=1), wraps, route.around)
+    world.dispatcher.routes = [attrs.evolve(route, call=call, reject=(Exception,))]
+    return world
+
+
+async def test_a_batch_is_not_given_to_its_handler_if_its_leases_end_while_middleware_waits() -> None:
     given: list[object] = []
 
     async def handle(items: list[Item[Any]]) -> None:
         given.extend(item.content for item in items)
 
     source, faults = losing_leases("1", "2")
-    world = World(source, handle, faults=faults)
-    route = attrs.evolve(world.route(), call=BatchCall(handle, size=2, wait=1))
-    world.dispatcher.routes = [attrs.evolve(route, call=through(route.call, [waits_first], route.around))]
-    await run_without_receiving_again(world, 12)
+    await run_without_receiving_again(batched(World(source, handle, faults=faults), handle, waits_first), 12)
     assert given == []
     assert len(source) == 2
+
+
+@pytest.mark.parametrize("wrap", [waits_first, makes_something_else_of_it])
+async def test_of_a_batch_whose_middleware_waits_what_is_lost_meanwhile_is_left_out(
+    wrap: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    given: list[object] = []
+
+    async def handle(items: list[Item[Any]]) -> None:
+        given.extend(item.content for item in items)
+
+    source = queue("orders", "1", "2", visibility_timeout=6)
+    async with batched(World(source, handle), handle, wrap):
+        await asyncio.sleep(2)
+        source.delete(next(iter(source._entries.values())).receipt)  # as another worker that had it too
+        await asyncio.sleep(10)
+    assert given == ["2"]
+    assert (len(source), source.counts["received"]) == (0, 2)
+    assert "orders-1 on route orders is kept: its handler is not called: its lease ended meanwhile" in caplog.text
+
+
+async def test_what_is_lost_before_a_batch_is_handled_again_is_kept_and_the_others_end_as_that_does() -> None:
+    given: list[list[object]] = []
+
+    async def handle(items: list[Item[Any]]) -> None:
+        given.append([item.content for item in items])
+        if len(given) == 1:
+            raise ValueError
+
+    source = queue("orders", "1", "2", visibility_timeout=6)
+    async with batched(world := World(source, handle), handle, calls_on_again):
+        await asyncio.sleep(2)
+        [first, _] = source._entries.values()
+        source.change_visibility(first.receipt, 0)
+        source.receive(1)  # by another worker
+        world.dispatcher.pause("orders")
+        await asyncio.sleep(12)
+        assert len(source) == 1
+    assert given == [["1", "2"], ["2"]]
+
+
+async def test_what_a_batch_has_handled_well_is_done_though_it_is_lost_before_that_is_handled_again() -> None:
+    given: list[list[object]] = []
+
+    async def handle(items: list[Item[Any]]) -> None:
+        given.append([item.content for item in items])
+
+    async def twice(_: object, call_next: Next) -> None:
+        await call_next()
+        await asyncio.sleep(10)
+        await call_next()
+
+    source = queue("orders", "1", "2", visibility_timeout=6)
+    async with batched(world := World(source, handle), handle, twice):
+        await asyncio.sleep(2)
+        [first, _] = source._entries.values()
+        source.change_visibility(first.receipt, 0)
+        source.receive(1)  # by another worker, which dies
+        world.dispatcher.pause("orders")
+        await asyncio.sleep(12)
+        world.dispatcher.resume("orders")
+        await asyncio.sleep(5)
+        assert len(source) == 0
+    assert given == [["1", "2"], ["2"]]
