@@ -137,7 +137,7 @@ class Settlement:
 
         What waits for a message that is given back is given back behind it. Not where that one had its last receive:
         that something came behind it shows that its source has moved it, whether or not it confirmed the release. Nor
-        where something came behind a message that is done while its lease held: it was deleted, and the answer is lost.
+        where something came behind it after it was received: it was deleted or moved, and the answer is late, or lost.
         """
         if not confirmed:
             lost = [lease for lease in leases if lease.settling and not self._is_gone(lease)]
@@ -147,9 +147,8 @@ class Settlement:
             if lease.settling:
                 remember = before.add_deleted if confirmed and lease.message.receive_count == 1 else before.add
                 remember(lease.message)
-            gone = confirmed or self._is_gone(lease)
-            stays = not lease.is_last_receive(last) if lease.released else not gone
-            if stays:
+            goes = lease.is_last_receive(last) if lease.released else confirmed
+            if not (goes or self._is_gone(lease)):
                 self.release(self.lane.order.followers(lease))
         self.lane.finished(leases)
         if self.lane.order.startable:
@@ -157,9 +156,9 @@ class Settlement:
         self.slots.seats.changed(self.lane)
 
     def _is_gone(self, lease: Lease) -> bool:
-        """Tell whether a message that is done was deleted, though no answer has said so."""
+        """Tell whether a message that is done, or given back, is gone from its source, though no answer has said so."""
         order = self.lane.order
-        return lease.settling and isinstance(order, GroupOrder) and order.is_overtaken(lease)
+        return (lease.settling or lease.released) and isinstance(order, GroupOrder) and order.is_overtaken(lease)
 
     def look_for_return(self, messages: Sequence[Message]) -> None:
         """See whether messages come again that could not be deleted: each time that costs what is held a receive."""

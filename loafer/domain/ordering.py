@@ -1,6 +1,7 @@
 """Which held message may start next: in order of arrival, or one at a time within each FIFO group."""
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Sequence
 from itertools import count, islice, takewhile
@@ -190,12 +191,14 @@ class GroupOrder:
     def is_overtaken(self, lease: Lease) -> bool:
         """Tell whether one of its group was received while a started message was ours: it is gone from its source.
 
+        So it is where one was received after it was given back, whenever that was.
         https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-queues-understanding-logic.html
         """
         group = self._groups.get(group_of(lease.message))
         if group is None or group.started is not lease:
             return False
-        return any(lease.received_at < behind.received_at < lease.deadline for behind in group.waiting)
+        until = math.inf if lease.released else lease.deadline
+        return any(lease.received_at < behind.received_at < until for behind in group.waiting)
 
     def has_group(self, message: Message) -> bool:
         """Tell whether messages of a message's group are here."""

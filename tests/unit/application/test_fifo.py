@@ -412,6 +412,30 @@ async def test_a_head_that_comes_again_before_the_answer_to_its_release_is_read_
     assert len(source) == 0
 
 
+@pytest.mark.parametrize("delay", [0, 1, 5])
+@pytest.mark.parametrize("late", [0, 0.01, 1.5, 20, 50])
+async def test_what_comes_once_its_head_is_moved_and_before_the_answer_to_the_heads_release_is_read_runs(
+    late: float, delay: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answered(FlakyConsumer):
+        async def open(self) -> SourceInfo:
+            return attrs.evolve(await super().open(), max_receive_count=None, redrive_known=False)
+
+        async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
+            results = await super().release(messages, delays)
+            await asyncio.sleep(late)
+            return results
+
+    monkeypatch.setattr("world.FlakyConsumer", Answered)
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo("a1", "a2", "a3", max_receive_count=1, dead_letters=dead)
+    handler = Handler(a1=9)
+    await World(source, handler, Options(retry_delay=delay)).run_for(120)
+    assert handler.ran == ["a1", "a2", "a3"]
+    assert [message.body for message in dead.visible] == ["a1"]
+    assert len(source) == 0
+
+
 async def test_in_a_stop_a_head_that_somebody_else_cancelled_goes_before_what_is_at_its_last_receive() -> None:
     order: list[tuple[str, int]] = []
 
