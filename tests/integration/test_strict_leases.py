@@ -40,6 +40,20 @@ def test_what_a_frozen_worker_was_answered_does_not_run_once_another_may_have_it
     assert runs_of(tmp_path) == once(5)
 
 
+@pytest.mark.usefixtures("transport")
+def test_what_a_frozen_worker_was_answered_runs_while_it_is_its_own(strict: StrictEndpoint, tmp_path: Path) -> None:
+    queue, _ = strict.create_redriven("orders.fifo", 1, VisibilityTimeout=40)
+    with hire(tmp_path, "frozen", queue, "quick") as frozen:
+        wait_until(lambda: strict.calls("ReceiveMessage") > 0)
+        frozen.freeze()
+        strict.fill(queue, [{"n": 0}], ["g"])
+        time.sleep(13)  # longer than its poll may take
+        frozen.thaw()
+        emptied(strict, queue, 5)
+        assert frozen.stop() == 0
+    assert runs_of(tmp_path) == once(1)
+
+
 @pytest.mark.parametrize("queue", ["orders", "orders.fifo"])
 def test_what_was_on_its_way_for_long_does_not_run_once_another_has_done_it(
     strict: StrictEndpoint, tmp_path: Path, queue: str

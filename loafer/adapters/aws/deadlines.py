@@ -8,6 +8,12 @@ import attrs
 
 T = TypeVar("T")
 
+LATE = 0.1
+"""Seconds that a look may be late: if it is later, the process stood still, and answers may lie there unread."""
+
+READING = 1.0
+"""Seconds in which these are read."""
+
 
 @attrs.define(eq=False)
 class Deadlines:
@@ -18,6 +24,7 @@ class Deadlines:
 
     _ends: "dict[asyncio.Task[Any], float]" = attrs.field(factory=dict, init=False)
     _timer: asyncio.TimerHandle | None = attrs.field(default=None, init=False)
+    _was_late: bool = attrs.field(default=False, init=False)
 
     async def within(self, seconds: float, call: Awaitable[T]) -> T:
         """Return what a call comes to; TimeoutError after so many seconds, when it is cancelled."""
@@ -40,12 +47,17 @@ class Deadlines:
     def _look_at(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(when, self._look)
+        self._timer = asyncio.get_running_loop().call_at(when, self._look, when)
 
-    def _look(self) -> None:
-        """End what is due, and look again when the next one is."""
+    def _look(self, when: float) -> None:
+        """End what is due, and look again when the next one is; where this look is late, answers are read first."""
         self._timer = None
         now = asyncio.get_running_loop().time()
+        if now > when + LATE and not self._was_late:
+            self._was_late = True
+            self._look_at(now + READING)
+            return
+        self._was_late = False
         for task in [task for task, end in self._ends.items() if end <= now]:
             del self._ends[task]
             task.cancel()

@@ -7,6 +7,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from virtual_time import block
 
 from loafer.adapters.aws.deadlines import Deadlines
 from loafer.testing.clock import run
@@ -129,3 +130,40 @@ def test_an_outer_timeout_and_a_deadline_keep_out_of_each_others_way() -> None:
     said, seconds, left = run(main())
     assert (said, left) == ("outer", 0)
     assert seconds == pytest.approx(5, abs=1e-6)
+
+
+async def test_an_answer_that_lay_unread_while_the_process_stood_still_is_read() -> None:
+    async def answer() -> str:
+        await asyncio.sleep(9)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        return "read"
+
+    asyncio.get_running_loop().call_later(1, block, 13)
+    assert await Deadlines().within(10, answer()) == "read"
+
+
+async def test_a_call_that_is_never_answered_ends_though_the_process_stands_still_again_and_again() -> None:
+    async def stand_still_again_and_again() -> None:
+        while True:
+            block(0.5)
+            await asyncio.sleep(0.01)
+
+    loop = asyncio.get_running_loop()
+    began, standing = loop.time(), asyncio.create_task(stand_still_again_and_again())
+    with pytest.raises(TimeoutError):
+        await Deadlines().within(5, asyncio.Event().wait())
+    standing.cancel()
+    assert loop.time() - began < 5 + 3
+
+
+async def test_a_call_ends_in_time_after_one_that_was_late() -> None:
+    loop, deadlines = asyncio.get_running_loop(), Deadlines()
+    loop.call_later(1, block, 13)
+    with pytest.raises(TimeoutError):
+        await deadlines.within(10, asyncio.Event().wait())
+    for _ in range(2):
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            await deadlines.within(3, asyncio.Event().wait())
+        assert loop.time() - began == pytest.approx(3)
