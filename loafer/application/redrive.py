@@ -17,9 +17,11 @@ from loafer.application.trouble import Trouble
 from loafer.domain.batch import LONGEST_CALL, UNANSWERED, Failure, one_for_each
 from loafer.domain.failure import Reason
 from loafer.domain.lease import Lease
+from loafer.domain.limits import STILL_KNOWN
 from loafer.domain.message import Message
 from loafer.domain.retry import backoff
 from loafer.exceptions import ConsumerUnavailable, LoaferError
+from loafer.ports.consumer import COPY_CONFIRMED
 from loafer.ports.observer import Operation
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,9 @@ MOVES = 5
 
 LONGEST_QUESTION = 5.0
 """Seconds that its source may take to answer whether a message is still ours."""
+
+TURNS = 10
+"""Turns of the event loop in which it reads what lay unread when a lease has ended."""
 
 OVER = Failure("its lease has ended", retryable=False)
 """Why nothing is moved, or not any more."""
@@ -69,7 +74,7 @@ class Redrive:
         if copy is None:
             text = "message %s: its attributes have no room for the reason why it is moved to the dead-letter queue: %s"
             logger.warning(text, lease.message.id, reason.error)
-        tries, doubtful = 0, False
+        tries, doubtful, began = 0, False, self.lane.clock()
         if not self.lane.info.ordered:
             await self._ask_for(lease)
         while True:
@@ -80,7 +85,7 @@ class Redrive:
             if failure is OVER:
                 return _over(lease)
             if failure is None or failure.copied:
-                self._moved(lease, unanswered=tries)
+                self._moved(lease, self._most_copies(tries, began))
                 return Moved(failure is None and lease.message is message)  # or else it was delivered anew meanwhile
             doubtful |= failure.may_be_done
             if copy is not None and not failure.retryable:
@@ -121,15 +126,21 @@ class Redrive:
         [result] = one_for_each(await self.lane.consumer.extend([message], seconds), 1)
         return result
 
-    def _moved(self, lease: Lease, *, unanswered: int) -> None:
+    def _moved(self, lease: Lease, copies: int) -> None:
         text = "message %s: moved to the dead-letter queue at attempt %d, run %d since its last receive%s"
         message, attempts = lease.message, lease.attempts
-        copies = f"; its copy may be there {unanswered + 1} times, for the first answers may have been lost"
-        more = copies if unanswered and not self.lane.info.ordered else ""
+        many = f"; its copy may be there {copies} times, for the first answers may have been lost"
+        more = many if copies > 1 else ""
         logger.warning(text, message.id, attempts, attempts - message.receive_count + 1, more)
         self._trouble.over()
         self.lane.counts["dead_lettered"] += 1
         self.lane.settled([lease.message], Operation.DEAD_LETTER)
+
+    def _most_copies(self, tries: int, began: float) -> int:
+        """Return how many copies there may be after so many tries before: a FIFO queue knows one for a while."""
+        if not self.lane.info.ordered:
+            return tries + 1
+        return 1 + int((self.lane.clock() - began) // STILL_KNOWN) if tries else 1
 
     async def _move(self, lease: Lease, message: Message, copy: Message | None) -> Failure | None:
         lease.moving = True
@@ -143,9 +154,11 @@ class Redrive:
     async def _called(self, lease: Lease, message: Message, copy: Message | None) -> Failure | None:
         began = self.lane.clock()
         raised: Exception | None = None
+        copied = asyncio.Event()
+        COPY_CONFIRMED.set(copied.set)
         try:
             sent = message if copy is None else attrs.evolve(message, attributes=copy.attributes)
-            moved = await self._while_ours(lease, self.lane.consumer.dead_letter(sent))
+            moved = await self._while_ours(lease, self.lane.consumer.dead_letter(sent), made=copied)
         except LoaferError as error:
             raised = error
             return Failure(str(error), may_be_done=isinstance(error, ConsumerUnavailable))
@@ -160,20 +173,33 @@ class Redrive:
             self.lane.called(Operation.DEAD_LETTER, began, raised)
 
     async def _while_ours(
-        self, lease: Lease, moving: Awaitable[Failure | None], longest: float = LONGEST_CALL
+        self,
+        lease: Lease,
+        call: Awaitable[Failure | None],
+        longest: float = LONGEST_CALL,
+        *,
+        made: asyncio.Event | None = None,
     ) -> Failure | None:
         """Return what a call comes to; where its lease ends before, it is cancelled: others may have the message.
 
         Not where an extension was refused meanwhile: then it is gone from its source, most likely by this very move.
-        One that is not answered within `longest` seconds is cancelled too.
+        Nor once the copy is `made`, which may be read only now, where the process stood still. A call that is not
+        answered within `longest` seconds is cancelled too.
         """
-        task, overdue = asyncio.ensure_future(moving), Overdue(self.lane.clock)
+        task, overdue = asyncio.ensure_future(call), Overdue(self.lane.clock)
         overdue.watch(task, self.lane.clock() + longest)
+        turns = 0 if made is None else TURNS
         try:
             while not task.done():
-                if not (lease.crossed or lease.is_valid(self.lane.clock())):
+                if lease.crossed or (made is not None and made.is_set()):
+                    await asyncio.wait({task})
+                elif lease.is_valid(self.lane.clock()):
+                    await asyncio.wait({task}, timeout=lease.deadline - self.lane.clock())
+                elif turns:
+                    turns -= 1
+                    await asyncio.sleep(0)
+                else:
                     return OVER
-                await asyncio.wait({task}, timeout=None if lease.crossed else lease.deadline - self.lane.clock())
             return UNANSWERED if task.cancelled() and overdue.forget(task) else task.result()
         finally:
             overdue.end()

@@ -55,6 +55,9 @@ DEDUPLICATION_INTERVAL = 5 * 60
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
 """
 
+STILL_KNOWN = DEDUPLICATION_INTERVAL - 20
+"""Seconds after a send in which a FIFO queue certainly takes a second copy for it; a call takes ten at most."""
+
 _RESERVED = ("aws.", "amazon.")  # how no name of an attribute may begin, in any case
 _RIGHT_NAME = (
     f"give letters, digits, _, - and single dots between these, {LONGEST_NAME} at most, and not AWS. or Amazon. first"

@@ -19,6 +19,9 @@ ANSWER_AGE: "ContextVar[Callable[[float], object] | None]" = ContextVar("loafer_
 ANSWER_DOUBTED: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_answer_doubted", default=None)
 """What `receive` calls, if it can, where nobody can tell whether its answer was on its way for long."""
 
+COPY_CONFIRMED: "ContextVar[Callable[[], object] | None]" = ContextVar("loafer_copy_confirmed", default=None)
+"""What `dead_letter` calls, if it can, when the copy is confirmed: the lease may end before the deletion is."""
+
 
 @attrs.frozen(slots=True)
 class SourceInfo:

@@ -1,6 +1,7 @@
 """Nothing is lost on the way to a dead-letter queue, and nothing is there that somebody else has or had."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,18 @@ def test_nothing_is_dead_lettered_that_another_worker_has_done_meanwhile(
             assert succeeds.stop() == 0
         assert fails.stop() == 0
     assert strict.history(dead_letters) == []
+
+
+def test_what_was_moved_while_its_worker_was_frozen_does_not_run_again(strict: StrictEndpoint, tmp_path: Path) -> None:
+    queue, dead_letters = strict.create_redriven("orders.fifo", 2, VisibilityTimeout=4)
+    strict.fill(queue, [{"n": "a"}], ["g"])
+    strict.faults({"SendMessage": {"after": 0.5}})
+    with hire(tmp_path, "worker", queue, "takes_as_long_as_told", FAILING, FAILS="1") as worker:
+        wait_until(lambda: len(strict.history(dead_letters, "sent")) > 0, every=0.01)
+        worker.freeze()
+        time.sleep(6)
+        worker.thaw()
+        wait_until(lambda: strict.left(queue) == 0)
+        assert worker.stop() == 0
+    assert runs_of(tmp_path) == {"a": 2}
+    assert numbers(strict, dead_letters) == ["a"]

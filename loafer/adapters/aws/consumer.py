@@ -24,7 +24,7 @@ from loafer.domain.limits import LONGEST_LEASE, LONGEST_VISIBILITY
 from loafer.domain.message import Message
 from loafer.domain.shown import without_secrets
 from loafer.exceptions import ConfigurationError, ConsumerError, ConsumerUnavailable
-from loafer.ports.consumer import Consumer, SourceInfo
+from loafer.ports.consumer import COPY_CONFIRMED, Consumer, SourceInfo
 
 _ASSUMED_VISIBILITY = 30
 
@@ -168,7 +168,9 @@ class SQSConsumer(Consumer):
         copied = False
         try:
             await letters.copy(message)
-            copied = True
+            copied, confirmed = True, COPY_CONFIRMED.get()
+            if confirmed is not None:
+                confirmed()
             [failure] = await self.acknowledge([message])
         except ConsumerUnavailable as error:
             return Failure(str(error), copied=copied)

@@ -17,7 +17,7 @@ from loafer.application.letters.order import Moved, Order
 from loafer.application.letters.reasons import ids_of
 from loafer.domain.batch import Failure
 from loafer.domain.failure import without_reason
-from loafer.domain.limits import DEDUPLICATION_INTERVAL
+from loafer.domain.limits import STILL_KNOWN
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import backoff
 from loafer.exceptions import ConsumerError
@@ -29,9 +29,6 @@ TRIES = 8
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Bounds of the wait between, in seconds."""
-
-STILL_KNOWN = DEDUPLICATION_INTERVAL - 20
-"""Seconds after a send in which a FIFO queue certainly takes a second copy for it; a call takes ten at most."""
 
 REFUSED_IN_A_ROW = 10
 """After so many messages that a queue has refused one after another, it is the queue."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 import pytest
+from virtual_time import block
 from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.adapters.memory.queue import MemoryQueue
@@ -17,7 +18,7 @@ from loafer.domain.item import Item
 from loafer.domain.message import Message, OutgoingMessage
 from loafer.domain.retry import Retry
 from loafer.exceptions import AccessDenied, ConfigurationError, ConsumerUnavailable, IgnoreMessage, RejectMessage
-from loafer.ports.consumer import SourceInfo
+from loafer.ports.consumer import COPY_CONFIRMED, SourceInfo
 
 AGAIN = Failure("not now")
 NEVER = Failure("not allowed", retryable=False)
@@ -350,3 +351,53 @@ async def test_a_policy_that_may_not_be_read_is_refused_too(monkeypatch: pytest.
 def test_a_route_is_named_by_an_error_without_its_line_where_it_has_none() -> None:
     route = Route("orders", "orders", lambda: None, lambda _: None, fail)  # type: ignore[arg-type, return-value]
     assert route.origin == "route 'orders'"
+
+
+class StandsStill(FlakyConsumer):
+    """Stands still for eight seconds while the answers to its moves are under way."""
+
+    async def dead_letter(self, message: Message) -> Failure | None:
+        assert self.queue.dead_letters is not None
+        self.queue.dead_letters.send(OutgoingMessage(message.body, group=message.group, deduplication_id=message.id))
+        asyncio.get_running_loop().call_later(0.05, block, 8)
+        for seconds in (0.1, 0, 0, 0):  # it is read in several turns of the event loop
+            await asyncio.sleep(seconds)
+        confirmed = COPY_CONFIRMED.get()
+        assert confirmed is not None
+        confirmed()
+        [failure] = await self.acknowledge([message])
+        return failure and attrs.evolve(failure, copied=True)
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_a_move_whose_confirmation_lay_unread_while_the_process_stood_still_is_not_forgotten(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[str] = []
+
+    async def fail_at_first(content: str) -> None:
+        ran.append(content)
+        if len(ran) == 1:
+            raise ValueError
+
+    monkeypatch.setattr("world.FlakyConsumer", StandsStill)
+    source = with_letters("bad", name=name, visibility_timeout=6)
+    await World(source, fail_at_first, Options(retry_delay=Retry(delay=0, dead_letter_after=1))).run_for(30)
+    assert (ran, letters_of(source), len(source)) == (["bad"], ["bad"], 0)
+    assert "moved to the dead-letter queue at attempt 1" in caplog.text
+    assert "not moved" not in caplog.text
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(270, False), (290, True)])
+async def test_where_a_fifo_queue_may_have_forgotten_the_first_copy_it_is_told_that_there_may_be_two(
+    seconds: float, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = with_letters("bad", name="orders.fifo", visibility_timeout=30)
+    lost = ConsumerUnavailable("gone")
+    faults = Faults(dead_lettering=[lost] * 1000)
+    async with World(source, fail, Options(retry_delay=Retry(delay=0, dead_letter_after=1)), faults):
+        await asyncio.sleep(seconds)
+        faults.dead_lettering.clear()
+        await asyncio.sleep(10)
+    assert letters_of(source) == ["bad"]
+    assert ("its copy may be there 2 times, for the first answers may have been lost" in caplog.text) is told

@@ -9,13 +9,13 @@ import pytest
 from world import now
 
 from loafer.application.letters.browsing import AT_ONCE, MARGIN, RELEASES, SAME, Browsing, browsing, hidden_for
-from loafer.application.letters.moving import REFUSED_IN_A_ROW, STILL_KNOWN, TRIES, Moving
+from loafer.application.letters.moving import REFUSED_IN_A_ROW, TRIES, Moving
 from loafer.application.letters.order import Moved, Order
 from loafer.application.letters.purging import Purged, Purging
 from loafer.application.letters.reasons import LONGEST, explained, reason_of
 from loafer.domain.batch import Failure
 from loafer.domain.failure import FOLDED, Reason
-from loafer.domain.limits import LONGEST_LEASE
+from loafer.domain.limits import LONGEST_LEASE, STILL_KNOWN
 from loafer.domain.message import Attribute, Message, OutgoingMessage
 from loafer.exceptions import ConsumerError, ConsumerUnavailable
 from loafer.ports.inspector import Inspector, Letter, QueueState, Unsure
