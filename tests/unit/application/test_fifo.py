@@ -436,6 +436,26 @@ async def test_what_comes_once_its_head_is_moved_and_before_the_answer_to_the_he
     assert len(source) == 0
 
 
+@pytest.mark.parametrize("late", [0.01, 0.3, 1.5])
+async def test_what_comes_once_its_source_has_moved_a_head_that_may_not_be_moved_by_us_runs(
+    late: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answered(FlakyConsumer):
+        async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
+            results = await super().release(messages, delays)
+            await asyncio.sleep(late)
+            return results
+
+    monkeypatch.setattr("world.FlakyConsumer", Answered)
+    dead = MemoryQueue("dead.fifo", clock=now)
+    source = fifo("a1", "a2", "a3", "a4", max_receive_count=2, dead_letters=dead)
+    handler = Handler(a1=9)
+    await World(source, handler, Options(), Faults(dead_lettering=[NOT_ALLOWED] * 9)).run_for(300)
+    assert handler.ran == ["a1", "a1", "a2", "a3", "a4"]
+    assert [message.body for message in dead.visible] == ["a1"]
+    assert len(source) == 0
+
+
 async def test_in_a_stop_a_head_that_somebody_else_cancelled_goes_before_what_is_at_its_last_receive() -> None:
     order: list[tuple[str, int]] = []
 
