@@ -43,7 +43,7 @@ class Intake:
     the first.
 
     Attributes:
-        longest_wait: Seconds that a stop waits for a receive before it aborts it.
+        longest_wait: How long a receive may last in a stop, which aborts none then, and has time for what it brings.
         few: Whether messages have so few receives that aborted ones could use them up.
 
     """
@@ -169,10 +169,10 @@ class Intake:
             self._bound_wait()
 
     def _bound_wait(self) -> None:
-        """Let receives wait for no longer than a stop waits for them where each message has few, or may have.
+        """Let receives wait for no longer than a stop has time for them where each message has few, or may have.
 
         One that a stop aborts may take a message all the same, and use up its last receive, also where another worker
-        has given it back before.
+        has given it back before. What comes after the grace period is given back, and does not run either.
         """
         consumer, info, longest = self.lane.consumer, self.lane.info, max(SHORTEST_WAIT, self.longest_wait)
         waited = consumer.wait_time

@@ -47,8 +47,8 @@ AFTER_POLLS = FLUSHING + ABORTING + ARRIVING
 
 
 def longest_wait(options: Options) -> float:
-    """Return for how many seconds a stop waits for a poll before it aborts it."""
-    return min(options.poll_grace, options.grace_period + SETTLED - AFTER_POLLS)
+    """Return how long a poll may last in a stop, which aborts none then, and has a second for what it brings."""
+    return min(options.poll_grace, options.grace_period - 1)
 
 
 ROUNDS_ANEW = 2

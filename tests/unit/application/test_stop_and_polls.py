@@ -262,6 +262,23 @@ async def test_a_stop_leaves_no_poll_behind_that_takes_a_message_for_one_of_the_
     assert f"its messages {have} few receives, so polls wait for 5 s, no longer than a stop does" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+@pytest.mark.parametrize("grace_period", [2.0, 3.0, 5.0])
+@pytest.mark.parametrize("sent_after", [0.0, 0.5, 1.0, 1.5, 2.5, 3.5, 4.5])
+async def test_a_stop_takes_no_message_for_its_only_receive_that_it_has_no_time_to_run(
+    sent_after: float, grace_period: float, name: str
+) -> None:
+    source, handler = queue(name, max_receive_count=1, dead_letters=queue(name.replace("orders", "dead"))), Handler(0.1)
+    options = Options(grace_period=grace_period)
+    async with (world := World(source, handler, options=options, wait_time=20)):
+        await asyncio.sleep(0.7)
+        world.dispatcher.stop()
+        await asyncio.sleep(sent_after)
+        source.send(OutgoingMessage("one", group="a" if source.fifo else None))
+        await world.ended()
+    assert handler.ran == ["one"] * source.counts["received"]
+
+
 @pytest.mark.parametrize("late", [0.4, 0.9, 3.9])
 async def test_a_late_answer_is_waited_for_where_it_may_bring_what_has_no_other_receive(late: float) -> None:
     source, handler = queue("orders", max_receive_count=1, dead_letters=queue("dead")), Handler(1)
