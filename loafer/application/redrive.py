@@ -37,7 +37,7 @@ MOVES = 5
 LONGEST_QUESTION = 5.0
 """Seconds that its source may take to answer whether a message is still ours."""
 
-TURNS = 10
+TURNS = 30
 """Turns of the event loop in which it reads what lay unread when a lease has ended."""
 
 OVER = Failure("its lease has ended", retryable=False)
