@@ -17,6 +17,7 @@ from loafer.adapters.aws.bounds import (
     TOO_LARGE,
     Excess,
 )
+from loafer.adapters.aws.deadlines import LATE, READING, STALLS
 from loafer.ports.consumer import ANSWER_BEGINS
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class BoundedHandler(ResponseHandler):
     _of_head = LARGEST_HEAD  # those of them that may come before the head of the answer has ended
     _informational = 0
     _in_body = False
+    _spared = 0  # how often it was not given up, for its answer may have lain there unread
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Read less at once than the event loop would: as tiny chunks, 256 KiB kept it for 60 ms."""
@@ -72,10 +74,19 @@ class BoundedHandler(ResponseHandler):
         self.reading, self._left, self._began = current.get(), LARGEST_ANSWER, ANSWER_BEGINS.get()
         if self.reading is not None:
             self.reading.connection, self._left = self, self.reading.room
-        self._of_head, self._informational, self._in_body = LARGEST_HEAD, 0, False
+        self._of_head, self._informational, self._in_body, self._spared = LARGEST_HEAD, 0, False, 0
         if "max_headers" in options:
             options["max_headers"] = min(options["max_headers"], MOST_HEADERS)
         super().set_response_params(**options)
+
+    def _on_read_timeout(self) -> None:
+        """Give the answer up, unless the process stood still, and it may lie there unread."""
+        timer, loop = self._read_timeout_handle, asyncio.get_running_loop()
+        if timer is not None and loop.time() > timer.when() + LATE and self._spared < STALLS:
+            self._spared += 1
+            self._read_timeout_handle = loop.call_later(READING, self._on_read_timeout)
+        else:
+            super()._on_read_timeout()
 
     def data_received(self, data: bytes) -> None:
         """Read on in the answer; what is too much ends the connection."""
