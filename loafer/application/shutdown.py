@@ -32,6 +32,9 @@ ARRIVING = 0.5
 ARRIVING_LATE = 4.0
 """Seconds for them, where that leaves time for all else and a message that is lost with one may have had no other."""
 
+LATE = 0.1
+"""Seconds that the end of a wait for receives may be late: if it is later, the process stood still."""
+
 ABORTING = 0.5
 """Seconds for aborted receives to end."""
 
@@ -210,7 +213,8 @@ class Shutdown:
         for intake in intakes:
             intake.end()
         await within(until - self.clock(), _ended(intakes), self.stop.hurried)
-        if any(intake.expects_answer(self.clock()) for intake in intakes):
+        stood_still = self.clock() > until + LATE  # and answers may lie there unread
+        if stood_still or any(intake.expects_answer(self.clock()) for intake in intakes):
             await within(self._arriving(intakes), _ended(intakes), self.stop.hurried)
         aborted = sum(intake.open_polls for intake in intakes)
         served_until = [at for intake in intakes for at in intake.abort()]

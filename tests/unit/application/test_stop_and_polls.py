@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
+from virtual_time import block
 from world import Faults, FlakyConsumer, World, now, queue
 
 from loafer.adapters.memory.consumer import MemoryConsumer
@@ -291,6 +292,23 @@ async def test_a_late_answer_is_waited_for_where_it_may_bring_what_has_no_other_
         await world.ended()
     assert handler.ran == ["one"]
     assert source.counts["deleted"] == 1
+
+
+@pytest.mark.parametrize("name", ["orders", "orders.fifo"])
+async def test_an_answer_that_lay_unread_while_the_process_stood_still_in_a_stop_is_read_and_given_back(
+    name: str,
+) -> None:
+    source = queue(name)
+    world = World(source, Handler(), wait_time=20, faults=Faults(late=6))
+    async with world:
+        await asyncio.sleep(1)
+        world.dispatcher.stop()
+        await asyncio.sleep(0.1)
+        source.send(OutgoingMessage("one", group="a" if source.fifo else None))
+        await asyncio.sleep(0.1)  # its answer is on its way
+        block(8)
+        await world.ended()
+    assert len(source.visible) == 1
 
 
 async def test_an_answer_that_never_comes_is_waited_for_no_longer_than_for_a_late_one() -> None:
