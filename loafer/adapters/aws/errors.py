@@ -78,6 +78,11 @@ _DENIED = {
     "InvalidSecurity",
     "InvalidSignatureException",
     "KMS.AccessDeniedException",
+    "KMS.DisabledException",  # a code that begins so is as the one of the same name below
+    "KMS.InvalidKeyUsageException",
+    "KMS.InvalidStateException",
+    "KMS.NotFoundException",
+    "KMS.OptInRequired",
     "KMSAccessDenied",
     "KMSAccessDeniedException",
     "KmsAccessDenied",
