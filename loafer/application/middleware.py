@@ -131,10 +131,9 @@ class _Many(Chained):
         ours = [item for item in items if is_ours(item.message)]
         if not ours:
             raise NotOurs
+        known = handled.union(ours)
         for item in items:
-            item.lost = item not in handled
-        for item in ours:
-            item.lost = False
+            item.lost = item not in known
         given = (ours, context) if self.call.contextual else (ours,)
         try:
             await see_to(await self.call.handle(*given))

@@ -24,14 +24,12 @@ class Attempt:
         id: What SQS knows it by.
         most: How many messages it asks for.
         until: When there is no use any more in asking for it again.
-        again: Whether it was asked for before.
 
     """
 
     id: str
     most: int
     until: float
-    again: bool = False
 
 
 @attrs.define(eq=False)
@@ -51,7 +49,7 @@ class Attempts:
         for attempt in self._lost:
             if attempt.most <= most:
                 self._lost.remove(attempt)
-                return attrs.evolve(attempt, again=True)
+                return attempt
         return Attempt(uuid4().hex, most, now + min(seconds, LONGEST))
 
     def lost(self, attempt: Attempt) -> None:

@@ -59,9 +59,9 @@ class Deadlines:
         self._timer = None
         now = asyncio.get_running_loop().time()
         for task in [task for task, end in self._ends.items() if end <= now]:
-            if now > when + LATE and self._spared.get(task, 0) < STALLS:
-                self._spared[task] = self._spared.get(task, 0) + 1
-                self._ends[task] = now + READING
+            stalls = self._spared.get(task, 0)
+            if now > when + LATE and stalls < STALLS:
+                self._spared[task], self._ends[task] = stalls + 1, now + READING
             else:
                 del self._ends[task]
                 task.cancel()

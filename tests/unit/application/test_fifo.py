@@ -391,13 +391,13 @@ async def test_what_comes_with_a_head_that_is_to_be_given_back_goes_back_behind_
     assert len(source) == 0
 
 
-@pytest.mark.parametrize("late", [0, 0.01, 1])
-async def test_a_head_that_comes_again_before_the_answer_to_its_release_is_read_runs_again(
-    late: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def releases_are_answered_late(monkeypatch: pytest.MonkeyPatch, late: float, *, known: bool) -> None:
+    """Have the answers to releases come so late, on queues whose redrive policy is known, or not."""
+
     class Answered(FlakyConsumer):
         async def open(self) -> SourceInfo:
-            return attrs.evolve(await super().open(), max_receive_count=None, redrive_known=False)
+            info = await super().open()
+            return info if known else attrs.evolve(info, max_receive_count=None, redrive_known=False)
 
         async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
             results = await super().release(messages, delays)
@@ -405,6 +405,13 @@ async def test_a_head_that_comes_again_before_the_answer_to_its_release_is_read_
             return results
 
     monkeypatch.setattr("world.FlakyConsumer", Answered)
+
+
+@pytest.mark.parametrize("late", [0, 0.01, 1])
+async def test_a_head_that_comes_again_before_the_answer_to_its_release_is_read_runs_again(
+    late: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases_are_answered_late(monkeypatch, late, known=False)
     source = fifo("a1", "a2", max_receive_count=3, dead_letters=MemoryQueue("dead.fifo", clock=now))
     handler = Handler(a1=2)
     await World(source, handler, Options(retry_delay=0)).run_for(60)
@@ -417,16 +424,7 @@ async def test_a_head_that_comes_again_before_the_answer_to_its_release_is_read_
 async def test_what_comes_once_its_head_is_moved_and_before_the_answer_to_the_heads_release_is_read_runs(
     late: float, delay: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Answered(FlakyConsumer):
-        async def open(self) -> SourceInfo:
-            return attrs.evolve(await super().open(), max_receive_count=None, redrive_known=False)
-
-        async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
-            results = await super().release(messages, delays)
-            await asyncio.sleep(late)
-            return results
-
-    monkeypatch.setattr("world.FlakyConsumer", Answered)
+    releases_are_answered_late(monkeypatch, late, known=False)
     dead = MemoryQueue("dead.fifo", clock=now)
     source = fifo("a1", "a2", "a3", max_receive_count=1, dead_letters=dead)
     handler = Handler(a1=9)
@@ -440,13 +438,7 @@ async def test_what_comes_once_its_head_is_moved_and_before_the_answer_to_the_he
 async def test_what_comes_once_its_source_has_moved_a_head_that_may_not_be_moved_by_us_runs(
     late: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Answered(FlakyConsumer):
-        async def release(self, messages: Sequence[Message], delays: Sequence[float]) -> Sequence[Failure | None]:
-            results = await super().release(messages, delays)
-            await asyncio.sleep(late)
-            return results
-
-    monkeypatch.setattr("world.FlakyConsumer", Answered)
+    releases_are_answered_late(monkeypatch, late, known=True)
     dead = MemoryQueue("dead.fifo", clock=now)
     source = fifo("a1", "a2", "a3", "a4", max_receive_count=2, dead_letters=dead)
     handler = Handler(a1=9)
